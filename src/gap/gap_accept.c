@@ -1,15 +1,15 @@
-/* The accept list: peers whose advertisements, scan requests or connections alone are taken.
- * Vol 4, Part E, 7.8.14 to 7.8.17 */
+/* The controller's accept list: the peers that advertising, scanning and connecting can be limited
+ * to.  Vol 4, Part E, 7.8.14 to 7.8.17 */
 #include "../core/event.h"
 #include "../core/feature.h"
 #include "../hci/numbers.h"
 #include "gap_central.h"
 
 struct accept {
-    bool dirty;    /* the controller's list is another one */
-    bool clearing; /* the command that is out */
-    uint8_t n, entries_sent;
-    struct woad_addr *peers; /* config.accept_list */
+    bool dirty;              /* the controller does not have this list yet */
+    bool clearing;           /* the command in progress clears the list, else adds an entry */
+    uint8_t n, entries_sent; /* entries; those in the controller */
+    struct woad_addr *peers; /* config.accept_list entries */
 };
 
 ASSERT_SIZE(accept, WOAD_SIZE_ACCEPT);
@@ -40,8 +40,10 @@ static void accept_reset(struct woad *h)
     *h->accept = (struct accept){ .peers = h->accept->peers };
 }
 
-/* The list may not change while it may be in use: advertising and scanning pause for it.
- * HCI_LE_Clear_Filter_Accept_List; HCI_LE_Add_Device_To_Filter_Accept_List: type u8, address 6. */
+/* The next command.  The list may not change while it is in use: advertising and scanning pause for
+ * it.  HCI_LE_Clear_Filter_Accept_List; HCI_LE_Add_Device_To_Filter_Accept_List: type u8,
+ * address 6.
+ */
 static uint16_t accept_command(struct woad *h, struct wr *params)
 {
     struct accept *l = h->accept;

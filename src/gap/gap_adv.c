@@ -1,5 +1,6 @@
-/* Legacy advertising: what is wanted, what is, and the commands that make them one.
- * Vol 4, Part E, 7.8.5 to 7.8.9 */
+/* Legacy advertising: keeps what the application wants, and sends the commands that bring the
+ * controller to it, one at a time.  Where the controller has extended advertising, gap_ext.c writes
+ * the commands.  Vol 4, Part E, 7.8.5 to 7.8.9 */
 #include "../core/conn.h"
 #include "../core/event.h"
 #include "../core/feature.h"
@@ -8,14 +9,15 @@
 #include "gap_ext.h"
 
 enum { DATA, RSP, PARTS };
-enum { DIRTY_PARTS = (1 << PARTS) - 1, DIRTY_PARAMS = 1 << PARTS }; /* a bit of each part */
+/* bits of struct adv.dirty: 1 << part, or the parameters */
+enum { DIRTY_PARTS = (1 << PARTS) - 1, DIRTY_PARAMS = 1 << PARTS };
 
 struct adv {
-    bool wanted;
-    uint8_t dirty;       /* what the controller does not have yet */
-    bool enabling;       /* direction of the enable command */
-    bool enable_pending; /* which waits for its answer */
-    uint8_t own_type;
+    bool wanted;         /* the application wants to advertise */
+    uint8_t dirty;       /* DIRTY_…: not in the controller yet */
+    bool enabling;       /* the enable command turns it on, else off */
+    bool enable_pending; /* that command waits for its completion */
+    uint8_t own_type;    /* own address type in the controller's parameters */
     struct woad_adv_params params;
     struct {
         uint8_t len, octets[WOAD_ADV_DATA_MAX];
@@ -88,9 +90,9 @@ static uint16_t adv_write_enable(struct woad *h, bool on, struct wr *params)
     return OP_LE_SET_ADV_ENABLE;
 }
 
-/* Directed advertising has no data; a scan response takes a kind that is scannable.  What a kind
- * does not have is sent when a kind with it is started: a controller refuses it for an advertising
- * set.  Vol 4, Part E, 7.8.54, 7.8.55 */
+/* The parts that each kind of advertising has.  The others are sent when a kind that has them is
+ * started, because a controller refuses them for an advertising set.  Vol 4, Part E, 7.8.54, 7.8.55
+ */
 static const uint8_t parts_of_kind[] = {
     [WOAD_ADV_IND] = 1 << DATA | 1 << RSP,
     [WOAD_ADV_DIRECT_HIGH] = 0,
@@ -99,7 +101,8 @@ static const uint8_t parts_of_kind[] = {
     [WOAD_ADV_DIRECT_LOW] = 0,
 };
 
-/* Parameters and addresses may only change while advertising is off; data at any time. */
+/* The next command towards what is wanted; 0: none.  Parameters and addresses can change only while
+ * advertising is off; data at any time. */
 static uint16_t adv_command(struct woad *h, struct wr *params)
 {
     struct adv *a = h->adv;
@@ -130,7 +133,8 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
     return on ? 0 : adv_write_enable(h, true, params);
 }
 
-/* A command for parameters that have been replaced since is of no account, nor is a removal. */
+/* A command has completed.  A failure is ignored if parameters have been replaced since, or if it
+ * removed a set. */
 static void adv_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct adv *a = h->adv;
@@ -139,7 +143,7 @@ static void adv_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
     (void)opcode;
     a->enable_pending = false;
     if (enable && !a->enabling) {
-        h->activity &= (uint8_t)~ACTIVE_ADV; /* whatever it says: then it was off already */
+        h->activity &= (uint8_t)~ACTIVE_ADV; /* even if it fails: advertising was off already */
         if (was && !a->wanted) {
             adv_emit(h, WOAD_EV_ADV_STOPPED, 0);
         }
@@ -161,8 +165,8 @@ static bool adv_connectable(uint8_t kind)
     return kind == WOAD_ADV_IND || kind == WOAD_ADV_DIRECT_HIGH || kind == WOAD_ADV_DIRECT_LOW;
 }
 
-/* The controller has ended it: by a connection if status is 0.  WOAD_EV_CONNECT tells of that,
- * WOAD_EV_ADV_STOPPED of any other end, and of every woad_adv_stop().  If it has been started again
+/* The controller has ended advertising: with status 0 by a connection.  WOAD_EV_CONNECT reports
+ * that, WOAD_EV_ADV_STOPPED any other end and each woad_adv_stop().  If it has been started again
  * since, with other parameters, it stays wanted. */
 void adv_ended(struct woad *h, int status)
 {
@@ -177,9 +181,9 @@ void adv_ended(struct woad *h, int status)
     }
 }
 
-/* A connection as peripheral has ended connectable advertising, whether there is room for it or
- * not: Vol 6, Part B, 4.4.2.3; or its 1.28 s have: 4.4.2.4.3.  Unless it came of an extended set:
- * which, LE Advertising Set Terminated tells. */
+/* A connection as peripheral, even one without room here, ends connectable advertising (Vol 6, Part
+ * B, 4.4.2.3); so does the end of the 1.28 s of high duty cycle (4.4.2.4.3).  With extended sets,
+ * LE Advertising Set Terminated tells which set has ended. */
 static void adv_ended_by_connection(struct woad *h, bool central, int status)
 {
     bool of_set = ext_advertises(h) && h->ext_role->connectable(h);
@@ -258,7 +262,7 @@ int woad_adv_stop(struct woad *h)
     bool off = !(h->activity & ACTIVE_ADV) && !h->adv->enable_pending, wanted = h->adv->wanted;
     h->adv->wanted = false;
     if (wanted && off) {
-        adv_emit(h, WOAD_EV_ADV_STOPPED, 0); /* no command has turned it on */
+        adv_emit(h, WOAD_EV_ADV_STOPPED, 0); /* no command in progress will report it */
     }
     return 0;
 }

@@ -20,6 +20,7 @@ static void central_layout(struct woad *h)
     h->central = arena_alloc(h, 1, sizeof *h->central);
 }
 
+/* The attempt is over, without an event. */
 void central_end(struct woad *h)
 {
     if (h->reconnect) {
@@ -30,6 +31,7 @@ void central_end(struct woad *h)
     h->activity &= (uint8_t) ~(ACTIVE_CONNECT | CONNECT_REQUESTED);
 }
 
+/* The attempt has failed: repeats it (gap_reconnect.c), or raises WOAD_EV_CONNECT_FAILED. */
 void central_fail(struct woad *h, int status)
 {
     struct woad_event ev;
@@ -79,7 +81,7 @@ static uint16_t central_command(struct woad *h, struct wr *params)
     if (h->state != HOST_UP) {
         return 0;
     }
-    /* The scan that ran before, if any, is turned off first. */
+    /* after the application's scan has been turned off */
     if (c->state == CENTRAL_WAIT_COMMAND && !own_address_pending(h) &&
         !(h->activity & ACTIVE_SCAN) && !(h->reconnect && h->reconnect->must_scan(h))) {
         c->state = CENTRAL_WAIT_STATUS;
@@ -93,14 +95,15 @@ static uint16_t central_command(struct woad *h, struct wr *params)
     return 0;
 }
 
-/* A cancel that fails (Command Disallowed) was too late: the Connection Complete tells how it went,
- * before this or soon after.  Or the controller knows nothing of an attempt: it has begun anew. */
+/* The command has completed.  A cancel that is refused (Command Disallowed) came too late: LE
+ * Connection Complete follows or has preceded it.  If neither happens, CANCEL_TIMEOUT_MS ends the
+ * attempt. */
 static void central_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct central *c = h->central;
     (void)ret;
     if (c->state <= CENTRAL_WAIT_COMMAND) {
-        return; /* of the attempt before, which has ended */
+        return; /* of an earlier attempt, which has ended */
     }
     if (opcode == OP_LE_CREATE_CONNECTION_CANCEL) {
         c->due = deadline_in(h, CANCEL_TIMEOUT_MS);
@@ -111,8 +114,8 @@ static void central_complete(struct woad *h, uint16_t opcode, uint8_t status, st
     }
 }
 
-/* LE Connection Complete with a status: Unknown Connection (0x02) after a cancel; what comes before
- * the command of an attempt has gone out is of the one before it.  Or there was no room. */
+/* LE Connection Complete with a status, or no room for the connection.  Unknown Connection (0x02)
+ * answers a cancel.  One that comes before this attempt's command belongs to an earlier attempt. */
 static void central_failed(struct woad *h, bool central, int status)
 {
     uint8_t state = h->central->state;
@@ -131,13 +134,13 @@ static void central_open(struct conn *c)
     }
 }
 
-/* why: of WOAD_EV_CONNECT_FAILED. */
+/* Cancels the attempt; `status` of WOAD_EV_CONNECT_FAILED. */
 void central_cancel(struct woad *h, int status)
 {
     struct central *c = h->central;
     c->cancel_status = status;
     if (c->state == CENTRAL_CANCEL) {
-        return; /* the time limit of the cancel goes on */
+        return; /* its time limit goes on */
     }
     c->due = 0;
     if (c->state == CENTRAL_WAIT_COMMAND) {

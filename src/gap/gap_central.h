@@ -1,4 +1,4 @@
-/* An attempt to connect: gap_central.c, and the feature that makes it again, gap_reconnect.c. */
+/* The attempt to connect: made by gap_central.c, repeated by gap_reconnect.c. */
 #ifndef WOAD_GAP_CENTRAL_H
 #define WOAD_GAP_CENTRAL_H
 
@@ -9,21 +9,22 @@
 
 enum central_state {
     CENTRAL_IDLE,
-    CENTRAL_PROVING,      /* connected; the peer has not been heard yet */
-    CENTRAL_WAIT_COMMAND, /* the command has not been sent; behind it, it has */
-    CENTRAL_WAIT_STATUS,  /* sent; the controller has not said it began */
+    CENTRAL_PROVING,      /* connected, but the peer has not been received yet */
+    CENTRAL_WAIT_COMMAND, /* the command waits; in the states below it has been sent */
+    CENTRAL_WAIT_STATUS,  /* sent; its Command Status is to come */
     CENTRAL_CONNECTING,
-    CENTRAL_CANCEL /* the cancel command is to be sent, or has been */
+    CENTRAL_CANCEL /* to be cancelled, or cancelled */
 };
 
 struct central {
-    uint8_t state;
+    uint8_t state; /* enum central_state */
     bool cancel_sent;
-    bool use_accept_list; /* of the accept list */
-    bool target_known;    /* a scan has heard the peer, at `target` */
-    uint8_t retries;      /* that are left */
-    int cancel_status;    /* WOAD_ECANCELED or WOAD_ETIMEDOUT; 0 */
-    uint32_t due;
+    bool use_accept_list; /* to any peer of the accept list */
+    bool target_known;    /* a scan has received the peer, at `target` */
+    uint8_t retries;      /* attempts that remain */
+    int cancel_status;    /* status of a cancelled attempt: WOAD_ECANCELED or WOAD_ETIMEDOUT; 0: not
+                           * cancelled */
+    uint32_t due;         /* end of the attempt, or of its cancellation; 0: none */
     struct woad_addr peer, target;
     struct woad_connect_params params;
 };
@@ -32,10 +33,10 @@ struct central {
 void central_fail(struct woad *h, int status);
 void central_end(struct woad *h);
 void central_cancel(struct woad *h, int status);
-/* gap_scan.c: a scan of the host's own; no event tells of it. */
+/* gap_scan.c: a scan for a peer to connect to, without events. */
 void scan_for_peer(struct woad *h, const struct woad_connect_params *p);
 void scan_for_peer_end(struct woad *h);
-/* gap_accept.c: peers of the list, NULL behind the last. */
+/* gap_accept.c: entry n of the accept list; NULL: no more. */
 const struct woad_addr *accept_peer(const struct woad *h, uint8_t n);
 
 #endif

@@ -1,4 +1,5 @@
-/* Extended advertising sets, extended scanning and connecting.  Vol 4, Part E, 7.8.52 to 7.8.66 */
+/* Extended advertising sets, and extended commands for legacy advertising, scanning and connecting
+ * (struct ext_role).  Vol 4, Part E, 7.8.52 to 7.8.66 */
 #include "../core/event.h"
 #include "../core/feature.h"
 #include "../core/own_address.h"
@@ -18,27 +19,28 @@ enum { /* Advertising_Event_Properties */
        PROP_ANONYMOUS = 0x20,
        PROP_TX_POWER = 0x40
 };
-enum { NO_SET = 0x80 };     /* none of the properties */
-enum { LEGACY_HANDLE = 0 }; /* of the set that legacy advertising is; ours follow */
+enum { NO_SET = 0x80 }; /* no value of the properties */
+/* advertising handle of legacy advertising's set; those of the application follow */
+enum { LEGACY_HANDLE = 0 };
 
 struct ext_set {
-    bool wanted, on;
-    bool enabling; /* which way the enable command that is out goes */
-    uint8_t dirty; /* what the controller does not have yet */
+    bool wanted, on; /* by the application; in the controller */
+    bool enabling;   /* the enable command in progress turns it on, else off */
+    uint8_t dirty;   /* DIRTY_…: not in the controller yet */
     uint8_t own_type;
-    uint8_t address[6]; /* the random one that it has */
-    uint8_t props;      /* of the controller's set; NO_SET: it has none */
-    uint16_t data_sent; /* octets of what is being sent that have been */
-    uint8_t status;     /* of WOAD_EV_EXT_ADV_ENDED, once it is off */
+    uint8_t address[6]; /* random address of the controller's set */
+    uint8_t props;      /* properties of the controller's set; NO_SET: it has none */
+    uint16_t data_sent; /* octets of its data that have been sent, while in fragments */
+    uint8_t status;     /* of WOAD_EV_EXT_ADV_ENDED, when it is off */
     struct woad_ext_adv_params params;
     const uint8_t *data, *rsp;
     uint16_t data_len, rsp_len;
 };
 
 struct ext {
-    uint8_t address[6]; /* of legacy advertising's set */
-    uint8_t scan_phys, connect_phys;
-    uint8_t props; /* of legacy advertising's set: as in struct ext_set */
+    uint8_t address[6];              /* random address of legacy advertising's set */
+    uint8_t scan_phys, connect_phys; /* WOAD_PHYS_… */
+    uint8_t props;                   /* its properties, as in struct ext_set */
     struct ext_set *sets;
 };
 
@@ -74,7 +76,7 @@ static void ext_wr_le24(struct wr *out, uint32_t v)
 
 /* HCI_LE_Set_Extended_Advertising_Parameters: handle u8, properties u16, interval min u24, max u24,
  * channels u8, own type u8, peer type u8, peer 6, filter u8, power i8, primary PHY u8, secondary
- * skip u8, secondary PHY u8, SID u8, tell of scan requests u8.  7.8.53 */
+ * skip u8, secondary PHY u8, SID u8, scan request notifications u8.  7.8.53 */
 static uint16_t ext_write_params(struct woad *h, uint8_t handle, uint16_t props,
                                  const struct woad_ext_adv_params *p, struct wr *out)
 {
@@ -97,8 +99,8 @@ static uint16_t ext_write_params(struct woad *h, uint8_t handle, uint16_t props,
 }
 
 /* HCI_LE_Remove_Advertising_Set: handle u8.  A set's data outlive its parameters, and a controller
- * refuses properties that such data are not for.  So with other properties the set is made anew.
- * 7.8.59, 7.8.53 */
+ * refuses properties that don't go with them.  So a set is removed before it gets other properties.
+ * 0: not needed.  7.8.59, 7.8.53 */
 static uint16_t ext_write_removal(uint8_t handle, uint8_t *has, uint8_t props, uint8_t *dirty,
                                   struct wr *out)
 {
@@ -131,7 +133,7 @@ static uint16_t legacy_params(struct woad *h, const struct woad_adv_params *p, u
     if (removal) {
         return removal;
     }
-    memset(h->ext->address, 0, 6); /* new parameters, a new address */
+    memset(h->ext->address, 0, 6); /* new parameters need the address again */
     return ext_write_params(h, LEGACY_HANDLE, props[p->kind], &as, out);
 }
 
@@ -170,7 +172,7 @@ static uint16_t legacy_data(bool response, const uint8_t *data, size_t len, stru
     return ext_write_data(LEGACY_HANDLE, response, OPERATION_ALL, data, len, out);
 }
 
-/* HCI_LE_Set_Extended_Advertising_Enable: on u8, n u8, n times { handle u8, duration u16, most
+/* HCI_LE_Set_Extended_Advertising_Enable: on u8, n u8, n times { handle u8, duration u16, max
  * events u8 }. 7.8.56 */
 static uint16_t ext_write_enable(uint8_t handle, bool on, uint16_t duration_10ms, uint8_t events,
                                  struct wr *out)
@@ -183,7 +185,7 @@ static uint16_t ext_write_enable(uint8_t handle, bool on, uint16_t duration_10ms
     return OP_LE_SET_EXT_ADV_ENABLE;
 }
 
-/* Directed advertising at a high duty cycle ends after 1.28 s at the latest. */
+/* High duty cycle directed advertising is limited to 1.28 s. */
 static uint16_t legacy_enable(const struct woad_adv_params *p, bool on, struct wr *out)
 {
     return ext_write_enable(LEGACY_HANDLE, on, p->kind == WOAD_ADV_DIRECT_HIGH ? 128 : 0, 0, out);
@@ -292,7 +294,7 @@ static void ext_emit(struct woad *h, enum woad_event_type type, uint8_t set, int
     emit_at(h, conn, type, &ev);
 }
 
-/* As the controller has it: some set advertises, or none. */
+/* A set is on or off in the controller: notes it, and whether any set is on. */
 static void ext_set_on(struct woad *h, struct ext_set *s, bool on)
 {
     s->on = on;
@@ -304,19 +306,22 @@ static void ext_set_on(struct woad *h, struct ext_set *s, bool on)
 
 static uint8_t set_props(const struct woad_ext_adv_params *p)
 {
-    return (uint8_t)((p->connectable ? PROP_CONNECTABLE : 0) | (p->scannable ? PROP_SCANNABLE : 0) |
-                     (p->directed ? PROP_DIRECTED : 0) | (p->anonymous ? PROP_ANONYMOUS : 0) |
-                     (p->include_tx_power ? PROP_TX_POWER : 0));
+    uint8_t props = p->connectable ? PROP_CONNECTABLE : 0;
+    props |= p->scannable ? PROP_SCANNABLE : 0;
+    props |= p->directed ? PROP_DIRECTED : 0;
+    props |= p->anonymous ? PROP_ANONYMOUS : 0;
+    props |= p->include_tx_power ? PROP_TX_POWER : 0;
+    return props;
 }
 
-/* A scannable set has a scan response and no data, any other has data alone.  What it does not have
- * is sent when it is started as a set that does.  7.8.54, 7.8.55 */
+/* Whether data of the set are to be sent.  A scannable set has only a scan response, any other only
+ * data; the other part is sent when the set is started with such parameters.  7.8.54, 7.8.55 */
 static bool set_part_dirty(const struct ext_set *s)
 {
     return s->dirty & (s->params.scannable ? DIRTY_RSP : DIRTY_DATA);
 }
 
-/* The next part of its data, or of its scan response. */
+/* Writes the next fragment of the set's data or scan response. */
 static uint16_t set_write_data(struct ext_set *s, uint8_t handle, struct wr *out)
 {
     bool response = s->params.scannable;
@@ -324,12 +329,9 @@ static uint16_t set_write_data(struct ext_set *s, uint8_t handle, struct wr *out
     uint16_t len = response ? s->rsp_len : s->data_len, left = (uint16_t)(len - s->data_sent);
     uint16_t n = left < FRAGMENT ? left : FRAGMENT;
     bool first = !s->data_sent, last = n == left;
-    uint16_t opcode = ext_write_data(handle, response,
-                                     first && last ? OPERATION_ALL
-                                     : first       ? OPERATION_FIRST
-                                     : last        ? OPERATION_LAST
-                                                   : OPERATION_MIDDLE,
-                                     n ? data + s->data_sent : NULL, n, out);
+    uint8_t operation = (uint8_t)(last << 1 | first); /* bit 0: first, bit 1: last fragment */
+    uint16_t opcode =
+        ext_write_data(handle, response, operation, n ? data + s->data_sent : NULL, n, out);
     s->data_sent = (uint16_t)(s->data_sent + n);
     if (last) {
         s->data_sent = 0;
@@ -338,14 +340,15 @@ static uint16_t set_write_data(struct ext_set *s, uint8_t handle, struct wr *out
     return opcode;
 }
 
-/* Its next part takes more than one command. */
+/* Whether its data take more than one command. */
 static bool set_is_long(const struct ext_set *s)
 {
     uint16_t len = s->params.scannable ? s->rsp_len : s->data_len;
     return set_part_dirty(s) && len > FRAGMENT;
 }
 
-/* Parameters, addresses and what takes more than one command change only while it is off. */
+/* The next command for a set; 0: none.  Parameters, addresses and fragmented data change only while
+ * the set is off. */
 static uint16_t set_command(struct woad *h, struct ext_set *s, uint8_t handle, struct wr *out)
 {
     bool paused = !s->wanted || own_address_pending(h);
@@ -393,7 +396,8 @@ static uint16_t ext_command(struct woad *h, struct wr *out)
     return 0;
 }
 
-/* A command for a set that has been started again since is of no account, nor is a removal. */
+/* A command has failed.  Ignored if the set has been started again since, or if it removed the set.
+ */
 static void set_failed(struct woad *h, struct ext_set *s, uint8_t n, uint8_t status, bool enable)
 {
     s->dirty |= DIRTY_DATA | DIRTY_RSP;
@@ -415,7 +419,7 @@ static void ext_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
     (void)ret;
     if (opcode == OP_LE_SET_EXT_ADV_ENABLE && !s->enabling) {
         bool was_on = s->on;
-        ext_set_on(h, s, false); /* whatever it says: then it was off already */
+        ext_set_on(h, s, false); /* even if it fails: the set was off already */
         if (was_on && !s->wanted) {
             ext_emit(h, WOAD_EV_EXT_ADV_ENDED, n, s->status, WOAD_NO_CONN);
         }
@@ -439,7 +443,7 @@ static void ext_rx_terminated(struct woad *h, struct rd *in)
     uint8_t status = p[0], handle = p[1];
     const struct conn *c = status ? NULL : conn_by_handle(h, get_le16(p + 2) & 0xfff);
     if (handle == LEGACY_HANDLE) {
-        if (h->adv) { /* neither: there was no room for the connection */
+        if (h->adv) { /* status 0 without a connection: there was no room for it */
             adv_ended(h, status || c ? status : WOAD_ENOMEM);
         }
         return;
@@ -448,7 +452,7 @@ static void ext_rx_terminated(struct woad *h, struct rd *in)
     if (s->on) {
         ext_set_on(h, s, false);
         if (!(s->dirty & DIRTY_PARAMS)) {
-            s->wanted = false; /* it has not been started again since */
+            s->wanted = false; /* not started again since */
         }
         if (c || !s->wanted) {
             ext_emit(h, WOAD_EV_EXT_ADV_ENDED, (uint8_t)(handle - 1), status,
@@ -457,9 +461,10 @@ static void ext_rx_terminated(struct woad *h, struct rd *in)
     }
 }
 
-enum { EVENT_LEGACY = 0x10, EVENT_STATUS = 5 }; /* bit, shift, of the event type */
+/* in the event type: bit of a legacy PDU; shift of the data status */
+enum { EVENT_LEGACY = 0x10, EVENT_STATUS = 5 };
 
-/* What legacy PDUs are told as: as ever. */
+/* The kind of a legacy PDU, as in legacy reports; -1: reserved. */
 static int ext_legacy_kind(uint16_t type)
 {
     static const struct {
@@ -475,7 +480,7 @@ static int ext_legacy_kind(uint16_t type)
     return -1;
 }
 
-/* Its fields: see below. */
+/* Fills the report from its 24 octets: see ext_rx_report(). */
 static void ext_report(const uint8_t *p, const uint8_t *data, struct woad_ext_report *r)
 {
     r->props = get_le16(p);
@@ -568,7 +573,7 @@ static int set_store_data(struct woad *h, uint8_t set, bool response, const uint
     *(response ? &s->rsp : &s->data) = data;
     *(response ? &s->rsp_len : &s->data_len) = (uint16_t)len;
     s->dirty |= response ? DIRTY_RSP : DIRTY_DATA;
-    s->data_sent = 0; /* what was under way begins anew */
+    s->data_sent = 0; /* data sent in part are sent again from the beginning */
     return 0;
 }
 

@@ -1,5 +1,5 @@
-/* Extended advertising, for its two files and the legacy ones, which go by its commands where the
- * controller has them: the two kinds may not be mixed.  Vol 4, Part E, 3.1.1 */
+/* Extended advertising, and the legacy files: those use extended commands where the controller has
+ * them, because a host must not mix the two kinds.  Vol 4, Part E, 3.1.1 */
 #ifndef WOAD_GAP_EXT_H
 #define WOAD_GAP_EXT_H
 
@@ -8,10 +8,10 @@
 #include "../core/host.h"
 #include "../hci/roles.h"
 
-/* gap_scan.c: a report, if somebody scans. */
+/* gap_scan.c: a report has been received. */
 void scan_emit_report(struct woad *h, enum woad_event_type type, struct woad_event *ev,
                       struct woad_addr *advertiser);
-/* gap_adv.c: the controller has ended legacy advertising by itself; status 0: by a connection. */
+/* gap_adv.c: the controller has ended legacy advertising; status 0: by a connection. */
 void adv_ended(struct woad *h, int status);
 
 #endif

@@ -1,21 +1,22 @@
-/* What a link is like, and what can be asked of it: data length, PHY, RSSI, power, channels, the
- * peer's version and features. */
+/* The properties of a connection in the link layer: data length, PHY, RSSI, power, channel map, the
+ * peer's version and features.  Reads them, and sets some of them.  Vol 4, Part E */
 #include "../core/conn.h"
 #include "../core/event.h"
 #include "../core/feature.h"
 #include "../hci/hci.h"
 
 struct link_conn {
-    uint8_t wanted, pending; /* bits of enum woad_link_item */
-    uint8_t tx_phys, rx_phys, coded;
-    bool set_phy; /* rather than read it */
-    uint16_t tx_octets;
+    /* bits of enum woad_link_item: a command is to be sent; its answer is to come */
+    uint8_t wanted, pending;
+    uint8_t tx_phys, rx_phys, coded; /* of woad_link_set_phy() */
+    bool set_phy;                    /* WOAD_LINK_PHY: set it, else read it */
+    uint16_t tx_octets;              /* of woad_link_set_data_length() */
 };
 
 struct link {
     struct link_conn *conns;
-    uint8_t item; /* of the command that is out */
-    bool set_channels;
+    uint8_t item;      /* of the command in progress */
+    bool set_channels; /* `channels` is to be sent */
     uint8_t channels[5];
 };
 
@@ -84,7 +85,7 @@ static void link_close(struct conn *c)
 
 /* --- commands --------------------------------------------------------------------------------- */
 
-/* HCI_LE_Set_PHY: handle u16, which are given u8, tx u8, rx u8, coding u16.  7.8.49
+/* HCI_LE_Set_PHY: handle u16, no preference u8, tx u8, rx u8, coding u16.  7.8.49
  * HCI_LE_Set_Data_Length: handle u16, octets u16, time u16.  7.8.33
  * HCI_Read_Transmit_Power_Level: handle u16, type u8: 0 the current one.  7.3.35
  * The others: handle u16. */
@@ -148,8 +149,8 @@ static void link_read(struct rd *ret, struct woad_link_value *value)
     }
 }
 
-/* What an event will answer ends there, unless the command itself is refused.  Data length: the
- * event comes when something changes. */
+/* A command has completed.  If it is answered by an event, only its failure ends the request here.
+ * Data length: the event follows only if something changes. */
 static void link_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct woad_link_value value = { .item = (enum woad_link_item)h->link->item };
@@ -296,7 +297,7 @@ int woad_link_set_phy(struct woad *h, uint16_t conn, uint8_t tx_phys, uint8_t rx
     return err;
 }
 
-/* Bits 37 to 39 are no data channels, and two at least must be left.  7.8.19 */
+/* Bits 37 to 39 are no data channels; at least two channels must remain.  7.8.19 */
 int woad_set_channel_map(struct woad *h, const uint8_t channels[5])
 {
     unsigned n = 0;

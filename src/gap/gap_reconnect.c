@@ -1,6 +1,6 @@
-/* Connections that last: an attempt whose peer does not answer is made again, and a peer that hides
- * is looked for by a scan where the controller does not resolve its address.
- * Vol 3, Part C, 9.3.6, 10.8.2.3; Vol 6, Part B, 4.5.2 */
+/* woad_feature_reconnection: repeats an attempt when the peer does not respond, and scans for a
+ * peer with private addresses where the controller does not resolve them.  Called through struct
+ * reconnect_role, core/reconnect_role.h.  Vol 3, Part C, 9.3.6, 10.8.2.3; Vol 6, Part B, 4.5.2 */
 #include <woad/hci.h>
 
 #include "../core/address.h"
@@ -11,13 +11,14 @@
 #include "gap_central.h"
 
 enum { RETRIES = 3 };     /* without config.connect_retries */
-enum { FOUND_MS = 4000 }; /* for a connection to what was heard: it may hide anew */
-enum { PROVING_EVENTS = 8, PROVING_MS = 50 }; /* 6 events, a window, and HCI */
+enum { FOUND_MS = 4000 }; /* limit for connecting to the address found: the peer may change it */
+/* time until a connection counts as established: 6 events, a window, and HCI */
+enum { PROVING_EVENTS = 8, PROVING_MS = 50 };
 
 struct reconnect {
-    uint16_t conn;          /* that is being proved */
-    uint32_t due;           /* of that, or of what was found */
-    uint32_t attempt_until; /* the end of the attempt, 0: none */
+    uint16_t conn;          /* the connection that waits to be established */
+    uint32_t due;           /* deadline of that, or of the address found; 0: none */
+    uint32_t attempt_until; /* end of the whole attempt; 0: none */
 };
 
 ASSERT_SIZE(reconnect, WOAD_SIZE_RECONNECT);
@@ -28,7 +29,7 @@ static bool peer_hides(const struct woad *h, const struct woad_addr *peer)
     return bond && bond->bits.has_irk;
 }
 
-/* The controller can't know the peer, or one of the accept list, by an address of this moment. */
+/* Whether the attempt is for a bonded peer with private addresses, alone or on the accept list. */
 static bool attempt_hides(const struct woad *h)
 {
     const struct woad_addr *peer;
@@ -52,7 +53,7 @@ static void reconnect_begin(struct woad *h)
     h->reconnect_mem->attempt_until = c->due;
 }
 
-/* The attempt goes on from its beginning, within the time it has. */
+/* Begins the attempt again, within its time. */
 static void reconnect_restart(struct woad *h)
 {
     struct central *c = h->central;
@@ -116,7 +117,8 @@ static bool reconnect_holds(struct conn *conn)
     return true;
 }
 
-/* Something has come from the peer, or its time is over and the controller has not given it up. */
+/* Something has been received from the peer, or the time is over and the controller has not given
+ * it up: raises WOAD_EV_CONNECT, which was held back. */
 static void reconnect_proved(const struct conn *conn)
 {
     conn->h->conns[conn_index(conn)].connect_held = false;
@@ -147,7 +149,7 @@ static void reconnect_stop(struct woad *h, bool cancels)
     }
 }
 
-/* The controller has given the found address up, as it was told. */
+/* The controller has cancelled the connection to the found address, as requested: scans again. */
 static bool reconnect_again(struct woad *h)
 {
     if (h->central->state != CENTRAL_CANCEL || h->central->cancel_status || h->state != HOST_UP) {

@@ -1,6 +1,6 @@
-/* The controller's resolving list: it knows bonded peers by their keys, so that a connection can be
- * made to one that has not been heard yet, and the accept list holds for those that hide.
- * Vol 4, Part E, 7.8.38 to 7.8.44, 7.8.77; Vol 6, Part B, 6 */
+/* The controller's resolving list: identities and keys of bonded peers, so that the controller can
+ * connect to a peer at an address yet unknown, and the accept list applies to peers with private
+ * addresses.  Vol 4, Part E, 7.8.38 to 7.8.44, 7.8.77; Vol 6, Part B, 6 */
 #include "../core/own_address.h"
 #include "../hci/hci.h"
 #include "../smp/smp.h"
@@ -77,7 +77,7 @@ static uint16_t resolve_command(struct woad *h, struct wr *params)
     return OP_LE_ADD_RESOLVING;
 }
 
-/* One that there is no room for is resolved by the host, as without this. */
+/* A command has completed.  A bond that the controller has no room for is resolved by the host. */
 static void resolve_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct resolve *r = h->resolve;

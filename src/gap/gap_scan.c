@@ -1,4 +1,6 @@
-/* Legacy scanning.  Vol 4, Part E, 7.8.10, 7.8.11 */
+/* Scanning: the application's scan, or the host's own for a peer to connect to (gap_reconnect.c).
+ * Where the controller has extended scanning, gap_ext.c writes the commands.  Vol 4, Part
+ * E, 7.8.10, 7.8.11 */
 #include "../core/clock.h"
 #include "../core/event.h"
 #include "../core/feature.h"
@@ -8,14 +10,14 @@
 #include "gap_central.h"
 
 struct scan {
-    bool wanted, done_due; /* running: WOAD_EV_SCAN_DONE is owed */
-    bool dirty;            /* parameters are not in the controller yet */
-    bool enabling;
-    bool command_pending, enable_pending; /* a command is out; it is the enabling one */
+    bool wanted, done_due;                /* done_due: WOAD_EV_SCAN_DONE will follow */
+    bool dirty;                           /* the controller does not have the parameters yet */
+    bool enabling;                        /* the enable command turns it on, else off */
+    bool command_pending, enable_pending; /* a command is in progress; it is the enable command */
     uint8_t own_type;
-    bool for_connect; /* for a peer to connect to; the application has none */
+    bool for_connect; /* the host's own scan, for a peer to connect to */
     int status;
-    uint32_t due;
+    uint32_t due; /* end of the scan; 0: none */
     struct woad_scan_params params;
 };
 
@@ -79,10 +81,10 @@ static uint16_t scan_command(struct woad *h, struct wr *params)
         return 0;
     }
     if (s->wanted && !s->for_connect && (h->activity & (CONNECT_REQUESTED | ACTIVE_CONNECT))) {
-        woad_scan_stop(h); /* connecting ends a scan */
+        woad_scan_stop(h); /* an attempt to connect ends a scan */
     }
     if (h->reconnect) {
-        h->reconnect->must_scan(h); /* before central_command() or after it */
+        h->reconnect->must_scan(h); /* either feature may be asked for commands first */
     }
     bool on = (h->activity & ACTIVE_SCAN) != 0, paused = !s->wanted || own_address_pending(h);
     bool restart = s->dirty || s->own_type != h->own_type;
@@ -109,7 +111,7 @@ static void scan_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
         }
     } else if (status && s->for_connect) {
         h->reconnect->failed(h, status);
-    } else if (status && !s->dirty) { /* dirty: it was of the scan before */
+    } else if (status && !s->dirty) { /* dirty: the failed command was of an earlier scan */
         scan_end(h, status);
     } else if (enable && !status) {
         h->activity |= ACTIVE_SCAN;
@@ -118,6 +120,7 @@ static void scan_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
     }
 }
 
+/* Raises a report with the advertiser's identity, or gives it to the attempt that scans. */
 void scan_emit_report(struct woad *h, enum woad_event_type type, struct woad_event *ev,
                       struct woad_addr *advertiser)
 {
@@ -134,7 +137,7 @@ void scan_emit_report(struct woad *h, enum woad_event_type type, struct woad_eve
     emit_none(h, type, ev);
 }
 
-/* When the application's scan, if there is one, has ended. */
+/* Ends the application's scan; once that has ended, starts a scan for a peer. */
 void scan_for_peer(struct woad *h, const struct woad_connect_params *p)
 {
     struct scan *s = h->scan;
@@ -159,9 +162,9 @@ void scan_for_peer_end(struct woad *h)
     }
 }
 
-/* HCI_LE_Advertising_Report: n u8, then for each: type u8, address type u8, address 6, length
- * u8, data, RSSI i8.  With n over 1 the specification would have the fields in arrays;
- * controllers send the structures one after the other, and nearly always n is 1.  7.7.65.2 */
+/* HCI_LE_Advertising_Report: n u8, then for each: type u8, address type u8, address 6, length u8,
+ * data, RSSI i8.  For n > 1 the specification has arrays of fields, but controllers send one
+ * structure after the other; n is nearly always 1.  7.7.65.2 */
 static void scan_report(struct woad *h, struct rd *in)
 {
     for (uint8_t n = rd_u8(in); n; n--) {
@@ -209,7 +212,7 @@ int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
 {
     struct scan *s = h->scan;
     if (s && s->done_due && !s->wanted) {
-        scan_end(h, 0); /* the last one, in whose event another may begin */
+        scan_end(h, 0); /* the scan before has ended: raise its event first */
     }
     int err = feature_for_call(h, s);
     if (err) {
@@ -239,13 +242,13 @@ int woad_scan_stop(struct woad *h)
         return WOAD_ENOTSUP;
     }
     if (s->for_connect) {
-        return 0; /* it is not the application's */
+        return 0; /* the host's own scan */
     }
     bool started = (h->activity & ACTIVE_SCAN) || s->command_pending;
     s->wanted = false;
     s->due = 0;
     if (!started) {
-        scan_end(h, 0); /* no command had gone out for it */
+        scan_end(h, 0); /* no command in progress will report it */
     }
     return 0;
 }

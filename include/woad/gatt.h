@@ -44,17 +44,16 @@ enum { /* characteristic properties.  Vol 3, Part G, 3.3.1.1 */
 
 enum { WOAD_ATT_VALUE_MAX = 512 }; /* octets.  Vol 3, Part F, 3.2.9 */
 
-/* --- server (feature woad_feature_gatt_server)
- * -------------------------------------------------------- */
+/* --- server (feature woad_feature_gatt_server) */
 
 enum woad_attr_kind {
     WOAD_ATTR_PRIMARY,
     WOAD_ATTR_SECONDARY,
     WOAD_ATTR_INCLUDE,        /* value: a struct woad_include */
-    WOAD_ATTR_CHARACTERISTIC, /* the declaration; its value follows at the next handle */
+    WOAD_ATTR_CHARACTERISTIC, /* the declaration; its value is the next attribute */
     WOAD_ATTR_VALUE,
     WOAD_ATTR_DESCRIPTOR,
-    WOAD_ATTR_CCCD /* kept by the host, per connection */
+    WOAD_ATTR_CCCD /* stored by the host, per connection */
 };
 
 enum { /* struct woad_attr.perm */
@@ -64,37 +63,36 @@ enum { /* struct woad_attr.perm */
        WOAD_PERM_READ_AUTHENTICATED = 0x08,
        WOAD_PERM_WRITE_ENCRYPTED = 0x10,
        WOAD_PERM_WRITE_AUTHENTICATED = 0x20,
-       WOAD_PERM_SECURE = 0x40,            /* both only with a key of LE Secure Connections */
-       WOAD_PERM_KEY_16 = 0x80,            /* both only with a key of 16 octets */
-       WOAD_PERM_READ_AUTHORIZED = 0x100,  /* the application is asked each time: */
+       WOAD_PERM_SECURE = 0x40,            /* both: only under a key of LE Secure Connections */
+       WOAD_PERM_KEY_16 = 0x80,            /* both: only under a key of 16 octets */
+       WOAD_PERM_READ_AUTHORIZED = 0x100,  /* each access raises */
        WOAD_PERM_WRITE_AUTHORIZED = 0x200, /* WOAD_EV_AUTHORIZE */
-       WOAD_PERM_WRITE_SIGNED = 0x400      /* a bonded peer's signed write, without encryption */
+       WOAD_PERM_WRITE_SIGNED = 0x400      /* by a bonded peer's signed write, without encryption */
 };
 
-/* One attribute.  A database is made of arrays of these, in flash where they are constant; an array
- * costs no RAM per attribute (2 octets with config.attr_index), and a handle is found without a
- * search.
+/* One attribute.  A database consists of arrays of these, in flash if they are constant: an array
+ * takes no RAM per attribute (2 octets each with config.attr_index).
  *
  * uuid: of the service, of the characteristic (the same for its declaration and its value) or of
- * the descriptor; not used for a CCCD. value, len: a value that never changes.  With value NULL
- * the application answers: a read raises WOAD_EV_GATT_READ, a write always WOAD_EV_GATT_WRITE. */
+ * the descriptor; not used for a CCCD. value, len: a value that never changes.  If value is NULL,
+ * the application answers reads (WOAD_EV_GATT_READ).  A write always raises WOAD_EV_GATT_WRITE. */
 struct woad_attr {
     const struct woad_uuid *uuid;
     const void *value;
     uint16_t len;
     uint8_t kind;  /* enum woad_attr_kind */
-    uint8_t props; /* of WOAD_ATTR_CHARACTERISTIC */
-    uint16_t perm;
+    uint8_t props; /* WOAD_PROP_…, of WOAD_ATTR_CHARACTERISTIC */
+    uint16_t perm; /* WOAD_PERM_… */
 };
 
-/* What a client has written into a Client Characteristic Configuration: bits 0 and 1 of `value`.
- * In a bond the others say which characteristic it is of, 0: not known; they are kept with it. */
+/* A client's value of a Client Characteristic Configuration: bits 0 and 1 of `value`. In a bond the
+ * other bits identify its characteristic, 0: unknown; a store keeps them unchanged. */
 struct woad_cccd {
     uint16_t handle, value;
 };
 
-/* The service that an include declaration names, by the handles it has got.  It may be in RAM, and
- * be filled in when they are known. */
+/* The service that an include declaration refers to, by its handles.  It may be in RAM and be
+ * filled in when they are known. */
 struct woad_include {
     uint16_t start, end;
     const struct woad_uuid *uuid;
@@ -112,7 +110,7 @@ struct woad_include {
     { \
         uuid_, NULL, 0, WOAD_ATTR_SECONDARY, 0, WOAD_PERM_READ \
     }
-/* A characteristic whose value the application answers, and one with a constant value. */
+/* A characteristic with a value from the application, and one with a constant value. */
 #define WOAD_CHARACTERISTIC(uuid_, props_, perm_) \
     { uuid_, NULL, 0, WOAD_ATTR_CHARACTERISTIC, props_, WOAD_PERM_READ }, \
     { \
@@ -127,7 +125,7 @@ struct woad_include {
     { \
         NULL, NULL, 0, WOAD_ATTR_CCCD, 0, WOAD_PERM_READ | WOAD_PERM_WRITE \
     }
-/* One that clients can subscribe to: declaration, value, CCCD. */
+/* A characteristic that clients can subscribe to: declaration, value, CCCD. */
 #define WOAD_CHARACTERISTIC_CCCD(uuid_, props_, perm_) \
     WOAD_CHARACTERISTIC(uuid_, props_, perm_), WOAD_CCCD
 #define WOAD_DESCRIPTOR(uuid_, perm_) \
@@ -139,93 +137,92 @@ struct woad_include {
         uuid_, value_, len_, WOAD_ATTR_DESCRIPTOR, 0, WOAD_PERM_READ \
     }
 
-/* Adds an array of attributes, one service or several, behind those already there (where handles
- * run out: in the first gap).  The array must live until it is taken away or the instance stops or
- * fails; then add it again, at WOAD_EV_UP.  *first, if not NULL, gets the handle of its first
- * attribute.  The Generic Access and Generic Attribute services are there already, handles 1 to 9
- * (1 to 11 with woad_feature_client_features).
+/* Adds an array of attributes, one or more services, behind the existing ones (when handles run
+ * out: in the first gap).  The array is not copied: it must stay valid until it is removed, or the
+ * instance stops or fails; add it again at WOAD_EV_UP. *first, if not NULL, gets the handle of its
+ * first attribute.  Generic Access and Generic Attribute are built in: handles 1 to 9 (1 to 11 with
+ * woad_feature_client_features).
  *
- * At any time, with connections too: clients that have subscribed to Service Changed are told.
- * WOAD_EINVAL when it does not begin with a service, a characteristic has no value, or handles
- * run out; WOAD_ENOMEM when the table of arrays (config.attr_tables) is full; WOAD_ENODEV before
- * woad_start(). */
+ * Allowed at any time, also during connections: clients that have subscribed to Service Changed are
+ * notified.  WOAD_EINVAL if the array does not begin with a service, a characteristic has no value,
+ * or handles run out; WOAD_ENOMEM if the table of arrays (config.attr_tables) is full; WOAD_ENODEV
+ * before woad_start(); WOAD_ENOTSUP without the feature. */
 int woad_gatt_add(struct woad *h, const struct woad_attr *attrs, uint16_t n, uint16_t *first);
 
-/* The same at handles of your choice: first to first + n - 1.  WOAD_EINVAL, too, when one of them
- * is in use. */
+/* The same at given handles: first to first + n - 1.  WOAD_EINVAL, too, if one of them is in use.
+ */
 int woad_gatt_add_at(struct woad *h, const struct woad_attr *attrs, uint16_t n, uint16_t first);
 
-/* Takes away the array at `first`; its handles answer Invalid Handle from now on, a read or a write
- * that waits for woad_gatt_answer() too (which is WOAD_EALREADY then); subscriptions to them end
- * without an event, in the client's bond too (WOAD_EV_BOND).  What is queued of their values may
- * not be sent any more: WOAD_EV_INDICATED with WOAD_EACCES for an indication.  To replace services:
- * remove, then add.  WOAD_ENOENT. */
+/* Removes the array at `first`. Its handles return Invalid Handle from now on, also for a read or a
+ * write that waits for woad_gatt_answer() (which returns WOAD_EALREADY then).  Subscriptions to
+ * them end without an event, in the client's bond too (WOAD_EV_BOND).  Their queued values are
+ * dropped: WOAD_EV_INDICATED with WOAD_EACCES for an indication.  To replace services, remove, then
+ * add.  WOAD_ENOENT, WOAD_ENOTSUP. */
 int woad_gatt_remove(struct woad *h, uint16_t first);
 
-/* Takes away all that was added. */
+/* Removes all arrays that were added. */
 int woad_gatt_clear(struct woad *h);
 
-/* The device name, characteristic 0x2A00: up to 31 octets, copied.  May be set at any time. */
+/* The device name, characteristic 0x2A00: up to 31 octets, copied; allowed at any time. WOAD_EINVAL
+ * if longer. woad_gatt_name() returns its length; *name stays valid with the instance. */
 int woad_gatt_set_name(struct woad *h, const uint8_t *name, size_t len);
 size_t woad_gatt_name(const struct woad *h, const uint8_t **name);
 
-/* Answers the WOAD_EV_GATT_READ or WOAD_EV_GATT_WRITE (a request) of `conn`, from inside the event
- * or later; within 30 s, or the client gives up.  err is 0 or an ATT error code; for a read, data
- * is the whole value, from offset 0: the host cuts it to what was asked for.  One longer than an
- * answer is kept, if it has room in config.prepare_queue, so that the parts the client reads after
- * this are of the same value; without room each part is asked for.  Of a value longer than 512
- * octets (WOAD_ATT_VALUE_MAX) the first 512 are the value.  The answer becomes an error when the
- * connection has meanwhile lost the security that it takes to read the value.
- * WOAD_ENOTCONN; WOAD_EALREADY when nothing waits for an answer. */
+/* Answers a WOAD_EV_GATT_READ, or a WOAD_EV_GATT_WRITE with need_answer, of `conn`: inside the
+ * event or later, but within 30 s, the client's limit. err is 0 or an ATT error code.  For a read,
+ * data is the whole value, from offset 0, copied; the host takes the part that was requested.  A
+ * value longer than one response is cached if config.prepare_queue has room, so that the client's
+ * further requests read parts of the same value; without room, each part raises an event.  Only the
+ * first 512 octets of a value count (WOAD_ATT_VALUE_MAX).  The response becomes an error if the
+ * connection has lost the security that reading the value takes.  With several bearers, inside an
+ * event it answers that event's request, else the one that has waited longest: see
+ * woad_gatt_answer_to().  WOAD_ENOTCONN; WOAD_EALREADY if nothing waits for an answer. */
 int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *data, size_t len);
 
-/* The value of a handle is another one now.  What the host has kept of it for clients that read it
- * in parts is forgotten: for the next part the application is asked, with its offset, and may
- * answer with an error, such as the 0x80 of services with a Value Changed During Read Long. */
+/* The value of a handle has changed.  Drops the host's cached copy for clients that read it in
+ * parts: the next part raises WOAD_EV_GATT_READ with its offset, and the application may answer
+ * with an error, for example 0x80, Value Changed During Read Long, of some services. */
 void woad_gatt_changed(struct woad *h, uint16_t handle);
 
-/* A client with several bearers (Enhanced ATT) may ask several things at once.  woad_gatt_answer()
- * is to the question that is being asked if it is called from inside the event, and else to the
- * one that has waited longest; this one is to the question with that number in its event. */
+/* The same for the request with number `request` in its event: a client with several bearers
+ * (Enhanced ATT) may have several requests in progress. */
 int woad_gatt_answer_to(struct woad *h, uint16_t conn, uint8_t request, uint8_t err,
                         const void *data, size_t len);
 
-/* --- Enhanced ATT (feature woad_feature_eatt)
- * --------------------------------------------------------- */
+/* --- Enhanced ATT (feature woad_feature_eatt) */
 
-/* Asks the peer for `n` more bearers, 1 to 5, on an encrypted connection: WOAD_EV_ATT_BEARERS
- * follows for each that is opened, and one with the status if some or all are not.  Those that the
- * peer asks for are granted as long as there are some (config.att_bearers); both are used alike,
- * by both sides.
- * Requests for different attributes go by whatever bearer is free; what is asked about one
- * attribute stays in order, as do notifications.  When both sides ask at once and there is no room
- * for both, it is tried again by itself.  Vol 3, Part G, 5.4.
- * WOAD_ENOTCONN, WOAD_ENOTSUP, WOAD_EINVAL; WOAD_EACCES without encryption; WOAD_EALREADY while
- * some are asked for; WOAD_ENOMEM when so many are not free. */
+/* Requests `n` more bearers, 1 to 5, on an encrypted connection.  WOAD_EV_ATT_BEARERS follows for
+ * each one opened, and with a status if some or all are not.  Bearers that the peer requests are
+ * granted while config.att_bearers has some; both sides use all of them.  Requests for different
+ * attributes use any free bearer; requests for one attribute stay in order, as do notifications. If
+ * both sides request bearers at once and there is no room for both, the host repeats the request.
+ * Vol 3, Part G, 5.4.  WOAD_ENOTCONN, WOAD_ENOTSUP, WOAD_EINVAL; WOAD_EACCES without encryption;
+ * WOAD_EALREADY during another request; WOAD_ENOMEM if not so many are free. */
 int woad_eatt_open(struct woad *h, uint16_t conn, uint8_t n);
 
-/* Closes all of them: WOAD_EV_ATT_BEARERS follows for each.  What woad_eatt_open() has asked for
- * ends too, with one WOAD_EV_ATT_BEARERS.  The fixed bearer stays. */
+/* Closes all bearers of Enhanced ATT: WOAD_EV_ATT_BEARERS follows for each.  A request of
+ * woad_eatt_open() ends too, with one WOAD_EV_ATT_BEARERS.  The fixed bearer stays.  WOAD_ENOTCONN,
+ * WOAD_ENOTSUP. */
 int woad_eatt_close(struct woad *h, uint16_t conn);
 
-/* Sends a notification, whether or not the client asked for any.  At most ATT_MTU - 3 octets are
- * sent, and never more than 512; the rest is cut off.  WOAD_ENOTCONN; WOAD_EINVAL for a handle that
- * the server, where there is one, does not have; WOAD_EACCES for a value that may not be read over
- * this connection; WOAD_EAGAIN when the connection's queue is full: WOAD_EV_TX_READY follows when
- * there is room again.  WOAD_EV_TX_DONE follows when all that was queued on the connection has been
- * sent, or removed because the encryption has ended or the attribute is gone. */
+/* Sends a notification, whether or not the client has subscribed.  The data are copied; at most
+ * ATT_MTU - 3 octets, and 512, are sent, the rest is cut off.  WOAD_ENOTCONN; WOAD_EINVAL for a
+ * handle that the server, if there is one, does not have; WOAD_EACCES for a value that may not be
+ * read over this connection; WOAD_EAGAIN if the connection's queue is full: WOAD_EV_TX_READY
+ * follows when it has room.  WOAD_EV_TX_DONE follows when all that was queued on the connection has
+ * been sent, or dropped because the encryption has ended or the attribute was removed. */
 int woad_gatt_notify(struct woad *h, uint16_t conn, uint16_t handle, const void *data, size_t len);
 
-/* The same for a value of which only the latest matters: one that still waits in the queue for the
- * same handle is forgotten. */
+/* The same for a value of which only the latest matters: it replaces a queued notification of the
+ * same handle. */
 int woad_gatt_notify_latest(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                             size_t len);
 
-/* Two values or more in one packet, none of them cut.  WOAD_EINVAL when they are longer than an
- * ATT_MTU, or one is longer than 512 octets; WOAD_ENOTSUP for a client that has not said it
- * understands this, in the characteristic that the feature woad_feature_client_features adds.  The
- * packet is dropped when the ATT_MTU becomes too small for it before it is sent, or when the
- * connection loses the security that one of the values takes. */
+/* Two or more values in one packet, none of them cut.  WOAD_EINVAL if they are longer than an
+ * ATT_MTU, or one is longer than 512 octets; WOAD_ENOTSUP if the client has not enabled it in
+ * Client Supported Features (woad_feature_client_features).  The packet is dropped if the ATT_MTU
+ * becomes too small, or the connection loses the security that one of the values takes, before it
+ * is sent. */
 struct woad_gatt_value {
     uint16_t handle, len;
     const void *data;
@@ -233,38 +230,37 @@ struct woad_gatt_value {
 int woad_gatt_notify_multiple(struct woad *h, uint16_t conn, const struct woad_gatt_value *values,
                               size_t n);
 
-/* A notification that the client confirms; one at a time is on the way, more wait in the queue.
- * WOAD_EV_INDICATED follows for each.  WOAD_EINVAL, too, for handle 8, Service Changed, where the
- * server has it: the host indicates that itself. */
+/* Sends an indication, which the client confirms.  One at a time is unconfirmed, more wait in the
+ * queue.  WOAD_EV_INDICATED follows for each.  WOAD_EINVAL, too, for handle 8, Service Changed,
+ * which the host indicates itself. */
 int woad_gatt_indicate(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                        size_t len);
 
-/* What the client wrote to the CCCD that follows `value_handle`: bit 0 notifications, bit 1
- * indications; 0 if there is none. */
+/* The client's CCCD behind `value_handle`: bit 0 notifications, bit 1 indications; 0 if there is
+ * none. */
 uint16_t woad_gatt_subscription(const struct woad *h, uint16_t conn, uint16_t value_handle);
 
-/* --- both ------------------------------------------------------------------------------------- */
+/* --- client and server ------------------------------------------------------------------------ */
 
-/* The ATT_MTU offered from now on, to peers that have not been offered one on their connection: 23
- * to config.mtu.  WOAD_EINVAL. */
+/* Sets the ATT_MTU offered to peers, on connections without an exchange so far: 23 to config.mtu.
+ * WOAD_EINVAL. */
 int woad_set_mtu(struct woad *h, uint16_t mtu);
 uint16_t woad_mtu(const struct woad *h);
 
-/* --- client (feature woad_feature_gatt_client)
- * -------------------------------------------------------- */
+/* --- client (feature woad_feature_gatt_client) */
 
-/* Every call below queues a procedure on the connection; they run one after the other, in order.
- * Each ends with exactly one WOAD_EV_GATTC_DONE.  WOAD_ENOTCONN, WOAD_EINVAL; WOAD_EAGAIN when the
- * queue is full: WOAD_EV_TX_READY follows when there is room again.
+/* Each call below queues a procedure on the connection; procedures run in order.  Each ends with
+ * one WOAD_EV_GATTC_DONE.  Data are copied.  WOAD_ENOTCONN, WOAD_EINVAL, WOAD_ENOTSUP; WOAD_EAGAIN
+ * if the queue is full: WOAD_EV_TX_READY follows when it has room.
  *
- * A procedure that was queued on an encrypted connection is not carried out on one that is not: it
- * waits for the encryption where the peer is bonded, and ends with WOAD_EACCES elsewhere.
+ * A procedure that was queued on an encrypted connection is never carried out unencrypted: it waits
+ * for encryption if the peer is bonded, else it ends with WOAD_EACCES.
  *
- * Notifications and indications that a bonded peer sends before the encryption are kept, as long as
- * the queue has room for them, and told when the bond's key has proved who has sent them; such an
- * indication is confirmed then.  They are forgotten when the encryption fails. */
+ * Notifications and indications that a bonded peer sends before the encryption are queued, as far
+ * as there is room, and raised when the bond's key has proved the peer; such an indication is
+ * confirmed then.  If the encryption fails they are dropped. */
 
-enum woad_gattc_op { /* which procedure an event belongs to */
+enum woad_gattc_op { /* the procedure that an event belongs to */
                      WOAD_GATTC_MTU,
                      WOAD_GATTC_SERVICES,
                      WOAD_GATTC_SECONDARY_SERVICES,
@@ -280,74 +276,74 @@ enum woad_gattc_op { /* which procedure an event belongs to */
                      WOAD_GATTC_WRITE_RELIABLE
 };
 
-/* Ends all that is queued, each with its WOAD_EV_GATTC_DONE, status WOAD_ECANCELED.  A request
- * that is out can't be called back: its procedure ends when the answer comes, without further
- * events, and what it wrote may have been written; writes that were only prepared are taken
- * back. WOAD_ENOTCONN; WOAD_ENOENT when nothing is queued. */
+/* Ends all queued procedures, each with WOAD_EV_GATTC_DONE, status WOAD_ECANCELED.  If a request
+ * has been sent, its procedure ends when the response arrives, without further events; a write may
+ * have been executed.  Prepared writes are cancelled.  WOAD_ENOTCONN; WOAD_ENOENT if nothing is
+ * queued. */
 int woad_gattc_cancel(struct woad *h, uint16_t conn);
 
-/* Offers woad_mtu(); WOAD_EV_MTU follows on success.  WOAD_EALREADY when this side has taken part
- * in an exchange on this connection. */
+/* Offers woad_mtu(); WOAD_EV_MTU follows on success.  WOAD_EALREADY if this side has already taken
+ * part in an exchange on this connection. */
 int woad_gattc_exchange_mtu(struct woad *h, uint16_t conn);
 
-/* Primary services, all or those of one UUID: WOAD_EV_SERVICE for each. */
+/* Discovers primary services, all or those of one UUID: WOAD_EV_SERVICE for each. */
 int woad_gattc_services(struct woad *h, uint16_t conn, const struct woad_uuid *uuid);
 
-/* Secondary services, which are only there to be included by others: WOAD_EV_SERVICE for each. */
+/* Discovers secondary services, which are only included by others: WOAD_EV_SERVICE for each. */
 int woad_gattc_secondary_services(struct woad *h, uint16_t conn);
 
-/* Characteristics declared in start..end, all or of one UUID: WOAD_EV_CHARACTERISTIC for each. */
+/* Discovers characteristics declared in start..end, all or of one UUID: WOAD_EV_CHARACTERISTIC for
+ * each. */
 int woad_gattc_characteristics(struct woad *h, uint16_t conn, uint16_t start, uint16_t end,
                                const struct woad_uuid *uuid);
 
-/* Every attribute in start..end with its type: WOAD_EV_DESCRIPTOR for each. */
+/* Discovers the attributes in start..end with their types: WOAD_EV_DESCRIPTOR for each. */
 int woad_gattc_descriptors(struct woad *h, uint16_t conn, uint16_t start, uint16_t end);
 
-/* Services that the one at start..end includes: WOAD_EV_INCLUDED for each, its UUID of size 0
- * where the server does not let it be read. */
+/* Discovers the services that the one at start..end includes: WOAD_EV_INCLUDED for each; UUID size
+ * 0 if the server does not let it be read. */
 int woad_gattc_included(struct woad *h, uint16_t conn, uint16_t start, uint16_t end);
 
-/* Values of all characteristics of a UUID in start..end: WOAD_EV_READ for each, cut at the MTU. */
+/* Reads the values of all characteristics of a UUID in start..end: WOAD_EV_READ for each, cut at
+ * the MTU. */
 int woad_gattc_read_by_uuid(struct woad *h, uint16_t conn, uint16_t start, uint16_t end,
                             const struct woad_uuid *uuid);
 
-/* 2 to 32 values at once, each with its length: WOAD_EV_READ for each, the last cut at the MTU.
- * The server must know Read Multiple Variable Length (Core 5.2). */
+/* Reads 2 to 32 values at once, with their lengths: WOAD_EV_READ for each, the last one cut at the
+ * MTU.  The server must support Read Multiple Variable Length (Core 5.2). */
 int woad_gattc_read_multiple(struct woad *h, uint16_t conn, const uint16_t *handles, size_t n);
 
-/* The same with the older request, for values whose lengths are known: one WOAD_EV_READ with all
- * of them, one behind the other, cut at the MTU; its handle is the first. */
+/* The same with the older request, for values of known lengths: one WOAD_EV_READ with all values,
+ * one after the other, cut at the MTU; its handle is the first one. */
 int woad_gattc_read_multiple_fixed(struct woad *h, uint16_t conn, const uint16_t *handles,
                                    size_t n);
 
-/* The whole value, however long: WOAD_EV_READ for each part.  Of one that a server has made longer
- * than 512 octets, those. */
+/* Reads the whole value, up to 512 octets: WOAD_EV_READ for each part. */
 int woad_gattc_read(struct woad *h, uint16_t conn, uint16_t handle);
 
-/* One request: as much of the value as its answer has, in one WOAD_EV_READ. */
+/* Reads with one request: one WOAD_EV_READ with as much of the value as its response has. */
 int woad_gattc_read_once(struct woad *h, uint16_t conn, uint16_t handle);
 
-/* One Write Request; WOAD_EINVAL when longer than ATT_MTU - 3, or 512.  The data are copied. */
+/* Writes with one Write Request.  WOAD_EINVAL if longer than ATT_MTU - 3, or 512. */
 int woad_gattc_write(struct woad *h, uint16_t conn, uint16_t handle, const void *data, size_t len);
 
-/* Up to 512 octets, prepared in parts and executed; the data are copied.  `reliable`: every echo is
- * compared; a difference cancels the write, and the status is WOAD_EBADMSG. */
+/* Writes up to 512 octets, prepared in parts and then executed.  `reliable`: each part's response
+ * is compared; a difference cancels the write, with status WOAD_EBADMSG. */
 int woad_gattc_write_long(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                           size_t len, bool reliable);
 
-/* A write that is signed in the place of encryption, for a bonded peer on a connection that is not
- * encrypted; on one that is when it leaves, a Write Command.  No answer.  WOAD_EV_BOND follows:
- * the signature's number must be kept.  WOAD_EINVAL when longer than ATT_MTU - 15; WOAD_EACCES
- * without a bond that has a key for it, which a pairing gives where woad_feature_signed_writes is
- * named; WOAD_EIO when the library fails; WOAD_EAGAIN; WOAD_ENOTSUP without the security manager.
- */
+/* Writes without a response, signed instead of encrypted, to a bonded peer; a Write Command if the
+ * connection is encrypted when it leaves.  WOAD_EV_BOND follows: the store must keep the
+ * signature's counter.  WOAD_EINVAL if longer than ATT_MTU - 15; WOAD_EACCES without a bond that
+ * has a signing key (a pairing with woad_feature_signed_writes gives one); WOAD_EIO if the
+ * cryptography fails; WOAD_EAGAIN; WOAD_ENOTSUP without the Security Manager. */
 int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                             size_t len);
 
-/* Write Command: no answer, no event.  WOAD_EINVAL when longer than ATT_MTU - 3, or 512;
- * WOAD_EACCES to a bonded peer as long as the connection is not encrypted, which it begins to be
- * then.  One that waits in the queue is dropped when the encryption that it was queued under ends,
- * or the ATT_MTU becomes too small for it. */
+/* Writes with a Write Command: no response, no event.  WOAD_EINVAL if longer than ATT_MTU - 3, or
+ * 512; WOAD_EACCES to a bonded peer while the connection is not encrypted: the call starts the
+ * encryption.  A queued one is dropped if the encryption that it was queued under ends, or the
+ * ATT_MTU becomes too small. */
 int woad_gattc_write_command(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                              size_t len);
 

@@ -286,7 +286,7 @@ void att_timed_out(struct att_bearer *b)
     }
 }
 
-/* Ends indications whose confirmation is late.  Returns ms to the next deadline. */
+/* Ends indications that have not been confirmed in time.  Returns ms to the next deadline. */
 uint32_t att_run_timers(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;

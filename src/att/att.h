@@ -78,14 +78,14 @@ struct att_role {
 
 ASSERT_SIZE(att_bearer, WOAD_SIZE_BEARER);
 
-/* What the server does for bonded clients: gatt_bonded.c.  NULL in struct woad without the Security
- * Manager. */
+/* The server's functions for bonded clients: gatt_bonded.c.  NULL in struct woad without the
+ * Security Manager. */
 struct gatt_bonds {
     void (*db_hash_note)(struct conn *c); /* the client now knows the current database */
-    void (*db_hash_verify)(
-        struct conn *c); /* queue Service Changed if the client knows another database */
-    void (*service_changed_confirmed)(
-        struct conn *c); /* the client has confirmed Service Changed */
+    /* queue Service Changed if the client knows another database */
+    void (*db_hash_verify)(struct conn *c);
+    /* the client has confirmed Service Changed */
+    void (*service_changed_confirmed)(struct conn *c);
     /* Withdraw queued values: see perm_withdraw_queued(). */
     void (*security_lowered)(struct conn *c, uint16_t first, uint16_t last);
 };

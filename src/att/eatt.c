@@ -143,7 +143,7 @@ static bool eatt_tx_no_server(struct coc *channel, struct wr *out)
 /* Delivers the complete PDUs in the ring, one at a time.  `filling` guards against reentry: the
  * application may pull packets inside an event that points into the ring.  A request waits while
  * the bearer serves another one, and is copied, because its handles may be read later (Read
- * Multiple). Other PDUs do not wait.  Vol 3, Part F, 3.3.2 */
+ * Multiple).  Other PDUs do not wait.  Vol 3, Part F, 3.3.2 */
 static void eatt_rx_pdus(struct coc *channel)
 {
     struct woad *h = channel->c->h;
@@ -359,8 +359,8 @@ static void eatt_event(struct coc *channel, enum woad_event_type type, int statu
     } else if (type == WOAD_EV_COC_OPEN) {
         eatt_opened(channel);
     } else if (type == WOAD_EV_COC_CHANGED && eatt_bearer_of(channel)->mtu) {
-        eatt_bearer_of(channel)->mtu =
-            eatt_mtu(channel); /* the peer accepts longer PDUs now.  Part G, 5.3.1 */
+        /* the peer accepts longer PDUs now.  Part G, 5.3.1 */
+        eatt_bearer_of(channel)->mtu = eatt_mtu(channel);
     } else if (type == WOAD_EV_COC_CLOSED) {
         eatt_ended(channel, status);
     }

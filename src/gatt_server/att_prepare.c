@@ -129,7 +129,7 @@ static int execute_parts(struct att_bearer *b)
     return 0;
 }
 
-/* Drops the prepared writes, and the cached value behind them, whose place depends on their length.
+/* Drops the prepared writes, and the cached value behind them: its place depends on their length.
  */
 static void parts_clear(struct gatts_parts *g)
 {

@@ -527,8 +527,8 @@ void att_server_db_changed(const struct woad *h, uint16_t first, uint16_t last)
     }
 }
 
-/* The bearer whose request waits for the application: the one with this number, or for -1 the one
- * that has waited longest.  NULL: none. */
+/* The bearer with a request that waits for the application: the one with this number, or for -1 the
+ * one that has waited longest.  NULL: none. */
 static struct att_bearer *att_awaiting_bearer(const struct conn *c, int request)
 {
     const struct woad *h = c->h;

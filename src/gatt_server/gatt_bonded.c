@@ -1,5 +1,5 @@
-/* What the server keeps of a bonded client in its bond: subscriptions, supported features, and a
- * hash of the database that the client knows.  Vol 3, Part G, 3.3.3.3, 7.1, 7.2 */
+/* The server's part of a client's bond: subscriptions, supported features, and a hash of the
+ * database that the client knows.  Vol 3, Part G, 3.3.3.3, 7.1, 7.2 */
 #include "../base/uuid.h"
 #include "../core/security.h"
 #include "gatt_server.h"
@@ -53,8 +53,9 @@ static void gatts_verify_db_hash(struct conn *c)
 }
 
 /* A bonded client has encrypted the connection: restores its features, subscriptions and database
- * hash from the bond.  `cccds` has config.subscriptions entries.  Subscriptions whose handle is now
- * another characteristic's are dropped.  WOAD_EV_SUBSCRIBE follows for each one restored. */
+ * hash from the bond.  `cccds` has config.subscriptions entries.  A subscription is dropped if its
+ * handle belongs to another characteristic now.  WOAD_EV_SUBSCRIBE follows for each one restored.
+ */
 void gatts_restore_client(struct conn *c, uint8_t features, uint32_t database,
                           const struct woad_cccd *cccds)
 {

@@ -24,8 +24,8 @@ static void value_include(const struct woad_include *include, struct wr *out)
     }
 }
 
-/* Of an attribute of kind value or descriptor: its constant value, the device name, or Client
- * Supported Features.  False: the application has it. */
+/* The value of a value attribute or descriptor: constant, the device name, or Client Supported
+ * Features.  False: the application has it. */
 static bool value_stored(const struct conn *c, uint16_t handle, const struct woad_attr *a,
                          struct gatts_value *v)
 {

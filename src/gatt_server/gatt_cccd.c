@@ -72,8 +72,8 @@ int cccd_write(struct conn *c, uint16_t handle, struct rd *value)
     struct woad *h = c->h;
     uint16_t decl = db_characteristic_of(h->gatts, handle);
     uint8_t props = decl ? db_at(h->gatts, decl)->props : 0;
-    unsigned allowed = (props & WOAD_PROP_NOTIFY ? CCCD_NOTIFY : 0u) |
-                       (props & WOAD_PROP_INDICATE ? CCCD_INDICATE : 0u);
+    unsigned allowed = props & WOAD_PROP_NOTIFY ? CCCD_NOTIFY : 0u;
+    allowed |= props & WOAD_PROP_INDICATE ? CCCD_INDICATE : 0u;
     uint16_t before = cccd_value(c, handle);
     uint8_t octets[2] = { (uint8_t)before, (uint8_t)(before >> 8) };
     size_t len = rd_left(value);

@@ -38,8 +38,8 @@ static void gatts_db_changed(struct woad *h, uint16_t first, uint16_t last)
             }
         }
         if (h->parts) {
-            h->parts[conn_index(c)].long_value_handle =
-                0; /* the handle may be another attribute now */
+            /* the handle may be another attribute now */
+            h->parts[conn_index(c)].long_value_handle = 0;
         }
         perm_withdraw_queued(c, first, last); /* queued values are of the old attributes */
         gatts_queue_changed(c, first, last);
@@ -66,7 +66,7 @@ bool gatts_tx_changed(struct conn *c, struct wr *out)
     return true;
 }
 
-/* What an attribute of each kind needs.  HAS_UUID, HAS_VALUE: those pointers.  IN_SERVICE,
+/* The needs of an attribute of each kind.  HAS_UUID, HAS_VALUE: those pointers.  IN_SERVICE,
  * IN_CHARACTERISTIC: such a declaration before it.  DECLARED: a characteristic declaration right
  * before it. */
 enum { HAS_UUID = 1, HAS_VALUE = 2, IN_SERVICE = 4, IN_CHARACTERISTIC = 8, DECLARED = 16 };
@@ -90,14 +90,19 @@ static bool db_valid(const struct woad_attr *attrs, uint16_t n)
 {
     unsigned where = 0;
     for (const struct woad_attr *a = attrs; a && n; n--, a++) {
-        unsigned has = where | (a->uuid ? HAS_UUID : 0u) | (a->value ? HAS_VALUE : 0u);
+        unsigned has = where | (a->uuid ? HAS_UUID : 0u);
+        has |= a->value ? HAS_VALUE : 0u;
         if (a->kind >= sizeof needs || (needs[a->kind] & ~has) || (a->len && !a->value) ||
             a->len > WOAD_ATT_VALUE_MAX || (where & DECLARED && a->kind != WOAD_ATTR_VALUE)) {
             return false;
         }
-        where = db_is_service(a)                      ? IN_SERVICE
-                : a->kind == WOAD_ATTR_CHARACTERISTIC ? IN_SERVICE | IN_CHARACTERISTIC | DECLARED
-                                                      : where & ~(unsigned)DECLARED;
+        if (db_is_service(a)) {
+            where = IN_SERVICE;
+        } else if (a->kind == WOAD_ATTR_CHARACTERISTIC) {
+            where = IN_SERVICE | IN_CHARACTERISTIC | DECLARED;
+        } else {
+            where &= ~(unsigned)DECLARED;
+        }
     }
     return where && !(where & DECLARED);
 }

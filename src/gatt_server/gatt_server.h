@@ -47,19 +47,19 @@ struct gatts_bearer {
     bool busy;                /* from the arrival of the request until its response has left */
     bool awaiting_app;        /* the application has not called woad_gatt_answer() yet */
     uint8_t element_err;      /* ATT error that the application gave for an element of a multi-step
-                                 request */
+                               * request */
     bool pipelined;           /* more requests wait: att_pipeline.c */
     uint8_t rsp_security : 4; /* WOAD_COC_… bits: the security that reading the values in the
-                                 response takes */
+                               * response takes */
     bool db_tables_changed : 1; /* the database has changed since the request arrived */
     bool in_multi_step : 1; /* an event for one element is being raised, from a loop that continues
-                               the request itself */
-    uint16_t handle,
-        offset; /* attribute that the request is at, for an Error Response or the application */
+                             * the request itself */
+    /* attribute that the request is at, for an Error Response or the application */
+    uint16_t handle, offset;
     uint16_t rsp_len;        /* octets of the response that is ready to be sent; 0: none */
     uint16_t next_element;   /* multi-step: index or offset of the next element */
     uint16_t request_serial; /* order in which requests were put to the application: the lowest is
-                                the oldest */
+                              * the oldest */
     uint8_t *rsp;            /* the response, config.mtu octets */
 };
 
@@ -67,8 +67,8 @@ struct gatts_bearer {
 struct gatts_conn {
     uint32_t db_hash : 24;   /* hash of the database that the client knows: gatt_bonded.c */
     uint8_t client_features; /* bits that the client has written */
-    uint16_t changed_first,
-        changed_last;        /* range of the Service Changed that is to be sent; 0: none */
+    /* range of the Service Changed that is to be sent; 0: none */
+    uint16_t changed_first, changed_last;
     struct woad_cccd *cccds; /* config.subscriptions of them; handle 0: free */
 };
 
@@ -78,8 +78,8 @@ struct gatts_conn {
 struct gatts_parts {
     uint8_t *mem;                     /* config.prepare_queue octets */
     uint16_t prepared_len, last_part; /* octets of prepared writes; offset of the last one */
-    uint16_t long_value_handle,
-        long_value_len;      /* handle of the cached long value, 0: none; its octets */
+    /* handle of the cached long value, 0: none; its octets */
+    uint16_t long_value_handle, long_value_len;
     uint32_t long_value_due; /* when the cached value expires */
     bool executing; /* prepared writes are being executed, and the application is asked about one */
 };
@@ -126,8 +126,8 @@ struct gatts {
     uint16_t requests_raised; /* serial number for the next request put to the application */
     const struct woad_attr *last_found; /* result of the last db_at(), for: */
     uint16_t last_found_handle;
-    struct att_bearer
-        *current_request; /* the bearer whose request is being raised as an event; NULL: none */
+    /* the bearer with the request that is being raised as an event; NULL: none */
+    struct att_bearer *current_request;
 };
 
 ASSERT_SIZE(gatts, WOAD_SIZE_SERVER);

@@ -10,6 +10,7 @@
 #include "../l2cap/l2cap.h"
 #include "att.h"
 
+/* A bearer has opened, for the connection, with this ATT_MTU. */
 void att_open(struct att_bearer *b, struct conn *c, uint16_t mtu)
 {
     struct woad *h = c->h;
@@ -211,6 +212,7 @@ bool att_tx(struct att_bearer *b, struct wr *out)
            (h->att_client && h->att_client->tx(b, out));
 }
 
+/* att_queue_reserve(), inlined where notifications are queued: the hot path. */
 ALWAYS_INLINE uint8_t *att_queue_reserve_inline(struct conn *c, size_t len)
 {
     uint8_t *pdu = fifo_put(&c->queue, len);

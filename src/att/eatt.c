@@ -60,7 +60,7 @@ static size_t eatt_ring_size(const struct woad *h)
     return 2 * (h->cfg.mtu + 2u);
 }
 
-static uint8_t *eatt_ring(const struct coc *channel, size_t *size)
+static uint8_t *eatt_memory(const struct coc *channel, size_t *size)
 {
     const struct woad *h = channel->c->h;
     *size = eatt_ring_size(h);
@@ -210,7 +210,7 @@ static bool eatt_queue_fits(const struct coc *channel)
 /* The channel can send: gives it the next PDU.  Received PDUs go first, then a response, our
  * request, the first of the queue.  A queued PDU is sent completely before the next one starts on
  * any bearer, so that values arrive in order. */
-static bool eatt_fill(struct coc *channel)
+static bool eatt_load_pdu(struct coc *channel)
 {
     struct woad *h = channel->c->h;
     struct att_bearer *b = eatt_bearer_of(channel);
@@ -260,6 +260,7 @@ static void eatt_emit(struct conn *c, int status)
     emit_of(c, WOAD_EV_ATT_BEARERS, &ev);
 }
 
+/* Whether a channel of our request waits to be requested, or for the peer's answer. */
 static bool eatt_request_pending(const struct conn *c)
 {
     const struct woad *h = c->h;
@@ -315,6 +316,7 @@ static uint16_t eatt_mtu(const struct coc *channel)
     return (uint16_t)min_u32(channel->own[COC_MTU], channel->peer[COC_MTU]);
 }
 
+/* A channel has opened, by either side's request. */
 static void eatt_opened(struct coc *channel)
 {
     struct conn *c = channel->c;
@@ -329,6 +331,7 @@ static void eatt_opened(struct coc *channel)
     }
 }
 
+/* A channel has closed with `status`, or was refused before it opened. */
 static void eatt_ended(struct coc *channel, int status)
 {
     struct att_bearer *b = eatt_bearer_of(channel);
@@ -350,11 +353,12 @@ static void eatt_ended(struct coc *channel, int status)
     }
 }
 
+/* What a channel would raise as an event to the application. */
 static void eatt_event(struct coc *channel, enum woad_event_type type, int status)
 {
     if (type == WOAD_EV_COC_REQUEST) {
         size_t size;
-        uint8_t *ring = eatt_ring(channel, &size);
+        uint8_t *ring = eatt_memory(channel, &size);
         coc_accept(channel, ring, size);
     } else if (type == WOAD_EV_COC_OPEN) {
         eatt_opened(channel);
@@ -402,8 +406,8 @@ static int eatt_request_number(const struct att_bearer *b)
 static const struct eatt_role eatt_role = {
     .params = eatt_params,
     .peer_requested = eatt_peer_requested,
-    .memory = eatt_ring,
-    .load_pdu = eatt_fill,
+    .memory = eatt_memory,
+    .load_pdu = eatt_load_pdu,
     .data = eatt_data,
     .event = eatt_event,
     .timed_out = eatt_timed_out,
@@ -463,6 +467,7 @@ static void eatt_request_bearers(struct conn *c)
     eatt_end_request(c, e->last_status);
 }
 
+/* Repeats requests that are due.  Returns ms to the next deadline. */
 static uint32_t eatt_run_timers(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;

@@ -61,6 +61,8 @@ static uint16_t accept_command(struct woad *h, struct wr *params)
     return OP_LE_ADD_ACCEPT_LIST;
 }
 
+/* A command has completed: counts the entries in the controller; the last one, or a failure, ends
+ * the update. */
 static void accept_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct accept *l = h->accept;

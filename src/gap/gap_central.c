@@ -75,6 +75,7 @@ static uint16_t central_write_create(struct woad *h, struct wr *params)
     return OP_LE_CREATE_CONNECTION;
 }
 
+/* Create Connection when nothing stands in its way, or Create Connection Cancel; 0: neither. */
 static uint16_t central_command(struct woad *h, struct wr *params)
 {
     struct central *c = h->central;
@@ -145,7 +146,7 @@ void central_cancel(struct woad *h, int status)
     c->due = 0;
     if (c->state == CENTRAL_WAIT_COMMAND) {
         central_fail(h, status);
-    } else if (c->state == CENTRAL_PROVING) {
+    } else if (c->state == CENTRAL_VERIFYING) {
         h->reconnect->stop(h, true);
     } else {
         c->state = CENTRAL_CANCEL;

@@ -114,6 +114,7 @@ static uint16_t ext_write_removal(uint8_t handle, uint8_t *has, uint8_t props, u
     return OP_LE_REMOVE_ADV_SET;
 }
 
+/* Parameters of legacy advertising, as those of its advertising set. */
 static uint16_t legacy_params(struct woad *h, const struct woad_adv_params *p, uint8_t *dirty,
                               struct wr *out)
 {
@@ -412,6 +413,7 @@ static void set_failed(struct woad *h, struct ext_set *s, uint8_t n, uint8_t sta
     }
 }
 
+/* A command for the set h->hci.pending_arg has completed. */
 static void ext_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     uint8_t n = (uint8_t)h->hci.pending_arg;
@@ -549,6 +551,7 @@ const struct woad_feature woad_feature_extended_advertising = {
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
+/* The set for an application's call.  0 or an error. */
 static int set_for_call(struct woad *h, uint8_t set, struct ext_set **s)
 {
     int err = feature_for_call(h, h->ext);

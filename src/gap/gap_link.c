@@ -115,6 +115,7 @@ static uint16_t link_write(struct conn *c, uint8_t item, struct wr *params)
     return opcodes[item];
 }
 
+/* The channel map, or the first command that a connection waits for; 0: none. */
 static uint16_t link_command(struct woad *h, struct wr *params)
 {
     struct link *l = h->link;
@@ -238,6 +239,8 @@ const struct woad_feature woad_feature_link_control = {
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
+/* The connection's state for an application's call.  0, or WOAD_EBUSY while the item is being read
+ * or set, or another error. */
 static int link_for_call(struct woad *h, uint16_t conn, enum woad_link_item item,
                          struct link_conn **c)
 {

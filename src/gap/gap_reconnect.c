@@ -1,6 +1,6 @@
 /* woad_feature_reconnection: repeats an attempt when the peer does not respond, and scans for a
- * peer with private addresses where the controller does not resolve them.  Called through struct
- * reconnect_role, core/reconnect_role.h.  Vol 3, Part C, 9.3.6, 10.8.2.3; Vol 6, Part B, 4.5.2 */
+ * peer with private addresses where the controller does not resolve them. Called through struct
+ * reconnect_role, core/reconnect_role.h. Vol 3, Part C, 9.3.6, 10.8.2.3; Vol 6, Part B, 4.5.2 */
 #include <woad/hci.h>
 
 #include "../core/address.h"
@@ -13,7 +13,7 @@
 enum { RETRIES = 3 };     /* without config.connect_retries */
 enum { FOUND_MS = 4000 }; /* limit for connecting to the address found: the peer may change it */
 /* time until a connection counts as established: 6 events, a window, and HCI */
-enum { PROVING_EVENTS = 8, PROVING_MS = 50 };
+enum { VERIFYING_EVENTS = 8, VERIFYING_MS = 50 };
 
 struct reconnect {
     uint16_t conn;          /* the connection that waits to be established */
@@ -66,7 +66,9 @@ static void reconnect_restart(struct woad *h)
     h->commands_idle = false;
 }
 
-static bool reconnect_seeks(struct woad *h)
+/* Whether the attempt waits for a scan: its peer uses private addresses that the controller does
+ * not resolve, and has not been found yet. Starts the scan. */
+static bool reconnect_must_scan(struct woad *h)
 {
     struct central *c = h->central;
     if (c->state != CENTRAL_WAIT_COMMAND || own_address_pending(h) || c->target_known || !h->scan ||
@@ -77,8 +79,10 @@ static bool reconnect_seeks(struct woad *h)
     return true;
 }
 
-static void reconnect_heard(struct woad *h, enum woad_event_type type, const struct woad_event *ev,
-                            const struct woad_addr *air)
+/* A report of that scan: if it is from the peer, or one of the accept list, the attempt goes to its
+ * address. */
+static void reconnect_on_report(struct woad *h, enum woad_event_type type,
+                                const struct woad_event *ev, const struct woad_addr *air)
 {
     struct central *c = h->central;
     bool connectable = type == WOAD_EV_REPORT ? ev->u.report.kind <= 1 : ev->u.ext_report.props & 1;
@@ -98,35 +102,38 @@ static void reconnect_heard(struct woad *h, enum woad_event_type type, const str
     }
 }
 
-static bool reconnect_holds(struct conn *conn)
+/* A connection has opened: holds back WOAD_EV_CONNECT until the peer has been received or the time
+ * is over. False: not a connection of this attempt. */
+static bool reconnect_hold_connect_event(struct conn *conn)
 {
     struct woad *h = conn->h;
     struct central *c = h->central;
-    uint32_t events = conn->current[CURRENT_INTERVAL] * 5u / 4 * PROVING_EVENTS;
+    uint32_t events = conn->current[CURRENT_INTERVAL] * 5u / 4 * VERIFYING_EVENTS;
     if ((c->state != CENTRAL_WAIT_STATUS && c->state != CENTRAL_CONNECTING) ||
         conn->state != CONN_OPEN) {
         return false;
     }
-    c->state = CENTRAL_PROVING;
+    c->state = CENTRAL_VERIFYING;
     c->due = 0;
     c->cancel_status = 0;
     conn->connect_held = true;
     h->reconnect_mem->conn = conn->number;
-    h->reconnect_mem->due = deadline_in(h, events + PROVING_MS);
+    h->reconnect_mem->due = deadline_in(h, events + VERIFYING_MS);
     h->activity = (uint8_t)((h->activity & ~ACTIVE_CONNECT) | CONNECT_REQUESTED);
     return true;
 }
 
 /* Something has been received from the peer, or the time is over and the controller has not given
  * it up: raises WOAD_EV_CONNECT, which was held back. */
-static void reconnect_proved(const struct conn *conn)
+static void reconnect_peer_verified(const struct conn *conn)
 {
     conn->h->conns[conn_index(conn)].connect_held = false;
     central_end(conn->h);
     emit_connect(conn);
 }
 
-static void reconnect_lost(struct woad *h, uint8_t status)
+/* The connection was not established, or the scan was refused: tries again, or fails. */
+static void reconnect_failed(struct woad *h, uint8_t status)
 {
     struct central *c = h->central;
     if (status == WOAD_HCI_FAILED_TO_ESTABLISH && c->retries && !c->cancel_status &&
@@ -150,7 +157,7 @@ static void reconnect_stop(struct woad *h, bool cancels)
 }
 
 /* The controller has cancelled the connection to the found address, as requested: scans again. */
-static bool reconnect_again(struct woad *h)
+static bool reconnect_retry(struct woad *h)
 {
     if (h->central->state != CENTRAL_CANCEL || h->central->cancel_status || h->state != HOST_UP) {
         return false;
@@ -159,6 +166,7 @@ static bool reconnect_again(struct woad *h)
     return true;
 }
 
+/* Ends the wait for the peer, or the attempt at the address found. Returns ms to the deadline. */
 static uint32_t reconnect_run_timers(struct woad *h)
 {
     struct reconnect *r = h->reconnect_mem;
@@ -168,10 +176,10 @@ static uint32_t reconnect_run_timers(struct woad *h)
         return left;
     }
     r->due = 0;
-    if (c->state == CENTRAL_PROVING) {
+    if (c->state == CENTRAL_VERIFYING) {
         const struct conn *conn = conn_of(h, r->conn);
         if (conn && conn->connect_held) {
-            reconnect_proved(conn);
+            reconnect_peer_verified(conn);
         }
     } else if (c->target_known &&
                (c->state == CENTRAL_WAIT_STATUS || c->state == CENTRAL_CONNECTING)) {
@@ -184,13 +192,13 @@ static uint32_t reconnect_run_timers(struct woad *h)
 
 static const struct reconnect_role reconnect_role = {
     .begin = reconnect_begin,
-    .must_scan = reconnect_seeks,
-    .on_report = reconnect_heard,
-    .hold_connect_event = reconnect_holds,
-    .peer_present = reconnect_proved,
-    .failed = reconnect_lost,
+    .must_scan = reconnect_must_scan,
+    .on_report = reconnect_on_report,
+    .hold_connect_event = reconnect_hold_connect_event,
+    .peer_present = reconnect_peer_verified,
+    .failed = reconnect_failed,
     .stop = reconnect_stop,
-    .retry = reconnect_again,
+    .retry = reconnect_retry,
 };
 
 static void reconnect_layout(struct woad *h)

@@ -23,6 +23,7 @@ struct scan {
 
 ASSERT_SIZE(scan, WOAD_SIZE_SCAN);
 
+/* The scan is over: raises WOAD_EV_SCAN_DONE if it is due. */
 static void scan_end(struct woad *h, int status)
 {
     struct scan *s = h->scan;
@@ -74,6 +75,7 @@ static uint16_t scan_write_enable(struct woad *h, bool on, struct wr *params)
     return OP_LE_SET_SCAN_ENABLE;
 }
 
+/* The next command towards what is wanted; 0: none. */
 static uint16_t scan_command(struct woad *h, struct wr *params)
 {
     struct scan *s = h->scan;
@@ -97,6 +99,7 @@ static uint16_t scan_command(struct woad *h, struct wr *params)
     return restart ? scan_write_params(h, params) : scan_write_enable(h, true, params);
 }
 
+/* A command has completed. */
 static void scan_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct scan *s = h->scan;

@@ -385,6 +385,7 @@ static __attribute__((noinline)) bool gattc_fits(const struct conn *c, const str
     return fifo_len(gattc_data(c, p)) + (several ? 1 : 3) <= mtu;
 }
 
+/* Whether a procedure may start on this bearer now. */
 static bool gattc_may_start(const struct att_bearer *b, const struct proc *p)
 {
     struct conn *c = b->c;
@@ -509,18 +510,19 @@ static void gattc_close(struct conn *c)
     }
 }
 
+/* Ends procedures without a response in time.  Returns ms to the next deadline. */
 static uint32_t gattc_run_timers(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
-        uint32_t mine = deadline_left(h, b->client->due);
-        struct proc *p = mine ? NULL : gattc_proc_on(b);
+        uint32_t b_left = deadline_left(h, b->client->due);
+        struct proc *p = b_left ? NULL : gattc_proc_on(b);
         if (p) {
             conn_mark_ready(b->c);
             att_timed_out(b);
             gattc_end(b->c, p, WOAD_ETIMEDOUT);
         }
-        left = min_u32(left, mine || p ? mine : WOAD_FOREVER);
+        left = min_u32(left, b_left || p ? b_left : WOAD_FOREVER);
     }
     return left;
 }

@@ -227,9 +227,9 @@ static uint32_t long_run_timers(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct gatts_parts *g = h->parts; g < h->parts + h->cfg.conns; g++) {
-        uint32_t mine = g->long_value_handle ? deadline_left(h, g->long_value_due) : WOAD_FOREVER;
-        g->long_value_handle = mine ? g->long_value_handle : 0;
-        left = mine ? min_u32(left, mine) : left;
+        uint32_t g_left = g->long_value_handle ? deadline_left(h, g->long_value_due) : WOAD_FOREVER;
+        g->long_value_handle = g_left ? g->long_value_handle : 0;
+        left = g_left ? min_u32(left, g_left) : left;
     }
     return left;
 }

@@ -118,8 +118,8 @@ static int att_rx_find_info(struct att_bearer *b, struct rd *in, struct wr *out)
     while ((handle = att_range_next(b, &r)) != 0) {
         struct woad_uuid type;
         db_type(db_at(g, handle), &type);
-        bool is_short = type.size == 2;
-        if (!att_list_has_room(out, is_short ? 1 : 2, is_short ? 4 : 18)) {
+        size_t format = type.size == 2 ? 1 : 2;
+        if (!att_list_has_room(out, format, 2u + type.size)) {
             break;
         }
         wr_le16(out, handle);
@@ -128,13 +128,14 @@ static int att_rx_find_info(struct att_bearer *b, struct rd *in, struct wr *out)
     return att_list_end(out);
 }
 
+/* Whether the attribute may be read and the host has this value for it. */
 static bool att_value_equals(struct att_bearer *b, uint16_t handle, const struct woad_attr *a,
                              const uint8_t *value, size_t len)
 {
-    struct gatts_value mine;
+    struct gatts_value v;
     struct conn *c = b->c;
-    return perm_check_read(b, handle, a) == 0 && gatts_value(c, handle, a, &mine) &&
-           mine.len == len && (len == 0 || memcmp(mine.octets, value, len) == 0);
+    return perm_check_read(b, handle, a) == 0 && gatts_value(c, handle, a, &v) && v.len == len &&
+           (len == 0 || memcmp(v.octets, value, len) == 0);
 }
 
 /* ATT_FIND_BY_TYPE_VALUE_REQ: start u16, end u16, type u16, value.  Answer: { handle u16, end of

@@ -48,6 +48,7 @@ static bool value_stored(const struct conn *c, uint16_t handle, const struct woa
     return handle == HANDLE_CLIENT_FEATURES && h->client_features;
 }
 
+/* The value of an attribute, as the client reads it.  False: the application has it. */
 bool gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *a,
                  struct gatts_value *v)
 {

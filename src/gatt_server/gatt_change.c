@@ -86,6 +86,7 @@ static uint16_t db_last(struct gatts *g)
     return (uint16_t)(t->first + t->n - 1);
 }
 
+/* Whether the array is well-formed: see woad_gatt_add(). */
 static bool db_valid(const struct woad_attr *attrs, uint16_t n)
 {
     unsigned where = 0;

@@ -43,6 +43,7 @@ uint16_t db_next(struct gatts *g, uint32_t handle)
     return (uint16_t)(first && handle > first ? handle : first);
 }
 
+/* The attribute's type: given for a value or a descriptor, else by its kind. */
 void db_type(const struct woad_attr *a, struct woad_uuid *type)
 {
     static const uint16_t of_kind[] = {
@@ -60,9 +61,9 @@ void db_type(const struct woad_attr *a, struct woad_uuid *type)
 
 bool db_type_is(const struct woad_attr *a, const struct woad_uuid *type)
 {
-    struct woad_uuid mine;
-    db_type(a, &mine);
-    return woad_uuid_equal(&mine, type);
+    struct woad_uuid a_type;
+    db_type(a, &a_type);
+    return woad_uuid_equal(&a_type, type);
 }
 
 /* The first attribute of `type` in start..end, 0 when there is none. */

@@ -57,6 +57,7 @@ static void index_make(struct woad *h)
     }
 }
 
+/* db_find() by the index: the first attribute of `type` in start..end; 0: none. */
 static uint16_t index_find(struct gatts *g, uint32_t start, uint16_t end,
                            const struct woad_uuid *type)
 {

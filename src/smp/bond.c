@@ -113,6 +113,7 @@ static void bond_copy(const struct woad *h, struct bond_slot *slot, struct woad_
     }
 }
 
+/* See smp.h.  The bond's `cccd` points into the slot. */
 void bond_get(const struct woad *h, const struct bond_slot *slot, struct woad_bond *bond)
 {
     memset(bond, 0, sizeof *bond);

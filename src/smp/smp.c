@@ -237,6 +237,7 @@ struct pairing *smp_begin_pairing(struct conn *c, const uint8_t *steps)
     return p;
 }
 
+/* Does one step, if it can be done now.  Its result: see STEP_BLOCKED. */
 static int smp_do_step(struct pairing *p, uint8_t step)
 {
     if (step & SEND) {
@@ -535,6 +536,7 @@ void smp_open(struct conn *c)
     wipe(c->smp, sizeof *c->smp);
 }
 
+/* The connection has ended: so do its pairing and its encryption. */
 void smp_close(struct conn *c)
 {
     struct smp_conn *s = c->smp;

@@ -68,6 +68,7 @@ static char method_letter(const struct pairing *p)
     return methods[p->secure][initiator * IOS + p->side[RESPONDER].pdu[PDU_IO]];
 }
 
+/* The method, from both sides' out-of-band flags, MITM flags and IO capabilities.  Table 2.6 */
 static uint8_t choose_method(const struct pairing *p)
 {
     const uint8_t *own = p->own->pdu, *peer = p->peer->pdu;

@@ -11,7 +11,7 @@ enum central_state {
     CENTRAL_IDLE,
     CENTRAL_VERIFYING,    /* connected, but the peer has not been received yet */
     CENTRAL_WAIT_COMMAND, /* the command waits; in the states below it has been sent */
-    CENTRAL_WAIT_STATUS,  /* sent; its Command Status is to come */
+    CENTRAL_WAIT_STATUS,  /* sent, without Command Status yet */
     CENTRAL_CONNECTING,
     CENTRAL_CANCEL /* to be cancelled, or cancelled */
 };

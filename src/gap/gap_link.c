@@ -6,7 +6,7 @@
 #include "../hci/hci.h"
 
 struct link_conn {
-    /* bits of enum woad_link_item: a command is to be sent; its answer is to come */
+    /* bits of enum woad_link_item: command not sent yet; result not received yet */
     uint8_t wanted, pending;
     uint8_t tx_phys, rx_phys, coded; /* of woad_link_set_phy() */
     bool set_phy;                    /* WOAD_LINK_PHY: set it, else read it */

@@ -25,8 +25,8 @@ static void resolve_reset(struct woad *h)
     h->resolve_dirty = h->smp && h->smp->lru_head ? RESOLVE_RESTART : 0;
 }
 
-/* The next bond with an identity key; NULL: no more.  Only those are counted: whenever one of them
- * comes or goes the list is made anew, and bonds without a key come and go meanwhile. */
+/* The next bond with an identity key; NULL: no more.  Only those are counted: a change of one of
+ * them rebuilds the list, while bonds without a key may change meanwhile. */
 static const struct bond_slot *resolve_next(const struct woad *h)
 {
     const struct bond_slot *bond = h->smp ? bond_lru_first(h) : NULL;

@@ -176,8 +176,8 @@ struct bond_slot {
     uint32_t database : 24; /* hash of the database that the client knows; 0: not known */
     struct bond_bits bits;
     uint8_t lru_next;             /* next slot in the order of use, or of the free list */
-    uint8_t hash_next, hash_head; /* next slot in the hash chain; first of the chain whose hash is
-                                   * this slot's number */
+    uint8_t hash_next, hash_head; /* next slot in the hash chain; first of the chain for the hash
+                                   * equal to this slot's number */
     union {
         struct {
             uint8_t peer[6], ltk[16], irk[16]; /* as in a struct woad_bond */

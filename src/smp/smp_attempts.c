@@ -19,8 +19,8 @@ static struct attempts *attempts_of(const struct woad *h, const struct woad_addr
     return NULL;
 }
 
-/* Clears waits that are over, because an old deadline would come again when the clock wraps;
- * Security Requests may be sent then.  Returns ms to the next one. */
+/* Clears waits that are over, because an old deadline would seem pending again when the clock
+ * wraps; Security Requests may be sent then.  Returns ms to the next one. */
 uint32_t attempts_due(struct woad *h)
 {
     uint32_t soonest = WOAD_FOREVER;

@@ -36,8 +36,8 @@ int keys_send(struct pairing *p)
         code++;
     }
     if (code == SMP_LTK) {
-        uint8_t octets[16 + 8]; /* in one draw: the controller gives at most 16 octets, or 24 never
-                                 * arrive */
+        uint8_t octets[16 + 8]; /* one draw: of two, the first would be repeated whenever the second
+                                 * is pending */
         err = smp_random(h, octets, sizeof octets);
         memcpy(p->bond.own_ltk, octets, 16);
         memcpy(p->bond.own_rand, octets + 16, 8);
@@ -265,8 +265,8 @@ bool smp_has_key(const struct conn *c, bool fetch)
 }
 
 /* Writes the command's parameters: handle and key, from the pairing or the bond.  False: the bond
- * has been removed since the command was requested; a central is told, a peripheral replies
- * negatively. */
+ * has been removed since the command was requested.  Then a central gets WOAD_EV_SECURITY, and a
+ * peripheral replies negatively. */
 static bool link_write_key(struct conn *c, bool central, struct wr *out)
 {
     bool bonded = c->smp->from_bond;

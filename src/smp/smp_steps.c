@@ -285,7 +285,8 @@ static int step_dh(struct pairing *p)
 
 /* --- values that are computed ----------------------------------------------------------------- */
 
-/* Compares the peer's out-of-band confirm value, if we have said that we have its data. */
+/* Compares the peer's out-of-band confirm value, if our Pairing Request or Response has the OOB
+ * flag. */
 static int step_oob(struct pairing *p)
 {
     return p->own->pdu[PDU_OOB] ? p->c->h->oob->role->check(p) : 0;

@@ -1,6 +1,6 @@
 /* woad_feature_reconnection: repeats an attempt when the peer does not respond, and scans for a
- * peer with private addresses where the controller does not resolve them. Called through struct
- * reconnect_role, core/reconnect_role.h. Vol 3, Part C, 9.3.6, 10.8.2.3; Vol 6, Part B, 4.5.2 */
+ * peer with private addresses where the controller does not resolve them.  Called through struct
+ * reconnect_role, core/reconnect_role.h.  Vol 3, Part C, 9.3.6, 10.8.2.3; Vol 6, Part B, 4.5.2 */
 #include <woad/hci.h>
 
 #include "../core/address.h"
@@ -67,7 +67,7 @@ static void reconnect_restart(struct woad *h)
 }
 
 /* Whether the attempt waits for a scan: its peer uses private addresses that the controller does
- * not resolve, and has not been found yet. Starts the scan. */
+ * not resolve, and has not been found yet.  Starts the scan. */
 static bool reconnect_must_scan(struct woad *h)
 {
     struct central *c = h->central;
@@ -103,7 +103,7 @@ static void reconnect_on_report(struct woad *h, enum woad_event_type type,
 }
 
 /* A connection has opened: holds back WOAD_EV_CONNECT until the peer has been received or the time
- * is over. False: not a connection of this attempt. */
+ * is over.  False: not a connection of this attempt. */
 static bool reconnect_hold_connect_event(struct conn *conn)
 {
     struct woad *h = conn->h;
@@ -125,7 +125,7 @@ static bool reconnect_hold_connect_event(struct conn *conn)
 
 /* Something has been received from the peer, or the time is over and the controller has not given
  * it up: raises WOAD_EV_CONNECT, which was held back. */
-static void reconnect_peer_verified(const struct conn *conn)
+static void reconnect_peer_present(const struct conn *conn)
 {
     conn->h->conns[conn_index(conn)].connect_held = false;
     central_end(conn->h);
@@ -166,7 +166,7 @@ static bool reconnect_retry(struct woad *h)
     return true;
 }
 
-/* Ends the wait for the peer, or the attempt at the address found. Returns ms to the deadline. */
+/* Ends the wait for the peer, or the attempt at the address found.  Returns ms to the deadline. */
 static uint32_t reconnect_run_timers(struct woad *h)
 {
     struct reconnect *r = h->reconnect_mem;
@@ -179,7 +179,7 @@ static uint32_t reconnect_run_timers(struct woad *h)
     if (c->state == CENTRAL_VERIFYING) {
         const struct conn *conn = conn_of(h, r->conn);
         if (conn && conn->connect_held) {
-            reconnect_peer_verified(conn);
+            reconnect_peer_present(conn);
         }
     } else if (c->target_known &&
                (c->state == CENTRAL_WAIT_STATUS || c->state == CENTRAL_CONNECTING)) {
@@ -195,7 +195,7 @@ static const struct reconnect_role reconnect_role = {
     .must_scan = reconnect_must_scan,
     .on_report = reconnect_on_report,
     .hold_connect_event = reconnect_hold_connect_event,
-    .peer_present = reconnect_peer_verified,
+    .peer_present = reconnect_peer_present,
     .failed = reconnect_failed,
     .stop = reconnect_stop,
     .retry = reconnect_retry,

@@ -53,7 +53,10 @@ static int regular_open(const char *path, const uint8_t *header, size_t len, boo
     if (err) {
         close(fd);
     }
-    return err ? err : fd;
+    if (err) {
+        return err;
+    }
+    return fd;
 }
 
 static void capture_end(struct capture *c)

@@ -76,7 +76,10 @@ static void hub_sniff(void *ctx, const struct woad_air_packet *p)
 static uint64_t hub_now(const struct hub *hub)
 {
     uint64_t us = wall_us() - hub->air_epoch_us;
-    return hub->options->speed > 0 ? (uint64_t)((double)us * hub->options->speed) : us;
+    if (hub->options->speed > 0) {
+        return (uint64_t)((double)us * hub->options->speed);
+    }
+    return us;
 }
 
 /* The machine was too slow: delays all later air time by `us`. */
@@ -360,7 +363,9 @@ static uint32_t hub_run_h5_timers(struct hub *hub)
         if (due == 0 && !client_read(hub, c)) {
             client_leave(hub, c); /* the H5 link has failed */
         }
-        left = due < left ? due : left;
+        if (due < left) {
+            left = due;
+        }
     }
     return left;
 }
@@ -378,7 +383,10 @@ static uint64_t hub_next(const struct hub *hub)
 {
     uint64_t next = woad_air_next(hub->air);
     uint64_t act = hub->options->world ? world_next_us(hub->options->world) : UINT64_MAX;
-    return act < next ? act : next;
+    if (act < next) {
+        return act;
+    }
+    return next;
 }
 
 /* Advances the air to the wall clock.  If that is more than LATE_MAX_US behind, air time is delayed
@@ -420,8 +428,9 @@ static size_t hub_fds(struct hub *hub)
         hub->fds[n++] = (struct pollfd){ fd, POLLIN, 0 };
     }
     for (struct client *c = hub->clients; c; c = c->next) {
-        short what = (short)((c->rx_stalled ? 0 : POLLIN) |
-                             (c->framing.out_off < c->framing.out_len ? POLLOUT : 0));
+        bool writes = c->framing.out_off < c->framing.out_len;
+        short what = c->rx_stalled ? 0 : POLLIN;
+        what = (short)(what | (writes ? POLLOUT : 0));
         hub->fds[n++] = (struct pollfd){ c->fd, what, 0 };
     }
     if (hub->options->wake > 0) {
@@ -453,7 +462,10 @@ static void hub_accept(struct hub *hub, const struct hci_transport *listener)
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
 {
-    return a < b ? a : b;
+    if (a < b) {
+        return a;
+    }
+    return b;
 }
 
 /* Microseconds until there is work without a packet from a host. */
@@ -472,7 +484,10 @@ static uint64_t hub_idle_us(struct hub *hub)
         us = min_u64(us, hub->accept_at_us - wall);
     }
     /* The program that holds the user's lock may connect, or may exit without a connection. */
-    return hub->options->exit_when_empty && !hub->clients ? min_u64(us, SECOND_US) : us;
+    if (hub->options->exit_when_empty && !hub->clients) {
+        return min_u64(us, SECOND_US);
+    }
+    return us;
 }
 
 /* While rx_stalled only hang-ups and errors are polled for.  False: the client is to leave. */
@@ -596,7 +611,10 @@ int hub_run(const struct hub_options *o, const volatile int *stop)
     if (!hub.air) {
         hub_close(&hub);
         free(memory);
-        return err ? err : -EINVAL;
+        if (err) {
+            return err;
+        }
+        return -EINVAL;
     }
     hub.air_epoch_us = wall_us();
     uint64_t begun = hub.air_epoch_us;

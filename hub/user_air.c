@@ -48,7 +48,10 @@ static const char *user_air_runtime_folder(void)
     bool good = run && *run == '/' && strlen(run) < sizeof((struct user_air *)0)->dir - 10 &&
                 stat(run, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
                 !(st.st_mode & 022);
-    return good ? run : NULL;
+    if (good) {
+        return run;
+    }
+    return NULL;
 }
 
 /* XDG_RUNTIME_DIR/woad, or the first /tmp/woad-UID[-N] that no other user has created: all programs
@@ -91,8 +94,11 @@ static int user_air_lock(struct user_air *u, char message[WOAD_PORT_MESSAGE_MAX]
         int err = errno == EWOULDBLOCK || errno == EINTR ? 0 : errno;
         if (err || woad_port_now_ms() - start > LOCK_MS) {
             close(u->lock_fd);
-            return transport_fail(message, err ? err : ETIMEDOUT, "%s: %s", u->lock,
-                                  err ? strerror(err) : "a program has held it for five seconds");
+            if (!err) {
+                return transport_fail(message, ETIMEDOUT,
+                                      "%s: a program has held it for five seconds", u->lock);
+            }
+            return transport_fail(message, err, "%s: %s", u->lock, strerror(err));
         }
         poll(NULL, 0, LOCK_POLL_MS);
     }

@@ -170,7 +170,10 @@ static const char *parse(struct world_line *a, const char *name, char **at)
     }
     if (k == SAY || k == INJECT) {
         bool good = values_in_range(a) && a->values == verbs[k].values_min && parse_octets(at, a);
-        return good && (k == SAY || a->len <= 27) ? NULL : verbs[k].usage;
+        if (good && (k == SAY || a->len <= 27)) {
+            return NULL;
+        }
+        return verbs[k].usage;
     }
     for (char *w = next_word(at); w; w = next_word(at)) {
         if (a->values == verbs[k].values_max || !parse_number(w, &a->v[a->values++])) {
@@ -178,7 +181,10 @@ static const char *parse(struct world_line *a, const char *name, char **at)
         }
     }
     bool enough = a->values >= verbs[k].values_min && !(k == INTERFERER && a->values == 4);
-    return enough && values_in_range(a) ? NULL : verbs[k].usage;
+    if (enough && values_in_range(a)) {
+        return NULL;
+    }
+    return verbs[k].usage;
 }
 
 /* Lines about a controller need a time, because there are none at the beginning; a clock's drift
@@ -188,7 +194,10 @@ static const char *check_time(const struct world_line *a, bool timed)
     if (a->verb >= HANG && a->verb <= INJECT && !a->at_us) {
         return "at SECONDS … (more than 0: there is no controller before)";
     }
-    return a->verb == DRIFT && timed ? "drift N PPM, without `at`: from the beginning" : NULL;
+    if (a->verb == DRIFT && timed) {
+        return "drift N PPM, without `at`: from the beginning";
+    }
+    return NULL;
 }
 
 static const char *parse_line(struct world_file *file, char *line)
@@ -260,7 +269,9 @@ int world_load(struct world_file *file, const char *path, char why[WORLD_MESSAGE
     while (!wrong && (more = read_line(f, line, sizeof line)) != 0) {
         n++;
         wrong = more < 0 ? "a line of text: 511 octets at most" : parse_line(file, line);
-        wrong = !wrong && n == FILE_LINES_MAX ? "a file of fewer lines" : wrong;
+        if (!wrong && n == FILE_LINES_MAX) {
+            wrong = "a file of fewer lines";
+        }
     }
     if (wrong) {
         snprintf(why, WORLD_MESSAGE_MAX, "%s:%u: it should be: %s", path, n, wrong);
@@ -272,5 +283,8 @@ int world_load(struct world_file *file, const char *path, char why[WORLD_MESSAGE
     if (!wrong) {
         world_run(file, 0);
     }
-    return wrong ? -1 : 0;
+    if (wrong) {
+        return -1;
+    }
+    return 0;
 }

@@ -23,7 +23,10 @@ void world_configure(const struct world_file *file, unsigned n,
 
 uint64_t world_next_us(const struct world_file *file)
 {
-    return file->lines_done < file->lines ? file->line[file->lines_done].at_us : UINT64_MAX;
+    if (file->lines_done < file->lines) {
+        return file->line[file->lines_done].at_us;
+    }
+    return UINT64_MAX;
 }
 
 /* A link with an end that is not attached gets a period that is empty. */

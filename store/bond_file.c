@@ -132,7 +132,10 @@ static int copy_cccds(struct woad_bond *b, const struct woad_cccd *from, size_t 
             to[b->cccds++] = from[k];
         }
     }
-    return n && !to ? -ENOMEM : 0;
+    if (n && !to) {
+        return -ENOMEM;
+    }
+    return 0;
 }
 
 static int take_bond(struct source *in, struct woad_bond *b)
@@ -244,7 +247,10 @@ static bool path_is_file(const char *path, int fd)
 /* -EBUSY: another program, or this one, has it locked.  A file system without locks is accepted. */
 static int file_lock(int fd)
 {
-    return flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK ? -EBUSY : 0;
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+        return -EBUSY;
+    }
+    return 0;
 }
 
 /* Accepts only a regular file of this user. */
@@ -257,7 +263,10 @@ static int file_check(int fd)
     if (!S_ISREG(st.st_mode)) {
         return -EBADMSG;
     }
-    return st.st_uid != geteuid() ? -EACCES : 0;
+    if (st.st_uid != geteuid()) {
+        return -EACCES;
+    }
+    return 0;
 }
 
 /* Removes the temporary file of a program that died: it is not locked, and it begins like ours.  An
@@ -338,7 +347,10 @@ static int read_all(int fd, uint8_t **octets, size_t *len)
         }
         *len += n > 0 ? (size_t)n : 0;
     }
-    return *octets ? 0 : -ENOMEM;
+    if (*octets) {
+        return 0;
+    }
+    return -ENOMEM;
 }
 
 static int file_load(struct woad_bond_file *f)
@@ -366,7 +378,10 @@ static int write_all(int fd, const uint8_t *p, size_t len)
         p += n > 0 ? n : 0;
         len -= n > 0 ? (size_t)n : 0;
     }
-    return fsync(fd) < 0 ? -errno : 0;
+    if (fsync(fd) < 0) {
+        return -errno;
+    }
+    return 0;
 }
 
 /* A rename survives a power failure only after the folder is synced. */
@@ -441,7 +456,10 @@ static int file_save(struct woad_bond_file *f)
 static uint32_t write_pause_ms(const struct woad_bond_file *f)
 {
     uint32_t passed = woad_port_now_ms() - f->last_write_ms, pause = f->error ? RETRY_MS : PAUSE_MS;
-    return f->was_written && passed < pause ? pause - passed : 0;
+    if (f->was_written && passed < pause) {
+        return pause - passed;
+    }
+    return 0;
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */
@@ -522,7 +540,10 @@ static int file_begin(struct woad_bond_file *f)
     int err = file_open(f);
     if (err == -ENOENT) {
         err = woad_port_random(NULL, f->irk, sizeof f->irk) ? -EIO : file_save(f);
-        return err == -EEXIST ? -EBUSY : err;
+        if (err == -EEXIST) {
+            return -EBUSY;
+        }
+        return err;
     }
     if (!err) {
         err = file_load(f);
@@ -532,7 +553,10 @@ static int file_begin(struct woad_bond_file *f)
         unlink(f->temp_path);
         close(fd);
     }
-    return fd < 0 ? fd : 0;
+    if (fd < 0) {
+        return fd;
+    }
+    return 0;
 }
 
 /* --- calls ------------------------------------------------------------------------------------ */
@@ -701,7 +725,10 @@ uint32_t woad_bond_file_poll(struct woad_bond_file *f, bool now)
     if (f->dirty && (now || !write_pause_ms(f))) {
         f->error = file_save(f);
     }
-    return f->dirty ? write_pause_ms(f) : WOAD_FOREVER;
+    if (f->dirty) {
+        return write_pause_ms(f);
+    }
+    return WOAD_FOREVER;
 }
 
 int woad_bond_file_remove(struct woad_bond_file *f, const struct woad_addr *peer)

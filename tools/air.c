@@ -157,7 +157,10 @@ static int folder(const char *path)
     if (err) {
         fprintf(stderr, "woad air: %s: %s\n", path, strerror(err));
     }
-    return err ? -1 : 0;
+    if (err) {
+        return -1;
+    }
+    return 0;
 }
 
 /* 0; 1: --help; -1: wrong, and the message is printed. */
@@ -251,7 +254,10 @@ static int run(int specs, char **spec, struct hub_options *o, struct hci_transpo
     for (size_t i = 0; i < o->listeners; i++) {
         transport_unlisten(&listens[i]);
     }
-    return what ? what : err != 0;
+    if (what) {
+        return what;
+    }
+    return err != 0;
 }
 
 int tool_air(int argc, char **argv)
@@ -262,7 +268,10 @@ int tool_air(int argc, char **argv)
     };
     int what = options(argc, argv, &o);
     if (what) {
-        return what > 0 ? help() : 2;
+        if (what > 0) {
+            return help();
+        }
+        return 2;
     }
     if (optind == argc) {
         fprintf(stderr, "woad air: nowhere to serve; add unix:/path, tcp:port, pty or vhci\n");

@@ -40,7 +40,10 @@ static size_t utf8(const uint8_t *s, size_t len, uint32_t *c)
         }
         *c = *c << 6 | (s[k] & 0x3f);
     }
-    return *c >= shortest[n] && *c <= 0x10ffff && (*c < 0xd800 || *c > 0xdfff) ? n : 0;
+    if (*c >= shortest[n] && *c <= 0x10ffff && (*c < 0xd800 || *c > 0xdfff)) {
+        return n;
+    }
+    return 0;
 }
 
 /* Whether a character is safe to print: no control character, and none that changes the direction
@@ -136,7 +139,10 @@ static unsigned long seconds_of(const char *text)
 {
     char *end;
     unsigned long n = strtoul(text, &end, 10);
-    return isdigit((unsigned char)*text) && !*end && n <= DAY_S ? n : 0;
+    if (isdigit((unsigned char)*text) && !*end && n <= DAY_S) {
+        return n;
+    }
+    return 0;
 }
 
 static int scan(struct scan_tool *t, struct woad_port *port, struct woad *h, unsigned long seconds)
@@ -159,7 +165,10 @@ static int scan(struct scan_tool *t, struct woad_port *port, struct woad *h, uns
     if (!t->seen) {
         fprintf(stderr, "woad scan: no device advertises there\n");
     }
-    return t->down ? 1 : 0;
+    if (t->down) {
+        return 1;
+    }
+    return 0;
 }
 
 int tool_scan(int argc, char **argv)
@@ -187,7 +196,10 @@ int tool_scan(int argc, char **argv)
             "Prints each advertising device once for each kind of its packets.  Scans for 5 s, or\n"
             "SECONDS, up to a day.  The controller is the one WOAD_HCI names (unix:/path, usb,\n"
             "hci0, …), or without WOAD_HCI this user's simulated radio.\n");
-        return help ? 0 : 2;
+        if (help) {
+            return 0;
+        }
+        return 2;
     }
     size_t size = woad_size(&cfg);
     void *memory = malloc(size);

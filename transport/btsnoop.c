@@ -48,9 +48,15 @@ static int log_begin(int fd)
     if (S_ISREG(st.st_mode) && st.st_size > 0) {
         bool is_log = pread(fd, there, sizeof there, 0) == sizeof there &&
                       memcmp(there, header, sizeof header) == 0;
-        return is_log ? 0 : -EBADMSG;
+        if (is_log) {
+            return 0;
+        }
+        return -EBADMSG;
     }
-    return write(fd, header, sizeof header) == sizeof header ? 0 : -errno;
+    if (write(fd, header, sizeof header) == sizeof header) {
+        return 0;
+    }
+    return -errno;
 }
 
 int btsnoop_open(struct btsnoop *log, const char *path, bool keys)
@@ -128,7 +134,10 @@ static size_t secret_in_event(const uint8_t *packet, size_t len, size_t *n)
         return 9;
     }
     *n = 32;
-    return len > 4 && packet[1] == 0x3e && packet[3] == 0x09 ? 5 : 0;
+    if (len > 4 && packet[1] == 0x3e && packet[3] == 0x09) {
+        return 5;
+    }
+    return 0;
 }
 
 /* Zeros n octets from `at` on, up to the end of the record. */

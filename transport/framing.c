@@ -84,7 +84,10 @@ bool framing_failed(const struct framing *f)
 
 bool framing_ready(const struct framing *f)
 {
-    return f->three_wire ? h5_ready(&f->h5) : f->out_off == f->out_len;
+    if (f->three_wire) {
+        return h5_ready(&f->h5);
+    }
+    return f->out_off == f->out_len;
 }
 
 void framing_put(struct framing *f, const uint8_t *packet, size_t len)
@@ -115,5 +118,8 @@ void framing_written(struct framing *f, size_t n)
 
 uint32_t framing_due(struct framing *f, uint32_t now)
 {
-    return f->three_wire ? h5_due(&f->h5, now) : UINT32_MAX;
+    if (f->three_wire) {
+        return h5_due(&f->h5, now);
+    }
+    return UINT32_MAX;
 }

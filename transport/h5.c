@@ -355,5 +355,8 @@ uint32_t h5_due(struct h5 *h, uint32_t now)
     if (!h->resend_at_ms && (h->link < H5_ACTIVE || (h->link == H5_ACTIVE && h->queued))) {
         h5_set_timer(h, RESEND_MS);
     }
-    return h->link == H5_FAILED ? 0 : h->resend_at_ms ? h->resend_at_ms - now : (uint32_t)NONE;
+    if (h->link == H5_FAILED) {
+        return 0;
+    }
+    return h->resend_at_ms ? h->resend_at_ms - now : (uint32_t)NONE;
 }

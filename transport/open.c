@@ -12,11 +12,17 @@ static int open_kind(char *spec, const char *program, struct hci_transport *tran
 {
     if (strncmp(spec, "unix:", 5) == 0) {
         transport->fd = unix_open(spec + 5, program, message);
-        return transport->fd < 0 ? transport->fd : 0;
+        if (transport->fd < 0) {
+            return transport->fd;
+        }
+        return 0;
     }
     if (strncmp(spec, "tcp:", 4) == 0) {
         transport->fd = tcp_open(spec + 4, message);
-        return transport->fd < 0 ? transport->fd : 0;
+        if (transport->fd < 0) {
+            return transport->fd;
+        }
+        return 0;
     }
     if (strncmp(spec, "uart:", 5) == 0 || strncmp(spec, "pty:", 4) == 0) {
         return serial_open(strchr(spec, ':') + 1, transport, message);

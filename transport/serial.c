@@ -36,7 +36,10 @@ static speed_t baud_text(const char *text, uint32_t *rate)
     char *end;
     unsigned long n = strtoul(text, &end, 10);
     *rate = (uint32_t)n;
-    return *end || !isdigit((unsigned char)*text) ? B0 : speed_of(n);
+    if (*end || !isdigit((unsigned char)*text)) {
+        return B0;
+    }
+    return speed_of(n);
 }
 
 /* Cuts the options off the name, in any order.  False: a value is invalid. */
@@ -70,7 +73,10 @@ int serial_set_baud(int fd, uint32_t rate)
     }
     cfsetispeed(&t, speed);
     cfsetospeed(&t, speed);
-    return tcsetattr(fd, TCSADRAIN, &t) < 0 ? -errno : 0;
+    if (tcsetattr(fd, TCSADRAIN, &t) < 0) {
+        return -errno;
+    }
+    return 0;
 }
 
 /* Raw, 8 data bits, no parity without ",even", 1 stop bit; RTS/CTS except on pseudo terminals and
@@ -103,7 +109,9 @@ int serial_open(char *spec, struct hci_transport *transport, char message[WOAD_P
     cfmakeraw(&t);
     t.c_cflag |= CLOCAL | CREAD;
     t.c_cflag = flow ? t.c_cflag | CRTSCTS : t.c_cflag & ~(tcflag_t)CRTSCTS;
-    t.c_cflag = even ? t.c_cflag | PARENB : t.c_cflag;
+    if (even) {
+        t.c_cflag = t.c_cflag | PARENB;
+    }
     cfsetispeed(&t, speed);
     cfsetospeed(&t, speed);
     tcsetattr(fd, TCSANOW, &t);

@@ -36,7 +36,10 @@ static int connect_step(int fd, const struct sockaddr *a, socklen_t len, int err
     socklen_t n = sizeof err;
     if (err == EAGAIN) {
         poll(NULL, 0, RETRY_MS);
-        return connect(fd, a, len) < 0 ? errno : 0;
+        if (connect(fd, a, len) < 0) {
+            return errno;
+        }
+        return 0;
     }
     if (poll(&p, 1, ms) > 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &n) < 0) {
         err = errno;
@@ -53,7 +56,10 @@ static int connect_within(int fd, const struct sockaddr *a, socklen_t len)
         err = connect_step(fd, a, len, err, (int)(CONNECT_MS - passed));
         passed = woad_port_now_ms() - start;
     }
-    return err == EAGAIN || err == EINPROGRESS || err == EINTR ? -ETIMEDOUT : -err;
+    if (err == EAGAIN || err == EINPROGRESS || err == EINTR) {
+        return -ETIMEDOUT;
+    }
+    return -err;
 }
 
 /* 0 or a negative errno. */
@@ -145,7 +151,10 @@ static int unix_connect(const struct sockaddr_un *a, const char *program)
     if (fd >= 0 && err) {
         close(fd);
     }
-    return err ? err : fd;
+    if (err) {
+        return err;
+    }
+    return fd;
 }
 
 int unix_open(const char *path, const char *program, char message[WOAD_PORT_MESSAGE_MAX])
@@ -203,7 +212,10 @@ static int resolve(const char *spec, bool passive, struct addrinfo **list,
     }
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = passive ? AI_PASSIVE : 0 };
     int err = getaddrinfo(host, port, &hints, list);
-    return err ? transport_fail(message, EINVAL, "tcp:%.60s: %s", spec, gai_strerror(err)) : 0;
+    if (err) {
+        return transport_fail(message, EINVAL, "tcp:%.60s: %s", spec, gai_strerror(err));
+    }
+    return 0;
 }
 
 int tcp_open(const char *spec, char message[WOAD_PORT_MESSAGE_MAX])
@@ -240,9 +252,10 @@ static int remove_dead_socket(const struct sockaddr_un *a, char message[WOAD_POR
     struct stat st;
     const char *path = a->sun_path;
     if (lstat(path, &st) < 0) {
-        return errno == ENOENT
-                   ? 0
-                   : transport_fail(message, errno, "unix:%.90s: %s", path, strerror(errno));
+        if (errno == ENOENT) {
+            return 0;
+        }
+        return transport_fail(message, errno, "unix:%.90s: %s", path, strerror(errno));
     }
     if (!S_ISSOCK(st.st_mode)) {
         return transport_fail(message, EEXIST, "unix:%.90s is there and is no socket; it stays",

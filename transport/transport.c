@@ -26,7 +26,10 @@ int transport_fail(char message[WOAD_PORT_MESSAGE_MAX], int error, const char *f
     va_start(ap, format);
     vsnprintf(message, WOAD_PORT_MESSAGE_MAX, format, ap);
     va_end(ap);
-    return error ? -error : -EIO;
+    if (error) {
+        return -error;
+    }
+    return -EIO;
 }
 
 int fd_above_stdio(int fd)
@@ -39,7 +42,10 @@ int fd_above_stdio(int fd)
     }
     int above = fcntl(fd, F_DUPFD_CLOEXEC, 3), err = errno;
     close(fd);
-    return above < 0 ? -err : above;
+    if (above < 0) {
+        return -err;
+    }
+    return above;
 }
 
 /* A pipe or a terminal is left alone: the user chose its reader. */
@@ -52,7 +58,10 @@ int fd_make_private(int fd)
     if (!S_ISREG(st.st_mode) || !(st.st_mode & 077)) {
         return 0;
     }
-    return fchmod(fd, 0600) < 0 ? -errno : 0;
+    if (fchmod(fd, 0600) < 0) {
+        return -errno;
+    }
+    return 0;
 }
 
 bool spec_take_word(char *spec, const char *word)

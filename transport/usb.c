@@ -7,6 +7,7 @@
 #include <libusb-1.0/libusb.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,9 +52,15 @@ struct usb {
 static size_t endpoint_need(const struct endpoint *p)
 {
     if (p->packet[0] == EVENT) {
-        return p->len < 3 ? 0 : 3u + p->packet[2];
+        if (p->len < 3) {
+            return 0;
+        }
+        return 3u + p->packet[2];
     }
-    return p->len < 5 ? 0 : 5u + p->packet[3] + ((size_t)p->packet[4] << 8);
+    if (p->len < 5) {
+        return 0;
+    }
+    return 5u + p->packet[3] + ((size_t)p->packet[4] << 8);
 }
 
 /* Queues a complete packet.  False: no room, and the transport has failed. */
@@ -192,7 +199,8 @@ static void usb_add_fd(int fd, short events, void *usb)
 {
     struct usb *u = usb;
     struct epoll_event e = { .data.fd = fd };
-    e.events = (events & 1 ? EPOLLIN : 0u) | (events & 4 ? EPOLLOUT : 0u);
+    e.events = events & POLLIN ? EPOLLIN : 0u;
+    e.events |= events & POLLOUT ? EPOLLOUT : 0u;
     epoll_ctl(u->epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
@@ -359,11 +367,12 @@ static int usb_start(struct usb *u, const char *spec)
     }
     libusb_free_pollfds(fds);
     libusb_set_pollfd_notifiers(u->ctx, usb_add_fd, usb_remove_fd, u);
-    usb_add_fd(u->timer, 1, u);
-    return usb_start_endpoint(u, &u->events, u->event_in, EVENT) &&
-                   usb_start_endpoint(u, &u->data, u->data_in, DATA)
-               ? 0
-               : LIBUSB_ERROR_IO;
+    usb_add_fd(u->timer, POLLIN, u);
+    if (usb_start_endpoint(u, &u->events, u->event_in, EVENT) &&
+        usb_start_endpoint(u, &u->data, u->data_in, DATA)) {
+        return 0;
+    }
+    return LIBUSB_ERROR_IO;
 }
 
 static int usb_errno(int err)
@@ -378,7 +387,10 @@ static int usb_errno(int err)
 
 static const char *usb_reason(int err)
 {
-    return err == LIBUSB_ERROR_NOT_FOUND ? "no such controller" : libusb_strerror(err);
+    if (err == LIBUSB_ERROR_NOT_FOUND) {
+        return "no such controller";
+    }
+    return libusb_strerror(err);
 }
 
 int usb_open(const char *spec, struct hci_transport *transport, char message[WOAD_PORT_MESSAGE_MAX])
@@ -393,9 +405,9 @@ int usb_open(const char *spec, struct hci_transport *transport, char message[WOA
     int err = usb_start(u, spec);
     if (err) {
         usb_close(u);
-        return transport_fail(
-            message, usb_errno(err), "usb%s%.40s: %s%s", *spec ? ":" : "", spec, usb_reason(err),
-            err == LIBUSB_ERROR_ACCESS ? "; root, or a udev rule, may open it" : "");
+        const char *hint = err == LIBUSB_ERROR_ACCESS ? "; root, or a udev rule, may open it" : "";
+        return transport_fail(message, usb_errno(err), "usb:%.40s: %s%s", spec, usb_reason(err),
+                              hint);
     }
     *transport = (struct hci_transport){ .fd = u->epoll, .packets = true, .ops = &ops, .usb = u };
     return 0;

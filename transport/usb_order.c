@@ -94,7 +94,10 @@ uint32_t order_due(const struct usb_order *o, uint32_t now_ms)
     size_t k = order_find(o, order_le16(o->queue[o->first].octet + 1));
     uint32_t waited = now_ms - o->queue[o->first].since;
     bool waits = (k == o->conns || o->conn[k].encrypting) && waited < ORDER_HOLD_MS;
-    return waits ? ORDER_HOLD_MS - waited : 0;
+    if (waits) {
+        return ORDER_HOLD_MS - waited;
+    }
+    return 0;
 }
 
 size_t order_next(struct usb_order *o, uint32_t now_ms, uint8_t *to, size_t room)

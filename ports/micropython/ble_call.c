@@ -49,7 +49,10 @@ static struct ble_frame *frame_next(void)
     if (o && !*o->frame) {
         *o->frame = frame_init(m_malloc_maybe(frame_size(BLE_FRAME_NESTED)), BLE_FRAME_NESTED);
     }
-    return o ? *o->frame : NULL;
+    if (o) {
+        return *o->frame;
+    }
+    return NULL;
 }
 
 static mp_obj_t view_of(mp_obj_array_t *view, const uint8_t *data, size_t len, size_t room)
@@ -65,13 +68,19 @@ static mp_obj_t view_of(mp_obj_array_t *view, const uint8_t *data, size_t len, s
 mp_obj_t ble_bytes(const uint8_t *data, size_t len)
 {
     struct ble_frame *f = frame_next();
-    return f ? view_of(&f->data, data, len, f->room) : mp_const_none;
+    if (f) {
+        return view_of(&f->data, data, len, f->room);
+    }
+    return mp_const_none;
 }
 
 mp_obj_t ble_short_bytes(const uint8_t *data, size_t len)
 {
     struct ble_frame *f = frame_next();
-    return f ? view_of(&f->short_data, data, len, BLE_FRAME_SHORT) : mp_const_none;
+    if (f) {
+        return view_of(&f->short_data, data, len, BLE_FRAME_SHORT);
+    }
+    return mp_const_none;
 }
 
 mp_obj_t ble_addr(const struct woad_addr *a)

@@ -32,7 +32,9 @@ mp_obj_t ble_failure_text(void)
 {
     bool text = utf8_check((const byte *)ble.failure, strlen(ble.failure));
     for (char *c = ble.failure; *c && !text; c++) {
-        *c = *c & 0x80 ? '?' : *c;
+        if (*c & 0x80) {
+            *c = '?';
+        }
     }
     return mp_obj_new_str(ble.failure, strlen(ble.failure));
 }

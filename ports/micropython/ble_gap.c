@@ -21,7 +21,10 @@ static mp_int_t gap_adv_interval(mp_int_t us, bool connectable)
     if (us / BLE_ADV_UNIT) {
         return us;
     }
-    return connectable ? BLE_ADV_FAST : BLE_ADV_SLOW;
+    if (connectable) {
+        return BLE_ADV_FAST;
+    }
+    return BLE_ADV_SLOW;
 }
 
 /* *ok: false if an argument is out of range. */
@@ -170,7 +173,10 @@ MP_DEFINE_CONST_FUN_OBJ_KW(ble_gap_scan_obj, 1, gap_scan);
 
 static mp_int_t gap_arg(size_t n_args, const mp_obj_t *args, size_t i, mp_int_t default_value)
 {
-    return n_args > i && args[i] != mp_const_none ? mp_obj_get_int(args[i]) : default_value;
+    if (n_args > i && args[i] != mp_const_none) {
+        return mp_obj_get_int(args[i]);
+    }
+    return default_value;
 }
 
 /* args: scan_duration_ms, min_conn_interval_us, max_conn_interval_us; None for the default. */

@@ -180,7 +180,10 @@ int ble_read_refused(uint16_t conn, uint16_t handle)
     mp_obj_t items[] = { event_int(conn), event_int(handle) };
     const struct ble_answer a = ble_ask(IRQ_GATTS_READ_REQUEST, 2, items);
     mp_int_t no = ble_refusal(&a, WOAD_ATT_INSUFFICIENT_RESOURCES);
-    return no && !(no & 0xff) ? WOAD_ATT_INSUFFICIENT_RESOURCES : (int)(no & 0xff);
+    if (no && !(no & 0xff)) {
+        return WOAD_ATT_INSUFFICIENT_RESOURCES;
+    }
+    return (int)(no & 0xff);
 }
 
 /* The handler runs for each read, at any offset.  For later parts of a long value that it has
@@ -271,7 +274,10 @@ static int procedure_status(uint16_t conn, int status)
     struct ble_long_read *g = long_read_on(conn);
     bool incomplete = g->incomplete && !status;
     g->incomplete = false;
-    return incomplete ? BLE_NO_MEMORY : event_status(status);
+    if (incomplete) {
+        return BLE_NO_MEMORY;
+    }
+    return event_status(status);
 }
 
 /* Read by UUID and Read Multiple: one event for each value. */

@@ -186,7 +186,9 @@ static struct woad_coc_params params_of(mp_obj_t psm_in, mp_obj_t mtu_in)
     if (mtu > 0xffff) {
         mtu = 0xffff;
     }
-    mtu = mtu < BLE_L2CAP_MTU_MIN ? BLE_L2CAP_MTU_MIN : mtu;
+    if (mtu < BLE_L2CAP_MTU_MIN) {
+        mtu = BLE_L2CAP_MTU_MIN;
+    }
     return (struct woad_coc_params){ .psm = (uint16_t)psm,
                                      .mtu = (uint16_t)mtu,
                                      .mps = mtu + 2 < BLE_L2CAP_MPS ? 0 : BLE_L2CAP_MPS };

@@ -111,8 +111,8 @@ static mp_obj_t gap_update(size_t n_args, const mp_obj_t *args)
     const struct woad_connect_params params = {
         .interval_min_1250us = (uint16_t)(v[1] / 1250),
         .interval_max_1250us = (uint16_t)(v[2] / 1250),
-        .latency = (uint16_t)(v[3] > 0xffff ? 0xffff : v[3]),
-        .supervision_10ms = (uint16_t)(v[4] / 10 > 0xffff ? 0xffff : v[4] / 10),
+        .latency = (uint16_t)MIN(v[3], 0xffff),
+        .supervision_10ms = (uint16_t)MIN(v[4] / 10, 0xffff),
     };
     ble_raise(woad_conn_update(h, (uint16_t)v[0], &params));
     ble_flush();

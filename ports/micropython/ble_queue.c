@@ -108,7 +108,10 @@ bool ble_queue_put(ble_obj_t *o, const struct woad_event *ev)
 struct ble_record *ble_queue_first(ble_obj_t *o)
 {
     struct ble_queue *q = &o->queue;
-    return q->used ? record_at(q, q->out) : q->list;
+    if (q->used) {
+        return record_at(q, q->out);
+    }
+    return q->list;
 }
 
 struct ble_record *ble_queue_next(ble_obj_t *o, struct ble_record *r)
@@ -175,7 +178,9 @@ void ble_queue_forget(ble_obj_t *o)
         q->used = 0;
     }
     q->list = r && r == list ? r : NULL;
-    list = r && r == list ? r->next : list;
+    if (r && r == list) {
+        list = r->next;
+    }
     q->list_end = q->list ? &q->list->next : &q->list;
     if (q->list) {
         q->list->next = NULL;

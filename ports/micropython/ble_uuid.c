@@ -13,7 +13,10 @@ mp_obj_t ble_uuid_new(const struct woad_uuid *uuid)
 
 const struct woad_uuid *ble_uuid_of(mp_obj_t o)
 {
-    return mp_obj_is_type(o, &ble_uuid_type) ? &((ble_uuid_obj_t *)MP_OBJ_TO_PTR(o))->uuid : NULL;
+    if (mp_obj_is_type(o, &ble_uuid_type)) {
+        return &((ble_uuid_obj_t *)MP_OBJ_TO_PTR(o))->uuid;
+    }
+    return NULL;
 }
 
 static void uuid_from_text(struct woad_uuid *uuid, const char *text, size_t len)
@@ -68,8 +71,10 @@ static mp_obj_t uuid_make_new(const mp_obj_type_t *type, size_t n_args, size_t n
 static mp_obj_t uuid_unary_op(mp_unary_op_t op, mp_obj_t self_in)
 {
     const struct woad_uuid *uuid = ble_uuid_of(self_in);
-    return op == MP_UNARY_OP_HASH ? MP_OBJ_NEW_SMALL_INT(qstr_compute_hash(uuid->le, uuid->size))
-                                  : MP_OBJ_NULL;
+    if (op == MP_UNARY_OP_HASH) {
+        return MP_OBJ_NEW_SMALL_INT(qstr_compute_hash(uuid->le, uuid->size));
+    }
+    return MP_OBJ_NULL;
 }
 
 /* The same size: compares octets, least significant first.  Otherwise the shorter one is less. */

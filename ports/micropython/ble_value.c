@@ -8,7 +8,10 @@ struct ble_value *ble_value_at(uint16_t handle)
     for (struct ble_group *g = o ? o->groups : NULL; g; g = g->next) {
         if (handle >= g->first && handle - g->first < g->n) {
             struct ble_value *v = &g->values[handle - g->first];
-            return v->data ? v : NULL;
+            if (v->data) {
+                return v;
+            }
+            return NULL;
         }
     }
     return NULL;

@@ -30,7 +30,10 @@ int ble_hci_open(void)
 {
     hci_timer_init();
     in_len = in_taken = 0;
-    return cyw43_bluetooth_hci_init() ? -MP_EIO : 0;
+    if (cyw43_bluetooth_hci_init()) {
+        return -MP_EIO;
+    }
+    return 0;
 }
 
 /* The chip stays on: Wi-Fi may be in use, and the next start sends HCI_Reset. */

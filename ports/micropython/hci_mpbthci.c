@@ -35,7 +35,10 @@ int ble_hci_open(void)
             mp_bluetooth_hci_uart_deinit();
         }
     }
-    return err ? -MP_EIO : 0;
+    if (err) {
+        return -MP_EIO;
+    }
+    return 0;
 }
 
 void ble_hci_close(void)
@@ -71,7 +74,10 @@ int ble_hci_write(const uint8_t *packet, size_t len, size_t *sent)
     while (*sent < len && (n = mp_bluetooth_hci_uart_write(packet + *sent, 1)) >= 0) {
         ++*sent;
     }
-    return n < 0 ? -MP_EIO : 0;
+    if (n < 0) {
+        return -MP_EIO;
+    }
+    return 0;
 }
 
 int ble_hci_read(uint8_t *to, size_t room)
@@ -95,7 +101,10 @@ int ble_hci_write(const uint8_t *packet, size_t len, size_t *sent)
     mp_bluetooth_hci_controller_wakeup();
     int n = mp_bluetooth_hci_uart_write(packet, len);
     *sent = len;
-    return n < 0 ? -MP_EIO : 0;
+    if (n < 0) {
+        return -MP_EIO;
+    }
+    return 0;
 }
 
 /* A driver that calls back with each octet of all packets there are: an STM32WB's mailbox. */

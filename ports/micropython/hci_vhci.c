@@ -97,7 +97,10 @@ int ble_hci_read(uint8_t *to, size_t room)
     }
     bool overflowed = hci_ring.overflowed;
     portEXIT_CRITICAL(&ring_lock);
-    return overflowed ? -MP_EIO : n;
+    if (overflowed) {
+        return -MP_EIO;
+    }
+    return n;
 }
 
 /* Waits until the controller can take a packet, at most a second. */

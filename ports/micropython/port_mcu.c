@@ -84,7 +84,10 @@ void ble_port_prepare(struct woad *h)
 
 void *ble_port_memory(size_t len)
 {
-    return len <= sizeof mcu_memory ? &mcu_memory : NULL;
+    if (len <= sizeof mcu_memory) {
+        return &mcu_memory;
+    }
+    return NULL;
 }
 
 void ble_port_memory_free(void *mem)
@@ -118,7 +121,10 @@ void ble_port_free(void *mem)
 /* Boards have no file of bonds: programs keep them, by IRQ_GET_SECRET and IRQ_SET_SECRET. */
 int ble_port_store(const char *path)
 {
-    return path ? -MP_EOPNOTSUPP : 0;
+    if (path) {
+        return -MP_EOPNOTSUPP;
+    }
+    return 0;
 }
 bool ble_port_stores(void)
 {
@@ -283,7 +289,9 @@ static bool mcu_read(struct woad *h, int *err)
         }
         left = mp_hal_ticks_ms() - start < BLE_PUMP_MS ? left - 1 : 0;
     }
-    *err = got < 0 ? got : *err;
+    if (got < 0) {
+        *err = got;
+    }
     return got > 0 && !*err;
 }
 
@@ -314,7 +322,9 @@ int ble_port_pump(struct woad *h)
             err = ble_port_flush(h);
         }
     }
-    mcu_io.poll_due_ms = more ? 0 : mcu_io.poll_due_ms;
+    if (more) {
+        mcu_io.poll_due_ms = 0;
+    }
     if (err) {
         woad_fail(h, err);
     }

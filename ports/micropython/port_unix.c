@@ -111,7 +111,10 @@ bool ble_port_stores(void)
 }
 int ble_port_store_error(void)
 {
-    return store ? woad_bond_file_error(store) : 0;
+    if (store) {
+        return woad_bond_file_error(store);
+    }
+    return 0;
 }
 
 /* Prints the first of several failures: the program may not query config("bond_error"). */
@@ -158,7 +161,10 @@ void ble_port_store_irk(const uint8_t irk[16])
 
 int ble_port_store_remove(const struct woad_addr *peer)
 {
-    return store ? woad_bond_file_remove(store, peer) : WOAD_ENOENT;
+    if (store) {
+        return woad_bond_file_remove(store, peer);
+    }
+    return WOAD_ENOENT;
 }
 
 bool ble_port_is_open(void)
@@ -171,7 +177,10 @@ bool ble_port_interrupts(void)
 }
 int ble_port_descriptor(void)
 {
-    return ble_port_is_open() ? woad_port_fd(io.port) : -1;
+    if (ble_port_is_open()) {
+        return woad_port_fd(io.port);
+    }
+    return -1;
 }
 
 /* MICROPY_SCHED_HOOK_SCHEDULED: another thread has scheduled something, and the main thread may be
@@ -225,7 +234,10 @@ static int thread_wait_ms(void)
         return -1;
     }
     int32_t left = (int32_t)(atomic_load(&io.deadline) - woad_port_now_ms());
-    return left > 0 ? left : 0;
+    if (left > 0) {
+        return left;
+    }
+    return 0;
 }
 
 static void *thread_main(void *arg)
@@ -242,7 +254,8 @@ static void *thread_main(void *arg)
             { woad_port_fd(io.port), (short)(POLLIN | (atomic_load(&io.blocked) ? POLLOUT : 0)),
               0 },
         };
-        int n = ms ? poll(fds, atomic_load(&io.port_lost) ? 1 : 2, ms) : 0;
+        nfds_t watched = atomic_load(&io.port_lost) ? 1 : 2;
+        int n = ms ? poll(fds, watched, ms) : 0;
         if (n > 0 && fds[0].revents) {
             uint64_t count;
             (void)!read(io.wake, &count, sizeof count);
@@ -348,7 +361,10 @@ int ble_port_pump(struct woad *h)
 
 int ble_port_flush(struct woad *h)
 {
-    return ble_port_is_open() ? woad_port_flush(io.port, h) : 0;
+    if (ble_port_is_open()) {
+        return woad_port_flush(io.port, h);
+    }
+    return 0;
 }
 
 bool ble_port_more(void)

@@ -196,14 +196,20 @@ ssize_t __real_read(int fd, void *buf, size_t len);
 ssize_t __wrap_read(int fd, void *buf, size_t len);
 ssize_t __wrap_read(int fd, void *buf, size_t len)
 {
-    return may_read(fd, 0) ? __real_read(fd, buf, len) : -1;
+    if (may_read(fd, 0)) {
+        return __real_read(fd, buf, len);
+    }
+    return -1;
 }
 
 ssize_t __real_recv(int fd, void *buf, size_t len, int flags);
 ssize_t __wrap_recv(int fd, void *buf, size_t len, int flags);
 ssize_t __wrap_recv(int fd, void *buf, size_t len, int flags)
 {
-    return may_read(fd, flags) ? __real_recv(fd, buf, len, flags) : -1;
+    if (may_read(fd, flags)) {
+        return __real_recv(fd, buf, len, flags);
+    }
+    return -1;
 }
 
 ssize_t __real_recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *from,
@@ -213,28 +219,40 @@ ssize_t __wrap_recvfrom(int fd, void *buf, size_t len, int flags, struct sockadd
 ssize_t __wrap_recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *from,
                         socklen_t *size)
 {
-    return may_read(fd, flags) ? __real_recvfrom(fd, buf, len, flags, from, size) : -1;
+    if (may_read(fd, flags)) {
+        return __real_recvfrom(fd, buf, len, flags, from, size);
+    }
+    return -1;
 }
 
 int __real_accept(int fd, struct sockaddr *from, socklen_t *size);
 int __wrap_accept(int fd, struct sockaddr *from, socklen_t *size);
 int __wrap_accept(int fd, struct sockaddr *from, socklen_t *size)
 {
-    return may_read(fd, 0) ? __real_accept(fd, from, size) : -1;
+    if (may_read(fd, 0)) {
+        return __real_accept(fd, from, size);
+    }
+    return -1;
 }
 
 ssize_t __real_write(int fd, const void *buf, size_t len);
 ssize_t __wrap_write(int fd, const void *buf, size_t len);
 ssize_t __wrap_write(int fd, const void *buf, size_t len)
 {
-    return may_write(fd, 0) ? __real_write(fd, buf, len) : -1;
+    if (may_write(fd, 0)) {
+        return __real_write(fd, buf, len);
+    }
+    return -1;
 }
 
 ssize_t __real_send(int fd, const void *buf, size_t len, int flags);
 ssize_t __wrap_send(int fd, const void *buf, size_t len, int flags);
 ssize_t __wrap_send(int fd, const void *buf, size_t len, int flags)
 {
-    return may_write(fd, flags) ? __real_send(fd, buf, len, flags) : -1;
+    if (may_write(fd, flags)) {
+        return __real_send(fd, buf, len, flags);
+    }
+    return -1;
 }
 
 ssize_t __real_sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *to,
@@ -244,7 +262,10 @@ ssize_t __wrap_sendto(int fd, const void *buf, size_t len, int flags, const stru
 ssize_t __wrap_sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *to,
                       socklen_t size)
 {
-    return may_write(fd, flags) ? __real_sendto(fd, buf, len, flags, to, size) : -1;
+    if (may_write(fd, flags)) {
+        return __real_sendto(fd, buf, len, flags, to, size);
+    }
+    return -1;
 }
 
 /* One that a signal has interrupted goes on by itself: it is waited for, not begun again.  Without
@@ -266,5 +287,8 @@ int __wrap_connect(int fd, const struct sockaddr *to, socklen_t size)
     }
     getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
     errno = error;
-    return error ? -1 : 0;
+    if (error) {
+        return -1;
+    }
+    return 0;
 }

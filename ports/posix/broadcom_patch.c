@@ -19,7 +19,10 @@ static int broadcom_patch_next(void *ctx, bool first, uint8_t *record, size_t ro
         return 0;
     }
     if (n < 3 || room < 3u + record[2] || fread(record + 3, 1, record[2], p->file) != record[2]) {
-        return ferror(p->file) ? -EIO : -EBADMSG;
+        if (ferror(p->file)) {
+            return -EIO;
+        }
+        return -EBADMSG;
     }
     return 3 + record[2];
 }

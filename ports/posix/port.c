@@ -50,7 +50,10 @@ static int port_open_log(struct woad_port *p, const char *path, char message[WOA
         return transport_fail(message, EBADMSG,
                               "WOAD_BTSNOOP=%.100s is no such log, and is left as it is", path);
     }
-    return err ? transport_fail(message, -err, "WOAD_BTSNOOP=%.100s: %s", path, strerror(-err)) : 0;
+    if (err) {
+        return transport_fail(message, -err, "WOAD_BTSNOOP=%.100s: %s", path, strerror(-err));
+    }
+    return 0;
 }
 
 /* The path of this program's executable; "" where the system does not say. */
@@ -116,7 +119,10 @@ void woad_port_close(struct woad_port *p)
 
 const struct woad_vendor_init *woad_port_vendor_init(const struct woad_port *p)
 {
-    return p->patch.file ? &p->patch.vendor_init : NULL;
+    if (p->patch.file) {
+        return &p->patch.vendor_init;
+    }
+    return NULL;
 }
 
 int woad_port_fd(const struct woad_port *p)
@@ -146,7 +152,10 @@ static int port_receive(struct woad_port *p)
     if (n < 0 && errno == EAGAIN) {
         return 0;
     }
-    return n < 0 && errno != ECONNRESET ? -errno : -EIO;
+    if (n < 0 && errno != ECONNRESET) {
+        return -errno;
+    }
+    return -EIO;
 }
 
 /* If the log cannot be written it is closed, and the port goes on without it.  The user set it by
@@ -177,7 +186,10 @@ static ssize_t port_send(struct woad_port *p, const uint8_t *data, size_t len)
         }
     } while (n < 0 && errno == EINTR);
     if (n < 0) {
-        return errno == EAGAIN ? 0 : -EIO;
+        if (errno == EAGAIN) {
+            return 0;
+        }
+        return -EIO;
     }
     return n;
 }
@@ -213,7 +225,10 @@ int woad_port_read(struct woad_port *p, const uint8_t **packet)
         int n = framing_next(&p->framing, packet);
         if (n < 0) {
             framing_resync(&p->framing, false);
-            return p->transport.three_wire ? -EIO : -EBADMSG;
+            if (p->transport.three_wire) {
+                return -EIO;
+            }
+            return -EBADMSG;
         }
         if (n > 0) {
             port_log_packet(p, true, *packet, (size_t)n);
@@ -221,7 +236,10 @@ int woad_port_read(struct woad_port *p, const uint8_t **packet)
         }
         int got = port_receive(p);
         if (got <= 0) {
-            return got < 0 ? got : port_run_h5(p);
+            if (got < 0) {
+                return got;
+            }
+            return port_run_h5(p);
         }
     }
 }
@@ -240,7 +258,10 @@ int woad_port_write(struct woad_port *p, const uint8_t *packet, size_t len)
         return err;
     }
     if (!framing_ready(&p->framing)) {
-        return framing_failed(&p->framing) ? -EIO : -EBUSY;
+        if (framing_failed(&p->framing)) {
+            return -EIO;
+        }
+        return -EBUSY;
     }
     if (port_is_reset(p, packet, len)) {
         framing_resync(&p->framing, false);
@@ -268,7 +289,10 @@ static uint32_t port_due(struct woad_port *p, struct woad *h)
 {
     uint32_t now = woad_port_now_ms(), wait = woad_poll(h, now);
     uint32_t line = framing_due(&p->framing, now);
-    return wait < line ? wait : line;
+    if (wait < line) {
+        return wait;
+    }
+    return line;
 }
 
 /* Moves packets up to the limits of one pump.  The host's answers are sent before the next packet
@@ -284,7 +308,9 @@ static bool port_move(struct woad_port *p, struct woad *h, int *err)
         *err = woad_port_flush(p, h);
         left = woad_port_now_ms() - start < PUMP_MS ? left - 1 : 0;
     }
-    *err = n < 0 ? n : *err;
+    if (n < 0) {
+        *err = n;
+    }
     return n > 0 && !*err;
 }
 
@@ -311,7 +337,9 @@ int woad_port_pump(struct woad_port *p, struct woad *h, uint32_t *wait_ms)
             err = woad_port_flush(p, h);
         }
     }
-    *wait_ms = more ? 0 : *wait_ms;
+    if (more) {
+        *wait_ms = 0;
+    }
     if (err) {
         woad_fail(h, err);
     }

@@ -1,6 +1,6 @@
-/* What is weighed: a program that makes use of everything that its configuration has.  Started on a
- * board it prints the memory that the host wants, with small packets too, and a connection, a bond
- * more. */
+/* A program for scripts/size to weigh: it uses everything that its configuration SIZE names.  On a
+ * board it prints the memory that the host needs: as configured, with small packets, for one more
+ * connection, and for one more bond. */
 #include <woad/hci.h>
 #include <woad/woad.h>
 
@@ -210,7 +210,7 @@ void run(void)
     if (h) {
         woad_start(h);
     }
-    while (h) { /* packets come and go; there is no controller here */
+    while (h) { /* so that the linker keeps the whole path of packets */
         uint8_t packet[WOAD_TX_ROOM];
         size_t n = board_hci_read(packet, sizeof packet);
         if (n) {

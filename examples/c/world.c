@@ -86,8 +86,13 @@ int main(int argc, char **argv)
 {
     static const struct woad_connect_params params = { 160, 160, 80, 80, 4, 600, 0 };
     struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 160 };
-    struct woad_air_config config = { .seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1,
-                                      .loss_per_mille = (uint16_t)(argc > 2 ? atoi(argv[2]) : 0) };
+    struct woad_air_config config = { .seed = 1 };
+    if (argc > 1) {
+        config.seed = strtoull(argv[1], NULL, 0);
+    }
+    if (argc > 2) {
+        config.loss_per_mille = (uint16_t)atoi(argv[2]);
+    }
     struct woad_air *air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &config);
     struct device sensor = { 0 }, reader = { 0 };
     device(&sensor, air, 1);

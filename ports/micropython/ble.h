@@ -261,6 +261,7 @@ struct ble_state {
     uint16_t scans, scans_stopped;    /* scans with WOAD_EV_SCAN_DONE still due; those of
                                        * them with IRQ_SCAN_DONE already raised */
     uint32_t events;                  /* bit n: event 64 + n is enabled */
+    unsigned bond_turns;              /* ble_run() has left a queued WOAD_EV_BOND so often */
     unsigned holding;                 /* > 0: events are queued, not delivered */
     unsigned in_host;                 /* nested events from inside the host */
     uint16_t conns[BLE_CONNS];        /* WOAD_NO_CONN: free */
@@ -354,8 +355,9 @@ void ble_queue_drop(ble_obj_t *o);                                     /* the fi
 void ble_queue_forget(ble_obj_t *o);                                   /* all */
 /* ble_event.c */
 void ble_on_event(void *ctx, struct woad *h, const struct woad_event *ev);
-void ble_pass_on(const struct woad_event *ev); /* to ble_connect.c, then ble_deliver() */
-void ble_deliver(const struct woad_event *ev); /* calls the handler, or queues the event */
+void ble_pass_on(const struct woad_event *ev);      /* to ble_connect.c, then ble_deliver() */
+void ble_deliver(const struct woad_event *ev);      /* calls the handler, or queues the event */
+void ble_deliver_bond(const struct woad_event *ev); /* the same, for a method */
 void ble_deliver_queued(void);
 void ble_deliver_after_failure(void); /* the rest of a failed radio's events */
 /* The attributes with these handles were removed: events about them are no longer valid. */
@@ -400,6 +402,8 @@ void ble_store_bonds(void);
 bool ble_bond_in_host(const struct woad_addr *peer, struct woad_bond *b);
 void ble_secret_key(const struct woad_addr *peer, uint8_t key[BLE_KEY_LEN]);
 /* Asks the program to forget a bond; true: it had one.  `extra`: what extra_value() writes, too. */
+bool ble_secrets_have_room(void); /* the program can schedule a function for each of a bond's */
+void ble_secrets_make_room(void); /* for a method; may run the program */
 bool ble_secrets_remove(const uint8_t key[BLE_KEY_LEN], bool extra);
 bool ble_bond_has_extra(const struct woad_bond *b);
 void ble_on_security(const struct woad_event *ev);

@@ -178,6 +178,7 @@ static void config_set_store(mp_obj_t value)
         memset(irk, 0, sizeof irk);
         ble_store_bonds();
         ble_port_store_event(ble.host, &up);
+        ble_flush(); /* the bonds' peers join the controller's lists */
         err = ble_port_store_error();
     }
     if (err) {

@@ -35,6 +35,19 @@ static void event_deliver(const struct woad_event *ev)
     }
 }
 
+/* A queued WOAD_EV_BOND waits until the program can schedule functions for its secrets; but not for
+ * ever, because a program can keep the scheduler's queue full itself. */
+static bool bond_waits(const struct woad_event *ev)
+{
+    enum { BLE_BOND_TURNS = 8 * MICROPY_SCHEDULER_DEPTH };
+    if (ev->type != WOAD_EV_BOND) {
+        return false;
+    }
+    bool waits = !ble_secrets_have_room() && ble.bond_turns < BLE_BOND_TURNS;
+    ble.bond_turns = waits ? ble.bond_turns + 1 : 0;
+    return waits;
+}
+
 /* The record stays in the queue until the handler has returned.  After BLE_TURN_MS the rest is left
  * for the next ble_run(), so that slow handlers do not starve the program. */
 void ble_deliver_queued(void)
@@ -44,7 +57,7 @@ void ble_deliver_queued(void)
     struct ble_record *r;
     mp_uint_t began = mp_hal_ticks_ms();
     while (o && !ble.holding && !o->queue.delivering && mp_hal_ticks_ms() - began < BLE_TURN_MS &&
-           (r = ble_queue_first(o))) {
+           (r = ble_queue_first(o)) && !bond_waits(&r->ev)) {
         o->queue.delivering = true;
         event_deliver(&r->ev);
         o->queue.delivering = false;
@@ -192,6 +205,23 @@ void ble_pass_on(const struct woad_event *ev)
     }
 }
 
+/* True: queued until there is room for its secrets. */
+static bool bond_queue(ble_obj_t *o, const struct woad_event *ev)
+{
+    bool queued = ev->type == WOAD_EV_BOND && !ble_secrets_have_room() && ble_queue_put(o, ev);
+    if (queued) {
+        ble_port_soon();
+    }
+    return queued;
+}
+
+void ble_deliver_bond(const struct woad_event *ev)
+{
+    if (!bond_queue(ble_object(), ev)) {
+        event_deliver(ev);
+    }
+}
+
 void ble_deliver(const struct woad_event *ev)
 {
     ble_obj_t *o = ble_object();
@@ -202,6 +232,9 @@ void ble_deliver(const struct woad_event *ev)
         if (!ble_queue_put(o, ev)) {
             event_lost(ble.host, ev);
         }
+        return;
+    }
+    if (bond_queue(o, ev)) {
         return;
     }
     ble.in_host++;

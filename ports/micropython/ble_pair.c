@@ -107,35 +107,68 @@ static void store_raise(int err)
     ble_raise(err == WOAD_ENOENT ? 0 : err);
 }
 
+/* Removes the bond from the host, and has the program remove its secrets. */
+static int unpair_bond(struct woad *h, struct woad_bond *b)
+{
+    struct woad_event ev = { .type = WOAD_EV_BOND, .conn = WOAD_NO_CONN };
+    ev.u.bond.bond = b;
+    ev.u.bond.change = WOAD_BOND_GONE;
+    int err = woad_bond_remove(h, &b->peer);
+    ble_deliver_bond(&ev);
+    return err;
+}
+
+/* The program may have secrets of a peer that the host does not know. */
+static int unpair_peer(struct woad *h, const struct woad_addr *peer)
+{
+    struct woad_bond b;
+    uint8_t key[BLE_KEY_LEN];
+    if (ble_bond_in_host(peer, &b)) {
+        return unpair_bond(h, &b);
+    }
+    ble_secret_key(peer, key);
+    return ble_secrets_remove(key, false) ? 0 : WOAD_ENOENT;
+}
+
+/* Functions that the handler schedules run between two bonds, and may change them. */
+static void unpair_all(void)
+{
+    struct woad_bond b;
+    for (;;) {
+        ble_secrets_make_room();
+        if (!ble.host || woad_bond_at(ble.host, 0, &b)) {
+            return;
+        }
+        unpair_bond(ble.host, &b);
+    }
+}
+
 /* gap_unpair((addr_type, addr)) removes one bond, gap_unpair() all. */
 static mp_obj_t gap_unpair(size_t n_args, const mp_obj_t *args)
 {
-    struct woad_bond b;
+    const ble_obj_t *o = ble_object();
     struct woad_addr peer;
+    int err = 0, stored;
     if (n_args > 1) {
         ble_addr_of(args[1], &peer);
     }
+    ble_active();
+    ble_secrets_make_room();
     struct woad *h = ble_active();
+    bool failed_before = o->handler_failed;
     if (n_args > 1) {
-        uint8_t key[BLE_KEY_LEN];
-        ble_secret_key(&peer, key);
-        bool extra = ble_bond_in_host(&peer, &b) && ble_bond_has_extra(&b);
-        int err = woad_bond_remove(h, &peer);
-        bool had_secrets = ble_secrets_remove(key, extra);
-        int stored = ble_port_store_remove(&peer);
-        store_raise(stored);
-        ble_raise(had_secrets || !stored ? 0 : err);
-        return mp_const_none;
+        err = unpair_peer(h, &peer);
+        stored = ble_port_store_remove(&peer);
+    } else {
+        stored = ble_port_store_remove(NULL);
+        unpair_all();
     }
-    int stored = ble_port_store_remove(NULL);
-    while (ble.host && woad_bond_at(ble.host, 0, &b) == 0) {
-        struct woad_event ev = { .type = WOAD_EV_BOND, .conn = WOAD_NO_CONN };
-        ev.u.bond.bond = &b;
-        ev.u.bond.change = WOAD_BOND_GONE;
-        woad_bond_remove(ble.host, &b.peer);
-        ble_on_bond(&ev);
-    }
+    ble_flush();
     store_raise(stored);
+    if (o->handler_failed && !failed_before) {
+        mp_raise_OSError(MP_EIO); /* the program has not removed all secrets */
+    }
+    ble_raise(stored ? err : 0);
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_unpair_obj, 1, 2, gap_unpair);

@@ -231,6 +231,22 @@ bool ble_bond_in_host(const struct woad_addr *peer, struct woad_bond *b)
     return false;
 }
 
+/* Programs, aioble among them, call micropython.schedule() for each secret, and its queue is short:
+ * the function that finds it full raises an exception in the handler. */
+bool ble_secrets_have_room(void)
+{
+    enum { BLE_BOND_SECRETS = 3 };
+    return mp_sched_num_pending() + BLE_BOND_SECRETS <= MICROPY_SCHEDULER_DEPTH;
+}
+
+/* Runs scheduled functions until there is room; inside one of them, or in a handler, none runs. */
+void ble_secrets_make_room(void)
+{
+    for (int n = 0; n < MICROPY_SCHEDULER_DEPTH && !ble_secrets_have_room(); n++) {
+        mp_handle_pending(true);
+    }
+}
+
 bool ble_secrets_remove(const uint8_t key[BLE_KEY_LEN], bool extra)
 {
     bool ours = secret_set(BLE_SECRET_OUR, key, BLE_KEY_LEN, NULL, 0);

@@ -216,5 +216,113 @@ def test_a_file_named_later_does_not_bring_old_keys_back():
     s.end(60)
 
 
+# A program that keeps secrets as aioble does: each one schedules a function, and the scheduler's queue has four places.
+SCHEDULES = """
+    import micropython
+    ble.config(bond=True, le_secure=True)
+    secrets, saves = {}, []
+    def value(n):
+        v = bytearray(80)
+        v[0:8] = bytes((1, n, 0, 0, 0, 0, 0xc0, 16))
+        v[24:40] = bytes(range(n, n + 16))
+        v[40], v[74] = 1, 4
+        return bytes(v)
+    def know(count):
+        for n in range(1, count + 1):
+            for t in (1, 2):
+                secrets[(t, value(n)[:7])] = value(n)
+            secrets[(11, value(n)[:7])] = bytes(13) + b"\\x0d\\0\\1\\0"
+    def keeps(event, data):
+        if event == 29:
+            kind, index, key = data
+            if key is not None:
+                return secrets.get((kind, bytes(key)))
+            found = [v for k, v in secrets.items() if k[0] == kind]
+            return found[index] if index < len(found) else None
+        if event == 30:
+            kind, key, v = data
+            key = (kind, bytes(key))
+            if v is None and key not in secrets:
+                return False
+            if v is None:
+                del secrets[key]
+            else:
+                secrets[key] = bytes(v)
+            micropython.schedule(saves.append, 1)
+            return True
+        irq(event, data)
+    def left():
+        return [k for k in secrets if k[0] != 10]
+    ble.irq(keeps)
+"""
+
+
+def test_unpair_where_each_secret_schedules_a_function():
+    """gap_unpair() of several bonds, at once or one by one, in the main program or in a scheduled function: all secrets are removed."""
+    for body in ("ble.gap_unpair()", "for b in ble.gap_bonds(): ble.gap_unpair(b[:2])"):
+        for how in ("remove(0)", "micropython.schedule(remove, 0); time.sleep_ms(500)"):
+            Program(SCHEDULES + """
+    know(5)
+    ble.active(True)
+    assert len(ble.gap_bonds()) == 5
+    time.sleep_ms(50)
+    def remove(_):
+        %s
+    %s
+    assert ble.gap_bonds() == () and left() == [], (ble.gap_bonds(), left())
+    time.sleep_ms(200)
+    assert len(saves) >= 15, saves
+    ble.active(False)
+    ble.active(True)
+    assert ble.gap_bonds() == ()
+    ble.gap_advertise(20000)
+    """ % (body, how)).end()
+
+
+def test_unpair_says_that_the_program_has_failed():
+    """The handler raises an exception for the first secret: gap_unpair() raises OSError, and the bonds are gone from the host."""
+    for peer in ("", "ble.gap_bonds()[0][:2]"):
+        Program(SCHEDULES + """
+    know(1)
+    ble.active(True)
+    def fails(event, data):
+        1 / 0
+    ble.irq(fails)
+    raises(5, ble.gap_unpair%s)
+    assert ble.gap_bonds() == ()
+    """ % (peer and ", " + peer)).end()
+
+
+def test_a_bond_that_evicts_another_where_each_secret_schedules_a_function():
+    """All places are taken, and an unknown peer pairs: the old bond's secrets go, the new one's come, and then the program hears of the pairing."""
+    s = Program(SCHEDULES + """
+    know(32)
+    ble.active(True)
+    ble.gatts_register_services(((U, ((C, 0x12),)),))
+    print("MAC", ble.config("mac")[1].hex())
+    assert len(ble.gap_bonds()) == 32
+    ble.gap_advertise(20000, b"x")
+    print("READY")
+    assert wait(28, 20000)[1:] == (1, 0, 1, 16)
+    time.sleep_ms(500)
+    known = sorted(bytes((b[0],)) + bytes(reversed(b[1])) for b in ble.gap_bonds())
+    assert 30 <= len(known) <= 32, len(known)       # a bond with a signing key has two places
+    for t in (1, 2):
+        assert sorted(k[1] for k in left() if k[0] == t) == known
+    wait(2, 20000)
+    """)
+    s.line("READY")
+    c = Program(BONDS + CLIENT + """
+    ble.gap_pair(conn)
+    assert wait(28)[1:] == (1, 0, 1, 16)
+    time.sleep_ms(200)
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+    c.say(s.line("MAC"))
+    c.end()
+    s.end()
+
+
 if __name__ == "__main__":
     sys.exit(main(globals(), sys.argv[1:]))

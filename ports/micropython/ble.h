@@ -87,6 +87,7 @@ enum { /* IRQ events */
        IRQ_KEYPRESS = 75,
        IRQ_ADV_SET = 76,
        IRQ_EXT_SCAN_RESULT = 77,
+       IRQ_REFUSED = 78,
        IRQ_END_MORE
 };
 
@@ -257,6 +258,7 @@ struct ble_state {
     bool ending;          /* active(False) was called inside the host, or while starting */
     unsigned start_count; /* identifies this start: ble_still_on() */
     bool adv_settled, accept_settled; /* the host has answered the last change */
+    bool adv_awaited, accept_awaited; /* a method waits for that, and raises its failure */
     int adv_status, accept_status;    /* its HCI status, 0: success */
     uint16_t scans, scans_stopped;    /* scans with WOAD_EV_SCAN_DONE still due; those of
                                        * them with IRQ_SCAN_DONE already raised */

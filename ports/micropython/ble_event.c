@@ -157,10 +157,12 @@ static void event_note(const struct woad_event *ev)
     case WOAD_EV_ADV_FAILED:
     case WOAD_EV_ADV_STOPPED:
         ble.adv_settled = true;
+        ble.adv_awaited = false;
         ble.adv_status = ev->u.adv.status;
         break;
     case WOAD_EV_ACCEPT_LIST:
         ble.accept_settled = true;
+        ble.accept_awaited = false;
         ble.accept_status = ev->u.accept_list.status;
         break;
     case WOAD_EV_CONNECT:
@@ -190,12 +192,25 @@ static bool is_synchronous(const struct woad_event *ev)
     return ev->type == WOAD_EV_AUTHORIZE || ev->type == WOAD_EV_BOND_WANTED;
 }
 
+/* The method that waits for this event raises its status. */
+static bool is_awaited(const struct woad_event *ev)
+{
+    switch (ev->type) {
+    case WOAD_EV_ADV_FAILED: return ble.adv_awaited;
+    case WOAD_EV_ACCEPT_LIST: return ble.accept_awaited;
+    default: return false;
+    }
+}
+
 void ble_on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     (void)ctx;
+    bool awaited = is_awaited(ev);
     event_note(ev);
     ble_port_store_event(h, ev);
-    ble_pass_on(ev);
+    if (!awaited) {
+        ble_pass_on(ev);
+    }
 }
 
 void ble_pass_on(const struct woad_event *ev)

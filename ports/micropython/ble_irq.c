@@ -366,7 +366,26 @@ static void on_value(const struct woad_event *ev)
     ble_invoke(ev->type == WOAD_EV_INDICATION ? IRQ_GATTC_INDICATE : IRQ_GATTC_NOTIFY, 3, items);
 }
 
+/* (method, status): gap_advertise() (0) or gap_accept_list() (1) in a handler could not wait for
+ * the controller, which has refused it since. */
+static void on_refused(const struct woad_event *ev)
+{
+    bool accept = ev->type == WOAD_EV_ACCEPT_LIST;
+    int status = accept ? ev->u.accept_list.status : ev->u.adv.status;
+    mp_obj_t items[] = { event_int(accept),
+                         event_int(status > 0 ? 0x200 + status : event_status(status)) };
+    if (!status) {
+        return;
+    }
+    ble.dropped += !ble_wants(IRQ_REFUSED);
+    if (ble_wants(IRQ_REFUSED)) {
+        ble_invoke(IRQ_REFUSED, 2, items);
+    }
+}
+
 static void (*const handlers[])(const struct woad_event *) = {
+    [WOAD_EV_ADV_FAILED] = on_refused,
+    [WOAD_EV_ACCEPT_LIST] = on_refused,
     [WOAD_EV_REPORT] = on_report,
     [WOAD_EV_EXT_REPORT] = ble_on_ext_report,
     [WOAD_EV_EXT_ADV_STARTED] = ble_on_ext_adv,

@@ -49,6 +49,7 @@ static mp_obj_t gap_accept_list(mp_obj_t self, mp_obj_t peers)
     ble_raise(n > BLE_ACCEPT_MAX ? WOAD_ENOMEM : woad_accept_list_set(h, list, n));
     ble.accept_settled = false;
     ble.accept_status = 0;
+    ble.accept_awaited = !ble.in_host;
     ble_wait(&ble.accept_settled);
     if (!ble.in_host && ble.accept_status) {
         ble_raise_with(MP_ENOMEM, MP_OBJ_NEW_SMALL_INT(0x200 + ble.accept_status));

@@ -271,6 +271,48 @@ def test_each_scan_has_its_own_end():
         s.end()
 
 
+def test_what_a_controller_refuses_after_a_handler_has_asked():
+    """gap_advertise() in the handler, on a controller with room for one connection: event 78, or a count; in the main program OSError."""
+    path = os.path.join(scratch, "refuses")
+    h = hub("unix:" + path, "--profile", "4.0")
+    env = {"WOAD_HCI": "unix:" + path}
+    for wanted in ((78,), ()):
+        s, c = pair("""
+    raised = []
+    def handler(event, data):
+        irq(event, data)
+        if event == 3:
+            try:
+                ble.gap_advertise(20000, b"x")
+            except OSError as e:            # called where it can wait
+                raised.append(e.args[1])
+    up()
+    ble.config(events=%r)
+    ((char,),) = ble.gatts_register_services(((U, ((C, 0x8),)),))
+    ble.irq(handler)
+    ble.gap_advertise(20000, b"x")
+    print("READY")
+    wait(1, 20000)
+    wait(2, 20000)
+    told = [e[1] for e in events if e[0] == 78]
+    later = 5 - len(raised)
+    assert later and raised == [0x20c] * len(raised), raised
+    assert told == ([(0, 0x20c)] * later if 78 in %r else []), told
+    assert ble.config("dropped") == later - len(told)
+    """ % (wanted, wanted), CLIENT + """
+    for n in range(5):
+        time.sleep_ms(200)
+        ble.gattc_write(conn, 12, b"go", 1)
+        assert wait(17)[2] == 0
+    time.sleep_ms(200)
+    ble.gap_disconnect(conn)
+    wait(8)
+    """, env)
+        s.end()
+    h.terminate()
+    h.wait()
+
+
 def test_a_program_that_was_stopped():
     """SIGSTOP, SIGCONT in the middle of a method: the controller's answer, which came meanwhile, is read before time is told."""
     p = Program("""

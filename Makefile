@@ -5,8 +5,8 @@
 
 help:
 	@echo "make demo    two MicroPython programs talk Bluetooth LE over the simulated radio"
-	@echo "make test    every test"
-	@echo "make quick   the C tests only"
+	@echo "make quick   the rules and the quick C tests: a minute"
+	@echo "make test    every test: most of an hour.  T=word: those with the word in their names.  STAGE=c, python, peers"
 	@echo "make check   the project's own rules"
 	@echo "make format  every C file as .clang-format says (clang-format 14)"
 	@echo "make build   build/woad and the libraries"
@@ -24,8 +24,17 @@ help:
 demo: micropython build
 	@scripts/demo
 
+# T=word: what has the word in its name.  STAGE=c, python, peers: a part of it.
+ifdef T
+test:
+	@scripts/test-some '$(T)'
+else ifeq ($(STAGE),c)
+test: build
+	@scripts/test c
+else
 test: build micropython baremetal firmware
-	@scripts/test
+	@scripts/test $(STAGE)
+endif
 
 quick: build
 	@scripts/test quick

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """The layers of src/: a table of which folder's headers each folder includes, and what circles the objects make.
 
-  scripts/layers.py
+  scripts/layers.py          prints both
+  scripts/layers.py --docs   puts the table into docs/design.md
 """
 import collections
 import glob
 import os
 import re
 import subprocess
+import sys
 
 root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # From the bottom to the top: a file includes headers of its own folder and of those before it.
@@ -35,6 +37,16 @@ def table():
     for layer in reversed(LAYERS):
         lines.append("| %s | " % layer + " | ".join(str(count[layer, to] or "") for to in LAYERS) + " |")
     return "\n".join(lines)
+
+
+def documented(write=False):
+    """Whether docs/design.md shows the table as it is now; written there first, if so asked."""
+    path = os.path.join(root, "docs/design.md")
+    text = open(path, encoding="utf-8").read()
+    shown = re.sub(r"(<!-- scripts/layers.py -->\n)(\|[^\n]*\n)*", lambda m: m.group(1) + table() + "\n", text)
+    if write:
+        open(path, "w", encoding="utf-8").write(shown)
+    return write or shown == text
 
 
 def calls(lib):
@@ -75,7 +87,9 @@ def circles(lib):
     return sorted(found, key=len, reverse=True)
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and sys.argv[1:] == ["--docs"]:
+    documented(write=True)
+elif __name__ == "__main__":
     print("Includes, row by column:\n")
     print(table())
     for lib in ("libwoad.a", "libwoad-air.a"):

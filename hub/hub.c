@@ -128,7 +128,7 @@ static struct woad_air_controller *hub_find(void *ctx, unsigned number)
 static void hub_update_links(struct hub *hub)
 {
     if (hub->options->world) {
-        world_update_links(hub->options->world);
+        world_file_update_links(hub->options->world);
     }
 }
 
@@ -232,7 +232,7 @@ static bool client_add(struct hub *hub, const struct hci_transport *transport, i
     cfg.x_mm = (int32_t)(n % 64) * 1200;
     cfg.y_mm = (int32_t)(n / 64 % 64) * 1200;
     if (hub->options->world) {
-        world_configure(hub->options->world, n, &cfg);
+        world_file_configure(hub->options->world, n, &cfg);
     }
     size_t size = woad_air_controller_size(&cfg);
     void *memory = malloc(size);
@@ -382,7 +382,7 @@ static void hub_move_packets(struct hub *hub)
 static uint64_t hub_next(const struct hub *hub)
 {
     uint64_t next = woad_air_next(hub->air);
-    uint64_t act = hub->options->world ? world_next_us(hub->options->world) : UINT64_MAX;
+    uint64_t act = hub->options->world ? world_file_next_us(hub->options->world) : UINT64_MAX;
     if (act < next) {
         return act;
     }
@@ -401,7 +401,7 @@ static void hub_run_air(struct hub *hub)
     while ((next = hub_next(hub)) <= now) {
         woad_air_step(hub->air, next);
         if (hub->options->world) {
-            world_run(hub->options->world, next);
+            world_file_run(hub->options->world, next);
         }
         hub_move_packets(hub);
     }
@@ -561,7 +561,7 @@ static bool hub_intercept(void *ctx, const struct woad_air_packet *packet,
                           struct woad_air_delivery *fate)
 {
     const struct hub *hub = ctx;
-    return world_intercept(hub->options->world, packet, to, pdu, fate);
+    return world_file_intercept(hub->options->world, packet, to, pdu, fate);
 }
 
 static void hub_close(struct hub *hub)

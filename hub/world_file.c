@@ -251,7 +251,7 @@ static int read_line(FILE *f, char *line, size_t room)
     return c != EOF || len > 0;
 }
 
-int world_load(struct world_file *file, const char *path, char why[WORLD_MESSAGE_MAX])
+int world_file_load(struct world_file *file, const char *path, char why[WORLD_MESSAGE_MAX])
 {
     char line[512];
     const char *wrong = NULL;
@@ -281,7 +281,7 @@ int world_load(struct world_file *file, const char *path, char why[WORLD_MESSAGE
     }
     fclose(f);
     if (!wrong) {
-        world_run(file, 0);
+        world_file_run(file, 0);
     }
     if (wrong) {
         return -1;

@@ -1,5 +1,5 @@
 /* A world file: what surrounds the controllers of `woad air`, and what happens to them, a line
- * each. docs/air.md describes the lines.  world_file.c parses them, world_run.c does them. */
+ * each. docs/air.md describes the lines.  world_file.c parses them, world_file_run.c does them. */
 #ifndef WOAD_WORLD_FILE_H
 #define WOAD_WORLD_FILE_H
 
@@ -62,26 +62,26 @@ struct world_file {
     unsigned link_ends[WORLD_LINES_MAX][2]; /* the controllers of each link, by number */
     struct world_rule rule[WORLD_LINES_MAX];
     size_t rules;
-    /* Set by the caller after world_load(): the attached controller with that number, or NULL. */
+    /* Set by the caller after world_file_load(): the attached controller with that number, or NULL. */
     struct woad_air_controller *(*find_controller)(void *ctx, unsigned number);
     void *ctx;
 };
 
 /* Parses the file, and does the lines without a time.  0, or -1 with the file, the line and what is
  * wrong with it in `message`. */
-int world_load(struct world_file *w, const char *path, char message[WORLD_MESSAGE_MAX]);
+int world_file_load(struct world_file *w, const char *path, char message[WORLD_MESSAGE_MAX]);
 /* Before a controller is attached: sets its place, transmit power and drift. */
-void world_configure(const struct world_file *w, unsigned number,
+void world_file_configure(const struct world_file *w, unsigned number,
                      struct woad_air_controller_config *config);
 /* Air time of the next line, UINT64_MAX: none is left. */
-uint64_t world_next_us(const struct world_file *w);
+uint64_t world_file_next_us(const struct world_file *w);
 /* Does all lines that are due. */
-void world_run(struct world_file *w, uint64_t now_us);
+void world_file_run(struct world_file *w, uint64_t now_us);
 /* For woad_air_config.intercept: applies the rules to one packet.  False: it is dropped. */
-bool world_intercept(struct world_file *w, const struct woad_air_packet *packet,
+bool world_file_intercept(struct world_file *w, const struct woad_air_packet *packet,
                      const struct woad_air_controller *to, uint8_t *pdu,
                      struct woad_air_delivery *delivery);
 /* After a controller was attached or detached: links take effect while both ends are there. */
-void world_update_links(struct world_file *w);
+void world_file_update_links(struct world_file *w);
 
 #endif

@@ -6,7 +6,7 @@ static int32_t mm(double metres)
     return (int32_t)(metres * 1000);
 }
 
-void world_configure(const struct world_file *file, unsigned n,
+void world_file_configure(const struct world_file *file, unsigned n,
                      struct woad_air_controller_config *config)
 {
     for (size_t k = 0; k < file->lines_done; k++) {
@@ -21,7 +21,7 @@ void world_configure(const struct world_file *file, unsigned n,
     }
 }
 
-uint64_t world_next_us(const struct world_file *file)
+uint64_t world_file_next_us(const struct world_file *file)
 {
     if (file->lines_done < file->lines) {
         return file->line[file->lines_done].at_us;
@@ -30,7 +30,7 @@ uint64_t world_next_us(const struct world_file *file)
 }
 
 /* A link with an end that is not attached gets a period that is empty. */
-void world_update_links(struct world_file *file)
+void world_file_update_links(struct world_file *file)
 {
     for (size_t n = 0; n < file->around.links; n++) {
         struct woad_air_link *l = &file->link[n];
@@ -59,7 +59,7 @@ static void run_link(struct world_file *file, const struct world_line *a)
                                             .loss_per_mille = (uint16_t)a->v[1],
                                             .delay_us = (uint32_t)a->v[2] };
     if (file->find_controller) {
-        world_update_links(file);
+        world_file_update_links(file);
     }
 }
 
@@ -104,7 +104,7 @@ static bool rule_applies(struct world_rule *r)
     return hits;
 }
 
-bool world_intercept(struct world_file *file, const struct woad_air_packet *p,
+bool world_file_intercept(struct world_file *file, const struct woad_air_packet *p,
                      const struct woad_air_controller *to, uint8_t *pdu,
                      struct woad_air_delivery *delivery)
 {
@@ -166,7 +166,7 @@ static void run_controller(const struct world_line *a, struct woad_air_controlle
     }
 }
 
-void world_run(struct world_file *file, uint64_t now_us)
+void world_file_run(struct world_file *file, uint64_t now_us)
 {
     while (file->lines_done < file->lines && file->line[file->lines_done].at_us <= now_us) {
         const struct world_line *a = &file->line[file->lines_done++];

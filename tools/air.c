@@ -138,7 +138,7 @@ static int world(const char *path, struct hub_options *o)
     static struct world_file file;
     char message[WORLD_MESSAGE_MAX];
     o->world = &file;
-    if (world_load(&file, path, message) == 0) {
+    if (world_file_load(&file, path, message) == 0) {
         return 0;
     }
     fprintf(stderr, "woad air: %s\n", message);

@@ -295,7 +295,7 @@ static bool found_in(const char *world, bool *said)
     int error, fd = mkstemp(path);
     assert_int_equal(write(fd, world, strlen(world)), strlen(world));
     close(fd);
-    assert_int_equal(world_load(&script, path, wrong), 0);
+    assert_int_equal(world_file_load(&script, path, wrong), 0);
     unlink(path);
     serve_begin(&s);
     for (int i = 0; i < 2; i++) {

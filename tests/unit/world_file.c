@@ -19,7 +19,7 @@ static int load_octets(const char *text, size_t len)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, len), len);
     close(fd);
-    int err = world_load(&s, path, why);
+    int err = world_file_load(&s, path, why);
     unlink(path);
     return err;
 }
@@ -44,21 +44,21 @@ static void good_lines(void **state)
     assert_true(s.interferer[0].channels == (7ull << 37 | 1));
     assert_int_equal(s.around.links, 1);
     struct woad_air_controller_config cfg = { .x_mm = 1 };
-    world_configure(&s, 1, &cfg);
+    world_file_configure(&s, 1, &cfg);
     assert_int_equal(cfg.x_mm, 1);
-    world_configure(&s, 2, &cfg);
+    world_file_configure(&s, 2, &cfg);
     assert_int_equal(cfg.x_mm, 7000);
     assert_int_equal(cfg.y_mm, 8250);
     assert_int_equal(cfg.tx_power_dbm, -4);
     assert_int_equal(cfg.drift_ppm, -20);
-    assert_int_equal(world_next_us(&s), 1500000);
-    world_run(&s, 1500000);
+    assert_int_equal(world_file_next_us(&s), 1500000);
+    world_file_run(&s, 1500000);
     assert_int_equal(s.around.interferers, 2);
     assert_int_equal(s.interferer[1].on_us, 500);
-    assert_int_equal(world_next_us(&s), 2000000);
-    world_run(&s, 9000000);
+    assert_int_equal(world_file_next_us(&s), 2000000);
+    world_file_run(&s, 9000000);
     assert_int_equal(s.around.links, 2);
-    assert_true(world_next_us(&s) == UINT64_MAX);
+    assert_true(world_file_next_us(&s) == UINT64_MAX);
 }
 
 static void wrong_lines(void **state)
@@ -86,7 +86,7 @@ static void wrong_lines(void **state)
         assert_int_equal(load(text), -1);
         assert_non_null(strstr(why, ":2: it should be: "));
     }
-    assert_int_equal(world_load(&s, "/nowhere/at/all", why), -1);
+    assert_int_equal(world_file_load(&s, "/nowhere/at/all", why), -1);
     assert_non_null(strstr(why, "/nowhere/at/all: "));
     static char many[WORLD_LINES_MAX * 12];
     for (unsigned n = 0; n <= WORLD_LINES_MAX; n++) {
@@ -100,9 +100,9 @@ static void what_is_no_world(void **state)
 {
     static char endless[11000];
     (void)state;
-    assert_int_equal(world_load(&s, "/", why), -1);
+    assert_int_equal(world_file_load(&s, "/", why), -1);
     assert_non_null(strstr(why, "/: Is a directory"));
-    assert_int_equal(world_load(&s, "/dev/zero", why), -1);
+    assert_int_equal(world_file_load(&s, "/dev/zero", why), -1);
     assert_non_null(strstr(why, "/dev/zero:1: it should be: a line of text"));
     assert_int_equal(load_octets("noise -90\0 and more", 19), -1);
     assert_non_null(strstr(why, ":1: it should be: a line of text"));
@@ -134,9 +134,9 @@ static size_t reports(struct woad_air *air, uint64_t seconds)
     uint64_t end = woad_air_now(air) + seconds * 1000000;
     while (woad_air_now(air) < end) {
         uint64_t next = woad_air_next(air) < end ? woad_air_next(air) : end;
-        next = world_next_us(&s) < next ? world_next_us(&s) : next;
+        next = world_file_next_us(&s) < next ? world_file_next_us(&s) : next;
         woad_air_step(air, next);
-        world_run(&s, next);
+        world_file_run(&s, next);
         while (woad_air_tx(ctl[1], packet, sizeof packet)) {
             n += packet[1] == 0x3e && packet[3] == 2;
         }
@@ -165,10 +165,10 @@ static void it_happens(void **state)
                                                 .acl_count = 1,
                                                 .acl_len = 27,
                                                 .queue = 60000 };
-        world_configure(&s, n + 1, &c);
+        world_file_configure(&s, n + 1, &c);
         mem[n] = malloc(woad_air_controller_size(&c));
         ctl[n] = woad_air_attach(air, mem[n], woad_air_controller_size(&c), &c);
-        world_update_links(&s);
+        world_file_update_links(&s);
         rx(ctl[n], "\1\1\x0c\x08\xff\xff\xff\xff\xff\xff\xff\x3f", 12);
     }
     rx(ctl[0], "\1\x06\x20\x0f\x20\0\x20\0\3\0\0\0\0\0\0\0\0\7\0", 19);
@@ -226,7 +226,7 @@ static void rules(void **state)
                 struct woad_air_delivery fate = { 0, 0 };
                 uint8_t copy[20];
                 memcpy(copy, p[kind].pdu, p[kind].len);
-                dropped += !world_intercept(&s, &p[kind], b, copy, &fate);
+                dropped += !world_file_intercept(&s, &p[kind], b, copy, &fate);
                 changed += memcmp(copy, p[kind].pdu, p[kind].len) != 0;
                 delay += fate.delay_us;
                 again += fate.repeat_us;

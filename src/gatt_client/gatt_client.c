@@ -40,6 +40,12 @@ static struct proc *gattc_proc_on(const struct att_bearer *b)
     return NULL;
 }
 
+/* Its request has been sent, and its response has not arrived. */
+static bool gattc_is_out(const struct proc *p)
+{
+    return p->bearer && p->bearer->client->request;
+}
+
 /* --- end of a procedure ----------------------------------------------------------------------- */
 
 /* The response has been processed: the next request may be sent on this bearer. */
@@ -55,7 +61,7 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
 {
     struct gattc_conn *g = c->client;
     struct proc p = *over;
-    bool sent = p.bearer && p.bearer->client->request;
+    bool sent = gattc_is_out(&p);
     if (gattc_has_data(&p)) {
         const uint8_t *data = gattc_data(c, over);
         if (data == fifo_first(&g->data)) {
@@ -92,6 +98,19 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
     }
 }
 
+/* Ends the first procedure whose request is not out, if there is one: the answer to one that is out
+ * would be taken for the next request's. */
+static void gattc_end_first(struct conn *c, int status)
+{
+    struct gattc_conn *g = c->client;
+    for (struct proc *p = g->procs; p < g->end; p++) {
+        if (!gattc_is_out(p)) {
+            gattc_end(c, p, status);
+            return;
+        }
+    }
+}
+
 static void gattc_security_changed(struct conn *c, int status);
 
 /* The lock ends: removes cancelled procedures, except one that waits for a response or has prepared
@@ -101,21 +120,19 @@ static void gattc_unlock(struct conn *c)
     struct gattc_conn *g = c->client;
     g->locked = true;
     for (struct proc *p = g->procs; p < g->end;) {
-        if (p->op == GATTC_EARLY) {
+        if (!p->cancelled || gattc_is_out(p)) {
             p++;
-            continue;
-        }
-        if (!p->cancelled || (p->bearer && p->bearer->client->request)) {
-            break;
-        }
-        if (p->op >= WOAD_GATTC_WRITE_LONG && (p->offset || p->kind->request == ATT_EXECUTE_REQ)) {
+        } else if (p->op >= WOAD_GATTC_WRITE_LONG &&
+                   (p->offset || p->kind->request == ATT_EXECUTE_REQ)) {
             p->kind->error(c, p, WOAD_ECANCELED);
-            conn_mark_ready(c);
-            break;
+            p++;
+        } else {
+            gattc_end(c, p, WOAD_ECANCELED);
+            p = g->procs; /* its event may have changed the queue */
         }
-        gattc_end(c, p, WOAD_ECANCELED);
     }
     g->locked = false;
+    conn_mark_ready(c);
     if (g->security_changed) {
         g->security_changed = false;
         gattc_security_changed(c, g->security_failed);
@@ -205,8 +222,8 @@ static void gattc_security_changed(struct conn *c, int status)
             gattc_end(c, p, error);
         }
     }
-    if (was_waiting && status && gattc_has_procs(g)) {
-        gattc_end(c, g->procs, WOAD_EACCES);
+    if (was_waiting && status) {
+        gattc_end_first(c, WOAD_EACCES);
     }
 }
 
@@ -219,8 +236,8 @@ static bool gattc_must_wait(struct conn *c)
         g->awaiting_security = true; /* client_hold() may raise events, which look at it */
         int err = client_require_encryption(c, true);
         g->awaiting_security = g->awaiting_security && err == CLIENT_WAIT;
-        if (err < 0 && gattc_has_procs(g)) {
-            gattc_end(c, g->procs, err);
+        if (err < 0) {
+            gattc_end_first(c, err);
         }
         return err < 0 || g->awaiting_security;
     }
@@ -389,7 +406,8 @@ static __attribute__((noinline)) bool gattc_fits(const struct conn *c, const str
 static bool gattc_may_start(const struct att_bearer *b, const struct proc *p)
 {
     struct conn *c = b->c;
-    if (p->bearer || p->op == GATTC_EARLY || (p->op == WOAD_GATTC_MTU && !att_is_fixed(b))) {
+    if (p->bearer || p->security_error || p->op == GATTC_EARLY ||
+        (p->op == WOAD_GATTC_MTU && !att_is_fixed(b))) {
         return false;
     }
     for (const struct proc *q = c->client->procs; q < p; q++) {
@@ -439,15 +457,16 @@ static bool gattc_tx(struct att_bearer *b, struct wr *out)
         wr_u8(out, ATT_CONFIRM);
         return true;
     }
-    if (cb->request || !gattc_has_procs(g) || gattc_must_wait(c) || !gattc_has_procs(g)) {
+    /* While the queue is locked, procedures in it may be cancelled and not have ended yet. */
+    if (cb->request || g->locked || !gattc_has_procs(g) || gattc_must_wait(c)) {
         return false;
     }
     struct proc *p = gattc_next(b);
-    if (p && p->encrypted_only && !c->security.encrypted) {
-        gattc_end(c, p, WOAD_EACCES); /* it may leave only under encryption */
+    if (!p) {
         return false;
     }
-    if (!p) {
+    if (p->encrypted_only && !c->security.encrypted) {
+        gattc_end(c, p, WOAD_EACCES); /* it may leave only under encryption */
         return false;
     }
     cb->request = p->kind->request;

@@ -1,0 +1,228 @@
+/* The client's procedures on several bearers: a request that is out ends with its own answer, and
+ * what has ended, or waits for security, is not sent.  Vol 3, Part F, 3.3.2 */
+#include "solo.h"
+
+enum { OUR_CID = 0x40, PEER_CID = 0x50 };
+enum { READ_REQ = 0x0a, WRITE_REQ = 0x12, PAIRING_FAILED = 0x05, DISCONNECT_REQ = 0x06 };
+
+static const struct woad_feature *const features[] = { &woad_feature_gatt_server,
+                                                       &woad_feature_gatt_client,
+                                                       &woad_feature_l2cap_channels,
+                                                       &woad_feature_enhanced_channels,
+                                                       &woad_feature_eatt,
+                                                       &woad_feature_security_manager,
+                                                       NULL };
+
+/* An encrypted connection to a bonded central, which has opened a bearer of Enhanced ATT. */
+static void with_bearer(bool retry)
+{
+    const struct woad_security_policy policy = {
+        .io = WOAD_IO_DISPLAY_YES_NO, .bond = true, .mitm = true, .retry = retry
+    };
+    struct woad_config config = solo_config(features);
+    config.att_bearers = 1;
+    solo_boot(config);
+    assert_int_equal(woad_set_security_policy(solo.h, &policy), 0);
+    solo_bond(9, WOAD_BOND_SECURE);
+    solo_connected(SOLO_HANDLE, false, 9);
+    solo_encrypt(SOLO_HANDLE);
+    SOLO_SIG(0x17, 1, 10, 0, 0x27, 0, 64, 0, 64, 0, 99, 0, PEER_CID, 0);
+    solo_pump();
+    assert_int_equal(solo_last(WOAD_EV_ATT_BEARERS)->u.att_bearers.open, 1);
+    solo_forget();
+}
+
+/* A PDU of the peer's on the bearer, in one frame. */
+#define EATT(...) \
+    do { \
+        const uint8_t pdu_[] = { __VA_ARGS__ }; \
+        uint8_t frame_[64] = { sizeof pdu_, 0 }; \
+        memcpy(frame_ + 2, pdu_, sizeof pdu_); \
+        solo_l2cap(SOLO_HANDLE, OUR_CID, frame_, sizeof pdu_ + 2); \
+        solo_pump(); \
+    } while (0)
+
+/* Requests of this kind that the host has sent, on both bearers, for this attribute. */
+static size_t sent(uint8_t op, uint8_t handle)
+{
+    size_t n = 0;
+    for (size_t at = 0; at < solo.frames; at++) {
+        const struct solo_frame *f = &solo.frame[at];
+        const uint8_t *pdu = f->octet + (f->cid == PEER_CID ? 2 : 0);
+        n += (f->cid == PEER_CID || f->cid == 4) && pdu[0] == op && pdu[1] == handle;
+    }
+    return n;
+}
+
+/* The status of the procedure about this attribute; it has ended once. */
+static int ended_with(uint16_t handle)
+{
+    size_t n = 0;
+    int status = 0;
+    for (size_t at = 0; at < solo.events; at++) {
+        const struct woad_event *ev = &solo.event[at];
+        if (ev->type == WOAD_EV_GATTC_DONE && ev->u.done.handle == handle) {
+            status = ev->u.done.status;
+            n++;
+        }
+    }
+    assert_int_equal(n, 1);
+    return status;
+}
+
+static void reads(uint16_t first, uint16_t last)
+{
+    for (uint16_t handle = first; handle <= last; handle++) {
+        assert_int_equal(woad_gattc_read_once(solo.h, solo.conn[0], handle), 0);
+    }
+}
+
+static uint16_t read_of; /* the handle of the last value, its first octet */
+static uint8_t octet_of;
+
+static void take_value(const struct woad_event *ev)
+{
+    if (ev->type == WOAD_EV_READ) {
+        read_of = ev->u.value.handle;
+        octet_of = ev->u.value.data[0];
+    }
+}
+
+/* A read is refused for want of security, and its bearer closes while the host pairs: it is not
+ * sent by the other bearer before the pairing has ended.  If that fails, it ends as refused. */
+static void refused_request_is_not_sent_before_the_pairing_ends(void **state)
+{
+    (void)state;
+    with_bearer(true);
+    solo.on_event = take_value;
+    reads(0x2f, 0x31);
+    solo_pump();
+    EATT(0x01, READ_REQ, 0x30, 0, WOAD_ATT_INSUFFICIENT_AUTHENTICATION);
+    SOLO_SIG(DISCONNECT_REQ, 2, 4, 0, OUR_CID, 0, PEER_CID, 0);
+    solo_pump();
+    SOLO_ATT(0x0b, 0x2f);
+    solo_pump();
+    assert_int_equal(sent(READ_REQ, 0x30), 1);
+    SOLO_SMP(PAIRING_FAILED, 5);
+    solo_pump();
+    assert_int_equal(ended_with(0x30), WOAD_ATT_INSUFFICIENT_AUTHENTICATION);
+    SOLO_ATT(0x0b, 0x31);
+    solo_pump();
+    assert_int_equal(sent(READ_REQ, 0x30), 1);
+    assert_int_equal(read_of, 0x31);
+    assert_int_equal(octet_of, 0x31);
+    assert_int_equal(ended_with(0x31), 0);
+    solo_end();
+}
+
+/* The encryption ends while a read is out, and the bond's key is not to be had: what has not been
+ * sent ends, and what has been keeps its bearer until its answer. */
+static void request_that_is_out_outlives_a_security_that_fails(void **state)
+{
+    (void)state;
+    with_bearer(false);
+    reads(0x30, 0x31);
+    solo_pump();
+    assert_int_equal(sent(READ_REQ, 0x31), 1);
+    SOLO_ATT(0x0b, 0x30);
+    SOLO_RX(4, 8, 4, 0, SOLO_HANDLE, 0, 0); /* Encryption Change: off */
+    reads(0x32, 0x32);
+    solo_pump();
+    SOLO_SMP(PAIRING_FAILED, 5);
+    solo_pump();
+    assert_int_equal(ended_with(0x32), WOAD_EACCES);
+    for (size_t at = 0; at < solo.events; at++) {
+        assert_false(solo.event[at].type == WOAD_EV_GATTC_DONE &&
+                     solo.event[at].u.done.handle == 0x31);
+    }
+    solo_end();
+}
+
+/* woad_gattc_cancel() while two reads are out and a write is queued: the write ends at once. */
+static void queued_write_is_cancelled_and_not_sent(void **state)
+{
+    (void)state;
+    with_bearer(false);
+    reads(0x30, 0x31);
+    assert_int_equal(woad_gattc_write(solo.h, solo.conn[0], 0x32, "go", 2), 0);
+    solo_pump();
+    assert_int_equal(sent(READ_REQ, 0x30) + sent(READ_REQ, 0x31), 2);
+    assert_int_equal(woad_gattc_cancel(solo.h, solo.conn[0]), 0);
+    assert_int_equal(ended_with(0x32), WOAD_ECANCELED);
+    solo_pump();
+    EATT(0x0b, 1);
+    SOLO_ATT(0x0b, 1);
+    solo_pump();
+    assert_int_equal(sent(WRITE_REQ, 0x32), 0);
+    assert_int_equal(ended_with(0x30), WOAD_ECANCELED);
+    assert_int_equal(ended_with(0x31), WOAD_ECANCELED);
+    solo_end();
+}
+
+static void pump_at_each_end(const struct woad_event *ev)
+{
+    if (ev->type == WOAD_EV_READ) {
+        assert_int_equal(woad_gattc_cancel(solo.h, ev->conn), 0);
+    } else if (ev->type == WOAD_EV_GATTC_DONE) {
+        solo_pump();
+    }
+}
+
+/* The application cancels inside a result, and calls woad_tx() inside each end: the ends that are
+ * still to come are not preceded by their requests. */
+static void cancelled_inside_an_event_is_not_sent_in_the_next(void **state)
+{
+    (void)state;
+    with_bearer(false);
+    solo.on_event = pump_at_each_end;
+    reads(0x30, 0x33);
+    assert_int_equal(woad_gattc_write(solo.h, solo.conn[0], 0x34, "go", 2), 0);
+    assert_int_equal(woad_gattc_write_long(solo.h, solo.conn[0], 0x35, "go on", 5, false), 0);
+    solo_pump();
+    SOLO_ATT(0x0b, 1);
+    solo_pump();
+    EATT(0x0b, 1);
+    assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 6);
+    assert_int_equal(sent(READ_REQ, 0x32) + sent(READ_REQ, 0x33) + sent(WRITE_REQ, 0x34), 0);
+    assert_int_equal(sent(0x16, 0x35), 0);
+    for (uint16_t handle = 0x31; handle <= 0x35; handle++) {
+        assert_int_equal(ended_with(handle), WOAD_ECANCELED);
+    }
+    solo_end();
+}
+
+/* A long write half done, and a read on the other bearer: what is prepared is taken back at once,
+ * though the read before it is still out. */
+static void half_of_a_write_is_taken_back_behind_a_read(void **state)
+{
+    (void)state;
+    with_bearer(false);
+    reads(0x30, 0x30);
+    static const uint8_t value[100];
+    assert_int_equal(woad_gattc_write_long(solo.h, solo.conn[0], 0x35, value, 100, false), 0);
+    solo_pump();
+    assert_int_equal(sent(0x16, 0x35), 1);
+    assert_int_equal(woad_gattc_cancel(solo.h, solo.conn[0]), 0);
+    solo_pump();
+    uint8_t part[2 + 5 + 59] = { 5 + 59, 0, 0x17, 0x35 };
+    solo_l2cap(SOLO_HANDLE, OUR_CID, part, sizeof part);
+    solo_pump();
+    assert_int_equal(sent(0x18, 0), 1);
+    EATT(0x19);
+    assert_int_equal(ended_with(0x35), WOAD_ECANCELED);
+    SOLO_ATT(0x0b, 1);
+    assert_int_equal(ended_with(0x30), WOAD_ECANCELED);
+    solo_end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refused_request_is_not_sent_before_the_pairing_ends),
+        cmocka_unit_test(request_that_is_out_outlives_a_security_that_fails),
+        cmocka_unit_test(queued_write_is_cancelled_and_not_sent),
+        cmocka_unit_test(cancelled_inside_an_event_is_not_sent_in_the_next),
+        cmocka_unit_test(half_of_a_write_is_taken_back_behind_a_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

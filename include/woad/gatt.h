@@ -154,7 +154,8 @@ int woad_gatt_add(struct woad *h, const struct woad_attr *attrs, uint16_t n, uin
 int woad_gatt_add_at(struct woad *h, const struct woad_attr *attrs, uint16_t n, uint16_t first);
 
 /* Removes the array at `first`. Its handles return Invalid Handle from now on, also for a read or a
- * write that waits for woad_gatt_answer() (which returns WOAD_EALREADY then).  Subscriptions to
+ * write that waits for woad_gatt_answer(): the application answers it no more (WOAD_EALREADY; later
+ * the answer would be to the client's next request).  Subscriptions to
  * them end without an event, in the client's bond too (WOAD_EV_BOND).  Their queued values are
  * dropped: WOAD_EV_INDICATED with WOAD_EACCES for an indication.  To replace services, remove, then
  * add.  WOAD_ENOENT, WOAD_ENOTSUP. */
@@ -176,7 +177,8 @@ size_t woad_gatt_name(const struct woad *h, const uint8_t **name);
  * first 512 octets of a value count (WOAD_ATT_VALUE_MAX).  The response becomes an error if the
  * connection has lost the security that reading the value takes.  With several bearers, inside an
  * event it answers that event's request, else the one that has waited longest: see
- * woad_gatt_answer_to().  WOAD_ENOTCONN; WOAD_EALREADY if nothing waits for an answer. */
+ * woad_gatt_answer_to().  WOAD_ENOTCONN; WOAD_EALREADY if nothing waits for
+ * an answer, and inside an event whose request is answered or withdrawn already. */
 int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *data, size_t len);
 
 /* The value of a handle has changed.  Drops the host's cached copy for clients that read it in

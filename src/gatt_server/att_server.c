@@ -562,8 +562,10 @@ int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *dat
         return WOAD_ENOTCONN;
     }
     struct att_bearer *b = h->gatts->current_request;
-    if (!b || b->c != c || !b->server->awaiting_app) {
+    if (!b || b->c != c) {
         b = att_awaiting_bearer(c, -1);
+    } else if (!b->server->awaiting_app) {
+        b = NULL; /* it has been answered: a second answer is not to another request */
     }
     return att_answer(b, err, data, len);
 }

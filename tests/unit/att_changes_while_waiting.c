@@ -602,6 +602,41 @@ static void handles_of_several_stay_what_they_were(void **state)
     solo_end();
 }
 
+static int answer_status;
+
+/* Inside the event of a read, its attribute is removed, and the read is answered. */
+static void removes_and_answers(const struct woad_event *ev)
+{
+    if (ev->type == WOAD_EV_GATT_READ && ev->u.gatt_read.handle == SERVICE) {
+        assert_int_equal(woad_gatt_remove(solo.h, SERVICE - 2), 0);
+        answer_status = woad_gatt_answer(solo.h, ev->conn, 0, "Y", 1);
+    }
+}
+
+/* woad_gatt_answer() inside an event is to that event's request: where the host has answered it
+ * already, the value is not given to a request that waits on another bearer. */
+static void answer_inside_an_event_is_to_no_other_request(void **state)
+{
+    (void)state;
+    serve(true);
+    assert_int_equal(woad_gatt_remove(solo.h, SERVICE), 0);
+    assert_int_equal(woad_gatt_add_at(solo.h, database, ATTRS, SERVICE + 20), 0);
+    assert_int_equal(woad_gatt_add_at(solo.h, one_of_secrets, 5, SERVICE - 2), 0);
+    solo.on_event = removes_and_answers;
+    answer_status = 0;
+    SOLO_ATT(0x0a, VALUE + 20, 0);
+    SOLO_SIG(0x17, 1, 10, 0, 0x27, 0, 64, 0, 64, 0, 9, 0, 0x50, 0);
+    solo_pump();
+    SOLO_L2CAP(SOLO_HANDLE, 0x40, 3, 0, 0x0a, SERVICE, 0);
+    solo_pump();
+    assert_int_equal(answer_status, WOAD_EALREADY);
+    assert_false(left("\x0bY"));
+    assert_int_equal(woad_gatt_answer(solo.h, solo.conn[0], 0, "X", 1), 0);
+    solo_pump();
+    assert_true(left("\x0bX"));
+    solo_end();
+}
+
 /* Vol 3, Part G, 3.3.3.3: what a bonded client has not asked for is not there when it is back. */
 static void subscription_goes_with_its_attribute(void **state)
 {
@@ -723,6 +758,7 @@ int main(void)
         cmocka_unit_test(request_in_the_clear_stays_in_the_clear),
         cmocka_unit_test(several_are_checked_when_their_turn_comes),
         cmocka_unit_test(handles_of_several_stay_what_they_were),
+        cmocka_unit_test(answer_inside_an_event_is_to_no_other_request),
         cmocka_unit_test(subscription_goes_with_its_attribute),
         cmocka_unit_test(opcode_0_is_a_request),
         cmocka_unit_test(every_opcode_in_every_state),

@@ -62,17 +62,22 @@ static void ctl_forget(struct controller_crypto *c)
     wipe(c->in, sizeof c->in);
 }
 
+/* While a block is still to come, another calculation of the same user has begun, inside an event
+ * of this one: that one goes on. */
 static void ctl_end(struct woad *h, uint16_t user)
 {
-    if (h->controller_crypto->aes_user == user) {
-        ctl_forget(h->controller_crypto);
+    struct controller_crypto *c = h->controller_crypto;
+    if (c->aes_user == user && c->aes != REQUEST_DUE && c->aes != REQUEST_SENT) {
+        ctl_forget(c);
     }
 }
 
 static void ctl_release(struct woad *h, uint16_t user)
 {
     struct controller_crypto *c = h->controller_crypto;
-    ctl_end(h, user);
+    if (c->aes_user == user) {
+        ctl_forget(c);
+    }
     if (c->p256_user == user) {
         c->p256_stale = c->pair == REQUEST_SENT || c->dh == REQUEST_SENT;
         c->p256_user = CRYPTO_NO_USER;

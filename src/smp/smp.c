@@ -193,7 +193,6 @@ int smp_calculate(struct woad *h, uint16_t user,
 {
     struct smp *m = h->smp;
     uint16_t outer = m->crypto_user;
-    uint32_t serial = ++m->calculation_serial;
     if (h->cfg.crypto || !h->crypto_role) {
         return step_function(h, user, arg);
     }
@@ -201,7 +200,7 @@ int smp_calculate(struct woad *h, uint16_t user,
     h->crypto_role->begin(h, user);
     int result = step_function(h, user, arg);
     m->crypto_user = outer;
-    if (result != STEP_BLOCKED && m->calculation_serial == serial) { /* no nested call */
+    if (result != STEP_BLOCKED) {
         h->crypto_role->end(h, user);
     }
     return result;

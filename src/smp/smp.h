@@ -246,8 +246,7 @@ struct smp {
     struct attempts attempts[ATTEMPTS];
     uint8_t irk[16];
     struct woad_addr next_rpa;
-    uint16_t crypto_user;        /* the user that the controller calculates for now */
-    uint32_t calculation_serial; /* to notice nested calculations */
+    uint16_t crypto_user; /* the user that the controller calculates for now */
     /* our identity; our static random address while private ones are used */
     struct woad_addr identity, static_addr;
     uint32_t rpa_interval_ms, rpa_due; /* lifetime of a private address; when the next is due */

@@ -81,15 +81,24 @@ static void vendor_next_step(struct vendor_init *s)
     s->due = 0;
 }
 
-/* The next command once the first HCI_Reset has been answered; behind the last step, the first one
- * of the bring-up again. */
+/* Whether the steps are under way: from the answer to the first reset on. */
+static bool vendor_runs(const struct woad *h)
+{
+    return h->state == HOST_STARTING && vendor_pending(h) && h->hci.bringup_step;
+}
+
+/* The next command of the steps.  A step may end the start, and the application may begin another
+ * one in WOAD_EV_DOWN: that begins with a reset.  After the last step the bring-up begins again. */
 static uint16_t vendor_command(struct woad *h, struct wr *params)
 {
     struct vendor_init *s = h->vendor_init;
-    if (h->state != HOST_STARTING || !vendor_pending(h) || !h->hci.bringup_step) {
-        return 0;
-    }
-    while (s->step < s->init->n) {
+    while (vendor_runs(h)) {
+        if (s->step == s->init->n) {
+            s->done = true;
+            h->hci.bringup_step = 0;
+            return bringup_command(h, params);
+        }
+        uint16_t opcode = 0;
         const struct woad_step *step = &s->init->steps[s->step];
         if (step->kind == WOAD_STEP_WAIT) {
             if (!s->due) {
@@ -102,16 +111,17 @@ static uint16_t vendor_command(struct woad *h, struct wr *params)
                 s->init->speed(s->init->ctx, step->value);
             }
         } else {
-            uint16_t opcode = vendor_step_command(h, step, params);
-            if (opcode || h->state != HOST_STARTING) {
-                return opcode;
-            }
+            opcode = vendor_step_command(h, step, params);
+        }
+        if (!vendor_runs(h)) {
+            return 0;
+        }
+        if (opcode) {
+            return opcode;
         }
         vendor_next_step(s);
     }
-    s->done = true;
-    h->hci.bringup_step = 0;
-    return bringup_command(h, params);
+    return 0;
 }
 
 static void vendor_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)

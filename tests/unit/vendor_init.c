@@ -15,6 +15,7 @@ static struct {
     size_t n, fail_at, silent_at; /* the command that fails, that is not answered */
     uint32_t now, speed, speeds, spoke_at[64];
     int up, down, down_error;
+    bool start_again; /* in the first WOAD_EV_DOWN */
     uint8_t address[6], company, mask41;
     unsigned patches;
     int patch_error;
@@ -23,11 +24,15 @@ static struct {
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     (void)ctx;
-    (void)h;
     t.up += ev->type == WOAD_EV_UP;
     if (ev->type == WOAD_EV_DOWN) {
         t.down++;
         t.down_error = ev->u.down.error;
+        if (t.start_again) {
+            t.start_again = false;
+            t.down = t.patch_error = 0;
+            assert_int_equal(woad_start(h), 0);
+        }
     }
 }
 
@@ -103,6 +108,16 @@ static void speed(void *ctx, uint32_t baud)
     (void)ctx;
     t.speed = baud;
     t.speeds++;
+}
+
+/* The program stops the host once, from inside the function for the speed. */
+static void stop(void *ctx, uint32_t baud)
+{
+    (void)ctx;
+    (void)baud;
+    if (t.start_again) {
+        assert_int_equal(woad_stop(t.h), 0);
+    }
 }
 
 static const uint16_t expected[] = { 0x0c03, 0xfc2e, 0xfc4c, 0xfc4c, 0xfc4c,
@@ -203,8 +218,23 @@ static void steps(void **state)
         assert_int_equal(t.down, 1);
         assert_int_equal(t.down_error, error < 0 ? error : WOAD_EBADMSG);
     }
+    for (int stops = 0; stops < 2;
+         stops++) { /* started again inside WOAD_EV_DOWN: from the reset */
+        static const uint16_t whole[] = { 0x0c03, 0xfc01, 0xfc4c, 0xfc4c, 0xfc4c, 0xfc4e, 0x0c03 };
+        begin();
+        t.start_again = true;
+        t.patch_error = stops ? 0 : WOAD_ENOENT;
+        setup.speed = stops ? stop : NULL;
+        woad_set_vendor_init(t.h, &setup);
+        woad_start(t.h);
+        run(1000);
+        assert_int_equal(t.up, 1);
+        assert_false(t.start_again);
+        assert_memory_equal(t.said + (stops ? 2 : 4), whole, sizeof whole);
+    }
     begin();
     setup.patch = NULL;
+    setup.speed = NULL;
     woad_set_vendor_init(t.h, &setup);
     woad_start(t.h);
     run(1000);

@@ -127,6 +127,8 @@ int woad_ext_adv_set_scan_response(struct woad *h, uint8_t set, const uint8_t *d
 /* Starts a set, or restarts it with other parameters.  WOAD_EV_EXT_ADV_STARTED follows, or
  * WOAD_EV_EXT_ADV_ENDED with a status (HCI) if the controller refuses.  WOAD_EV_EXT_ADV_ENDED
  * follows when a central connects, after duration_10ms or events_max, and when the set is stopped.
+ * Where the host pauses the set (a private address is renewed, the accept list or long data
+ * change), WOAD_EV_EXT_ADV_STARTED is raised again, and the rest of both limits is an estimate.
  * The same errors; WOAD_ENOMEM if connectable and every connection is in use. */
 int woad_ext_adv_start(struct woad *h, uint8_t set, const struct woad_ext_adv_params *params);
 int woad_ext_adv_stop(struct woad *h, uint8_t set);

@@ -1,5 +1,7 @@
 /* Extended advertising sets, and extended commands for legacy advertising, scanning and connecting
  * (struct ext_role).  Vol 4, Part E, 7.8.52 to 7.8.66 */
+#include <woad/hci.h>
+
 #include "../core/event.h"
 #include "../core/feature.h"
 #include "../core/own_address.h"
@@ -32,7 +34,8 @@ struct ext_set {
     uint8_t props;      /* properties of the controller's set; NO_SET: it has none */
     uint16_t data_sent; /* octets of its data that have been sent, while in fragments */
     uint8_t status;     /* of WOAD_EV_EXT_ADV_ENDED, when it is off */
-    struct woad_ext_adv_params params;
+    uint32_t on_since;  /* milliseconds of the application's clock */
+    struct woad_ext_adv_params params; /* with what is left of its limits */
     const uint8_t *data, *rsp;
     uint16_t data_len, rsp_len;
 };
@@ -413,6 +416,26 @@ static void set_failed(struct woad *h, struct ext_set *s, uint8_t n, uint8_t sta
     }
 }
 
+/* The host has paused a set.  The controller will count both limits from their beginning, so the
+ * part that is over is subtracted here: events by their interval and the mean of advDelay, 5 ms,
+ * the first of them at once.  A set with nothing left ends.  Vol 6, Part B, 4.4.2.2 */
+static void set_paused(const struct woad *h, struct ext_set *s)
+{
+    struct woad_ext_adv_params *p = &s->params;
+    uint32_t ms = h->now - s->on_since;
+    uint32_t events = ms / (p->interval_625us * 5 / 8 + 5) + 1;
+    ms = ms / 10 + 1;
+    if (p->duration_10ms) {
+        s->status = ms < p->duration_10ms ? 0 : WOAD_HCI_ADVERTISING_TIMEOUT;
+        p->duration_10ms = (uint16_t)(p->duration_10ms - ms);
+    }
+    if (p->events_max && !s->status) {
+        s->status = events < p->events_max ? 0 : WOAD_HCI_LIMIT_REACHED;
+        p->events_max = (uint8_t)(p->events_max - events);
+    }
+    s->wanted = !s->status;
+}
+
 /* A command for the set h->hci.pending_arg has completed. */
 static void ext_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
@@ -422,6 +445,9 @@ static void ext_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
     if (opcode == OP_LE_SET_EXT_ADV_ENABLE && !s->enabling) {
         bool was_on = s->on;
         ext_set_on(h, s, false); /* even if it fails: the set was off already */
+        if (was_on && s->wanted && !(s->dirty & DIRTY_PARAMS)) {
+            set_paused(h, s);
+        }
         if (was_on && !s->wanted) {
             ext_emit(h, WOAD_EV_EXT_ADV_ENDED, n, s->status, WOAD_NO_CONN);
         }
@@ -429,6 +455,7 @@ static void ext_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
         set_failed(h, s, n, status, opcode == OP_LE_SET_EXT_ADV_ENABLE);
     } else if (opcode == OP_LE_SET_EXT_ADV_ENABLE) {
         ext_set_on(h, s, true);
+        s->on_since = h->now;
         ext_emit(h, WOAD_EV_EXT_ADV_STARTED, n, 0, WOAD_NO_CONN);
     }
 }

@@ -21,7 +21,7 @@ static bool rpa_is_of(const struct woad *h, const struct woad_addr *a, const uin
 void rpa_resolve(struct woad *h, struct woad_addr *a)
 {
     bool on_air = a->type <= WOAD_ADDR_RANDOM;
-    if (h->resolving_enabled) {
+    if (h->resolving_enabled && a->type <= WOAD_ADDR_RANDOM_IDENTITY) { /* not anonymous */
         a->type &= 1; /* an identity that the controller has resolved */
     }
     if (a->type != WOAD_ADDR_RANDOM || a->octet[5] >> KIND_SHIFT != RPA || !h->cfg.crypto) {

@@ -228,8 +228,8 @@ int woad_random(struct woad *h, uint8_t *out, size_t len);
 enum woad_privacy { WOAD_PRIVACY_OFF, WOAD_PRIVACY_RESOLVABLE, WOAD_PRIVACY_NON_RESOLVABLE };
 
 /* Sets our identity resolving key: 16 random octets, always the same, copied.  Bonded peers get it
- * with our identity and recognise our private addresses by it.  WOAD_ENOTSUP without the feature.
- */
+ * with our identity and recognise our private addresses by it.  While resolvable private addresses
+ * are used, the next woad_poll() makes one with the new key.  WOAD_ENOTSUP without the feature. */
 int woad_set_irk(struct woad *h, const uint8_t irk[16]);
 /* Copies it, for a store that is opened later.  WOAD_ENOENT: none has been set; WOAD_ENOTSUP. */
 int woad_irk(const struct woad *h, uint8_t irk[16]);

@@ -1,5 +1,6 @@
 /* Identities: of peers with resolvable private addresses, if we have their IRK, and our own.  Vol
  * 3, Part C, 10.8; Vol 6, Part B, 1.3.2.3 */
+#include "../core/clock.h"
 #include "../core/own_address.h"
 #include "../hci/hci.h"
 #include "smp.h"
@@ -71,6 +72,9 @@ int woad_set_irk(struct woad *h, const uint8_t irk[16])
     }
     memcpy(h->smp->irk, irk, 16);
     h->smp->has_irk = true;
+    if (h->smp->privacy == WOAD_PRIVACY_RESOLVABLE) {
+        h->smp->rpa_due = deadline_in(h, 0); /* the address in use is of the key before */
+    }
     resolve_changed(h);
     return 0;
 }

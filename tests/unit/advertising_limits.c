@@ -5,8 +5,9 @@
 #include "src/base/buf.h"
 
 static const struct woad_feature *const features[] = {
-    &woad_feature_extended_advertising, &woad_feature_advertiser,     &woad_feature_accept_list,
-    &woad_feature_scanner,              &woad_feature_gatt_server,    &woad_feature_security_manager,
+    &woad_feature_extended_advertising, &woad_feature_advertiser,
+    &woad_feature_accept_list,          &woad_feature_scanner,
+    &woad_feature_gatt_server,          &woad_feature_security_manager,
     &woad_feature_resolving_list,       NULL
 };
 enum { EXT_ENABLE = 0x2039, TIMED_OUT = 0x3c, LIMIT_REACHED = 0x43 };

@@ -95,6 +95,36 @@ static void other_type_meanwhile(void **state)
     solo_end();
 }
 
+/* Another key, from a store that is opened late: bonded peers would not know the host by an address
+ * made with the key before.  Vol 3, Part C, 10.7.1 */
+static void another_key_makes_another_address(void **state)
+{
+    static const uint8_t another[16] = { 4, 5, 6 };
+    (void)state;
+    boot();
+    assert_int_equal(woad_set_privacy(solo.h, WOAD_PRIVACY_RESOLVABLE, 900), 0);
+    solo_pump();
+    assert_int_equal(woad_adv_start(solo.h, &adv), 0);
+    solo_pump();
+    solo_forget();
+    assert_int_equal(woad_set_irk(solo.h, another), 0);
+    solo_tick(0);
+    assert_int_equal(solo_commands(SET_RANDOM_ADDRESS), 1);
+    assert_int_equal(solo_commands(ADV_ENABLE), 2); /* off and on */
+    solo_connected(SOLO_HANDLE, false, 9);
+    assert_on_air(WOAD_ADDR_RANDOM);
+    solo_end();
+    /* Other addresses are made without the key. */
+    boot();
+    assert_int_equal(woad_set_privacy(solo.h, WOAD_PRIVACY_NON_RESOLVABLE, 900), 0);
+    solo_pump();
+    solo_forget();
+    assert_int_equal(woad_set_irk(solo.h, another), 0);
+    solo_tick(0);
+    assert_int_equal(solo_commands(SET_RANDOM_ADDRESS), 0);
+    solo_end();
+}
+
 /* trouble#647, rmk#902: a bonded peer whose IRK is zeros has no private address: a stranger with
  * one that is made of zeros is a stranger.  Vol 3, Part H, 3.6.4 */
 static void zeros_are_no_irk(void **state)
@@ -121,9 +151,8 @@ static void zeros_are_no_irk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(renewed_meanwhile),
-        cmocka_unit_test(renewed_while_pausing),
-        cmocka_unit_test(other_type_meanwhile),
+        cmocka_unit_test(renewed_meanwhile),    cmocka_unit_test(renewed_while_pausing),
+        cmocka_unit_test(other_type_meanwhile), cmocka_unit_test(another_key_makes_another_address),
         cmocka_unit_test(zeros_are_no_irk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,7 +62,8 @@ struct world_file {
     unsigned link_ends[WORLD_LINES_MAX][2]; /* the controllers of each link, by number */
     struct world_rule rule[WORLD_LINES_MAX];
     size_t rules;
-    /* Set by the caller after world_file_load(): the attached controller with that number, or NULL. */
+    /* Set by the caller after world_file_load(): the attached controller with that number, or NULL.
+     */
     struct woad_air_controller *(*find_controller)(void *ctx, unsigned number);
     void *ctx;
 };
@@ -72,15 +73,15 @@ struct world_file {
 int world_file_load(struct world_file *w, const char *path, char message[WORLD_MESSAGE_MAX]);
 /* Before a controller is attached: sets its place, transmit power and drift. */
 void world_file_configure(const struct world_file *w, unsigned number,
-                     struct woad_air_controller_config *config);
+                          struct woad_air_controller_config *config);
 /* Air time of the next line, UINT64_MAX: none is left. */
 uint64_t world_file_next_us(const struct world_file *w);
 /* Does all lines that are due. */
 void world_file_run(struct world_file *w, uint64_t now_us);
 /* For woad_air_config.intercept: applies the rules to one packet.  False: it is dropped. */
 bool world_file_intercept(struct world_file *w, const struct woad_air_packet *packet,
-                     const struct woad_air_controller *to, uint8_t *pdu,
-                     struct woad_air_delivery *delivery);
+                          const struct woad_air_controller *to, uint8_t *pdu,
+                          struct woad_air_delivery *delivery);
 /* After a controller was attached or detached: links take effect while both ends are there. */
 void world_file_update_links(struct world_file *w);
 

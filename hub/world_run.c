@@ -7,7 +7,7 @@ static int32_t mm(double metres)
 }
 
 void world_file_configure(const struct world_file *file, unsigned n,
-                     struct woad_air_controller_config *config)
+                          struct woad_air_controller_config *config)
 {
     for (size_t k = 0; k < file->lines_done; k++) {
         const struct world_line *a = &file->line[k];
@@ -105,8 +105,8 @@ static bool rule_applies(struct world_rule *r)
 }
 
 bool world_file_intercept(struct world_file *file, const struct woad_air_packet *p,
-                     const struct woad_air_controller *to, uint8_t *pdu,
-                     struct woad_air_delivery *delivery)
+                          const struct woad_air_controller *to, uint8_t *pdu,
+                          struct woad_air_delivery *delivery)
 {
     bool arrives = true;
     for (size_t n = 0; n < file->rules; n++) {

@@ -190,16 +190,37 @@ static void every_step_goes_wrong(void **state)
     }
 }
 
+static const uint8_t three[] = { 1, 2, 3 };
+static const struct woad_step list[] = {
+    { WOAD_STEP_COMMAND, .may_fail = true, .opcode = 0xfc01, .params = three, .len = 3 },
+    { .kind = WOAD_STEP_WAIT, .value = 7 },
+    { .kind = WOAD_STEP_SPEED, .value = 9600 },
+    { .kind = WOAD_STEP_PATCH },
+};
+
+/* woad_start() inside WOAD_EV_DOWN: all steps again, from the reset, whichever step has failed. */
+static void started_again(void **state)
+{
+    static const uint16_t whole[] = { 0x0c03, 0xfc01, 0xfc4c, 0xfc4c, 0xfc4c, 0xfc4e, 0x0c03 };
+    struct woad_vendor_init setup = { .steps = list, .n = 4, .patch = patch };
+    (void)state;
+    for (int stops = 0; stops < 2; stops++) {
+        begin();
+        t.start_again = true;
+        t.patch_error = stops ? 0 : WOAD_ENOENT;
+        setup.speed = stops ? stop : NULL;
+        woad_set_vendor_init(t.h, &setup);
+        woad_start(t.h);
+        run(1000);
+        assert_int_equal(t.up, 1);
+        assert_false(t.start_again);
+        assert_memory_equal(t.said + (stops ? 2 : 4), whole, sizeof whole);
+    }
+}
+
 /* Steps of our own; what may fail; a patch that can't be read, that is none, that is not there. */
 static void steps(void **state)
 {
-    static const uint8_t three[] = { 1, 2, 3 };
-    static const struct woad_step list[] = {
-        { WOAD_STEP_COMMAND, .may_fail = true, .opcode = 0xfc01, .params = three, .len = 3 },
-        { .kind = WOAD_STEP_WAIT, .value = 7 },
-        { .kind = WOAD_STEP_SPEED, .value = 9600 },
-        { .kind = WOAD_STEP_PATCH },
-    };
     struct woad_vendor_init setup = { .steps = list, .n = 4, .patch = patch };
     (void)state;
     begin();
@@ -217,20 +238,6 @@ static void steps(void **state)
         run(1000);
         assert_int_equal(t.down, 1);
         assert_int_equal(t.down_error, error < 0 ? error : WOAD_EBADMSG);
-    }
-    for (int stops = 0; stops < 2;
-         stops++) { /* started again inside WOAD_EV_DOWN: from the reset */
-        static const uint16_t whole[] = { 0x0c03, 0xfc01, 0xfc4c, 0xfc4c, 0xfc4c, 0xfc4e, 0x0c03 };
-        begin();
-        t.start_again = true;
-        t.patch_error = stops ? 0 : WOAD_ENOENT;
-        setup.speed = stops ? stop : NULL;
-        woad_set_vendor_init(t.h, &setup);
-        woad_start(t.h);
-        run(1000);
-        assert_int_equal(t.up, 1);
-        assert_false(t.start_again);
-        assert_memory_equal(t.said + (stops ? 2 : 4), whole, sizeof whole);
     }
     begin();
     setup.patch = NULL;
@@ -315,9 +322,8 @@ static void quirks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(broadcom),
-        cmocka_unit_test(every_step_goes_wrong),
-        cmocka_unit_test(steps),
+        cmocka_unit_test(broadcom), cmocka_unit_test(every_step_goes_wrong),
+        cmocka_unit_test(steps),    cmocka_unit_test(started_again),
         cmocka_unit_test(quirks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,6 +38,12 @@ static size_t acl_frame_max(const struct conn *c)
     return c->h->rx_frame_max + (size_t)L2CAP_HDR;
 }
 
+static void acl_deliver(struct conn *c, const uint8_t *frame, size_t len)
+{
+    struct rd in = rd_of(frame + L2CAP_HDR, len - L2CAP_HDR);
+    l2cap_rx(c, get_le16(frame + 2), &in);
+}
+
 /* The first `len` octets of a frame.  True: more fragments must follow.  False: a whole frame has
  * been passed on, or one with excess octets dropped.  Vol 3, Part A, 7.2.1 */
 static bool acl_incomplete(struct conn *c, const uint8_t *frame, size_t len)
@@ -48,8 +54,7 @@ static bool acl_incomplete(struct conn *c, const uint8_t *frame, size_t len)
         return true;
     }
     if (len == need) {
-        struct rd in = rd_of(frame + L2CAP_HDR, len - L2CAP_HDR);
-        l2cap_rx(c, get_le16(frame + 2), &in);
+        acl_deliver(c, frame, len);
     } else if (len < need) {
         acl_too_long(c, frame, len);
     }
@@ -60,7 +65,9 @@ static bool acl_incomplete(struct conn *c, const uint8_t *frame, size_t len)
 static void acl_start(struct conn *c, const uint8_t *p, size_t n)
 {
     c->rx_len = 0;
-    if (acl_incomplete(c, p, n)) {
+    if (n >= L2CAP_HDR && n - L2CAP_HDR == get_le16(p)) {
+        acl_deliver(c, p, n); /* most packets */
+    } else if (acl_incomplete(c, p, n)) {
         memcpy(c->rx, p, n);
         c->rx_len = (uint32_t)n;
     }

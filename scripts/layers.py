@@ -14,6 +14,7 @@ import sys
 root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # From the bottom to the top: a file includes headers of its own folder and of those before it.
 LAYERS = ("base", "core", "hci", "l2cap", "att", "gatt_server", "gatt_client", "smp", "gap", "host")
+ROOMS = ("world", "ll", "hci")           # of air/, from the bottom
 
 
 def includes():
@@ -23,6 +24,18 @@ def includes():
         for name in re.findall(r'^#include "([^"]+)"', open(path, encoding="utf-8").read(), flags=re.M):
             target = os.path.normpath(os.path.join(os.path.dirname(path), name))
             yield os.path.relpath(path, root), folder, os.path.basename(os.path.dirname(target))
+
+
+def upward_in_air():
+    """Headers of a higher room that a file of air/ includes."""
+    bad = []
+    for path in sorted(glob.glob(os.path.join(root, "air", "*", "*.[ch]"))):
+        room = os.path.basename(os.path.dirname(path))
+        for name in re.findall(r'^#include "([^"]+)"', open(path, encoding="utf-8").read(), flags=re.M):
+            to = os.path.basename(os.path.dirname(os.path.normpath(os.path.join(os.path.dirname(path), name))))
+            if to in ROOMS and ROOMS.index(to) > ROOMS.index(room):
+                bad.append("%s includes a header of %s" % (os.path.relpath(path, root), to))
+    return bad
 
 
 def upward():

@@ -32,7 +32,7 @@ struct woad_port {
 /* Limits of one pump: a controller may never stop sending, and a program's handler may be slow.
  * While packets are unread the host's clock stands still, so that it does not time out on an answer
  * that has arrived, but for BEHIND_MS at most. */
-enum { PUMP_PACKETS = 64, PUMP_MS = 10, BEHIND_MS = 1000 };
+enum { PUMP_PACKETS = 64, PUMP_MS = 10, BEHIND_MS = 1000, STOPPED_MS = 200 };
 
 static void port_free(struct woad_port *p)
 {
@@ -276,6 +276,7 @@ int woad_port_flush(struct woad_port *p, struct woad *h)
     uint8_t packet[1024];
     int err = port_flush(p);
     while (!err && framing_ready(&p->framing)) {
+        woad_clock(h, woad_port_now_ms()); /* a command's time limit counts from when it is sent */
         size_t n = woad_tx(h, packet, sizeof packet);
         if (!n) {
             break;
@@ -328,8 +329,11 @@ static bool port_may_advance_clock(struct woad_port *p, bool more)
 int woad_port_pump(struct woad_port *p, struct woad *h, uint32_t *wait_ms)
 {
     int err;
-    woad_clock(h, woad_port_now_ms());
-    bool more = port_move(p, h, &err);
+    uint32_t start = woad_port_now_ms();
+    woad_clock(h, start);
+    /* Stopped meanwhile (SIGSTOP, a laptop that slept): what has arrived is read before time goes
+     * on. */
+    bool more = port_move(p, h, &err) || woad_port_now_ms() - start > STOPPED_MS;
     *wait_ms = 0;
     if (port_may_advance_clock(p, more)) {
         *wait_ms = port_due(p, h);

@@ -4,27 +4,30 @@
     test-cross test-peers
 
 help:
-	@echo "make demo    two MicroPython programs talk Bluetooth LE over the simulated radio"
-	@echo "make quick   the rules and the quick C tests: a minute"
-	@echo "make test    every test: most of an hour.  T=word: those with the word in their names.  STAGE=c, python, peers"
-	@echo "make check   the project's own rules"
-	@echo "make format  every C file as .clang-format says (clang-format 14)"
-	@echo "make build   build/woad and the libraries"
+	@echo "make demo          two MicroPython programs talk Bluetooth LE over the simulated radio"
+	@echo "make quick         the project's rules and the quick C tests: a minute"
+	@echo "make test          every test: most of an hour"
+	@echo "make test T=word   only the tests with that word in their names"
+	@echo "make test STAGE=c  the rules, C tests, fuzzers; python: the module, tools; peers: other hosts"
+	@echo "make check         the project's rules, without tests"
+	@echo "make format        formats every C file by .clang-format (clang-format 14)"
+	@echo "make build         build/woad and the libraries"
 	@echo "make micropython   build/micropython: the unix port with this module"
 	@echo "make baremetal     build/baremetal: a lock for Cortex-M0+, M3, M4 and RISC-V"
 	@echo "make firmware      MicroPython with this module for an emulated board"
-	@echo "make size    flash and RAM of those, and of each configuration; build/size.json"
-	@echo "make fuzz    fuzzers, a minute each (SECONDS_EACH=… for more)"
-	@echo "make test-cross   the transcripts on a 32-bit and a big-endian machine, by qemu"
-	@echo "make test-peers   against Linux with BlueZ, in QEMU, and hosts in JavaScript: three rounds"
-	@echo "make bench   instructions for an operation, the radio, the air; build/bench.json"
-	@echo "make soak    what takes too long for make test: about an hour"
-	@echo "make clean   takes build/ away"
+	@echo "make size          flash and RAM of those, and of each configuration; build/size.json"
+	@echo "make bench         instructions for an operation, the radio, the air; build/bench.json"
+	@echo "make fuzz          fuzzers, a minute each (SECONDS_EACH=… for more)"
+	@echo "make test-cross    the transcripts on a 32-bit and a big-endian machine, by qemu"
+	@echo "make test-peers    against Linux with BlueZ, in QEMU, and hosts in JavaScript: three rounds"
+	@echo "make soak          what takes too long for make test: about an hour"
+	@echo "make install       installs the libraries, the headers and woad, by CMake"
+	@echo "make clean         removes build/"
 
 demo: micropython build
 	@scripts/demo
 
-# T=word: what has the word in its name.  STAGE=c, python, peers: a part of it.
+# T=word: tests with the word in their names.  STAGE=c, python, peers: a part of all.
 ifdef T
 test:
 	@scripts/test-some '$(T)'

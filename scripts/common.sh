@@ -1,4 +1,4 @@
-# Sourced by the others: where things are, and how they speak to people.
+# Sourced by the other scripts: folders, messages, how to run a long command.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=$root/build
@@ -6,7 +6,7 @@ say() {
     if [ -t 2 ]; then printf '\033[1m%s\033[0m\n' "$*" >&2; else printf '%s\n' "$*" >&2; fi
 }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
-# The unix port of this MicroPython's settings, the same wherever it is built.
+# Settings of MicroPython's unix port, the same for every build of it.
 mpy_flags="MICROPY_PY_SSL=0 MICROPY_SSL_MBEDTLS=0 MICROPY_PY_BTREE=0 MICROPY_PY_FFI=0 FROZEN_MANIFEST="
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/woad
 # The Debian mirror that this machine's apt uses.
@@ -16,7 +16,7 @@ mirror() {
         grep -E '/debian/?$' | head -n 1)
     echo "${uri:-http://deb.debian.org/debian}"
 }
-# Of MicroPython, as Debian packages it, and who signs that.
+# MicroPython's version in Debian, and the keyring that signs it.
 version=1.25.0+ds-1
 debian_keyring() {
     for k in /usr/share/keyrings/debian-archive-keyring.gpg \

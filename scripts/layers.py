@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The layers of src/: a table of which folder's headers each folder includes, and what circles the objects make.
+"""The layers of src/: a table of the folders from which each folder includes headers, and the circles of objects.
 
   scripts/layers.py          prints both
   scripts/layers.py --docs   puts the table into docs/design.md
@@ -53,7 +53,7 @@ def table():
 
 
 def documented(write=False):
-    """Whether docs/design.md shows the table as it is now; written there first, if so asked."""
+    """Whether docs/design.md shows the current table; with `write` it is put there first."""
     path = os.path.join(root, "docs/design.md")
     text = open(path, encoding="utf-8").read()
     shown = re.sub(r"(<!-- scripts/layers.py -->\n)(\|[^\n]*\n)*", lambda m: m.group(1) + table() + "\n", text)

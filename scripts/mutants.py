@@ -1,4 +1,4 @@
-"""tests/storm/mutants, read.  A text there is found by its tokens: comments and white space may differ."""
+"""Reads tests/storm/mutants.  A text there is found by its tokens: comments and white space may differ."""
 import os
 import re
 
@@ -6,7 +6,7 @@ GAP = r"(?:\s|/\*.*?\*/)*"
 
 
 def mutants(root):
-    """Each: its name, what is not there any more, and (file, what stands there, what instead) for each edit."""
+    """For each mutant: its name, what it removes, and (file, text, replacement) for each edit."""
     text = open(os.path.join(root, "tests/storm/mutants"), encoding="utf-8").read()
     for block in re.split(r"^===\n", text, flags=re.M)[1:]:
         head, *edits = re.split(r"^--- (\S+)\n", block, flags=re.M)
@@ -20,7 +20,7 @@ def pattern(text):
 
 
 def lost(root):
-    """Texts that do not stand in their file, once."""
+    """Texts that do not occur exactly once in their file."""
     for name, _, edits in mutants(root):
         for path, wanted, _ in edits:
             full = os.path.join(root, path)

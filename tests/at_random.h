@@ -1,9 +1,9 @@
-/* Controllers whose hosts do anything, at random: what the tests of that share.
+/* Random HCI commands to controllers without hosts: helpers that those tests share.
  *
- *   SEEDS=n     worlds
+ *   SEEDS=n     number of worlds
  *   FIRST=n     the first seed (1)
  *
- * A complaint is printed with its seed: FIRST=seed SEEDS=1 runs it alone. */
+ * A failure is printed with its seed: FIRST=seed SEEDS=1 repeats it alone. */
 #ifndef WOAD_TESTS_AT_RANDOM_H
 #define WOAD_TESTS_AT_RANDOM_H
 
@@ -11,8 +11,8 @@
 
 static struct {
     uint64_t chance, seed;
-    unsigned complaints, commands, accepted, ended;             /* ended: procedures, by success */
-    void (*on_event)(int who, unsigned code, const uint8_t *e); /* LE: 0x3e00 + subevent */
+    unsigned complaints, commands, accepted, ended;             /* ended: successful procedures */
+    void (*on_event)(int who, unsigned code, const uint8_t *e); /* LE Meta: 0x3e00 + subevent */
     void (*on_data)(int who, const uint8_t *packet, size_t len);
 } r;
 
@@ -30,7 +30,8 @@ static inline void complain(int who, const char *what, unsigned a, unsigned b)
     }
 }
 
-/* Takes what the controllers have said.  A handler may give commands, whose events come after. */
+/* Passes on each packet that the controllers have sent.  A handler may give commands;
+ * read_events() passes on their events later. */
 static inline void read_events(int who)
 {
     static struct event log[NODES][LOG];
@@ -51,7 +52,7 @@ static inline void read_events(int who)
     }
 }
 
-/* A command, which is answered exactly once; its status. */
+/* Gives a command, asserts that it is answered exactly once, and returns the status. */
 static inline int ask(int who, unsigned opcode, const uint8_t *p, size_t n)
 {
     uint8_t b[260] = { 1, (uint8_t)opcode, (uint8_t)(opcode >> 8), (uint8_t)n };
@@ -78,7 +79,7 @@ static inline int ask(int who, unsigned opcode, const uint8_t *p, size_t n)
     return status;
 }
 
-/* Time goes on: no moment has more than so many things that happen. */
+/* Advances the air by `us`.  Fails if more than 10,000 steps happen at one moment. */
 static inline void run_for(uint64_t us)
 {
     uint64_t end = woad_air_now(w.air) + us, moment = 0;
@@ -97,7 +98,7 @@ static inline void run_for(uint64_t us)
     }
 }
 
-/* Controllers that can do all there is, a metre apart. */
+/* Creates `n` controllers with every feature, a metre apart. */
 static inline void random_world(uint64_t seed, int n, unsigned loss_per_mille)
 {
     memset(&w, 0, sizeof w);

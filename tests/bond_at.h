@@ -1,4 +1,5 @@
-/* The n-th bond of a host; NULL behind the last.  Good for a few calls more. */
+/* Returns the n-th bond of a host, or NULL behind the last.  The pointer is valid for three more
+ * calls. */
 #ifndef BOND_AT_H
 #define BOND_AT_H
 

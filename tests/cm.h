@@ -1,4 +1,4 @@
-/* cmocka, with what it wants before it. */
+/* cmocka.h with the headers that it needs in front of it. */
 #ifndef WOAD_TESTS_CM_H
 #define WOAD_TESTS_CM_H
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* A test in a folder of its own, which is the current one meanwhile and goes with what is in it. */
+/* Runs a test in a temporary folder: enter() makes it the working directory, leave() removes it. */
 #ifndef WOAD_TESTS_FOLDER_H
 #define WOAD_TESTS_FOLDER_H
 
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* mkdtemp() writes over the six at the end. */
+/* mkdtemp() replaces the six X. */
 #define FOLDER_NAME "/tmp/woad-test-XXXXXX"
 static char folder[sizeof FOLDER_NAME], before[1000];
 

@@ -1,9 +1,9 @@
-/* The rows of the HCI table: what a controller answers to a command in a state.  Core 5.4, Vol 4,
- * Part E; each row names its clause.
+/* Rows of the HCI table: the status with which a controller answers a command in a given state.
+ * Core 5.4, Vol 4, Part E; each row names its clause.
  *
- * A state is a script: commands, each an opcode and its parameters in hexadecimal, with a `;`
- * behind it; those of the peer have a `B` before them; `wait` lets milliseconds pass.  `00*31` is
- * an octet 31 times.  Each command of a script succeeds. */
+ * A state is a list of commands.  Each command is an opcode and its parameters in hexadecimal,
+ * and ends with `;`.  `B` in front: the peer's controller executes it.  `wait N`: N milliseconds
+ * pass.  `00*31`: the octet 00, 31 times.  Every command of a state must succeed. */
 #ifndef WOAD_TESTS_HCI_ROWS_H
 #define WOAD_TESTS_HCI_ROWS_H
 
@@ -15,7 +15,7 @@ struct row {
     const char *params;
     int status;
 };
-enum { DISCARDS = 0x100 }; /* with a status: data that were there are thrown away */
+enum { DISCARDS = 0x100 }; /* or'ed to a status: the set's data are discarded */
 
 enum {
     OK = 0x00,
@@ -33,7 +33,7 @@ enum {
     UNKNOWN = 0x01
 };
 
-#define A6 " 02 02 03 04 05 06" /* B's address, where a type is before it */
+#define A6 " 02 02 03 04 05 06" /* B's address, behind an address type */
 #define RANDOM_ADDRESS "2005 01 02 03 04 05 c6;"
 
 /* --- states of legacy commands ---------------------------------------------------------------- */
@@ -61,12 +61,12 @@ enum {
 #define B_ADVERTISES "B 2006 20 00 20 00 00 00 00 00 00 00 00 00 00 07 00;B 200a 01;"
 #define CENTRAL_ B_ADVERTISES CONNECTING "wait 200;"
 #define PERIPHERAL_ ADVERTISING B_CREATE "wait 200;"
-#define KNOWN "2016 40 00;wait 100;" /* the features of the peer */
+#define KNOWN "2016 40 00;wait 100;" /* the peer's features have been read */
 #define LTK "01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10"
 #define ENCRYPT "2019 40 00 00*10 " LTK ";"
 #define ENCRYPTED ENCRYPT "wait 100;B 201a 40 00 " LTK ";wait 200;"
 
-/* Resolving list: B, with a key for it and one for us. */
+/* The resolving list has one entry: B, with a peer IRK and a local IRK. */
 #define PEER_KEY "21 22 23 24 25 26 27 28 29 2a 2b 2c 2d 2e 2f 30"
 #define OWN_KEY "41 42 43 44 45 46 47 48 49 4a 4b 4c 4d 4e 4f 50"
 #define RESOLVING "2027 00" A6 " " PEER_KEY " " OWN_KEY ";"

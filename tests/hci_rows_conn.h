@@ -24,7 +24,7 @@ static const struct row rows_conn[] = {
     { "7.1.6", IDLE, 0x0406, "40 00 13", NO_CONNECTION },
     { "7.1.6", IDLE, 0x0406, "ff 0e 13", NO_CONNECTION },
     { "7.1.6", CENTRAL_ "0406 40 00 13;wait 300;", 0x0406, "40 00 13", NO_CONNECTION },
-    /* What is read of a connection */
+    /* Parameters of a connection that can be read */
     { "7.1.23", CENTRAL_, 0x041d, "40 00", OK },
     { "7.1.23", PERIPHERAL_, 0x041d, "40 00", OK },
     { "7.1.23", CENTRAL_, 0x041d, NONE, NO_CONNECTION },
@@ -40,7 +40,7 @@ static const struct row rows_conn[] = {
     { "7.8.21", CENTRAL_, 0x2016, "40 00", OK },
     { "7.8.21", PERIPHERAL_, 0x2016, "40 00", OK },
     { "7.8.21", CENTRAL_, 0x2016, NONE, NO_CONNECTION },
-    /* Flow control to the host; without Host Buffer Size there are defaults */
+    /* Controller to host flow control; without Host Buffer Size the defaults hold */
     { "7.3.38", IDLE, 0x0c31, "00", OK },
     { "7.3.38", IDLE, 0x0c31, "01", OK },
     { "7.3.38", IDLE, 0x0c31, "02", UNSUPPORTED },
@@ -98,7 +98,7 @@ static const struct row rows_conn[] = {
     { "7.3.94", IDLE, 0x0c7c, "40 00 10 00", NO_CONNECTION },
     { "7.3.94", CENTRAL_ "2013 40 00 90 01 90 01 00 00 80 0c 00 00 00 00;wait 3000;", 0x0c7c,
       "40 00 31 00", INVALID },
-    /* The answer to the peer's parameters */
+    /* LE Remote Connection Parameter Request Reply */
     { "7.8.31", ASKED_FOR_PARAMS, 0x2020, UPDATE, OK },
     { "7.8.31", ASKED_FOR_PARAMS, 0x2020, "40 00 05 00 10 00 00 00 64 00 00 00 00 00", INVALID },
     { "7.8.31", ASKED_FOR_PARAMS, 0x2020, "40 00 10 00 10 00 00 00 64 00 02 00 01 00", INVALID },
@@ -192,7 +192,7 @@ static const struct row rows_conn[] = {
     { "7.8.121", CENTRAL_, 0x207a, "40 00 02 00", INVALID },
     { "7.8.121", CENTRAL_, 0x207a, "40 00 00 02", INVALID },
     { "7.8.121", IDLE, 0x207a, "40 00 01 01", NO_CONNECTION },
-    /* Subrating; what the host can do */
+    /* Subrating; LE Set Host Feature */
     { "7.8.115", IDLE, 0x2074, "20 01", OK },
     { "7.8.115", IDLE, 0x2074, "26 00", OK },
     { "7.8.115", IDLE, 0x2074, "20 02", INVALID },
@@ -341,7 +341,7 @@ static const struct row rows_periodic[] = {
     { "7.8.88", SYNCED, 0x2059, "00 00 04", INVALID },
     { "7.8.88", SYNCED, 0x2059, "01 00 01", NO_SET },
     { "7.8.88", IDLE, 0x2059, "00 00 01", NO_SET },
-    /* Handing it over */
+    /* Periodic advertising sync transfer */
     { "7.8.89", EXT_CENTRAL, 0x205a, "40 00 00 00 00 00", NO_SET },
     { "7.8.89", SYNCED, 0x205a, "40 00 00 00 00 00", NO_CONNECTION },
     { "7.8.90", EXT_CENTRAL TRAIN, 0x205b, "40 00 00 00 01", OK },

@@ -266,7 +266,7 @@ static const struct row rows_extended[] = {
     { "7.8.56", EXT_CONNECTING HAS_SET("01"), 0x2039, "01 01 01 00 00 00", OK },
     { "7.8.56", EXT_CENTRAL HAS_SET("01"), 0x2039, "01 01 01 00 00 00", OK },
     { "3.1.1", ADVERTISING, 0x2039, "00 00", DISALLOWED },
-    /* What there is; removal */
+    /* Maximum data length, number of sets; LE Remove Advertising Set, LE Clear Advertising Sets */
     { "7.8.57", IDLE, 0x203a, "", OK },
     { "3.1.1", ADVERTISING, 0x203a, "", DISALLOWED },
     { "7.8.58", IDLE, 0x203b, "", OK },

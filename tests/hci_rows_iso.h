@@ -127,7 +127,7 @@ static const struct row rows_iso[] = {
     { "7.8.102", CIS_IN, 0x2067, "00 01 0d", DISALLOWED },
     { "7.8.102", CIS_PENDING, 0x2067, "00 01 0d", DISALLOWED },
     { "7.8.102", CIS_ASKED "2067 00 01 0d;", 0x2067, "00 01 0d", NO_CONNECTION },
-    /* Disconnect, of a CIS */
+    /* Disconnect, with the handle of a CIS */
     { "7.1.6", CONFIGURED, 0x0406, "00 01 13", DISALLOWED },
     { "7.1.6", CIS_PENDING, 0x0406, "00 01 13", OK },
     { "7.1.6", CIS_PENDING, 0x0406, "01 01 13", DISALLOWED },

@@ -171,7 +171,7 @@ static const struct row rows_legacy[] = {
     { "7.8.12", CENTRAL_, 0x200d, CREATE, EXISTS },
     { "7.8.12", PERIPHERAL_, 0x200d, CREATE, EXISTS },
     { "3.1.1", HAS_SET("00"), 0x200d, CREATE, DISALLOWED },
-    /* LE Create Connection Cancel: of both families */
+    /* LE Create Connection Cancel, for legacy and extended attempts */
     { "7.8.13", IDLE, 0x200e, "", DISALLOWED },
     { "7.8.13", IDLE, 0x200e, "00", INVALID },
     { "7.8.13", CONNECTING, 0x200e, "", OK },

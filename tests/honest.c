@@ -1,6 +1,7 @@
-/* A world whose hosts are driven exactly as include/woad/woad.h says, and no further: after each
- * packet and each call woad_tx() until it returns 0, once; then woad_poll(), and the host sleeps
- * until the time that woad_poll() returned, or until its controller has a packet. */
+/* Drives hosts exactly as include/woad/woad.h requires and no more often.  After each packet and
+ * each call woad_tx() is called until it returns 0, then woad_poll() once.  The host then sleeps
+ * until the time that woad_poll() returned, or until its controller has a packet.  A stack that
+ * relies on extra calls fails here. */
 #include "world.h"
 
 #include "honest.h"
@@ -8,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A host that has slept so long is told the time before it gets the packet that woke it. */
+/* A host that has slept longer than this gets a woad_poll() before the packet that woke it. */
 enum { LONG_WAIT_MS = 1, ROUNDS = 10000 };
 
 static uint32_t honest_now(const struct device *d)
@@ -16,7 +17,7 @@ static uint32_t honest_now(const struct device *d)
     return (uint32_t)(woad_air_now(d->world->air) / 1000);
 }
 
-/* Tells the time.  True if something was due. */
+/* Calls woad_poll() with the time of the air.  Returns whether something was due. */
 static bool honest_poll(struct device *d)
 {
     uint64_t now_ms = woad_air_now(d->world->air) / 1000;
@@ -26,8 +27,8 @@ static bool honest_poll(struct device *d)
     return worked;
 }
 
-/* The same while the host sleeps, by what it has said: whatever it does is not looked for.  So its
- * memory is not compared. */
+/* Tells a sleeping host the time.  The host must have no work before `due_us`, so its memory is
+ * not compared with the copy. */
 static bool honest_tell(struct device *d)
 {
     uint64_t now_us = woad_air_now(d->world->air), now_ms = now_us / 1000;
@@ -44,7 +45,7 @@ static bool honest_tell(struct device *d)
     return left == 0;
 }
 
-/* What follows a packet, a call, or the end of a sleep. */
+/* Drives a host after a packet, a call, or the end of a sleep, until it has nothing to do. */
 static void honest_settle(struct device *d)
 {
     unsigned rounds = 0;
@@ -55,12 +56,12 @@ static void honest_settle(struct device *d)
         more = sent || d->due_us <= woad_air_now(d->world->air);
         CHECK(++rounds < ROUNDS);
     }
-    if (!more) { /* or it is what honest_poll() has left */
+    if (!more) { /* else honest_poll() has updated the copy */
         memcpy(d->seen, d->host, d->memory_len[0]);
     }
 }
 
-/* All packets that the controllers have. */
+/* Delivers every packet that the controllers have. */
 static void honest_deliver(struct world *w)
 {
     for (bool any = true; any;) {
@@ -83,7 +84,7 @@ static void honest_begin(struct world *w)
     for (size_t n = 0; n < w->devices; n++) {
         struct device *d = &w->device[n];
         if (memcmp(d->seen, d->host, d->memory_len[0]) != 0) {
-            honest_settle(d); /* the test has called it meanwhile */
+            honest_settle(d); /* the test has called this host meanwhile */
         }
     }
     honest_deliver(w);
@@ -99,7 +100,7 @@ static uint64_t honest_next(const struct world *w, uint64_t end)
     return next > now ? next : now + 1;
 }
 
-/* The clock goes on to `end`. */
+/* Advances the clock to `end` and wakes each host when it is due. */
 static void honest_pass(struct world *w, uint64_t end)
 {
     while (woad_air_now(w->air) < end) {
@@ -113,7 +114,7 @@ static void honest_pass(struct world *w, uint64_t end)
     }
 }
 
-/* The test may call a host next: they all know the time. */
+/* Tells all hosts the time: the test may call any of them next. */
 static void honest_end(struct world *w)
 {
     for (size_t n = 0; n < w->devices; n++) {

@@ -6,11 +6,10 @@
 
 #include <string.h>
 
-/* Tells the host the time and returns what woad_poll() returns.  `seen` is the driver's copy of the
- * host's memory, `len` octets, up to date afterwards.  *worked: something was due, so that the
- * memory has changed.  A poll that had nothing to do leaves no trace but the time: woad_poll()
- * makes woad_tx() ask all features again, which would hide a command that woad_tx() has not been
- * asked for. */
+/* Calls woad_poll() and returns its result.  `seen` is the driver's copy of the host's memory,
+ * `len` octets; the copy is up to date afterwards. *worked: the host did something, so its
+ * memory has changed.  Where nothing was due, everything but the time is restored: woad_poll()
+ * makes woad_tx() poll all features again, which would hide a lost wakeup. */
 static inline uint32_t honest_told(struct woad *h, void *seen, size_t len, uint32_t now_ms,
                                    bool *worked)
 {

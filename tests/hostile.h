@@ -1,4 +1,4 @@
-/* One host and a controller whose octets a test writes by hand. */
+/* One host; the test writes the octets of its controller by hand. */
 #include "cm.h"
 
 #include <woad/hci.h>
@@ -16,7 +16,7 @@ static const struct woad_attr db[] = {
     WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_READ, WOAD_PERM_READ),
     WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_READ, WOAD_PERM_READ),
 };
-enum { VALUE = 12, VALUE_2 = 15 }; /* 12, 15, 17, 19 */
+enum { VALUE = 12, VALUE_2 = 15 }; /* value handles are 12, 15, 17, 19 */
 
 static struct bench {
     struct woad *h;
@@ -28,8 +28,8 @@ static struct bench {
     uint16_t conn;
     uint8_t answer_len;
     unsigned outstanding, most_outstanding;
-    bool hold;         /* packets are not completed */
-    uint8_t last[600]; /* the last frame of the host, from its L2CAP header */
+    bool hold;         /* no Number of Completed Packets */
+    uint8_t last[600]; /* the host's last frame, with its L2CAP header */
     size_t last_len, frames, commands;
     uint8_t command[300];
 } b;
@@ -62,7 +62,7 @@ static void feed(const uint8_t *p, size_t n)
     free(copy);
 }
 
-/* Return parameters of a controller that says yes, by opcode. */
+/* Writes the event by which a controller answers a command with success; returns its length. */
 static size_t good_answer(const uint8_t *cmd, uint8_t *e)
 {
     unsigned opcode = cmd[1] | (unsigned)cmd[2] << 8;
@@ -102,7 +102,7 @@ static void pull(void)
             continue;
         }
         const uint8_t done[] = { 4, 0x13, 5, 1, p[1], (uint8_t)(p[2] & 15), 1, 0 };
-        assert_int_equal(p[2] & 0x30, 0); /* no fragments: buffers are large */
+        assert_int_equal(p[2] & 0x30, 0); /* no fragments: the buffers are large */
         b.last_len = n - 5;
         memcpy(b.last, p + 5, b.last_len);
         b.frames++;
@@ -216,7 +216,7 @@ static void close_bench(void)
     free(b.mem);
 }
 
-/* Still of use: a read of the appearance is answered. */
+/* Asserts that the host still works: it answers a read of the appearance. */
 static void assert_alive(void)
 {
     static const uint8_t read[] = { 0x0a, 5, 0 };

@@ -1,10 +1,10 @@
-/* Two controllers with a connection, commands and events as octets. */
+/* Two connected controllers without hosts; the test writes HCI commands and reads events. */
 #ifndef WOAD_TESTS_JOINED_H
 #define WOAD_TESTS_JOINED_H
 
 #include "nodes.h"
 
-/* The one advertises, the other connects: 10 ms, supervision 1 s. */
+/* Connects CENTRAL to PERIPHERAL: interval 10 ms, supervision timeout 1 s. */
 static inline void join(unsigned latency)
 {
     char text[200];
@@ -18,7 +18,8 @@ static inline void join(unsigned latency)
     assert_int_equal(command(CENTRAL, 0x200d, text), 0);
 }
 
-/* Two controllers with these features (0: all), joined at 10 ms, supervision 1 s. */
+/* Creates two controllers with the given LE features (0: all) and connects them: 10 ms,
+ * supervision timeout 1 s. */
 static inline void joined_latency(uint64_t seed, uint64_t central, uint64_t peripheral,
                                   unsigned latency)
 {
@@ -46,8 +47,8 @@ static inline void joined(uint64_t central, uint64_t peripheral)
     joined_latency(1, central, peripheral, 0);
 }
 
-/* Both know what the other can do; subrating too if there are `subrates`, which are those that the
- * central likes, "" for the one that it likes anyway. */
+/* Connects two controllers and exchanges their features.  `subrates`: NULL without subrating;
+ * otherwise the parameters of LE Set Default Subrate for the central, "" for its default. */
 static inline void joined_knowing(const char *subrates, unsigned latency)
 {
     nodes_begin(4);
@@ -73,7 +74,7 @@ static inline void joined_knowing(const char *subrates, unsigned latency)
     forget();
 }
 
-/* Still connected, and data go both ways. */
+/* Asserts that the connection lasts and carries data both ways. */
 static inline void assert_link(void)
 {
     size_t len;

@@ -1,4 +1,4 @@
-/* Controllers with many activities at once: what the tests of the arbiter share. */
+/* Controllers with several activities at once: helpers that the tests of the arbiter share. */
 #ifndef WOAD_TESTS_LINKS_H
 #define WOAD_TESTS_LINKS_H
 
@@ -35,7 +35,7 @@ static inline void links_begin(uint64_t seed, int n)
     }
 }
 
-/* Runs without an even number of milliseconds, as hosts are not in step with each other. */
+/* Runs for `us` without rounding to milliseconds: real hosts are not in phase with each other. */
 static inline void run_us(uint64_t us)
 {
     uint64_t end = woad_air_now(w.air) + us;
@@ -55,7 +55,7 @@ static inline void advertise(int who)
     assert_int_equal(command(who, 0x2039, "01 01 01 00 00 00"), 0);
 }
 
-/* A connection: interval in 1.25 ms, supervision timeout in 10 ms. */
+/* Connects `who` to `peer`: interval in 1.25 ms, supervision timeout in 10 ms. */
 static inline void connect_to(int who, int peer, unsigned interval, unsigned timeout)
 {
     char t[200];
@@ -74,7 +74,7 @@ static inline void connect_to(int who, int peer, unsigned interval, unsigned tim
     forget();
 }
 
-/* A CIG of one CIS, the same both ways; its SDU interval in us.  Returns the status. */
+/* Configures a CIG of one CIS with the same SDU interval (us) both ways.  Returns the status. */
 static inline int cig(unsigned interval, unsigned out, unsigned back, unsigned phy, unsigned again)
 {
     char t[200];
@@ -86,7 +86,7 @@ static inline int cig(unsigned interval, unsigned out, unsigned back, unsigned p
     return command(0, 0x2062, t);
 }
 
-/* The CIS 0x100 of controller 0 with `peer`, on connection 0x40. */
+/* Creates CIS 0x100 from controller 0 to `peer`, on connection 0x40. */
 static inline void cis(int peer)
 {
     assert_int_equal(command(0, 0x2064, "01 00 01 40 00"), 0);
@@ -116,7 +116,7 @@ static inline int send_sdu(int who, unsigned stream, unsigned len)
     return woad_air_rx(w.n[who].c, p, 9 + len);
 }
 
-/* A train of periodic advertising on set 5, SID 9, with 200 octets; its interval in 1.25 ms. */
+/* Starts periodic advertising on set 5, SID 9, with 200 octets; interval in 1.25 ms. */
 static inline void train(int who, unsigned interval)
 {
     char t[700];
@@ -136,7 +136,7 @@ static inline void train(int who, unsigned interval)
     assert_int_equal(command(who, 0x2039, "01 01 05 00 00 00"), 0);
 }
 
-/* `who` synchronises to the train of `peer`, timeout 1 s. */
+/* Synchronises `who` to the periodic advertising of `peer`, timeout 1 s. */
 static inline void sync_to(int who, int peer)
 {
     char t[60];
@@ -153,7 +153,7 @@ static inline void sync_to(int who, int peer)
     forget();
 }
 
-/* BIG 3 on set 5, at 10 ms, 2M. */
+/* Creates BIG 3 on set 5: SDU interval 10 ms, 2M PHY. */
 static inline void big(int who, unsigned streams, unsigned len, unsigned again)
 {
     char t[200];
@@ -164,7 +164,7 @@ static inline void big(int who, unsigned streams, unsigned len, unsigned again)
     assert_int_equal(command(who, 0x2068, t), 0);
 }
 
-/* Runs for `ms` and asserts that nothing has been lost. */
+/* Runs for `ms` and asserts that no connection or sync is lost. */
 static inline void nothing_lost(unsigned ms)
 {
     for (unsigned n = 0; n < ms; n += 100) {

@@ -1,4 +1,4 @@
-/* Controllers alone on the air, commands and events as octets: no host is in the way. */
+/* Controllers without hosts on one air: the test writes HCI commands and reads events as octets. */
 #ifndef WOAD_TESTS_NODES_H
 #define WOAD_TESTS_NODES_H
 
@@ -23,21 +23,21 @@ struct node {
     struct event log[LOG];
     size_t logged;
     uint8_t address[6];
-    bool stuck; /* its host takes nothing */
+    bool stuck; /* its packets are not read */
 };
 
 static struct {
     struct woad_air *air;
     struct node n[NODES];
-    /* meddling */
-    uint8_t turn_opcode; /* a control PDU that is heard as LL_UNKNOWN_RSP */
+    /* faults that the air adds */
+    uint8_t turn_opcode; /* an LL control PDU with this opcode is delivered as LL_UNKNOWN_RSP */
     bool spoil_data;
     struct woad_air_delivery fate;
-    int drop_trains;  /* 1: periodic advertising is lost, 2: some of it */
-    bool drop_chains; /* every fourth packet on a secondary channel is lost */
+    int drop_trains;  /* 1: every AUX_SYNC_IND is lost; 2: one in five */
+    bool drop_chains; /* one in four packets on a secondary channel is lost */
     size_t aux_heard;
     struct woad_air_surroundings around;
-    /* sniffing */
+    /* what the sniffer counts */
     size_t packets[41];
     uint8_t phy[41];
     uint64_t first_anchor, last_anchor; /* of packets from a central */
@@ -67,8 +67,8 @@ static bool meddle(void *ctx, const struct woad_air_packet *p, const struct woad
     return true;
 }
 
-/* With PCAP set all of it goes into a file, for a look in Wireshark: PCAP_KEYS, as it was before
- * it was encrypted. */
+/* Writes every packet to the file that PCAP names, for Wireshark.  With PCAP_KEYS the packets
+ * are written before their encryption. */
 static void capture(const struct woad_air_packet *p)
 {
     static FILE *f;
@@ -135,18 +135,20 @@ static inline void forget(void)
     }
 }
 
-/* Structures of up to 16 octets, of a manufacturer's data, that depend on `seed`. */
+/* Octet `at` of advertising data of `len` octets: structures of up to 16 octets with
+ * manufacturer data that depend on `seed`. */
 static inline uint8_t octet_at(size_t at, size_t len, unsigned seed)
 {
     size_t left = len - at / 16 * 16;
     size_t here = left < 16 ? left : 16;
     if (here < 4) {
-        return 0; /* no room for one: zeros end the data */
+        return 0; /* no room for a structure: the data end with zeros */
     }
     return (uint8_t)(at % 16 == 0 ? here - 1 : at % 16 < 4 ? 0xff : at * 7 + seed);
 }
 
-/* The parameters of the first event of this code, or LE subevent (0x3e00 + sub); NULL: none. */
+/* Returns the parameters of the first event with this code, or LE subevent (0x3e00 + sub); NULL
+ * if there is none. */
 static inline const uint8_t *event(int who, unsigned code)
 {
     for (size_t k = 0; k < w.n[who].logged; k++) {
@@ -168,7 +170,7 @@ static inline size_t count(int who, unsigned code)
     return n;
 }
 
-/* A command; its status. */
+/* Gives a command in hexadecimal and returns its status. */
 static inline int command(int who, unsigned opcode, const char *text)
 {
     uint8_t p[260] = { 1, (uint8_t)opcode, (uint8_t)(opcode >> 8) };
@@ -213,7 +215,7 @@ static inline const uint8_t *got_data(int who, size_t *len)
     return NULL;
 }
 
-/* A controller like `cfg`, reset, all events on. */
+/* Attaches a controller with this configuration, resets it and enables all events. */
 static inline void node_add(int k, const struct woad_air_controller_config *cfg)
 {
     w.n[k].mem = malloc(woad_air_controller_size(cfg));

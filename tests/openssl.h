@@ -1,8 +1,8 @@
-/* OpenSSL as a backend: a second opinion of another make on AES, CMAC and the curve. */
+/* OpenSSL as a crypto backend: an independent implementation of AES, CMAC and P-256. */
 #ifndef WOAD_TESTS_OPENSSL_H
 #define WOAD_TESTS_OPENSSL_H
 
-#define OPENSSL_SUPPRESS_DEPRECATED /* the short ways to a point and to a CMAC */
+#define OPENSSL_SUPPRESS_DEPRECATED /* EC_POINT and CMAC_CTX are deprecated but short */
 #include <woad/crypto.h>
 
 #include <openssl/cmac.h>
@@ -35,7 +35,8 @@ static inline void openssl_cmac(const uint8_t key[16], const uint8_t *m, size_t 
     CMAC_CTX_free(c);
 }
 
-/* private times `point`, or times the generator.  Fails for what is no key. */
+/* Calculates private * point, or private * generator where `point` is NULL. Fails for an invalid
+ * key. */
 static inline int openssl_multiply(const uint8_t private_key[32], const uint8_t *point,
                                    uint8_t out[64])
 {
@@ -45,7 +46,7 @@ static inline int openssl_multiply(const uint8_t private_key[32], const uint8_t 
     int ok = !BN_is_zero(d) && BN_cmp(d, EC_GROUP_get0_order(g)) < 0;
     if (point) {
         ok = ok && BN_bin2bn(point, 32, x) && BN_bin2bn(point + 32, 32, y) &&
-             EC_POINT_set_affine_coordinates(g, p, x, y, NULL) && /* on the curve */
+             EC_POINT_set_affine_coordinates(g, p, x, y, NULL) && /* fails off the curve */
              EC_POINT_mul(g, q, NULL, p, d, NULL);
     } else {
         ok = ok && EC_POINT_mul(g, q, d, NULL, NULL, NULL);

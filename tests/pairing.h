@@ -1,4 +1,4 @@
-/* Hosts that pair over the air in virtual time, and their users. */
+/* Hosts that pair over the simulated air, and the users beside them. */
 #ifndef WOAD_TESTS_PAIRING_H
 #define WOAD_TESTS_PAIRING_H
 
@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum { CENTRAL, PERIPHERAL };
-enum { YES, NO, LATE, SILENT, WRONG }; /* what a user does */
+enum { YES, NO, LATE, SILENT, WRONG }; /* how a user reacts */
 
 struct side {
     int user;
@@ -21,20 +21,20 @@ struct side {
     uint16_t conn;
     struct woad_bond bond;
     struct woad_oob oob;
-    uint64_t random;                    /* of its source; 0: it has failed */
-    uint8_t private_key[32], nonce[16]; /* the last ones it has made */
+    uint64_t random;                    /* state of the random source; 0: the source fails */
+    uint8_t private_key[32], nonce[16]; /* the last ones that the source has produced */
 };
 static struct side side[WORLD_MAX];
 static struct world *w;
-static bool attacked;      /* what users say may come too late */
-static uint32_t displayed; /* what the user sees on the other device */
+static bool attacked;      /* a user's answer may be too late (WOAD_ENOENT) */
+static uint32_t displayed; /* what the user reads on the other device */
 
 static inline struct side *side_of(const struct device *d)
 {
     return &side[d - w->device];
 }
 
-/* What nobody is to find afterwards: random numbers and what was calculated from them. */
+/* Secrets that must not be left in memory: random numbers and shared secrets. */
 static struct secret {
     uint8_t octet[32];
     size_t len;
@@ -106,7 +106,7 @@ static inline void on_event(struct device *d, const struct woad_event *ev)
     }
 }
 
-/* The call of the library that fails, counted down to; 0: none. */
+/* Counts calls of the library down to the one that fails; 0: none fails. */
 static unsigned fail_at;
 
 static inline bool fails(void)
@@ -114,7 +114,7 @@ static inline bool fails(void)
     return fail_at && --fail_at == 0;
 }
 
-/* The same numbers come again and again here, so what they give is remembered. */
+/* Cache of P-256 results: the tests use the same keys again and again. */
 static struct {
     uint8_t key[97], out[64];
     bool used;
@@ -182,12 +182,12 @@ static const struct woad_security_policy any = { .io = WOAD_IO_NONE,
                                                  .bond = true,
                                                  .allow_legacy = true };
 
-static unsigned by_controller;         /* bits of the devices that have no library */
-static unsigned lists;                 /* and of those that give bonds to the controller */
-static bool with_channels;             /* L2CAP's */
-static uint8_t buffers;                /* of the controllers, if not 0 */
-static uint8_t pairings;               /* at a time, if not 0 */
-static uint8_t att_bearers[WORLD_MAX]; /* and Enhanced ATT, where there are some */
+static unsigned by_controller;         /* bit n: device n uses its controller's cryptography */
+static unsigned lists;                 /* bit n: device n puts its bonds on the resolving list */
+static bool with_channels;             /* L2CAP channels and Enhanced ATT */
+static uint8_t buffers;                /* acl_count of the controllers, if not 0 */
+static uint8_t pairings;               /* config.pairings, if not 0 */
+static uint8_t att_bearers[WORLD_MAX]; /* config.att_bearers, with with_channels */
 
 static inline struct device *add(uint8_t conns, const struct woad_security_policy *policy)
 {
@@ -258,7 +258,7 @@ static inline void pair_of(const struct woad_security_policy *central,
     join(&w->device[CENTRAL], &w->device[PERIPHERAL]);
 }
 
-/* Until both have heard how it ended; users type what they see. */
+/* Runs until both sides have reported how the pairing ended; users type what they see. */
 static inline void settle(void)
 {
     for (int n = 0; n < 4000; n++) {
@@ -334,14 +334,15 @@ static inline void again(void)
 static inline void rejoin(int central)
 {
     assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
-    world_run(w, 1200000); /* longer than the supervision: it may be lost at that */
+    world_run(w, 1200000); /* longer than the supervision timeout: LL_TERMINATE_IND may be lost */
     again();
     join(&w->device[central], &w->device[1 - central]);
     device_forget(&w->device[0]);
     device_forget(&w->device[1]);
 }
 
-/* How a read, or a write of { 1, 0 }, of the peripheral's attribute ends. */
+/* Reads the peripheral's attribute, or writes { 1, 0 } to it.  Returns the status of the
+ * procedure. */
 static inline int asked_for(bool write, uint16_t handle)
 {
     struct device *d = &w->device[CENTRAL];
@@ -355,7 +356,7 @@ static inline int asked_for(bool write, uint16_t handle)
     return s->ev.u.done.status;
 }
 
-/* Behind private addresses from now on; who it is. */
+/* Makes device k use resolvable private addresses; returns its identity address. */
 static inline struct woad_addr hide(int k)
 {
     struct device *d = &w->device[k];

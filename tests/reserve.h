@@ -1,5 +1,5 @@
-/* Every reservation of the host that would succeed asks here first.  The sources are compiled with
- * this in front of them. */
+/* Replaces MAY_FAIL(): every allocation that would succeed calls reserve_granted() first.  The
+ * sources are compiled with this file in front of them. */
 #ifndef WOAD_TESTS_RESERVE_H
 #define WOAD_TESTS_RESERVE_H
 

@@ -1,27 +1,29 @@
 /* Runs transcripts, the files tests/traces/NAME.trace.
  *
- *     # NAME   what it shows              a case begins; everything is fresh
+ *     # NAME   what it shows              begins a case with a new instance
  *     db small                            attributes, see run_db.c
  *     features                            the server has Client Supported Features
  *     channels                            L2CAP channels: 6 of them, frames of 80 octets
  *     commands                            HCI commands are shown, and the case answers them
  *     answers                             the application answers at once: reads with "ab"
- *     peripheral | central | manual       how the case begins: connected (the default: peripheral),
- *                                         or with nothing but an instance (manual)
+ *     peripheral | central | manual       the role of the connection that exists at the start
+ *                                         (default: peripheral); manual: no connection
  *     > att 0a 0c 00                      to the host: att, sig, smp, hci (a whole H4 packet), acl;
  *                                         c41: the channel 0x41
- *     < att 0b 01 02                      from the host, next, exactly
- *     ! write 000c 0102                   an event, next among those of its kind
+ *     < att 0b 01 02                      the host's next packet, exactly
+ *     ! write 000c 0102                   the next event of this kind
  *     !- write                            no more events of this kind so far
  *     @ 30000                             milliseconds pass
  *     call notify 000c 0102               an API call; `= -11` behind it: its result
  *
- * At the end of a case the host has nothing more to say.  All of that holds with an index of
- * types and without.  Then each line to the host is given again in all its truncations and with
- * one bit flipped in each octet, and the case is run again with the n-th reservation of room
- * refused, with every kind of call made from the callback of each event, and with the link or
- * the host gone before each line: whatever comes of it, what a step sets off must end, the
- * instance live, go down once when it is told to, and the sanitizers be silent. */
+ * At the end of a case the host must have nothing more to send.  Each case runs with an index of
+ * attribute types and without.  Then it runs again with faults:
+ *   - each line to the host in all truncations, and with one bit flipped in each octet;
+ *   - with the n-th allocation refused;
+ *   - with every kind of API call from the callback of each event;
+ *   - with the connection or the host ended before each line.
+ * With every fault each step must end, the instance must go down exactly once when it is
+ * stopped, and the sanitizers must find nothing. */
 #include "run.h"
 
 #include <ctype.h>
@@ -56,7 +58,7 @@ static const struct woad_feature *const with_channels[] = {
     &woad_feature_l2cap_channels, &woad_feature_enhanced_channels, NULL
 };
 
-/* --- reservations ----------------------------------------------------------------------------- */
+/* --- allocations ------------------------------------------------------------------------------ */
 
 static struct {
     unsigned long asked, refuse;
@@ -67,7 +69,7 @@ bool reserve_granted(void)
     return ++reservations.asked != reservations.refuse;
 }
 
-/* What an application might do in its callback: reentrancy_matrix. */
+/* API calls that an application may make in its callback: reentrancy_matrix. */
 static const char *const acts[] = {
     "disconnect",
     "stop",
@@ -127,11 +129,11 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     }
 }
 
-/* --- a controller that says yes --------------------------------------------------------------- */
+/* --- a controller that accepts every command -------------------------------------------------- */
 
 static void feed(struct run *r, const uint8_t *p, size_t n)
 {
-    uint8_t *copy = malloc(n ? n : 1); /* so that a read past the end is seen */
+    uint8_t *copy = malloc(n ? n : 1); /* exact size: a sanitizer reports a read past the end */
     if (n) {
         memcpy(copy, p, n);
     }
@@ -171,7 +173,7 @@ static void put_out(struct run *r, const uint8_t *p, size_t n)
     }
 }
 
-/* ACL fragments become frames again; each is completed at once. */
+/* Joins the ACL fragments to frames; each fragment is completed at once. */
 static void take_acl(struct run *r, const uint8_t *p, size_t n)
 {
     const uint8_t done[] = { 4, 0x13, 5, 1, p[1], (uint8_t)(p[2] & 0x0f), 1, 0 };
@@ -278,7 +280,8 @@ static unsigned channel(const char *name)
                                           : 0;
 }
 
-/* "att 0a 0c 00" as an HCI packet. */
+/* Writes the HCI packet for a line such as "att 0a 0c 00".  Returns its length, SIZE_MAX if the
+ * text is malformed. */
 static size_t packet_of(const char *text, uint8_t *p)
 {
     const char *bytes = strchr(text, ' ');
@@ -332,7 +335,7 @@ static bool said(struct run *r, const char *text, char *why)
     return true;
 }
 
-/* Whether an event of this kind is among those not looked at yet. */
+/* Returns whether an event of this kind is among those that the case has not consumed. */
 static bool happens(const struct run *r, const char *kind, char *why)
 {
     size_t word = strlen(kind);
@@ -406,7 +409,7 @@ static void end(struct run *r)
     free(r->memory);
 }
 
-/* Lines as they are, whatever comes of them. */
+/* Executes the first lines and ignores their results. */
 static void replay(struct run *r, const struct trace *t, size_t upto)
 {
     char why[TEXT];
@@ -417,7 +420,8 @@ static void replay(struct run *r, const struct trace *t, size_t upto)
     }
 }
 
-/* All deadlines pass; then the transport is gone, and the host says so, unless it was down. */
+/* Lets all deadlines pass and fails the transport.  The host must report it with one
+ * WOAD_EV_DOWN, unless it was down. */
 static void end_hard(struct run *r)
 {
     woad_poll(r->h, r->now + 31000);
@@ -432,7 +436,7 @@ static void end_hard(struct run *r)
     end(r);
 }
 
-/* The case again, with each reservation refused once. */
+/* Runs the case again with each allocation refused in turn. */
 static unsigned long sweep_reservations(struct run *r, const struct trace *t)
 {
     unsigned long n = 0;
@@ -448,7 +452,7 @@ static unsigned long sweep_reservations(struct run *r, const struct trace *t)
     return n - 1;
 }
 
-/* The first `upto` lines as they are, then the next one cut or with a bit flipped. */
+/* Executes the first `upto` lines, then the next one truncated or with a bit flipped. */
 static void sweep_one(struct run *r, const struct trace *t, size_t upto, size_t cut, size_t flip)
 {
     uint8_t p[PACKET];
@@ -465,7 +469,7 @@ static void sweep_one(struct run *r, const struct trace *t, size_t upto, size_t 
     end_hard(r);
 }
 
-/* The case again, with one of the acts done in the callback of each event in turn. */
+/* Runs the case again with one of the API calls in the callback of each event in turn. */
 static unsigned long sweep_callbacks(struct run *r, const struct trace *t, size_t raised)
 {
     for (size_t at = 1; at <= raised; at++) {
@@ -482,8 +486,8 @@ static unsigned long sweep_callbacks(struct run *r, const struct trace *t, size_
     return (unsigned long)raised * ACTS;
 }
 
-/* uaf_disconnect_at_every_step: before each line the link goes, the program stops the host, or the
- * transport is gone; whatever the rest of the case says then. */
+/* uaf_disconnect_at_every_step: before each line the connection ends, the program stops the
+ * host, or the transport fails; then the rest of the case runs. */
 static unsigned long sweep_ends(struct run *r, const struct trace *t)
 {
     static const uint8_t gone[] = { 4, 5, 4, 0, HANDLE, 0, 8 };

@@ -1,4 +1,4 @@
-/* The transcript runner, in parts. */
+/* The transcript runner: what its parts share. */
 #ifndef WOAD_TESTS_RUN_H
 #define WOAD_TESTS_RUN_H
 
@@ -27,15 +27,15 @@ struct run {
     size_t events, seen;
     uint16_t conn;
     bool manual, answers, commands;
-    size_t raised, act_at, act; /* events so far; at which of them what is done */
-    struct packet frame;        /* an L2CAP frame of the host, its fragments gathered */
-    /* Of channels with credits, by the end of their CID: what they are given to receive in, and
-     * what they send. */
+    size_t raised, act_at, act; /* events so far; event number at which `acts[act]` is called */
+    struct packet frame;        /* an L2CAP frame of the host, joined from fragments */
+    /* Buffers of L2CAP channels by CID % COCS: for woad_coc_accept(), woad_coc_receive() and
+     * woad_coc_send(). */
     uint8_t coc[COCS][COC_OCTETS], coc_in[COCS][COC_OCTETS], coc_out[COCS][COC_OCTETS];
     unsigned connects;
 };
 
-/* Of a call: two numbers, then octets. */
+/* Arguments of an API call: two numbers, then octets. */
 struct args {
     uint16_t a, b;
     const uint8_t *data;

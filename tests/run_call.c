@@ -1,4 +1,4 @@
-/* API calls of transcripts: a verb, up to two numbers, octets. */
+/* API calls in transcripts: a verb, up to two numbers, octets. */
 #include "run.h"
 
 #include <stdio.h>
@@ -18,7 +18,8 @@ static int do_latest(struct run *r, const struct args *x)
     return woad_gatt_notify_latest(r->h, r->conn, x->a, x->data, x->n);
 }
 
-/* Two values: the octets to `a`, and all but the first of them to the handle behind it. */
+/* Notifies two values in one packet: all octets to handle `a`, all but the first to the next
+ * handle. */
 static int do_notify_two(struct run *r, const struct args *x)
 {
     const struct woad_gatt_value two[] = { { x->a, (uint16_t)x->n, x->data },
@@ -37,7 +38,7 @@ static int do_answer(struct run *r, const struct args *x)
     return woad_gatt_answer(r->h, r->conn, (uint8_t)x->a, x->data, x->n);
 }
 
-/* `n` octets 00 01 02 …: answer_long 0000 0040 */
+/* answer_long ERROR N: answers with the n octets 00 01 02 … */
 static int do_answer_long(struct run *r, const struct args *x)
 {
     uint8_t value[600];
@@ -174,7 +175,7 @@ static int do_update(struct run *r, const struct args *x)
     return woad_conn_update(r->h, r->conn, &connect_params);
 }
 
-/* Intervals of 0x20 to 0x40 units, no latency. */
+/* Sets limits of the connection interval: 0x20 to 0x40 units, no latency. */
 static int do_limits(struct run *r, const struct args *x)
 {
     const struct woad_conn_limits limits = { 0x20, 0x40, true, 0 };
@@ -205,7 +206,7 @@ static int do_scan_stop(struct run *r, const struct args *x)
     return woad_scan_stop(r->h);
 }
 
-/* advertise KIND ACCEPT */
+/* advertise KIND FILTER_POLICY */
 static int do_advertise(struct run *r, const struct args *x)
 {
     struct woad_adv_params p = { .kind = (uint8_t)x->a,
@@ -223,7 +224,7 @@ static int do_adv_stop(struct run *r, const struct args *x)
     return woad_adv_stop(r->h);
 }
 
-/* accept N: so many peers. */
+/* accept N: puts n peers on the accept list. */
 static int do_accept(struct run *r, const struct args *x)
 {
     struct woad_addr list[8] = { { 0 } };

@@ -1,4 +1,4 @@
-/* API calls of transcripts, for channels with credits. */
+/* API calls in transcripts: L2CAP channels. */
 #include "run.h"
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@ static size_t at_most(uint16_t n)
     return n < COC_OCTETS ? n : COC_OCTETS;
 }
 
-/* Octets behind the numbers: security, by SDU, MPS. */
+/* Takes the parameters of a channel; octets behind the numbers: security, credits_per_sdu, MPS. */
 static struct woad_coc_params params_of(const struct args *x)
 {
     const uint8_t *d = x->data;
@@ -57,7 +57,7 @@ static int do_coc_connect(struct run *r, const struct args *x)
     return woad_coc_connect(r->h, r->conn, &p, r->coc[r->connects++ % COCS], 240, &cid);
 }
 
-/* coc_enhanced PSM N: an MTU of 100 */
+/* coc_enhanced PSM N: n channels with an MTU of 100 */
 static int do_coc_enhanced(struct run *r, const struct args *x)
 {
     const struct woad_coc_params p = { .psm = x->a, .mtu = 100, .mps = 80 };
@@ -84,7 +84,7 @@ static int do_coc_send(struct run *r, const struct args *x)
     return woad_coc_send(r->h, r->conn, x->a, x->n ? to : NULL, x->n);
 }
 
-/* coc_long CID LEN: 00 01 02 … */
+/* coc_long CID LEN: sends the octets 00 01 02 … */
 static int do_coc_long(struct run *r, const struct args *x)
 {
     uint8_t *to = r->coc_out[x->a % COCS];
@@ -94,7 +94,7 @@ static int do_coc_long(struct run *r, const struct args *x)
     return woad_coc_send(r->h, r->conn, x->a, to, x->b);
 }
 
-/* coc_read CID ROOM: what it says, and 1000 more where the SDU ends. */
+/* coc_read CID ROOM: returns what woad_coc_read() returns, and 1000 more at the end of an SDU. */
 static int do_coc_read(struct run *r, const struct args *x)
 {
     uint8_t octets[COC_OCTETS];
@@ -114,8 +114,8 @@ static int do_coc_receive(struct run *r, const struct args *x)
     return woad_coc_receive(r->h, r->conn, x->a, r->coc_in[x->a % COCS], at_most(x->b));
 }
 
-/* coc_reconfigure CID MTU: an octet behind it: of so many channels from this one on; another one:
- * the MPS, which is 80 otherwise. */
+/* coc_reconfigure CID MTU [N [MPS]]: n channels (default 1) from this CID on; MPS is 80 by
+ * default. */
 static int do_coc_reconfigure(struct run *r, const struct args *x)
 {
     uint16_t cids[8];

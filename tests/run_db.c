@@ -1,4 +1,4 @@
-/* The databases that transcripts name. */
+/* The attribute tables that transcripts name. */
 #include "run.h"
 
 #include <string.h>
@@ -81,7 +81,7 @@ void add_db(struct woad *h, const char *name)
     }
 }
 
-/* A service of four attributes; at `first`, or behind the others for 0. */
+/* Adds a service of four attributes at handle `first`; behind the other services if 0. */
 int add_more(struct woad *h, uint16_t first)
 {
     enum { N = sizeof db_features / sizeof *db_features };

@@ -1,4 +1,4 @@
-/* Octets and events as text. */
+/* Converts octets and events to text. */
 #include "run.h"
 
 #include <ctype.h>

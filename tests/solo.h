@@ -1,8 +1,10 @@
-/* One host, on a controller that the test plays: HCI packets by hand.  For tests that must call the
- * host inside its callback or withhold an answer; a transcript (run.c) serves for the rest.
+/* One host on a controller that the test plays: the test writes HCI packets by hand.  For tests
+ * that call the host inside its callback or withhold an answer; all others are transcripts
+ * (run.c).
  *
- * The controller answers each command with success at once, unless its opcode is `withheld`.  The
- * host is driven as woad.h says and no further: solo_pump() calls woad_tx() until it returns 0. */
+ * The controller answers each command with success at once, unless its opcode is `withheld`.
+ * The host is driven as woad.h requires and no more often: solo_pump() calls woad_tx() until it
+ * returns 0. */
 #ifndef WOAD_TESTS_SOLO_H
 #define WOAD_TESTS_SOLO_H
 
@@ -30,27 +32,27 @@ struct solo_frame {
 
 static struct {
     struct woad *h;
-    void *memory; /* of exactly woad_size() octets */
+    void *memory; /* exactly woad_size() octets */
     uint32_t now_ms;
-    void (*on_event)(const struct woad_event *ev); /* may be NULL */
-    unsigned withheld;              /* opcode whose answer the test gives itself; 0: none */
-    bool no_completed;              /* no Number of Completed Packets */
-    uint8_t acl_len, acl_count;     /* the controller's buffers; set before solo_boot() */
-    uint8_t le_features[8];         /* likewise */
-    uint8_t supported_commands[64]; /* likewise */
-    uint16_t conn[8];               /* of WOAD_EV_CONNECT, in order */
+    void (*on_event)(const struct woad_event *ev); /* after logging; may be NULL */
+    unsigned withheld;                             /* this opcode is not answered; 0: all are */
+    bool no_completed;                             /* no Number of Completed Packets */
+    uint8_t acl_len, acl_count;     /* buffers of the controller; set before solo_boot() */
+    uint8_t le_features[8];         /* of the controller; set before solo_boot() */
+    uint8_t supported_commands[64]; /* of the controller; set before solo_boot() */
+    uint16_t conn[8];               /* of each WOAD_EV_CONNECT, in order */
     size_t conns;
-    struct woad_event event[SOLO_LOG]; /* pointers in it are not valid any more */
+    struct woad_event event[SOLO_LOG]; /* their pointers are not valid any more */
     size_t events;
     struct solo_command command[SOLO_LOG];
     size_t commands;
-    struct solo_frame frame[SOLO_LOG]; /* L2CAP frames of the host */
+    struct solo_frame frame[SOLO_LOG]; /* L2CAP frames that the host has sent */
     size_t frames;
-    uint8_t part[SOLO_FRAME]; /* of the frame whose fragments are coming */
+    uint8_t part[SOLO_FRAME]; /* a frame that is incomplete yet */
     size_t part_len;
 } solo;
 
-/* Cryptography that is quick and means nothing: AES is the identity. */
+/* Cryptography that is fast and insecure: AES is the identity. */
 static inline int solo_aes(const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
 {
     (void)key;
@@ -107,7 +109,7 @@ static inline size_t solo_count(enum woad_event_type type)
     return n;
 }
 
-/* The last event of a type, NULL if there was none. */
+/* Returns the last event of a type, NULL if there was none. */
 static inline const struct woad_event *solo_last(enum woad_event_type type)
 {
     for (size_t at = solo.events; at-- > 0;) {
@@ -127,7 +129,7 @@ static inline size_t solo_commands(unsigned opcode)
     return n;
 }
 
-/* Frames of the host on a channel whose first octet is `first`. */
+/* Counts the host's frames on a channel with this first octet. */
 static inline size_t solo_frames(uint16_t cid, uint8_t first)
 {
     size_t n = 0;
@@ -143,15 +145,15 @@ static inline void solo_forget(void)
     solo.events = solo.commands = solo.frames = 0;
 }
 
-/* Whether a server answers an opcode: an unknown one, too, without the Command Flag.
- * Vol 3, Part F, 3.3, 3.4.8 */
+/* Returns whether a server must answer an opcode.  An unknown opcode without the Command Flag is
+ * a request, too.  Vol 3, Part F, 3.3, 3.4.8 */
 static inline bool solo_is_request(unsigned op)
 {
     bool for_client = (op & 1) && op < 0x24 && op != 0x15 && op != 0x1f;
     return !for_client && !(op & 0x40) && op != 0x1e;
 }
 
-/* An H4 packet, from memory of exactly its length. */
+/* Passes an H4 packet to the host, from memory of exactly its length. */
 static inline int solo_rx(const uint8_t *packet, size_t len)
 {
     uint8_t *copy = malloc(len ? len : 1);
@@ -166,7 +168,7 @@ static inline int solo_rx(const uint8_t *packet, size_t len)
         solo_rx(packet_, sizeof packet_); \
     } while (0)
 
-/* A whole L2CAP frame in one ACL packet. */
+/* Passes a whole L2CAP frame to the host, in one ACL packet. */
 static inline int solo_l2cap(uint16_t handle, uint16_t cid, const uint8_t *body, size_t len)
 {
     uint8_t packet[SOLO_FRAME + 9] = { 2,
@@ -191,8 +193,8 @@ static inline int solo_l2cap(uint16_t handle, uint16_t cid, const uint8_t *body,
 #define SOLO_SIG(...) SOLO_L2CAP(SOLO_HANDLE, 5, __VA_ARGS__)
 #define SOLO_SMP(...) SOLO_L2CAP(SOLO_HANDLE, 6, __VA_ARGS__)
 
-/* Command Complete with success and plausible return parameters, or Command Status for a command
- * that ends by an event of its own. */
+/* Answers a command: Command Complete with success and plausible return parameters, or Command
+ * Status for a command that ends with an event of its own. */
 static inline void solo_answer(unsigned opcode)
 {
     static const unsigned by_status[] = { 0x0406, 0x041d, 0x200d, 0x2013, 0x2016, 0x2019,
@@ -226,7 +228,7 @@ static inline void solo_answer(unsigned opcode)
     solo_rx(e, e[2] + 3u);
 }
 
-/* One ACL packet of the host's, put together to frames. */
+/* Joins one ACL packet of the host to its frame. */
 static inline void solo_acl(const uint8_t *p, size_t n)
 {
     if ((p[2] >> 4 & 3) != 1) {
@@ -270,7 +272,7 @@ static inline void solo_pump(void)
     }
 }
 
-/* Time passes; what is due is done.  Returns what woad_poll() says of the next deadline. */
+/* Lets `ms` pass and calls woad_poll() and woad_tx().  Returns the next deadline of woad_poll(). */
 static inline uint32_t solo_tick(uint32_t ms)
 {
     solo.now_ms += ms;
@@ -299,7 +301,7 @@ static inline struct woad_config solo_config(const struct woad_feature *const *f
                                  .random = solo_random };
 }
 
-/* A fresh host, up; what the test has set in `solo` for the controller stays. */
+/* Creates and starts a host.  What the test has set in `solo` for the controller stays. */
 static inline void solo_boot(struct woad_config config)
 {
     config.event = solo_event;
@@ -320,14 +322,14 @@ static inline void solo_boot(struct woad_config config)
     solo_forget();
 }
 
-/* The end of a test: the memory is free, and all settings are the defaults again. */
+/* Frees the host and resets all settings to their defaults. */
 static inline void solo_end(void)
 {
     free(solo.memory);
     memset(&solo, 0, sizeof solo);
 }
 
-/* LE Connection Complete.  The peer's address is public, six times `octet`. */
+/* LE Connection Complete.  The peer has a public address of six times `octet`. */
 static inline void solo_connected(uint16_t handle, bool we_are_central, uint8_t octet)
 {
     SOLO_RX(4, 0x3e, 19, 1, 0, (uint8_t)handle, (uint8_t)(handle >> 8), !we_are_central, 0, octet,
@@ -342,7 +344,7 @@ static inline void solo_disconnected(uint16_t handle, uint8_t reason)
     solo_pump();
 }
 
-/* A bond of LE Secure Connections with the peer whose address is six times `octet`. */
+/* Adds a bond of LE Secure Connections with the peer whose address is six times `octet`. */
 static inline void solo_bond(uint8_t octet, unsigned flags)
 {
     struct woad_bond b = {
@@ -354,7 +356,7 @@ static inline void solo_bond(uint8_t octet, unsigned flags)
     assert_int_equal(woad_bond_add(solo.h, &b), 0);
 }
 
-/* The peer, a central, encrypts with the bond's key. */
+/* The peer, a central, encrypts the connection with the bond's key. */
 static inline void solo_encrypt(uint16_t handle)
 {
     SOLO_RX(4, 0x3e, 13, 5, (uint8_t)handle, (uint8_t)(handle >> 8), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);

@@ -1,5 +1,5 @@
-/* Channels that carry known octets both ways, and see that they come once, in order, in the SDUs in
- * which they were sent. */
+/* L2CAP channels that carry known octets both ways.  They check that each SDU arrives once, in
+ * order, with its length and its octets. */
 #ifndef WOAD_TESTS_STREAMS_H
 #define WOAD_TESTS_STREAMS_H
 
@@ -17,22 +17,22 @@ struct end {
     struct device *d;
     struct end *other;
     uint16_t conn, cid, psm, mps, mtu;
-    uint8_t id; /* of what it sends */
-    int manner; /* how it takes what comes */
+    uint8_t id; /* seeds the pattern of what this end sends */
+    int manner; /* how this end receives: READS, … */
     bool credits_per_sdu, asked, open, closed, sending;
     int status;
-    unsigned sdus;                                  /* that it sends in all */
-    size_t (*len)(const struct end *e, unsigned n); /* of its n-th */
+    unsigned sdus;                                  /* to send in all */
+    size_t (*len)(const struct end *e, unsigned n); /* length of the n-th SDU */
     uint8_t *rx, *out, *in;
     size_t rx_size;
-    unsigned sent, got;                     /* SDUs */
-    uint64_t sent_octets, got_octets, here; /* here: of the SDU that comes */
+    unsigned sent, got;                     /* in SDUs */
+    uint64_t sent_octets, got_octets, here; /* here: of the incoming SDU */
 };
 
 static struct end ends[ENDS];
 static size_t n_ends;
 
-/* Octet `at` of what an end sends, all its SDUs one behind the other. */
+/* Octet `at` of the concatenation of all SDUs that an end sends. */
 static inline uint8_t pattern(const struct end *e, uint64_t at)
 {
     return (uint8_t)(at * 31 + (at >> 8) * 7 + (at >> 16) * 3 + e->id);
@@ -117,7 +117,7 @@ static inline void end_gone(struct end *e, int status)
     e->open = false;
     e->closed = true;
     e->status = status;
-    free(e->rx); /* whoever still writes there is found out */
+    free(e->rx); /* a sanitizer reports a later write */
     free(e->out);
     free(e->in);
     e->rx = e->out = e->in = NULL;
@@ -157,7 +157,7 @@ static inline void on_stream(struct device *d, const struct woad_event *ev)
         end_receive(e);
     } else if (ev->type == WOAD_EV_COC_SENT) {
         uint8_t packet[300];
-        assert_int_equal(woad_tx(d->host, packet, sizeof packet), 0); /* it is at work */
+        assert_int_equal(woad_tx(d->host, packet, sizeof packet), 0); /* it is running */
         assert_ptr_equal(ev->u.coc_data.data, e->out);
         e->sending = false;
         e->sent_octets += ev->u.coc_data.len;
@@ -165,13 +165,13 @@ static inline void on_stream(struct device *d, const struct woad_event *ev)
         end_send(e);
     } else if (ev->type == WOAD_EV_COC_CLOSED) {
         if (!e->other->asked && !e->other->closed) {
-            end_gone(e->other, ev->u.coc.status); /* nobody will ask it any more */
+            end_gone(e->other, ev->u.coc.status); /* no request for it will arrive */
         }
         end_gone(e, ev->u.coc.status);
     }
 }
 
-/* Another end, that is to be connected or waits for its PSM. */
+/* Creates an end, which the caller connects or which waits for a request with its PSM. */
 static inline struct end *end_new(struct device *d, uint16_t conn, uint16_t psm, size_t rx_size)
 {
     assert_true(n_ends < ENDS);
@@ -206,7 +206,8 @@ static inline struct woad_coc_params end_params(const struct end *e)
     };
 }
 
-/* As long as it takes: what is read late is read now and then. */
+/* Runs until all SDUs have arrived; false after `most_us`.  READS_LATE ends are read every 20
+ * ms. */
 static inline bool streams_run(struct world *w, uint64_t most_us)
 {
     uint64_t until = woad_air_now(w->air) + most_us;
@@ -228,7 +229,7 @@ static inline bool streams_run(struct world *w, uint64_t most_us)
     return false;
 }
 
-/* A host with channels on a controller of its own. */
+/* Creates a host with L2CAP channels. */
 static inline struct device *channels_host(struct world *w, uint8_t conns, uint16_t channels,
                                            uint16_t mps)
 {
@@ -250,7 +251,7 @@ static inline struct device *channels_host(struct world *w, uint8_t conns, uint1
     return world_add_config(w, host, world_controller_config(w, conns));
 }
 
-/* `d` connects to `to`, at `interval` (1.25 ms): both numbers. */
+/* Connects `d` to `to` with this interval (1.25 ms) and returns both sides' numbers. */
 static inline void channels_join(struct world *w, struct device *d, struct device *to,
                                  uint16_t interval, uint16_t *conn, uint16_t *its)
 {
@@ -272,12 +273,12 @@ static inline void channels_join(struct world *w, struct device *d, struct devic
             *its = theirs->ev.conn;
             return;
         }
-        world_run(w, 7000000); /* its CONNECT_IND was lost */
+        world_run(w, 7000000); /* CONNECT_IND was lost */
     }
     fail();
 }
 
-/* 2M, 251 octets. */
+/* Switches to the 2M PHY. */
 static inline void channels_fast(struct world *w, struct device *d, uint16_t conn)
 {
     assert_int_equal(woad_link_set_phy(d->host, conn, WOAD_PHYS_2M, WOAD_PHYS_2M, WOAD_CODING_ANY),

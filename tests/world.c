@@ -138,7 +138,7 @@ struct woad_air_controller_config world_controller_config(struct world *w, uint8
     return c;
 }
 
-/* As it would be logged. */
+/* Logs a packet as btsnoop does, if the device has a log. */
 static void snoop(struct device *d, bool received, const uint8_t *packet, size_t n)
 {
     if (d->snoop) {
@@ -246,14 +246,14 @@ void world_run(struct world *w, uint64_t us)
     world_pump(w);
     while (woad_air_now(w->air) < end) {
         uint64_t next = world_next(w, end);
-        world_pump(w); /* poll may have had something to say */
+        world_pump(w); /* woad_poll() may have queued packets */
         if (next <= woad_air_now(w->air)) {
             next = woad_air_now(w->air) + 1;
         }
         woad_air_step(w->air, next);
         world_pump(w);
     }
-    world_next(w, end); /* tells all hosts what time it is now */
+    world_next(w, end); /* tells all hosts the time */
     world_pump(w);
 }
 

@@ -1,5 +1,5 @@
-/* The commands of advertising by extended commands, and advertising that is changed while the
- * controller has not answered. */
+/* HCI commands for advertising: extended commands, and changes while the controller has not
+ * answered the command before. */
 #include "solo.h"
 
 static const struct woad_feature *const features[] = { &woad_feature_advertiser,
@@ -14,12 +14,14 @@ enum {
     SET_EXT_ENABLE = 0x2039,
     REMOVE_SET = 0x203c
 };
-enum { HAS_EXTENDED = 4 }; /* octet 36: LE Set Extended Advertising Parameters */
+enum {
+    HAS_EXTENDED = 4
+}; /* LE Set Extended Advertising Parameters: octet 36 of Supported Commands */
 enum { CONNECTABLE = 1, SCANNABLE = 2, DIRECTED = 4, LEGACY = 0x10 };
 enum { INVALID_PARAMETERS = 0x12, UNKNOWN_SET = 0x42, DISALLOWED = 0x0c, TIMED_OUT = 0x3c };
 
-/* The rules of 7.8.53 to 7.8.55, over all that the host has sent: what a set has must fit its
- * properties, at each command. */
+/* Checks all commands against 7.8.53 to 7.8.55: the data of a set must fit its properties at
+ * each command. */
 static void set_rules_kept(void)
 {
     struct {
@@ -66,8 +68,8 @@ static const struct solo_command *last_command(unsigned opcode)
 
 static const uint8_t flags[] = { 2, 1, 6 }, power[] = { 2, 10, 0 };
 
-/* GAP/BROB, GAP/DISC: from each kind to each other, with data and a scan response: a controller
- * that keeps the rules takes every command, and what a kind has is in it when it starts. */
+/* GAP/BROB, GAP/DISC: advertising changes from each kind to each other kind.  A strict
+ * controller accepts every command, and the data of a kind are set when it starts. */
 static void each_kind_after_each(void **state)
 {
     (void)state;
@@ -99,7 +101,8 @@ static void each_kind_after_each(void **state)
     }
 }
 
-/* Data that are set while directed advertising runs go out when there is a kind for them. */
+/* Directed advertising has no data: data that are set meanwhile are sent with the next kind that
+ * has them. */
 static void data_wait_for_a_kind_that_has_them(void **state)
 {
     struct woad_adv_params p = { .kind = WOAD_ADV_DIRECT_LOW, .interval_625us = 160 };
@@ -120,7 +123,8 @@ static void data_wait_for_a_kind_that_has_them(void **state)
     solo_end();
 }
 
-/* A set with data becomes a scannable one with a response, and back; with parts of 251 octets. */
+/* An extended set with data becomes a scannable set with a response, and back, with parts of 251
+ * octets. */
 static void extended_set_changes_what_it_has(void **state)
 {
     static uint8_t octets[600];
@@ -138,7 +142,7 @@ static void extended_set_changes_what_it_has(void **state)
         assert_int_equal(last_command(p.scannable ? SET_EXT_RSP : SET_EXT_DATA)->params[1], 2);
     }
     assert_int_equal(solo_commands(REMOVE_SET), 3);
-    /* Long data of the other part do not stop it, again and again. */
+    /* the advertising data, which a scannable set can't have, do not stop the set */
     p.scannable = true;
     woad_ext_adv_set_data(solo.h, 1, octets, sizeof octets);
     solo_pump();
@@ -146,7 +150,7 @@ static void extended_set_changes_what_it_has(void **state)
     solo_end();
 }
 
-/* The next start after a refused command sends the data again. */
+/* The controller refuses the data: the next start sends them again. */
 static void data_refused_are_sent_again(void **state)
 {
     struct woad_adv_params p = { .kind = WOAD_ADV_IND, .interval_625us = 160 };
@@ -168,7 +172,7 @@ static void data_refused_are_sent_again(void **state)
     solo_end();
 }
 
-/* --- started again while the controller has not answered -------------------------------------- */
+/* --- restarts while a command has no answer --------------------------------------------------- */
 
 static const struct woad_adv_params one = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
 static const struct woad_adv_params other = { .kind = WOAD_ADV_IND, .interval_625us = 320 };
@@ -176,7 +180,8 @@ static const struct woad_adv_params high = { .kind = WOAD_ADV_DIRECT_HIGH,
                                              .interval_625us = 32,
                                              .peer = { 0, { 9 } } };
 
-/* Advertising by `first` runs; `then` is called for, and the disable command has no answer yet. */
+/* Starts advertising with `first`, then restarts it with `then` (NULL: stops it).  The disable
+ * command has no answer yet. */
 static void begin_again(const struct woad_adv_params *first, const struct woad_adv_params *then)
 {
     boot(false);
@@ -226,7 +231,8 @@ static void start_survives_the_end_of_high_duty(void **state)
     solo_end();
 }
 
-/* One WOAD_EV_ADV_STOPPED for one woad_adv_stop(), whatever ends it before the answer. */
+/* woad_adv_stop() raises one WOAD_EV_ADV_STOPPED, even if advertising ends before the controller
+ * answers. */
 static void stop_is_told_once(void **state)
 {
     (void)state;
@@ -244,7 +250,8 @@ static void stop_is_told_once(void **state)
     }
 }
 
-/* Stopped before a command has turned it on, by itself and by extended commands; and a set. */
+/* Advertising that is stopped before a command has enabled it raises one WOAD_EV_ADV_STOPPED:
+ * with legacy commands, extended commands, and a set. */
 static void stop_before_it_runs_is_told(void **state)
 {
     struct woad_ext_adv_params p = { .interval_625us = 160, .tx_power_dbm = WOAD_TX_POWER_ANY };
@@ -282,7 +289,7 @@ static void stop_before_it_runs_is_told(void **state)
     solo_end();
 }
 
-/* A set that is started again while its duration is over. */
+/* A set that is started again at the moment its duration ends keeps running. */
 static void set_start_survives_its_duration(void **state)
 {
     static const struct woad_ext_adv_params p = { .connectable = true,
@@ -306,7 +313,7 @@ static void set_start_survives_its_duration(void **state)
     solo_end();
 }
 
-/* A running set whose new data are refused ends: that is told once, with the status. */
+/* A running set ends when its new data are refused: one event with the status. */
 static void set_refused_data_end_it_once(void **state)
 {
     static const struct woad_ext_adv_params p = { .interval_625us = 32,
@@ -326,7 +333,7 @@ static void set_refused_data_end_it_once(void **state)
     solo_end();
 }
 
-/* A set is stopped while the command is out that turns it on, which is then refused. */
+/* A set is stopped while its enable command has no answer, and the command is then refused. */
 static void set_stopped_and_refused(void **state)
 {
     static const struct woad_ext_adv_params p = { .interval_625us = 160, .tx_power_dbm = 127 };

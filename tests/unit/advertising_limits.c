@@ -1,5 +1,5 @@
-/* Extended advertising with a limit ends, however often the host pauses it: for a private address
- * that is renewed, an accept list, data of more than one command.  Vol 4, Part E, 7.8.56 */
+/* Extended advertising with a limit ends even if the host pauses it: to renew the private
+ * address, to change the accept list, to set data in several commands.  Vol 4, Part E, 7.8.56 */
 #include "solo.h"
 
 #include "src/base/buf.h"
@@ -31,7 +31,7 @@ static void start(uint16_t duration_10ms, uint8_t events_max, uint32_t interval_
     solo_pump();
 }
 
-/* What the last command that has turned the set on says: duration u16, events u8. */
+/* Returns duration (u16) and event limit (u8) of the last command that enabled the set. */
 static const uint8_t *enabled_with(void)
 {
     for (size_t n = solo.commands; n-- > 0;) {
@@ -43,7 +43,7 @@ static const uint8_t *enabled_with(void)
     return NULL;
 }
 
-/* Seconds until it has ended, at most `most`; its status. */
+/* Waits up to `most` seconds for the end of the set; returns its status and the seconds it took. */
 static int ended_after(uint32_t most, uint32_t *seconds)
 {
     for (*seconds = 0; *seconds < most && !solo_count(WOAD_EV_EXT_ADV_ENDED); ++*seconds) {
@@ -53,8 +53,8 @@ static int ended_after(uint32_t most, uint32_t *seconds)
     return solo_last(WOAD_EV_EXT_ADV_ENDED)->u.ext_adv.status;
 }
 
-/* The address is renewed each 10 s: 15 s are 15 s, and it ends at the second renewal at the latest,
- * though this controller never says so. */
+/* The private address is renewed each 10 s, the duration is 15 s.  The set ends at the second
+ * renewal at the latest, even if the controller never reports the end. */
 static void duration_outlives_no_pause(void **state)
 {
     static const uint8_t irk[16] = { 1, 2, 3 };
@@ -76,8 +76,8 @@ static void duration_outlives_no_pause(void **state)
     solo_end();
 }
 
-/* 20 events, one each second, are some 20 s; where each pause comes before the second event they
- * are as many pauses. */
+/* A limit of 20 events at one a second takes about 20 s.  If each pause comes before the second
+ * event, 20 events are 20 pauses. */
 static void events_outlive_no_pause(void **state)
 {
     static const uint8_t irk[16] = { 1, 2, 3 };
@@ -96,7 +96,7 @@ static void events_outlive_no_pause(void **state)
     }
 }
 
-/* Another start is whole again, from inside the end too, and while the pause is under way. */
+/* A restart has the whole duration: also from inside the event of the end, and during a pause. */
 static void another_start_has_all_of_its_time(void **state)
 {
     static const struct woad_addr peer = { .octet = { 9, 9, 9, 9, 9, 9 } };
@@ -123,8 +123,8 @@ static void another_start_has_all_of_its_time(void **state)
     solo_end();
 }
 
-/* An anonymous advertiser stays one where the controller resolves addresses.
- * Vol 4, Part E, 7.7.65.13 */
+/* An anonymous advertiser stays anonymous where the controller resolves addresses.  Vol 4, Part
+ * E, 7.7.65.13 */
 static void anonymous_advertiser_has_no_address(void **state)
 {
     static const struct woad_scan_params scan = { .interval_625us = 16, .window_625us = 16 };

@@ -1,5 +1,5 @@
-/* Who has the radio of a controller, turn by turn: radio_claim() on a controller that is made up.
- * Vol 6, Part B, 4.5.2 */
+/* The arbiter of the simulated radio: which activity radio_claim() gives the radio to, on a
+ * hand-made controller.  Vol 6, Part B, 4.5.2 */
 #include "cm.h"
 
 #include "../../air/ll/ll.h"
@@ -13,7 +13,8 @@ static struct iso isos[1];
 static struct ll ll;
 static controller c;
 
-/* A connection: both in 1.25 ms and 10 ms; how long ago its last exchange was. */
+/* Makes a connection: interval in 1.25 ms, supervision timeout in 10 ms, time since the last
+ * packet. */
 static struct link connection(uint16_t interval, uint16_t supervision, uint64_t idle_ms)
 {
     uint64_t at = NOW_US - idle_ms * MS;
@@ -31,7 +32,7 @@ static struct link connection(uint16_t interval, uint16_t supervision, uint64_t 
                           .anchor = NEVER };
 }
 
-/* The radio is held; whether the turn of connection 1, or of an activity, takes it. */
+/* `holder` with index 0 has the radio; returns whether `owner` with `index` takes it. */
 static bool takes(uint8_t holder, uint8_t owner, uint8_t index)
 {
     c.radio.state = RADIO_WAIT;
@@ -66,7 +67,8 @@ static int setup(void **state)
     return 0;
 }
 
-/* 0.9 of its timeout has gone by, and it has ten events left; the other has one. */
+/* One connection has used 0.9 of its timeout and has ten events left, the other has one event
+ * left: the other takes the radio. */
 static void last_event_before_the_timeout(void **state)
 {
     (void)state;
@@ -78,25 +80,25 @@ static void last_event_before_the_timeout(void **state)
     assert_false(takes(ACTIVITY_CONN, ACTIVITY_CONN, 1));
 }
 
-/* In the first six events it may be established to one side alone: six events are the end for the
- * other; and the supervision timeout, if that is shorter. */
+/* A connection is lost after six events without a packet from the peer, or after a shorter
+ * supervision timeout.  So it takes the radio before an established connection. */
 static void first_six_events(void **state)
 {
     (void)state;
-    links[0] = connection(80, 1000, 4000); /* turns alone: 512 */
+    links[0] = connection(80, 1000, 4000); /* without the rule its turns would win: 512 */
     links[0].supervision = 3200;
     links[1] = connection(80, 3200, 400);
     assert_false(takes(ACTIVITY_CONN, ACTIVITY_CONN, 1));
-    links[1].event = 5; /* 4 of 6 */
+    links[1].event = 5; /* 4 of 6 events used */
     assert_true(takes(ACTIVITY_CONN, ACTIVITY_CONN, 1));
-    links[0] = connection(80, 1000, 3000); /* 0.5 at least by turns */
+    links[0] = connection(80, 1000, 3000); /* at least 0.5 by turns */
     links[1] = connection(640, 192, 1100); /* 1.4 of 6 events, 0.57 of 1.92 s */
     links[1].event = 2;
     assert_true(takes(ACTIVITY_CONN, ACTIVITY_CONN, 1));
 }
 
-/* A peripheral whose last packet has not been acknowledged, though it has heard the central since:
- * the central counts from the packet before. */
+/* A peripheral whose last packet is not acknowledged is closer to the timeout than its own
+ * receptions show: the central has not received since. */
 static void packet_that_was_not_acknowledged(void **state)
 {
     (void)state;
@@ -109,8 +111,7 @@ static void packet_that_was_not_acknowledged(void **state)
     assert_true(takes(ACTIVITY_CONN, ACTIVITY_CONN, 1));
 }
 
-/* An advertising event that invites a connection is broken off for no connection but one that has
- * three events left. */
+/* Only a connection with three events left or fewer interrupts a connectable advertising event. */
 static void advertising_event_and_a_connection(void **state)
 {
     (void)state;
@@ -128,8 +129,8 @@ static void advertising_event_and_a_connection(void **state)
     assert_false(radio_clear(&c, NOW_US + 1000, 3));
 }
 
-/* How often of 1,000 a subevent of a BIG takes the radio from a train's packet; how long that has
- * waited. */
+/* Counts how often of 1,000 a BIG subevent wins against a periodic advertising packet that has
+ * waited this long. */
 static unsigned lots_won(uint64_t train_ms)
 {
     unsigned won = 0;
@@ -148,7 +149,7 @@ static unsigned lots_won(uint64_t train_ms)
     return won;
 }
 
-/* Lots are drawn, and not where one of the two has waited more than three times as long. */
+/* Two activities draw lots, unless one has waited more than three times as long as the other. */
 static void lots(void **state)
 {
     (void)state;
@@ -158,8 +159,8 @@ static void lots(void **state)
     assert_int_equal(lots_won(25), 1000);
 }
 
-/* A sync that has not been established has the radio rather than a connection, the more the fewer
- * tries are left; but the controller's own train is sent as before. */
+/* A sync that is not established yet takes the radio before a connection, more often the fewer
+ * tries are left.  The controller's own periodic advertising is sent as before. */
 static void sync_that_has_heard_nothing(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* What waits in the server, against what changes meanwhile: the MTU, the security, the database,
- * and what the application does in an event.  Permissions are looked at when an octet leaves. */
+/* State that changes while something waits in the ATT server: the MTU, the security, the
+ * database, and calls from events.  Permissions are checked when an octet leaves. */
 #include "solo.h"
 
 enum {
@@ -39,7 +39,7 @@ static const struct woad_feature *const features[] = { &woad_feature_gatt_server
                                                        &woad_feature_security_manager,
                                                        NULL };
 
-/* A bonded central. */
+/* Boots a server with a bonded central. */
 static void serve(bool encrypted)
 {
     struct woad_config config = solo_config(features);
@@ -59,7 +59,7 @@ static void encryption_ends(void)
     SOLO_RX(4, 8, 4, 0, SOLO_HANDLE, 0, 0);
 }
 
-/* The peer's exchange, and ours, which it answers later. */
+/* Sets ATT_MTU to 247: the peer's exchange, and the host's own, which the peer answers later. */
 static void mtu_247(void)
 {
     assert_int_equal(woad_gattc_exchange_mtu(solo.h, solo.conn[0]), 0);
@@ -69,7 +69,7 @@ static void mtu_247(void)
     solo_forget();
 }
 
-/* The one answer of the host: an error for this request. */
+/* Asserts that the host's one answer is this error for this request. */
 static void refused(uint8_t request, uint8_t error)
 {
     solo_pump();
@@ -82,7 +82,7 @@ static void refused(uint8_t request, uint8_t error)
     solo_forget();
 }
 
-/* Whether the octets left in any frame. */
+/* Returns whether any frame of the host contains these octets. */
 static bool left(const char *what)
 {
     size_t n = strlen(what);
@@ -98,7 +98,8 @@ static bool left(const char *what)
 
 /* --- the MTU ---------------------------------------------------------------------------------- */
 
-/* Vol 3, Part F, 3.4.4.11: the answer grows while our own exchange makes the MTU smaller. */
+/* Vol 3, Part F, 3.4.4.11: the MTU shrinks while a response is being built: the response keeps
+ * to the smaller MTU. */
 static void answer_that_grows_does_not_pass_a_smaller_mtu(void **state)
 {
     (void)state;
@@ -138,7 +139,7 @@ static void sends_at_once(const struct woad_event *ev)
     }
 }
 
-/* Vol 3, Part F, 3.4.2.2: the new MTU holds for what is sent after the response. */
+/* Vol 3, Part F, 3.4.2.2: the new MTU applies to PDUs behind the response. */
 static void nothing_of_the_new_mtu_before_the_response(void **state)
 {
     (void)state;
@@ -153,14 +154,15 @@ static void nothing_of_the_new_mtu_before_the_response(void **state)
     solo_end();
 }
 
-/* Only the value of a notification or an indication may be cut. */
+/* Only notifications and indications of one value may be cut; other PDUs that are too long are
+ * dropped. */
 static void what_may_not_be_cut_is_dropped_when_the_mtu_is_smaller(void **state)
 {
     const struct woad_gatt_value two[] = { { VALUE, 20, octets }, { SECRET, 20, octets } };
     (void)state;
     serve(true);
     mtu_247();
-    SOLO_ATT(0x12, 11, 0, 4); /* it takes several values in one notification */
+    SOLO_ATT(0x12, 11, 0, 4); /* the client supports Multiple Handle Value Notifications */
     solo_pump();
     solo_forget();
     assert_int_equal(woad_gatt_notify_multiple(solo.h, solo.conn[0], two, 2), 0);
@@ -177,7 +179,7 @@ static void what_may_not_be_cut_is_dropped_when_the_mtu_is_smaller(void **state)
 
 /* --- the security ----------------------------------------------------------------------------- */
 
-/* GATT/SR/GAR/BI-05-C: the application answers when the encryption has ended. */
+/* GATT/SR/GAR/BI-05-C: encryption ends before the application answers: the value is not sent. */
 static void value_answered_too_late_does_not_leave(void **state)
 {
     (void)state;
@@ -206,7 +208,7 @@ static void value_answered_too_late_does_not_leave(void **state)
     }
 }
 
-/* The same of values that the host knows: read, found, and compared. */
+/* The same for values that the host has itself: read, found by value, and compared. */
 static void constant_value_does_not_leave_in_the_clear(void **state)
 {
     (void)state;
@@ -224,7 +226,7 @@ static void constant_value_does_not_leave_in_the_clear(void **state)
     SOLO_ATT(0x06, 1, 0, 0xff, 0xff, 0x99, 0x2a, 's', 'e', 'c', 'r', 'e', 't');
     encryption_ends();
     refused(0x06, WOAD_ATT_INSUFFICIENT_ENCRYPTION);
-    SOLO_ATT(0x0a, CONSTANT, 0); /* what takes none is answered all the same */
+    SOLO_ATT(0x0a, CONSTANT, 0); /* a value without permissions is still sent */
     encryption_ends();
     solo_pump();
     assert_int_equal(solo.frame[0].octet[0], 0x0b);
@@ -257,8 +259,8 @@ static void queued_values_do_not_leave_in_the_clear(void **state)
     solo_end();
 }
 
-/* The attribute is removed, another stands at its handle, and then encryption ends: what is queued
- * was of the one that was there. */
+/* The attribute is removed, another takes its handle, and encryption ends: queued values of the
+ * removed attribute are dropped. */
 static void queued_values_of_a_removed_attribute(void **state)
 {
     static const struct woad_attr open[] = {
@@ -286,8 +288,8 @@ static void queued_values_of_a_removed_attribute(void **state)
     }
 }
 
-/* The same without a security manager; and what is queued of other handles stays, and nobody is
- * told of room that there is not. */
+/* The same without a security manager.  Queued values of other handles stay, and
+ * WOAD_EV_TX_READY is not raised without room. */
 static void queued_values_when_the_database_changes(void **state)
 {
     static const struct woad_feature *const plain[] = { &woad_feature_gatt_server, NULL };
@@ -314,8 +316,8 @@ static void queued_values_when_the_database_changes(void **state)
     }
 }
 
-/* The application is asked for a value, or about one that is written, and has not answered when it
- * replaces the service: the answer would be another attribute's. */
+/* The application has a read or write event to answer and replaces the service: its answer must
+ * not go to the new attribute. */
 static void question_about_a_removed_attribute(void **state)
 {
     static const struct woad_attr writable[] = {
@@ -352,8 +354,8 @@ static void adds_a_service(const struct woad_event *ev)
     }
 }
 
-/* A request that came in the clear is served as if the connection were so; a service added in its
- * event takes nothing out of the queue. */
+/* A request that arrived unencrypted is served as if the connection were unencrypted.  A service
+ * added in its event must not drop queued values. */
 static void service_added_while_a_clear_request_is_served(void **state)
 {
     static const struct woad_attr written[] = {
@@ -375,8 +377,8 @@ static void service_added_while_a_clear_request_is_served(void **state)
     solo_end();
 }
 
-/* A value changes while a client reads it in parts: the application says so, is asked for the next
- * part, and refuses it.  Another's parts stay. */
+/* A value changes while a client reads it in parts: the application calls woad_gatt_changed(),
+ * gets the next read event and refuses it.  Another client's parts stay. */
 static void value_that_changes_while_it_is_read(void **state)
 {
     (void)state;
@@ -399,11 +401,11 @@ static void value_that_changes_while_it_is_read(void **state)
         solo_end();
     }
     solo_boot(solo_config((const struct woad_feature *const[]){ &woad_feature_gatt_client, NULL }));
-    woad_gatt_changed(solo.h, VALUE); /* there is no server */
+    woad_gatt_changed(solo.h, VALUE); /* without a server */
     solo_end();
 }
 
-/* All that was in the queue is removed: who waits for room, and for its end, is told. */
+/* The whole queue is dropped: WOAD_EV_TX_READY and WOAD_EV_TX_DONE are raised. */
 static void removed_from_the_queue_is_room(void **state)
 {
     (void)state;
@@ -434,8 +436,8 @@ static void removes_a_service(const struct woad_event *ev)
     }
 }
 
-/* The first value makes room as it is written into its packet; in that event what is queued behind
- * it is withdrawn.  WOAD_EV_TX_DONE is still to come when the packet has left. */
+/* WOAD_EV_TX_READY is raised while the first value's packet is written; that event removes the
+ * other values.  WOAD_EV_TX_DONE follows when the packet is completed. */
 static void queue_is_done_when_its_last_packet_has_left(void **state)
 {
     (void)state;
@@ -460,8 +462,8 @@ static void queue_is_done_when_its_last_packet_has_left(void **state)
     solo_end();
 }
 
-/* A value goes out in fragments when the encryption ends: nothing more of it leaves, and what comes
- * next begins anew, so that the peer drops what it has.  Vol 3, Part A, 7.2.2 */
+/* Encryption ends while a value leaves in fragments: the rest is not sent, and the next frame
+ * starts with a first fragment, so that the peer drops the part.  Vol 3, Part A, 7.2.2 */
 static void fragments_do_not_go_on_in_the_clear(void **state)
 {
     (void)state;
@@ -478,7 +480,7 @@ static void fragments_do_not_go_on_in_the_clear(void **state)
         assert_int_equal(woad_gatt_notify(solo.h, solo.conn[0], SECRET, octets, 60), 0);
         size_t n = woad_tx(solo.h, packet, sizeof packet);
         assert_int_equal(n, 5 + 27);
-        if (completed) { /* nothing is left in the controller */
+        if (completed) { /* no packet is left in the controller */
             SOLO_RX(4, 0x13, 5, 1, SOLO_HANDLE, 0, 1, 0);
         }
         encryption_ends();
@@ -490,14 +492,14 @@ static void fragments_do_not_go_on_in_the_clear(void **state)
         assert_int_equal(woad_gatt_notify(solo.h, solo.conn[0], VALUE, "open", 4), 0);
         n = woad_tx(solo.h, packet, sizeof packet);
         assert_int_equal(n, 5 + 4 + 3 + 4);
-        assert_int_equal(packet[2] >> 4 & 3, 0); /* the first of a frame */
+        assert_int_equal(packet[2] >> 4 & 3, 0); /* the first fragment of a frame */
         memset(octets, 0, sizeof octets);
         solo_end();
     }
 }
 
-/* A write that came in the clear, and has waited behind another request until the connection was
- * encrypted, is one in the clear. */
+/* A write that arrived unencrypted waits behind another request until the connection is
+ * encrypted: it is still served as unencrypted. */
 static void request_in_the_clear_stays_in_the_clear(void **state)
 {
     (void)state;
@@ -506,7 +508,7 @@ static void request_in_the_clear_stays_in_the_clear(void **state)
     SOLO_ATT(0x12, WRITTEN, 0, 1);
     solo_pump();
     solo_encrypt(SOLO_HANDLE);
-    SOLO_ATT(0x12, WRITTEN, 0, 2); /* and this one is not */
+    SOLO_ATT(0x12, WRITTEN, 0, 2); /* this one arrives encrypted */
     assert_int_equal(woad_gatt_answer(solo.h, solo.conn[0], 0, "x", 1), 0);
     solo_pump();
     assert_int_equal(solo_frames(4, 0x0b), 1);
@@ -525,7 +527,8 @@ static const struct woad_attr one_of_secrets[] = {
     WOAD_CHARACTERISTIC(&other, WOAD_PROP_READ, WOAD_PERM_READ | WOAD_PERM_READ_AUTHENTICATED)
 };
 
-/* GATT/SR/GAR/BI-29-C: the second handle is another attribute's when its turn comes. */
+/* GATT/SR/GAR/BI-29-C: another attribute takes the second handle before it is read: permissions
+ * are checked at that moment. */
 static void several_are_checked_when_their_turn_comes(void **state)
 {
     (void)state;
@@ -553,8 +556,8 @@ static void several_are_checked_when_their_turn_comes(void **state)
 static uint8_t late;
 static unsigned asked;
 
-/* The first question is put off; in the second's event both are answered, the first with octets
- * that would be the handle of what may not be read. */
+/* The first read is deferred; the second's event answers both.  The first value's octets look
+ * like the handle of an unreadable attribute. */
 static void answers_both(const struct woad_event *ev)
 {
     if (ev->type != WOAD_EV_GATT_READ) {
@@ -577,7 +580,7 @@ static void answers_both(const struct woad_event *ev)
     }
 }
 
-/* A value that another bearer's read keeps does not lie where the handles of a Read Multiple do. */
+/* A cached value of a read on another bearer does not overwrite the handles of a Read Multiple. */
 static void handles_of_several_stay_what_they_were(void **state)
 {
     (void)state;
@@ -604,7 +607,7 @@ static void handles_of_several_stay_what_they_were(void **state)
 
 static int answer_status;
 
-/* Inside the event of a read, its attribute is removed, and the read is answered. */
+/* In a read event, removes the attribute and then answers. */
 static void removes_and_answers(const struct woad_event *ev)
 {
     if (ev->type == WOAD_EV_GATT_READ && ev->u.gatt_read.handle == SERVICE) {
@@ -613,8 +616,8 @@ static void removes_and_answers(const struct woad_event *ev)
     }
 }
 
-/* woad_gatt_answer() inside an event is to that event's request: where the host has answered it
- * already, the value is not given to a request that waits on another bearer. */
+/* woad_gatt_answer() inside an event answers that event's request.  If the host has answered it
+ * already, the value must not go to a request that waits on another bearer. */
 static void answer_inside_an_event_is_to_no_other_request(void **state)
 {
     (void)state;
@@ -637,7 +640,8 @@ static void answer_inside_an_event_is_to_no_other_request(void **state)
     solo_end();
 }
 
-/* Vol 3, Part G, 3.3.3.3: what a bonded client has not asked for is not there when it is back. */
+/* Vol 3, Part G, 3.3.3.3: a service is removed and added again: a bonded client's subscription
+ * to the removed attribute is not restored. */
 static void subscription_goes_with_its_attribute(void **state)
 {
     (void)state;
@@ -658,7 +662,7 @@ static void subscription_goes_with_its_attribute(void **state)
 
 /* --- requests and confirmations --------------------------------------------------------------- */
 
-/* Vol 3, Part F, 3.3.2: opcode 0 is a request; the next one does not get its place. */
+/* Vol 3, Part F, 3.3.2: opcode 0 is a request; a second request before the response is dropped. */
 static void opcode_0_is_a_request(void **state)
 {
     static const struct woad_feature *const plain[] = { &woad_feature_gatt_server, NULL };
@@ -670,7 +674,7 @@ static void opcode_0_is_a_request(void **state)
     SOLO_ATT(0x00);
     SOLO_ATT(0x0a, VALUE, 0);
     refused(0x00, WOAD_ATT_REQUEST_NOT_SUPPORTED);
-    assert_int_equal(solo_count(WOAD_EV_GATT_READ), 0); /* it was too early */
+    assert_int_equal(solo_count(WOAD_EV_GATT_READ), 0); /* sent before the response */
     SOLO_ATT(0x0a, VALUE, 0);
     SOLO_ATT(0x00);
     assert_int_equal(woad_gatt_answer(solo.h, solo.conn[0], 0, "x", 1), 0);
@@ -680,7 +684,7 @@ static void opcode_0_is_a_request(void **state)
     solo_end();
 }
 
-/* GATT/SR/UNS/BI-01-C: every opcode in every state: one answer each to what is a request, and the
+/* GATT/SR/UNS/BI-01-C: every opcode in every state: each request gets one response, and a
  * request that waits gets its own. */
 static void every_opcode_in_every_state(void **state)
 {
@@ -714,8 +718,8 @@ static void every_opcode_in_every_state(void **state)
     }
 }
 
-/* The host's own Service Changed is at handle 8 where there is a server; elsewhere 8 is like
- * others. */
+/* Handle 8 is the host's own Service Changed only if there is a server; otherwise an indication
+ * of handle 8 is like others. */
 static void indication_of_handle_8_is_the_hosts_own(void **state)
 {
     static const struct woad_feature *const alone[] = { &woad_feature_gatt_client,

@@ -1,5 +1,5 @@
-/* No value is longer than 512 octets, however large the MTU is.  Vol 3, Part F, 3.2.9
- * espressif/esp-idf#14953: Android drops longer ones without a word. */
+/* A value has at most 512 octets, however large the MTU is.  Vol 3, Part F, 3.2.9
+ * espressif/esp-idf#14953: Android drops longer values silently. */
 #include "solo.h"
 
 enum { VALUE = 22, OTHER = 24 };
@@ -75,7 +75,7 @@ static void answers_are_cut(void **state)
     SOLO_ATT(0x0c, VALUE, 0, 0, 2);
     assert_int_equal(woad_gatt_answer(solo.h, solo.conn[0], 0, octets, 526), 0);
     solo_pump();
-    assert_int_equal(longest(), 1); /* there is nothing behind 512 */
+    assert_int_equal(longest(), 1); /* no octets behind 512 */
     SOLO_ATT(0x20, VALUE, 0, OTHER, 0);
     assert_int_equal(woad_gatt_answer(solo.h, solo.conn[0], 0, octets, 526), 0);
     assert_int_equal(woad_gatt_answer(solo.h, solo.conn[0], 0, octets, 526), 0);

@@ -1,12 +1,13 @@
-/* A host without woad_feature_gatt_server answers what a peer asks all the same.  Vol 3, Part
- * F, 3.4.1.1 */
+/* A host without woad_feature_gatt_server still responds to every request of the peer.  Vol 3,
+ * Part F, 3.4.1.1 */
 #include "solo.h"
 
 static const struct woad_feature *const central[] = { &woad_feature_central,
                                                       &woad_feature_gatt_client, NULL },
                                         *const nothing[] = { NULL };
 
-/* IanHarvey/bluepy#35: a peripheral asks its central, and hangs up when 30 s have gone by. */
+/* IanHarvey/bluepy#35: a peripheral sends its central a request and disconnects after 30 s
+ * without a response. */
 static void every_request_is_answered(void **state)
 {
     (void)state;
@@ -18,7 +19,7 @@ static void every_request_is_answered(void **state)
             SOLO_ATT((uint8_t)op, 1, 0, 0xff, 0xff, 0, 0x28);
             solo_pump();
             if (op == 0x1d) {
-                continue; /* an indication: a client confirms it */
+                continue; /* an indication: the client confirms it */
             }
             bool request = solo_is_request(op);
             assert_int_equal(solo.frames, request);
@@ -42,7 +43,7 @@ static void sends_at_once(const struct woad_event *ev)
     }
 }
 
-/* Vol 3, Part F, 3.4.2: the MTU is both roles'.  It holds when the response has gone. */
+/* Vol 3, Part F, 3.4.2: both roles share one MTU, which applies once the response has left. */
 static void mtu_is_exchanged(void **state)
 {
     (void)state;
@@ -61,7 +62,7 @@ static void mtu_is_exchanged(void **state)
     solo_end();
 }
 
-/* It goes though the queue is full, and though a request of ours is out. */
+/* A response is sent even if the queue is full and a request of the host has no response yet. */
 static void answers_wait_for_nothing(void **state)
 {
     static const uint8_t value[20];
@@ -86,8 +87,8 @@ static void offers_50(const struct woad_event *ev)
     }
 }
 
-/* Vol 3, Part F, 3.4.2.2: one ATT_MTU is offered on a connection, whatever the program offers
- * between a request and its answer: in the event, and while both ask at once. */
+/* Vol 3, Part F, 3.4.2.2: a connection offers one ATT_MTU, even if the program sets another
+ * between a request and its response: in the event, and while both sides exchange. */
 static void one_mtu_is_offered_on_a_connection(void **state)
 {
     struct woad_conn_info info;
@@ -119,8 +120,8 @@ static void one_mtu_is_offered_on_a_connection(void **state)
     solo_end();
 }
 
-/* A request that was queued before the peer's, and leaves behind its answer, says the same; one
- * that is taken back before it left does not undo the exchange. */
+/* A request that was queued before the peer's offers the same MTU as the response.  If it is
+ * cancelled before it is sent, the peer's exchange still counts. */
 static void queued_exchange_offers_what_was_answered(void **state)
 {
     (void)state;
@@ -150,7 +151,8 @@ static void queued_exchange_offers_what_was_answered(void **state)
     }
 }
 
-/* One that is taken back before it left, and before the peer has asked, may be asked for again. */
+/* An exchange that is cancelled before it is sent, without one by the peer, may be started
+ * again. */
 static void exchange_taken_back_is_none(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* A bond that is removed, replaced or can't be held while something rests on it: `bonded` says
- * whether there is one. */
+/* A bond is removed, replaced or too large while a connection depends on it: `bonded` is true
+ * only while there is a bond. */
 #include "solo.h"
 
 static const struct woad_feature *const features[] = { &woad_feature_gatt_server,
@@ -22,7 +22,7 @@ static struct woad_security security(void)
     return now;
 }
 
-/* A peripheral, and a central that is bonded. */
+/* Boots a peripheral with a bonded central. */
 static void serve(void)
 {
     solo_boot(solo_config(features));
@@ -31,8 +31,8 @@ static void serve(void)
     solo_connected(SOLO_HANDLE, false, 9);
 }
 
-/* The key is with the controller when the bond is removed: the connection is encrypted, and has
- * none. */
+/* The bond is removed after the controller has its key: the connection becomes encrypted, but
+ * not bonded. */
 static void removed_between_the_key_and_the_encryption(void **state)
 {
     (void)state;
@@ -54,8 +54,8 @@ static void removed_between_the_key_and_the_encryption(void **state)
     }
 }
 
-/* A bond that is removed and given again may have another key than the one that encrypts: the
- * connection has it from when its own key does. */
+/* A bond that is removed and added again may have another key than the one in use.  The
+ * connection is bonded again from the next encryption on. */
 static void added_again_from_the_next_encryption_on(void **state)
 {
     (void)state;
@@ -93,13 +93,13 @@ static void removes(const struct woad_event *ev)
     }
 }
 
-/* A request that came in the clear is served without security; the bond removed in its event does
- * not come back with the security. */
+/* A request that arrived unencrypted is served without security.  The bond removed in its event
+ * is not restored afterwards. */
 static void removed_while_a_request_in_the_clear_is_served(void **state)
 {
     (void)state;
     serve();
-    SOLO_ATT(0x0a, VALUE, 0); /* to be answered later */
+    SOLO_ATT(0x0a, VALUE, 0); /* the application answers later */
     SOLO_ATT(0x12, VALUE, 0, 7);
     solo_encrypt(SOLO_HANDLE);
     assert_true(security().bonded);
@@ -113,7 +113,8 @@ static void removed_while_a_request_in_the_clear_is_served(void **state)
     solo_end();
 }
 
-/* Nor does what it subscribes to become part of the bond: it may be anybody's. */
+/* A subscription that arrived unencrypted is not stored in the bond: an attacker may have sent
+ * it. */
 static void subscription_in_the_clear_is_not_kept(void **state)
 {
     (void)state;
@@ -129,7 +130,7 @@ static void subscription_in_the_clear_is_not_kept(void **state)
     solo_end();
 }
 
-/* Of legacy pairing, with keys of signed writes: it takes three places, or two. */
+/* Adds a bond of legacy pairing with signing keys, which needs three slots, or two. */
 static void gives_a_bond_too_large(const struct woad_event *ev)
 {
     struct woad_bond b = { .key_size = 16,
@@ -152,8 +153,8 @@ static void boot_with_one_place(void (*store)(const struct woad_event *ev))
     solo.on_event = store;
 }
 
-/* A bond that takes more places than there are can't be held: a pairing that is weaker does not
- * take its place in the store all the same. */
+/* A bond that needs more slots than there are can't be loaded; a weaker pairing does not replace
+ * it in the store. */
 static void bond_that_is_too_large_is_not_replaced_by_a_weaker_one(void **state)
 {
     (void)state;
@@ -165,7 +166,7 @@ static void bond_that_is_too_large_is_not_replaced_by_a_weaker_one(void **state)
         solo_pump();
         assert_int_equal(solo_frames(6, 0x05), in_store);
         assert_int_equal(solo_frames(6, 0x02), !in_store);
-        solo_connected(SOLO_HANDLE + 1, false, 8); /* of this peer there is none */
+        solo_connected(SOLO_HANDLE + 1, false, 8); /* no bond with this peer */
         solo.on_event = NULL;
         solo_forget();
         SOLO_L2CAP(SOLO_HANDLE + 1, 6, 0x01, 3, 0, 0x09, 16, 0, 0);
@@ -175,7 +176,8 @@ static void bond_that_is_too_large_is_not_replaced_by_a_weaker_one(void **state)
     }
 }
 
-/* Nor is its peer believed, or asked for anything, in the clear. */
+/* The host neither accepts values from such a peer nor sends it requests while the connection is
+ * unencrypted. */
 static void peer_of_a_bond_that_is_too_large_is_not_believed(void **state)
 {
     (void)state;
@@ -214,8 +216,8 @@ static void gives_the_bond_of_either(const struct woad_event *ev)
     }
 }
 
-/* Two bonded peers, a place for the bond of one, and a controller that is to know their keys: each
- * bond takes the other's place, and that comes to an end. */
+/* Two bonded peers share one slot, with a resolving list: each bond evicts the other, and this
+ * ends. */
 static void bonds_of_two_in_one_place_with_a_resolving_list(void **state)
 {
     static const struct woad_feature *const resolving[] = {

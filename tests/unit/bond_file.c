@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-/* The file of bonds: what it destroys and what it keeps, one program at a time, a full disk. */
+/* The bond file: what it overwrites and keeps, locking between programs, a full disk. */
 #include "folder.h"
 
 #include <woad/port.h>
@@ -31,7 +31,7 @@ static int refused(const char *path)
     return -error;
 }
 
-/* A bond comes, with a key that is found in the file.  Returns what the file says of it. */
+/* Stores a bond whose key the test can find in the file.  Returns the file's error. */
 static int bonded(struct woad_bond_file *f, uint8_t peer)
 {
     struct woad_bond b = { .peer = { 1, { peer, 0, 0, 0, 0, 0xc0 } },
@@ -69,7 +69,7 @@ static struct stat about(const char *path)
     return st;
 }
 
-/* Of each bond, once more, and the number is left. */
+/* Counts the bonds in a file, by removing them. */
 static size_t bonds_in(const char *path)
 {
     struct woad_bond_file *f = opened(path);
@@ -142,7 +142,7 @@ static void a_second_program_is_refused_until_the_first_has_closed(void **state)
     (void)state;
     struct woad_bond_file *f = opened("bonds");
     assert_int_equal(refused("bonds"), EBUSY);
-    assert_int_equal(bonded(f, 1), 0); /* the lock goes over to the new file */
+    assert_int_equal(bonded(f, 1), 0); /* the lock moves to the new file */
     assert_int_equal(refused("bonds"), EBUSY);
     assert_int_equal(symlink("bonds", "other"), 0);
     assert_int_equal(refused("other"), EBUSY);
@@ -161,7 +161,7 @@ static void a_second_program_is_refused_until_the_first_has_closed(void **state)
     assert_int_equal(bonds_in("bonds"), 2);
 }
 
-/* Writers that open, keep a bond each and close: none is lost. */
+/* Processes that each open the file, store a bond and close it: no bond is lost. */
 static void many_programs_one_after_the_other(void **state)
 {
     enum { PROGRAMS = 4, EACH = 10 };
@@ -232,12 +232,12 @@ static void another_file_put_in_its_place_stays(void **state)
     assert_int_equal(bonded(f, 2), -ESTALE);
     assert_true(holds("bonds", "from the backup"));
     assert_int_equal(unlink("bonds"), 0);
-    assert_int_equal(bonded(f, 3), 0); /* all of it is written again */
+    assert_int_equal(bonded(f, 3), 0); /* the whole file is written again */
     woad_bond_file_close(f);
     assert_int_equal(bonds_in("bonds"), 3);
 }
 
-/* A limit of file sizes is as good as a disk that is full. */
+/* A limit of the file size stands for a full disk. */
 static void a_full_disk_is_told_and_the_old_file_stays(void **state)
 {
     struct rlimit all, few;
@@ -285,14 +285,14 @@ static void a_name_that_can_not_be_written_is_refused_at_once(void **state)
     }
     assert_int_equal(refused(longest), ENAMETOOLONG);
     assert_true(holds("text", "text"));
-    if (geteuid() == 0) { /* whom nothing else stops */
+    if (geteuid() == 0) { /* a superuser, whom permissions don't stop */
         woad_bond_file_close(opened("anothers"));
         assert_int_equal(chown("anothers", 65534, 65534), 0);
         assert_int_equal(refused("anothers"), EACCES);
     }
 }
 
-/* With 0, 1 and 2 closed, what is printed does not go into the file. */
+/* Descriptors 0, 1 and 2 are closed: the program's output does not go into the file. */
 static void what_is_printed_does_not_go_into_the_file(void **state)
 {
     (void)state;
@@ -310,7 +310,7 @@ static void what_is_printed_does_not_go_into_the_file(void **state)
     assert_int_equal(bonds_in("bonds"), 1);
 }
 
-/* An empty file could be a user's: it stays, also when bonds come. */
+/* An empty file may be the user's: it stays, also when bonds are stored. */
 static void an_empty_file_beside_stays(void **state)
 {
     (void)state;
@@ -322,7 +322,7 @@ static void an_empty_file_beside_stays(void **state)
     assert_int_equal(bonds_in("bonds"), 1);
 }
 
-/* Descriptor 0 is free, and none above 2: the open fails, and leaves no file. */
+/* Descriptor 0 is free, and none above 2: the open fails and leaves no file. */
 static void without_a_descriptor_no_file_is_left(void **state)
 {
     (void)state;
@@ -340,7 +340,8 @@ static void without_a_descriptor_no_file_is_left(void **state)
     assert_int_equal(status, 0);
 }
 
-/* A folder that is gone is told as such, not as a bond that is not there; a later call writes. */
+/* A removal from a folder that was deleted reports the folder, not a missing bond; a later call
+ * writes. */
 static void a_bond_that_is_still_in_the_file_is_told(void **state)
 {
     const struct woad_addr one = { 1, { 1, 0, 0, 0, 0, 0xc0 } };
@@ -358,7 +359,8 @@ static void a_bond_that_is_still_in_the_file_is_told(void **state)
     assert_int_equal(bonds_in("here/bonds"), 0);
 }
 
-/* A change of it, which comes from what a client writes.  Which file has the name then. */
+/* Stores a change of the bond, as a client's writes cause it.  Returns the inode of the file
+ * afterwards. */
 static ino_t changed(struct woad_bond_file *f, uint16_t cccd, uint32_t signs)
 {
     struct woad_cccd one = { 7, cccd };
@@ -374,8 +376,8 @@ static ino_t changed(struct woad_bond_file *f, uint16_t cccd, uint32_t signs)
     return about("bonds").st_ino;
 }
 
-/* A client that changes what it has subscribed to a thousand times: the file is not written as
- * often.  Numbers of signed writes are, each time, and the last change is in the end, too. */
+/* A client changes its subscription a thousand times: the file is written less often, but each
+ * time for a signature counter, and in the end the last change is stored. */
 static void a_client_that_writes_without_a_pause(void **state)
 {
     unsigned written = 0;
@@ -406,7 +408,7 @@ static void a_client_that_writes_without_a_pause(void **state)
     assert_true(about("bonds").st_ino != last);
 }
 
-/* Whether the file takes such a bond of the same peer from a host. */
+/* Returns whether the file stores such a bond of the same peer. */
 static bool takes(struct woad_bond_file *f, unsigned flags, unsigned key_size)
 {
     const struct woad_bond b = { .peer = { 1, { 1, 0, 0, 0, 0, 0xc0 } },

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-/* Bonds in a file: kept, damaged, and cut off at every octet that is written. */
+/* Bonds in a file: stored, damaged, and truncated at every octet. */
 #include "bond_at.h"
 #include "cm.h"
 
@@ -20,12 +20,12 @@
 enum { PLACES = 16 };
 static char folder[] = "/tmp/woad-bonds-XXXXXX", path[64], beside[72];
 
-/* As one can be: with LE Secure Connections there is one key, and no numbers; what nobody signs
- * with is not there. */
+/* Makes a valid bond: with LE Secure Connections one key and no Rand or EDIV; no counters
+ * without signing keys. */
 static struct woad_bond bond_of(uint8_t peer, uint8_t seed)
 {
     struct woad_bond b;
-    memset(&b, 0, sizeof b); /* they are compared with what is between the fields */
+    memset(&b, 0, sizeof b); /* is_same() compares the padding, too */
     b.peer = (struct woad_addr){ peer & 1, { peer, 2, 3, 4, 5, 6 } };
     b.flags = seed & 3u;
     b.key_size = 16;
@@ -63,7 +63,7 @@ static size_t slots_of(const struct woad_bond *b)
     return 1u + !(b->flags & WOAD_BOND_SECURE) + (b->has_csrk || b->has_own_csrk);
 }
 
-/* All of it but where the CCCDs lie, and the places among them that were free. */
+/* Compares two bonds, but not the CCCD pointers nor unused CCCD entries. */
 static bool is_same(const struct woad_bond *a, const struct woad_bond *b)
 {
     struct woad_bond x = *a, y = *b;
@@ -118,7 +118,7 @@ static void keep(struct woad_bond_file *f, const struct woad_bond *b, bool gone)
     woad_bond_file_event(f, NULL, &ev);
 }
 
-/* What is in the file, in a host that has come up. */
+/* Loads the file into a host; NULL if the file can't be opened. */
 static struct woad *loaded(int *error)
 {
     struct woad_event up = { .type = WOAD_EV_UP };
@@ -169,7 +169,7 @@ static void kept_in_order(void **state)
     free(h);
 }
 
-/* 300 of them: the first 45 have gone. */
+/* 300 bonds are added: the first 45 have been evicted. */
 static void too_many(void **state)
 {
     int error;
@@ -231,11 +231,10 @@ static void damaged(void **state)
     assert_null(woad_bond_file_open(folder, &error));
     assert_true(error < 0);
     assert_null(woad_bond_file_open("/nowhere/at/all", &error));
-    assert_int_equal(error, -ENOENT); /* nothing can be kept there: said at once */
+    assert_int_equal(error, -ENOENT); /* the folder does not exist: reported at once */
 }
 
-/* The machine stops at each octet: the process that writes is killed there.  Then there is the old
- * bond or the new one. */
+/* The writer is killed at each octet: the file has the old bond or the new one. */
 static void cut_off(void **state)
 {
     bool old_seen = false, new_seen = false;
@@ -275,12 +274,13 @@ static void cut_off(void **state)
     assert_true(old_seen && new_seen);
 }
 
-/* Sixteen places, forty peers, many of them of one hash: those that are known are those used last,
- * in this order, whatever was added, replaced and forgotten; a bond takes one to three places. */
+/* Sixteen slots, forty peers, many with the same hash.  The host keeps the most recently used
+ * bonds, in this order, after any sequence of additions, replacements and removals.  A bond
+ * takes one to three slots. */
 static void known_in_order(void **state)
 {
     struct woad *h = host_new();
-    uint8_t order[40]; /* the one used last first */
+    uint8_t order[40]; /* most recently used first */
     size_t known = 0, taken = 0, largest = 0;
     uint32_t random = 1;
     (void)state;
@@ -288,7 +288,8 @@ static void known_in_order(void **state)
         random = random * 1664525u + 1013904223u;
         uint8_t peer = (uint8_t)((random >> 8) % 40);
         struct woad_bond b = bond_of(peer, (uint8_t)(peer * 3));
-        b.peer.octet[5] = step & 1 ? peer : 200; /* XOR: one hash, or many */
+        b.peer.octet[5] =
+            step & 1 ? peer : 200; /* the hash is an XOR: equal for all, or different */
         bool kept = false;
         for (size_t n = 0; n < known; n++) {
             if (order[n] == (peer | (step & 1) << 7)) {
@@ -327,7 +328,7 @@ static void known_in_order(void **state)
     free(h);
 }
 
-/* A bond that takes more places than there are is refused, and the others stay. */
+/* A bond that needs more slots than there are is refused, and the others stay. */
 static void too_large(void **state)
 {
     struct woad_config c = host_config();
@@ -342,14 +343,14 @@ static void too_large(void **state)
     assert_int_equal(woad_bond_add(h, &three), WOAD_ENOMEM);
     assert_true(is_same(bond_at(h, 0), &one));
     again = three;
-    again.peer = one.peer; /* its keys are not the ones that are there any more */
+    again.peer = one.peer; /* other keys than the stored ones */
     assert_int_equal(woad_bond_add(h, &again), WOAD_ENOMEM);
     assert_null(bond_at(h, 0));
     assert_int_equal(woad_bond_add(h, &one), 0);
     assert_int_equal(woad_bond_add(h, &two), 0);
     assert_true(is_same(bond_at(h, 0), &two));
     assert_null(bond_at(h, 1));
-    /* Of LE Secure Connections, from who has kept the peer's half only. */
+    /* LE Secure Connections, from a store that kept the peer's half alone */
     again = one;
     memset(again.own_ltk, 0, 16);
     again.has_own_ltk = false;
@@ -361,7 +362,7 @@ static void too_large(void **state)
     free(h);
 }
 
-/* Of a bond that has been let go no key is left in the host's memory. */
+/* A removed bond leaves no key in the host's memory. */
 static void nothing_left(void **state)
 {
     struct woad_config c = host_config();

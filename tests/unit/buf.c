@@ -1,4 +1,4 @@
-/* Cursors, rings, UUIDs, advertising data. */
+/* Cursors, queues, UUIDs, advertising data. */
 #include "cm.h"
 
 #include <woad/woad.h>
@@ -48,7 +48,7 @@ static void writing_past_the_end(void **state)
     assert_memory_equal(b, "abc\x09", 4);
 }
 
-/* What a queue should have: its records, the first one first. */
+/* The expected content of the queue: its records, the first one first. */
 struct model {
     uint8_t octets[64][16];
     size_t len[64], n;
@@ -74,9 +74,9 @@ static void model_agrees(const struct model *m, const struct fifo *f)
     assert_null(p);
 }
 
-/* What is put comes out again, in order, wherever in the memory it lies and whatever is taken from
- * the middle; what is empty takes all that its memory holds; to take one out makes room for another
- * that is no longer. */
+/* A FIFO returns what was put, in order, wherever it lies in the memory and whatever is removed
+ * from the middle.  An empty FIFO accepts a record as large as its memory.  Removing a record
+ * makes room for one of the same length. */
 static void fifo_holds(void **state)
 {
     uint8_t mem[64];
@@ -186,7 +186,7 @@ static void ad_find_and_add(void **state)
     assert_int_equal(len, 31);
 }
 
-/* ad_parse_all_255_lengths: exactly the memory there is, under the sanitizers. */
+/* ad_parse_all_255_lengths: memory of the exact size, for the sanitizers. */
 static void ad_parse_all_255_lengths(void **state)
 {
     (void)state;

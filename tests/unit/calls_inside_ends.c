@@ -1,6 +1,5 @@
-/* What the application calls from inside the event of an end, and what falls due while the host is
- * ending: nothing ends twice, nothing is asked for without end, and nothing is sent that has
- * gone. */
+/* API calls from inside the event of an end, and deadlines while the host stops.  Nothing ends
+ * twice, nothing loops, and nothing of the ended object is sent. */
 #include "solo.h"
 
 static const struct woad_feature *const features[] = { &woad_feature_gatt_server,
@@ -25,7 +24,7 @@ static void on(enum woad_event_type type, void (*what)(const struct woad_event *
     solo.on_event = once;
 }
 
-/* --- attributes that go ----------------------------------------------------------------------- */
+/* --- attributes that are removed -------------------------------------------------------------- */
 
 static const struct woad_uuid service = WOAD_UUID16(0x180d), value = WOAD_UUID16(0x2a37);
 static const struct woad_attr secret[] = {
@@ -38,8 +37,8 @@ static const struct woad_attr plain[] = {
 };
 static uint16_t first;
 
-/* One indication of a value that takes encryption is out, one waits; the controller completes
- * nothing. */
+/* Boots a server with one indication sent and one queued, for a value that needs encryption.
+ * The controller completes no packet. */
 static void indications_wait(void)
 {
     solo_boot(solo_config(features));
@@ -61,7 +60,7 @@ static void add_plain(const struct woad_event *ev)
     assert_int_equal(woad_gatt_add(solo.h, plain, 4, &first), 0);
 }
 
-/* All go at once: what is added from inside an event of woad_gatt_clear() stays. */
+/* woad_gatt_clear() removes all services; a service added from inside its event stays. */
 static void service_added_while_all_are_removed(void **state)
 {
     (void)state;
@@ -76,8 +75,8 @@ static void service_added_while_all_are_removed(void **state)
 
 /* --- addresses -------------------------------------------------------------------------------- */
 
-/* The address would be renewed while the connections are being ended: woad_poll() knows when the
- * host ends, and does not ask to be called again at once until then. */
+/* A private address is due for renewal while the connections are being closed: woad_poll()
+ * returns the time at which the host stops, not 0. */
 static void address_due_while_the_host_stops(void **state)
 {
     uint8_t irk[16] = { 1 };
@@ -99,8 +98,9 @@ static void address_due_while_the_host_stops(void **state)
 
 /* --- ATT_MTU ---------------------------------------------------------------------------------- */
 
-/* Both ask at once, and the program offers another ATT_MTU in between: the answer says what the
- * request has said, so that both exchanges come to the same.  Vol 3, Part F, 3.4.2.2 */
+/* Both sides exchange at once, and the program sets another ATT_MTU in between.  The response
+ * offers the same as the request, so that both exchanges have one result.  Vol 3, Part F,
+ * 3.4.2.2 */
 static void mtu_of_exchanges_that_cross(void **state)
 {
     struct woad_conn_info info;

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
-/* A capture through a pipe whose reader pauses, is not there yet, or goes: nothing waits for it. */
+/* A capture through a pipe: its reader pauses, is missing, or closes the pipe.  The program
+ * never blocks. */
 #include "folder.h"
 
 #include "hub/capture.h"
@@ -27,7 +28,7 @@ static int reader(void)
     return fd;
 }
 
-/* A record has its number in all of its octets. */
+/* Writes a record whose octets all contain its number. */
 static void put(struct capture *c, unsigned number)
 {
     uint8_t record[RECORD];

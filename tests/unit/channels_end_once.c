@@ -1,5 +1,5 @@
-/* Each channel that is asked for, by either side, ends with one event, gives its place and its
- * buffers back, and is asked for on its own connection: whatever the application does meanwhile. */
+/* Each L2CAP channel that either side requests ends with one event, returns its slot and its
+ * buffers, and uses its own connection: whatever the application does meanwhile. */
 #include "solo.h"
 
 enum { PSM = 0x80, PEER_CID = 0x50, OUR_CID = 0x40, SIG = 5, PLACES = 4 };
@@ -26,7 +26,7 @@ static void boot(void (*on_event)(const struct woad_event *ev))
     step = 0;
 }
 
-/* How many channels can be had now. */
+/* Counts the channels that can be opened now. */
 static unsigned places(uint16_t conn)
 {
     unsigned n = 0;
@@ -56,7 +56,8 @@ static void refuse_all(const struct woad_event *ev)
     solo_pump();
 }
 
-/* L2CAP/ECFC: all of a request are refused from inside the event for the first. */
+/* L2CAP/ECFC: the application refuses all channels of a request from inside the first one's
+ * event. */
 static void refused_from_inside_the_first(void **state)
 {
     (void)state;
@@ -78,7 +79,7 @@ static void on_bond_wanted(const struct woad_event *ev)
     }
 }
 
-/* A channel given up while a bond is looked for: its place is another connection's by then. */
+/* A channel is closed while the host waits for a bond; by then another connection uses its slot. */
 static void given_up_while_a_bond_is_wanted(void **state)
 {
     struct woad_config config = solo_config(features);
@@ -92,7 +93,7 @@ static void given_up_while_a_bond_is_wanted(void **state)
     assert_int_equal(woad_coc_connect(solo.h, solo.conn[0], &params, ring[0], 100, &cid), 0);
     solo_forget();
     solo_pump();
-    assert_int_equal(step, 2); /* for each connection */
+    assert_int_equal(step, 2); /* one for each connection */
     assert_int_equal(solo_count(WOAD_EV_COC_CLOSED), 1);
     assert_int_equal(solo_frames(SIG, CONN_REQ), 1);
     assert_int_equal(solo.frame[0].handle, SOLO_HANDLE + 1);
@@ -111,7 +112,7 @@ static void receive_then_refuse(const struct woad_event *ev)
     }
 }
 
-/* A buffer is taken only for a channel whose end is told. */
+/* A receive buffer is accepted only for a channel that will have an end event. */
 static void no_buffer_before_it_is_accepted(void **state)
 {
     (void)state;
@@ -131,7 +132,8 @@ static void accept_the_first(const struct woad_event *ev)
     }
 }
 
-/* 6.2.1: the peer waits for 30 s; what the application does not decide is refused before. */
+/* 6.2.1: the peer's timer is 30 s; the host refuses what the application has not decided by
+ * then. */
 static void decided_before_the_peer_gives_up(void **state)
 {
     (void)state;
@@ -149,8 +151,8 @@ static void decided_before_the_peer_gives_up(void **state)
     solo_end();
 }
 
-/* 6.2.1: a channel that the peer grants after our RTX is closed again, without an event; its place
- * is free at once. */
+/* 6.2.1: a channel that the peer grants after our RTX has expired is closed again without an
+ * event, and its slot is free at once. */
 static void granted_too_late(void **state)
 {
     (void)state;
@@ -183,7 +185,7 @@ static void granted_too_late(void **state)
         assert_int_equal(solo.events, 0);
         assert_int_equal(places(solo.conn[0]), PLACES);
         solo_pump();
-        solo_tick(30000); /* all of those that are late give way */
+        solo_tick(30000); /* all late ones are dropped */
         assert_int_equal(places(solo.conn[0]), PLACES);
         solo_disconnected(SOLO_HANDLE, 0x13);
         assert_int_equal(solo_count(WOAD_EV_COC_CLOSED), 2 * PLACES);
@@ -191,7 +193,7 @@ static void granted_too_late(void **state)
     }
 }
 
-/* 6.2.2: a peer may put its answer off, and not for ever. */
+/* 6.2.2: a peer may delay its response, but not without limit. */
 static void put_off_for_ever(void **state)
 {
     void *const rx[] = { ring[0] };
@@ -214,7 +216,8 @@ static void on_request_only_count(const struct woad_event *ev)
     (void)ev;
 }
 
-/* The security of the connection ends while the application is to decide: it is told. */
+/* The connection loses its security while the application decides: the application gets an
+ * event. */
 static void less_secure_while_it_waits(void **state)
 {
     (void)state;
@@ -239,7 +242,7 @@ static void less_secure_while_it_waits(void **state)
 static uint8_t *sdu;
 static unsigned zeros, sent_after;
 
-/* The buffer is the application's again: it is freed, and then packets are pulled. */
+/* Frees the buffer that the event returns, then pulls packets. */
 static void frees_and_pulls(const struct woad_event *ev)
 {
     uint8_t packet[64];
@@ -258,8 +261,8 @@ static void frees_and_pulls(const struct woad_event *ev)
     }
 }
 
-/* A channel is closed in the middle of a frame: its buffer is not read after the event that gives
- * it back, though the event pulls packets. */
+/* A channel closes in the middle of a frame: its buffer is not read after the event that returns
+ * it, even if the event pulls packets. */
 static void buffer_is_not_read_after_the_end(void **state)
 {
     (void)state;
@@ -279,9 +282,9 @@ static void buffer_is_not_read_after_the_end(void **state)
         memset(sdu, 0xee, 80);
         assert_int_equal(woad_coc_send(solo.h, solo.conn[0], cid, sdu, 80), 0);
         solo.no_completed = true;
-        solo_pump(); /* three fragments, and a fourth is to go */
+        solo_pump(); /* three fragments are out, the fourth waits */
         SOLO_RX(4, 0x13, 5, 1, SOLO_HANDLE, 0, 3, 0);
-        if (security) { /* not in the clear; and it was not sent */
+        if (security) { /* the rest is not sent in the clear, and the SDU does not count as sent */
             SOLO_RX(4, 8, 4, 0, SOLO_HANDLE, 0, 0);
             solo.no_completed = false;
             solo_pump();
@@ -296,7 +299,7 @@ static void buffer_is_not_read_after_the_end(void **state)
     }
 }
 
-/* Credits use identifiers, too: a request that waits keeps its own. */
+/* Flow control credits use identifiers, too: a pending request keeps its own. */
 static void identifiers_wrap(void **state)
 {
     static uint8_t to[100];
@@ -309,7 +312,7 @@ static void identifiers_wrap(void **state)
     solo_pump();
     SOLO_SIG(CONN_RSP, 1, 10, 0, PEER_CID, 0, 90, 0, 90, 0, 9, 0, 0, 0);
     assert_int_equal(woad_coc_connect(solo.h, solo.conn[0], &params, ring[1], 100, &cid), 0);
-    solo_pump(); /* identifier 2 waits */
+    solo_pump(); /* identifier 2 is pending */
     unsigned credits = 0;
     for (unsigned n = 0; n < 300 && credits < 254; n++) {
         SOLO_L2CAP(SOLO_HANDLE, OUR_CID, 1, 0, 'x');
@@ -327,7 +330,8 @@ static void identifiers_wrap(void **state)
     solo_end();
 }
 
-/* 4.28: a peer that has not answered a reconfiguration may have either limits in force. */
+/* 4.28: while a reconfiguration has no response, the peer may use the old limits or the new
+ * ones. */
 static void reconfigured_or_not(void **state)
 {
     static uint8_t large[400], one[2 + 250] = { 250 };

@@ -1,4 +1,5 @@
-/* How connections and attempts end: each once, whatever races it, and with all that they held. */
+/* How connections and connection attempts end: each exactly once, whatever happens at the same
+ * time, with all their resources. */
 #include "solo.h"
 
 static const struct woad_feature *const features[] = { &woad_feature_advertiser,
@@ -63,8 +64,8 @@ static void send_in_event(const struct woad_event *ev)
     }
 }
 
-/* woad_tx() inside an event of a connection that ends with half a frame out: no fragment goes to
- * the handle that is gone, and the only buffer is the next connection's. */
+/* woad_tx() inside an event of a connection that ends with half a frame sent: no fragment uses
+ * the old handle, and the next connection gets the only buffer. */
 static void buffers_come_back_from_half_a_frame(void **state)
 {
     static const uint8_t value[100] = { 1 };
@@ -103,7 +104,8 @@ static const struct woad_attr db[] = {
     { &u_value, "secret", 6, WOAD_ATTR_VALUE, 0, WOAD_PERM_READ | WOAD_PERM_READ_ENCRYPTED },
 };
 
-/* A new connection by a handle that is in use: the old one has ended, and its security with it. */
+/* A new connection has a handle that is in use: the old connection has ended, and its security
+ * with it. */
 static void new_peer_does_not_have_the_old_ones_security(void **state)
 {
     struct woad_conn_info info;
@@ -132,7 +134,7 @@ static void new_peer_does_not_have_the_old_ones_security(void **state)
 
 /* --- woad_disconnect() ------------------------------------------------------------------------ */
 
-/* The reasons of 7.1.6, and no others. */
+/* woad_disconnect() accepts the reasons of 7.1.6 and no others. */
 static void reasons_that_hci_does_not_take(void **state)
 {
     static const uint8_t valid[] = { 0x05, 0x13, 0x14, 0x15, 0x1a, 0x29, 0x3b };
@@ -149,7 +151,8 @@ static void reasons_that_hci_does_not_take(void **state)
     }
 }
 
-/* A status that is not Unknown Connection leaves the connection where it is. */
+/* A Disconnect command that fails leaves the connection open, unless the status is Unknown
+ * Connection. */
 static void refused_disconnect_is_no_end(void **state)
 {
     (void)state;
@@ -170,7 +173,8 @@ static void refused_disconnect_is_no_end(void **state)
     }
 }
 
-/* A controller that never says that it has ended is lost; 32 s of supervision are not too long. */
+/* A controller that never reports the disconnection is lost; 32 s of supervision timeout are
+ * not. */
 static void disconnect_has_a_time_limit(void **state)
 {
     (void)state;
@@ -227,7 +231,8 @@ static void advertising_refused_for_want_of_room_is_told(void **state)
     }
 }
 
-/* With a connectable set, too, only Set Terminated says whose the connection would have been. */
+/* With a connectable set beside it, only LE Advertising Set Terminated tells which advertising a
+ * connection belongs to. */
 static void legacy_advertising_beside_a_set(void **state)
 {
     static const struct woad_ext_adv_params set = { .connectable = true,
@@ -249,7 +254,7 @@ static void legacy_advertising_beside_a_set(void **state)
     solo_end();
 }
 
-/* HCI_Disconnect for a handle, for want of room. */
+/* Counts HCI_Disconnect commands for a handle, for lack of resources. */
 static size_t refused(uint16_t handle)
 {
     size_t n = 0;
@@ -261,8 +266,8 @@ static size_t refused(uint16_t handle)
     return n;
 }
 
-/* As many as can come while a command waits for its answer are all disconnected: of legacy
- * advertising, of an attempt, of each advertising set. */
+/* Connections that arrive while a command has no answer, and for which there is no room, are all
+ * disconnected: of legacy advertising, of an attempt, of each advertising set. */
 static void each_refused_connection_is_disconnected(void **state)
 {
     (void)state;
@@ -286,7 +291,8 @@ static void each_refused_connection_is_disconnected(void **state)
     }
 }
 
-/* What was to be refused is not, of the controller that is started next. */
+/* Connections to be refused are forgotten when the controller fails: the next start does not
+ * disconnect them. */
 static void refused_connections_end_with_the_controller(void **state)
 {
     (void)state;
@@ -305,7 +311,8 @@ static void refused_connections_end_with_the_controller(void **state)
     solo_end();
 }
 
-/* A refused one that has gone by itself, whose handle is an accepted one's meanwhile. */
+/* A connection to be refused has ended by itself, and an accepted connection has its handle: the
+ * accepted one stays. */
 static void accepted_connection_is_not_disconnected_for_a_refused_one(void **state)
 {
     (void)state;
@@ -336,7 +343,7 @@ static void connect_to_other(const struct woad_event *ev)
     }
 }
 
-/* The answer to a cancel that was too late leaves the next attempt its time limit. */
+/* The answer to a cancel that was too late does not remove the next attempt's time limit. */
 static void answer_to_an_old_cancel(void **state)
 {
     (void)state;
@@ -355,7 +362,7 @@ static void answer_to_an_old_cancel(void **state)
     solo_end();
 }
 
-/* A cancel that is accepted, and of which nothing more is heard. */
+/* A cancel is accepted, but the Connection Complete never arrives. */
 static void cancel_has_a_time_limit(void **state)
 {
     (void)state;
@@ -366,7 +373,7 @@ static void cancel_has_a_time_limit(void **state)
     solo_pump();
     seconds_pass(3);
     assert_int_equal(solo_count(WOAD_EV_CONNECT_FAILED), 1);
-    /* What comes of it after all is not of the attempt that has begun since. */
+    /* A late Connection Complete does not belong to the attempt that has begun since. */
     solo.withheld = CREATE;
     assert_int_equal(woad_connect(solo.h, &other, &at_once), 0);
     SOLO_RX(4, 0x3e, 19, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
@@ -379,7 +386,7 @@ static void cancel_has_a_time_limit(void **state)
     solo_end();
 }
 
-/* A time limit of 2^31 ms or more does not end at once. */
+/* A time limit of 2^31 ms or more does not expire at once. */
 static void very_long_time_limits(void **state)
 {
     struct woad_connect_params p = at_once;
@@ -400,7 +407,8 @@ static void very_long_time_limits(void **state)
 
 /* --- scans, and the accept list --------------------------------------------------------------- */
 
-/* The refusal of a scan that has been stopped does not end the one that has begun since. */
+/* A scan was stopped before its enable command is refused: the refusal does not end the next
+ * scan. */
 static void refusal_of_an_old_scan(void **state)
 {
     enum { SCAN_PARAMS = 0x200b, SCAN_ENABLE = 0x200c };
@@ -423,7 +431,7 @@ static void refusal_of_an_old_scan(void **state)
     }
 }
 
-/* An accept list that has not been set when everything ends. */
+/* The host stops while an accept list has not been set: its event is raised once. */
 static void accept_list_ends_with_the_host(void **state)
 {
     (void)state;
@@ -449,7 +457,7 @@ static void start_in_event(const struct woad_event *ev)
     }
 }
 
-/* woad_start() in an event that goes before WOAD_EV_DOWN: not yet; in that one, it begins. */
+/* woad_start() fails in an event before WOAD_EV_DOWN, and succeeds in WOAD_EV_DOWN. */
 static void start_waits_for_down(void **state)
 {
     (void)state;
@@ -468,8 +476,8 @@ static void start_waits_for_down(void **state)
     solo_end();
 }
 
-/* No command credit for longer than a command may take: the controller is lost; it does not help to
- * say so again and again. */
+/* A controller that gives no command credit for longer than the command timeout is lost, even if
+ * it repeats that it has none. */
 static void no_credit_for_ever(void **state)
 {
     (void)state;
@@ -491,7 +499,7 @@ static void no_credit_for_ever(void **state)
     }
 }
 
-/* One that comes in time is as good as any. */
+/* A credit that arrives in time is used. */
 static void credit_that_comes_late(void **state)
 {
     (void)state;
@@ -509,8 +517,9 @@ static void credit_that_comes_late(void **state)
     solo_end();
 }
 
-/* A central refuses by the link layer with 0x1a (zephyrproject-rtos/zephyr#11140), after it has
- * asked for parameters of its own: those do not go out by L2CAP as ours. */
+/* A central first proposes its own parameters, then refuses the host's with 0x1a
+ * (zephyrproject-rtos/zephyr#11140).  The L2CAP fallback sends the host's parameters, never the
+ * central's. */
 static void fallback_has_our_parameters_or_none(void **state)
 {
     static const struct woad_connect_params ours = { 16, 16, 24, 40, 0, 256, 0 };
@@ -550,8 +559,8 @@ static void scans_again(const struct woad_event *ev)
     }
 }
 
-/* A start while the last one's end has not been told tells it; from inside that event the
- * application starts one itself.  One of both starts is refused, and each scan ends once. */
+/* woad_scan_start() raises the pending end of the last scan; the application starts a scan
+ * inside that event.  One of the two starts is refused, and each scan ends once. */
 static void one_scan_of_two_starts(void **state)
 {
     (void)state;
@@ -580,8 +589,8 @@ static void forgets(const struct woad_event *ev)
     }
 }
 
-/* The answer to a command about a connection that the application has forgotten is not about the
- * next one. */
+/* A command's answer arrives after the application has forgotten its connection: it does not
+ * affect the next connection. */
 static void late_answer_is_not_for_the_next_connection(void **state)
 {
     (void)state;
@@ -599,8 +608,8 @@ static void late_answer_is_not_for_the_next_connection(void **state)
     solo_end();
 }
 
-/* Advertising is stopped, or a connection ends it, while the command is out that turns it on; and
- * then the controller says that it has refused that. */
+/* Advertising ends, by woad_adv_stop() or a connection, while its enable command has no answer;
+ * then the controller refuses the command. */
 static void advertising_refused_after_its_end(void **state)
 {
     enum { ENABLE = 0x200a };

@@ -1,17 +1,17 @@
-/* Numbers of connections, and reads of one answer: what a program that counts on other stacks'
- * behaviour is given when it asks for it. */
+/* Options for programs that expect other stacks' behaviour: small connection numbers, and reads
+ * of one request. */
 #include "solo.h"
 
 static const struct woad_feature *const features[] = { &woad_feature_gatt_client, NULL };
 
-/* Each connection in a place has another number, until the application means none of the old. */
+/* Each connection in a slot has another number, until woad_conn_forget() for the last one. */
 static void number_begins_anew(void **state)
 {
     (void)state;
     solo_boot(solo_config(features));
     solo_connected(SOLO_HANDLE, false, 9);
     assert_int_equal(solo.conn[0], 0);
-    woad_conn_forget(solo.h, 0); /* one that lasts keeps its number */
+    woad_conn_forget(solo.h, 0); /* no effect on an open connection */
     assert_int_equal(woad_gattc_read(solo.h, 0, 3), 0);
     solo_disconnected(SOLO_HANDLE, 0x13);
     solo_connected(SOLO_HANDLE, false, 9);
@@ -19,7 +19,7 @@ static void number_begins_anew(void **state)
     assert_int_equal(woad_gattc_read(solo.h, 0, 3), WOAD_ENOTCONN);
     solo_disconnected(SOLO_HANDLE, 0x13);
     woad_conn_forget(solo.h, 0x100);
-    woad_conn_forget(solo.h, 99); /* none */
+    woad_conn_forget(solo.h, 99); /* no such connection */
     assert_int_equal(woad_gattc_read(solo.h, 0, 3), WOAD_ENOTCONN);
     solo_connected(SOLO_HANDLE, false, 9);
     assert_int_equal(solo.conn[2], 0);
@@ -28,7 +28,7 @@ static void number_begins_anew(void **state)
     solo_end();
 }
 
-/* A full answer is the end of it: no Read Blob Request follows. */
+/* With this option a full response ends the read: no Read Blob Request follows. */
 static void read_once_is_one_request(void **state)
 {
     uint8_t full[23] = { 0x0b, 1, 2, 3 };

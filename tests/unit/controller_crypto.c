@@ -1,5 +1,6 @@
-/* Cryptography by a controller that fails, or answers zeros: the pairing fails at once, nothing is
- * kept, and LE Rand is not asked for ever.  Vol 4, Part E, 7.8.22, 7.8.23, 7.7.65.8, 7.7.65.9 */
+/* The controller's cryptography fails, or returns zeros: the pairing fails at once, nothing is
+ * stored, and LE Rand is not repeated without end.  Vol 4, Part E, 7.8.22, 7.8.23, 7.7.65.8,
+ * 7.7.65.9 */
 #include "solo.h"
 #include "src/base/toolbox.h"
 
@@ -19,13 +20,13 @@ static void boot(unsigned withheld)
     struct woad_config c = solo_config(features);
     c.crypto = NULL;
     c.random = NULL;
-    solo.supported_commands[34] = 6; /* P-256 */
+    solo.supported_commands[34] = 6; /* octet 34 of Supported Commands: P-256 */
     solo_boot(c);
     solo.withheld = withheld;
     assert_int_equal(woad_set_security_policy(solo.h, &p), 0);
 }
 
-/* The controller of solo.h gives zeros: the first who asks is told, and it is asked again. */
+/* Asserts that woad_random() fails and sends LE Rand again. */
 static void asks_again(void)
 {
     uint8_t key[8];
@@ -42,7 +43,7 @@ static void gives(uint8_t status, uint8_t octet)
     solo_pump();
 }
 
-/* There is no random number: woad_random() says so, asks again, and is not asked for ever. */
+/* Without random numbers woad_random() fails and sends one LE Rand a call. */
 static void no_random_numbers(void **state)
 {
     uint8_t key[8];
@@ -62,7 +63,7 @@ static void no_random_numbers(void **state)
     }
 }
 
-/* A pairing fails at once, and not by its time limit. */
+/* A pairing without random numbers fails at once, not by its timeout. */
 static void pairing_without_random_numbers(void **state)
 {
     (void)state;
@@ -77,7 +78,7 @@ static void pairing_without_random_numbers(void **state)
     solo_end();
 }
 
-/* A block, or a key pair, of zeros. */
+/* The controller returns a block, or a key pair, of zeros: the pairing fails. */
 static void answers_zeros(void **state)
 {
     (void)state;
@@ -115,8 +116,8 @@ static void answers_zeros(void **state)
     }
 }
 
-/* The controller makes no random number for a private address: what waits for one ends, and the
- * next is a second later.  While the instance stops, nothing is due at once. */
+/* The controller has no random number for a private address: what waits for the address ends,
+ * and the host tries again a second later.  While the instance stops, nothing is due at once. */
 static void no_private_address(void **state)
 {
     static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
@@ -149,8 +150,8 @@ static void no_private_address(void **state)
     solo_end();
 }
 
-/* One failure: it is asked for again after a second, though a connection is wanted; and the five
- * tries are those of one life of the instance. */
+/* After one failure the host tries again a second later, even if a connection waits for it.  The
+ * five tries are counted from woad_start(). */
 static void private_address_after_a_failure(void **state)
 {
     static const struct woad_connect_params params = { 16, 16, 24, 24, 0, 100, 0 };
@@ -182,7 +183,7 @@ static void private_address_after_a_failure(void **state)
     solo_end();
 }
 
-/* The controller answers each LE Rand, at most so many. */
+/* Answers each LE Rand, at most `most`. */
 static void gives_all(unsigned most)
 {
     while (most-- && solo_commands(LE_RAND)) {
@@ -191,7 +192,7 @@ static void gives_all(unsigned most)
     }
 }
 
-/* Whatever was drawn before, 32 octets can be had: a private key takes as many. */
+/* 32 octets are available whatever was taken before: a private key needs 32. */
 static void random_numbers_of_any_length(void **state)
 {
     uint8_t octets[16];
@@ -226,7 +227,7 @@ static void says(uint8_t code, const uint8_t value[16])
     gives_all(20);
 }
 
-/* Legacy pairing, Just Works, up to the Encryption Change; then LTK and Rand are sent. */
+/* Pairs by legacy Just Works up to the Encryption Change; then LTK and Rand are due. */
 static void pairs_by_legacy(struct woad_config c)
 {
     static const uint8_t request[7] = { 1, WOAD_IO_NONE, 0, 1, 16, 0, 1 };
@@ -262,7 +263,8 @@ static void pairs_by_legacy(struct woad_config c)
     gives_all(20);
 }
 
-/* No random numbers are left: the 24 octets of LTK and Rand are there after three answers. */
+/* The store of random numbers is empty: three answers of LE Rand give the 24 octets of LTK and
+ * Rand. */
 static void keys_when_no_random_number_is_left(void **state)
 {
     uint8_t octets[16];
@@ -289,8 +291,8 @@ static void notifies(const struct woad_event *ev)
     }
 }
 
-/* The controller has the last key when it has completed its packet, with one buffer too: then, in
- * woad_poll(), the pairing ends, and what the application asks for in that event is to be sent. */
+/* The controller completes the packet of the last key, with one buffer: the pairing ends in
+ * woad_poll(), and what the application queues in that event is sent. */
 static void pairing_that_ends_in_a_poll(void **state)
 {
     (void)state;
@@ -324,7 +326,8 @@ static void pairing_that_ends_in_a_poll(void **state)
     }
 }
 
-/* Privacy is turned off while the controller calculates the address: it is free for a pairing. */
+/* Privacy is turned off while the controller calculates the address: the controller's
+ * cryptography is free for a pairing. */
 static void privacy_off_while_it_calculates(void **state)
 {
     uint8_t irk[16] = { 7 };

@@ -14,9 +14,7 @@ enum {
     SET_EXT_ENABLE = 0x2039,
     REMOVE_SET = 0x203c
 };
-enum {
-    HAS_EXTENDED = 4
-}; /* LE Set Extended Advertising Parameters: octet 36 of Supported Commands */
+enum { HAS_EXTENDED = 4 }; /* octet 36: LE Set Extended Advertising Parameters */
 enum { CONNECTABLE = 1, SCANNABLE = 2, DIRECTED = 4, LEGACY = 0x10 };
 enum { INVALID_PARAMETERS = 0x12, UNKNOWN_SET = 0x42, DISALLOWED = 0x0c, TIMED_OUT = 0x3c };
 

@@ -80,8 +80,8 @@ static void last_event_before_the_timeout(void **state)
     assert_false(takes(ACTIVITY_CONN, ACTIVITY_CONN, 1));
 }
 
-/* A connection is lost after six events without a packet from the peer, or after a shorter
- * supervision timeout.  So it takes the radio before an established connection. */
+/* In its first six events a connection may be established on one side only: the other side drops
+ * it after six events without a packet, or after a shorter supervision timeout. */
 static void first_six_events(void **state)
 {
     (void)state;

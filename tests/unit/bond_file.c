@@ -285,7 +285,7 @@ static void a_name_that_can_not_be_written_is_refused_at_once(void **state)
     }
     assert_int_equal(refused(longest), ENAMETOOLONG);
     assert_true(holds("text", "text"));
-    if (geteuid() == 0) { /* a superuser, whom permissions don't stop */
+    if (geteuid() == 0) { /* file permissions don't stop a superuser */
         woad_bond_file_close(opened("anothers"));
         assert_int_equal(chown("anothers", 65534, 65534), 0);
         assert_int_equal(refused("anothers"), EACCES);

@@ -288,8 +288,7 @@ static void known_in_order(void **state)
         random = random * 1664525u + 1013904223u;
         uint8_t peer = (uint8_t)((random >> 8) % 40);
         struct woad_bond b = bond_of(peer, (uint8_t)(peer * 3));
-        b.peer.octet[5] =
-            step & 1 ? peer : 200; /* the hash is an XOR: equal for all, or different */
+        b.peer.octet[5] = step & 1 ? peer : 200; /* XOR: one hash, or many */
         bool kept = false;
         for (size_t n = 0; n < known; n++) {
             if (order[n] == (peer | (step & 1) << 7)) {

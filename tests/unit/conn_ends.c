@@ -431,7 +431,7 @@ static void refusal_of_an_old_scan(void **state)
     }
 }
 
-/* The host stops while an accept list has not been set: its event is raised once. */
+/* woad_fail() while an accept list is being set: its event is raised once. */
 static void accept_list_ends_with_the_host(void **state)
 {
     (void)state;

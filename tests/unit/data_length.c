@@ -1,4 +1,4 @@
-/* The time of the longest packet that the host asks for: of the slowest PHY that there is. */
+/* The host asks for the packet time that the slowest supported PHY needs. */
 #include "solo.h"
 
 static const struct woad_feature *const features[] = { &woad_feature_link_control, NULL };
@@ -15,7 +15,7 @@ static unsigned time_of(unsigned opcode, size_t at)
     return 0;
 }
 
-/* Boots a controller whose default data length can be written, with LE features. */
+/* Boots a controller with these LE features that has LE Write Suggested Default Data Length. */
 static void boot(bool coded)
 {
     struct woad_config config = solo_config(features);
@@ -31,8 +31,8 @@ static void boot(bool coded)
     assert_int_equal(solo_count(WOAD_EV_UP), 1);
 }
 
-/* 251 octets on the coded PHY take 17,040 us, 27 take 2,704; on 1M 2,120 and 328.
- * Vol 6, Part B, 4.5.10 */
+/* 251 octets on the coded PHY take 17,040 us, 27 take 2,704; on 1M 2,120 and 328.  Vol 6, Part
+ * B, 4.5.10 */
 static void time_is_of_the_slowest_phy(void **state)
 {
     (void)state;

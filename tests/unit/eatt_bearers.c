@@ -1,5 +1,5 @@
-/* Enhanced ATT bearers: each direction goes on whatever the other waits for, what is queued goes
- * with what credits there are, and each woad_eatt_open() ends. */
+/* Enhanced ATT bearers: requests and responses of both directions don't block each other, queued
+ * PDUs use the credits that arrive, and each woad_eatt_open() ends with an event. */
 #include "solo.h"
 
 enum { SIG = 5, OUR_CID = 0x40, PEER_CID = 0x50, SECOND = 0x51 };
@@ -33,14 +33,14 @@ static void boot(uint8_t bearers, bool we_are_central)
     }
 }
 
-/* The peer asks for a bearer of this MTU, MPS and these credits. */
+/* The peer requests a bearer with this MTU, MPS and credits. */
 static void peer_opens(uint8_t cid, uint8_t mtu, uint8_t mps, uint8_t credits)
 {
     SOLO_SIG(ENHANCED_REQ, 1, 10, 0, 0x27, 0, mtu, 0, mps, 0, credits, 0, cid, 0);
     solo_pump();
 }
 
-/* A PDU of the peer's on our bearer, in one frame. */
+/* The peer sends a PDU on the host's bearer, in one K-frame. */
 #define PDU(cid, ...) \
     do { \
         const uint8_t pdu_[] = { __VA_ARGS__ }; \
@@ -50,7 +50,7 @@ static void peer_opens(uint8_t cid, uint8_t mtu, uint8_t mps, uint8_t credits)
         solo_pump(); \
     } while (0)
 
-/* The frames of the host on a channel of the peer's, their octets in all. */
+/* Returns the sum of octets in the host's frames on a channel. */
 static size_t octets_on(uint16_t cid)
 {
     size_t n = 0;
@@ -60,7 +60,7 @@ static size_t octets_on(uint16_t cid)
     return n;
 }
 
-/* The last of them. */
+/* Returns the host's last frame on a channel. */
 static const struct solo_frame *frame_on(uint16_t cid)
 {
     const struct solo_frame *last = NULL;
@@ -71,8 +71,8 @@ static const struct solo_frame *frame_on(uint16_t cid)
     return last;
 }
 
-/* Vol 3, Part F, 3.3.2: the peer's request waits for the application, which waits for the answer to
- * a request of its own on the same bearer. */
+/* Vol 3, Part F, 3.3.2: the peer's request waits for the application, which waits for the
+ * response to its own request on the same bearer: both end. */
 static void answer_comes_while_a_request_waits(void **state)
 {
     (void)state;
@@ -86,7 +86,7 @@ static void answer_comes_while_a_request_waits(void **state)
     PDU(OUR_CID, 0x0b, 7);
     assert_int_equal(solo_count(WOAD_EV_READ), 1);
     assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 1);
-    PDU(OUR_CID, 0x1b, 0x30, 0, 1); /* nor does a notification wait */
+    PDU(OUR_CID, 0x1b, 0x30, 0, 1); /* a notification does not wait either */
     assert_int_equal(solo_count(WOAD_EV_NOTIFIED), 1);
     assert_int_equal(woad_gatt_answer(solo.h, solo.conn[0], 0, "x", 1), 0);
     solo_forget();
@@ -95,8 +95,8 @@ static void answer_comes_while_a_request_waits(void **state)
     solo_end();
 }
 
-/* The handles of a Read Multiple Request stand where it lies until it is answered: what comes
- * meanwhile does not write over them. */
+/* The handles of a Read Multiple Request stay in the receive ring until the response: PDUs that
+ * arrive meanwhile do not overwrite them. */
 static void handles_stay_while_others_come(void **state)
 {
     (void)state;
@@ -105,7 +105,7 @@ static void handles_stay_while_others_come(void **state)
     uint8_t a = (uint8_t)(first + 2), b = (uint8_t)(first + 4);
     PDU(OUR_CID, 0x0e, a, 0, b, 0);
     assert_int_equal(solo_last(WOAD_EV_GATT_READ)->u.gatt_read.handle, a);
-    for (int n = 0; n < 60; n++) { /* the ring goes round */
+    for (int n = 0; n < 60; n++) { /* the ring wraps */
         PDU(OUR_CID, 0x1b, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1);
     }
     assert_int_equal(solo_count(WOAD_EV_NOTIFIED), 60);
@@ -115,7 +115,7 @@ static void handles_stay_while_others_come(void **state)
     solo_end();
 }
 
-/* A Confirmation behind a request that waits ends the indication. */
+/* A Confirmation that arrives behind a pending request ends the indication. */
 static void confirmation_comes_while_a_request_waits(void **state)
 {
     static const uint8_t octets[60] = { 1 };
@@ -123,7 +123,7 @@ static void confirmation_comes_while_a_request_waits(void **state)
     boot(1, false);
     peer_opens(PEER_CID, 64, 64, 9);
     assert_int_equal(woad_gatt_indicate(solo.h, solo.conn[0], (uint16_t)(first + 2), octets, 60),
-                     0); /* longer than the fixed bearer's MTU */
+                     0); /* longer than the unenhanced bearer's MTU */
     solo_pump();
     PDU(OUR_CID, 0x0a, (uint8_t)(first + 4), 0);
     PDU(OUR_CID, 0x1e);
@@ -132,7 +132,7 @@ static void confirmation_comes_while_a_request_waits(void **state)
     solo_end();
 }
 
-/* Vol 3, Part A, 10.1: a credit at a time is enough. */
+/* Vol 3, Part A, 10.1: a long notification leaves with one credit at a time. */
 static void long_notification_with_few_credits(void **state)
 {
     static const uint8_t octets[200] = { 1 };
@@ -143,18 +143,18 @@ static void long_notification_with_few_credits(void **state)
     assert_int_equal(woad_gatt_notify(solo.h, solo.conn[0], 5, octets, 3), 0);
     solo_forget();
     solo_pump();
-    for (size_t n = 0; n < 3; n++) { /* one for each frame that comes */
+    for (size_t n = 0; n < 3; n++) { /* one credit for each frame */
         assert_int_equal(octets_on(PEER_CID), 64 * (n + 1));
         SOLO_SIG(CREDITS, 9, 4, 0, PEER_CID, 0, 1, 0);
         solo_pump();
     }
     assert_int_equal(octets_on(PEER_CID), 2 + 203);
-    assert_int_equal(octets_on(4), 6); /* and the one behind it */
+    assert_int_equal(octets_on(4), 6); /* and the next notification */
     assert_int_equal(solo_count(WOAD_EV_TX_DONE), 1);
     solo_end();
 }
 
-/* Of two bearers, one that can send it at once does. */
+/* A notification uses the bearer that has credits for all of it. */
 static void the_bearer_with_credits_sends_it(void **state)
 {
     static const uint8_t octets[200] = { 1 };
@@ -171,7 +171,7 @@ static void the_bearer_with_credits_sends_it(void **state)
     solo_end();
 }
 
-/* Part G, 5.3.1: ATT_MTU follows what the peer reconfigures. */
+/* Part G, 5.3.1: ATT_MTU follows the peer's reconfiguration of the channel. */
 static void peer_takes_more(void **state)
 {
     uint8_t pdu[2 + 101] = { 101, 0, 0x1b, 1, 0 };
@@ -186,7 +186,8 @@ static void peer_takes_more(void **state)
     solo_end();
 }
 
-/* Part A, 4.26: any of those asked for may be refused.  The last event tells that it is over. */
+/* Part A, 4.26: the peer may refuse any of the requested bearers.  The last event marks the end
+ * of woad_eatt_open(). */
 static void the_middle_one_is_refused(void **state)
 {
     (void)state;
@@ -202,20 +203,21 @@ static void the_middle_one_is_refused(void **state)
     solo_end();
 }
 
-/* Both sides have asked at once, and ours is to be asked for again. */
+/* Both sides request bearers at once; the host's request is to be repeated. */
 static void crossed(void)
 {
     boot(1, false);
     assert_int_equal(woad_eatt_open(solo.h, solo.conn[0], 1), 0);
     solo_pump();
-    peer_opens(PEER_CID, 64, 64, 9); /* refused: the only place is ours */
+    peer_opens(PEER_CID, 64, 64, 9); /* refused: the host's own request holds the only slot */
     SOLO_SIG(ENHANCED_RSP, 1, 10, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0);
     solo_pump();
     assert_int_equal(solo_count(WOAD_EV_ATT_BEARERS), 0);
     solo_forget();
 }
 
-/* What is asked for again takes encryption, too; and ends, whatever comes between. */
+/* A repeated request needs encryption, too; and it ends with one event, whatever happens in
+ * between. */
 static void asked_for_again(void **state)
 {
     (void)state;
@@ -243,7 +245,7 @@ static void asked_for_again(void **state)
     }
 }
 
-/* woad_eatt_close() ends what is asked for, sent or not, granted after all or not. */
+/* woad_eatt_close() ends a request at any stage: queued, sent, or granted later. */
 static void closed_while_it_is_asked_for(void **state)
 {
     (void)state;
@@ -270,7 +272,8 @@ static void closed_while_it_is_asked_for(void **state)
     }
 }
 
-/* GATT/SR/GAC/BI-01-C: a bearer's MTU is that of its channel.  Vol 3, Part F, 3.4.2.1 */
+/* GATT/SR/GAC/BI-01-C: the MTU of an enhanced bearer is that of its channel; it can't be
+ * exchanged.  Vol 3, Part F, 3.4.2.1 */
 static void no_exchange_of_the_mtu(void **state)
 {
     const uint8_t refused[] = { 5, 0, 0x01, 0x02, 0, 0, WOAD_ATT_REQUEST_NOT_SUPPORTED };
@@ -284,8 +287,8 @@ static void no_exchange_of_the_mtu(void **state)
     solo_end();
 }
 
-/* A host without a server: each request is refused, behind what was asked before; what is for the
- * client comes.  Vol 3, Part F, 3.4.1.1 */
+/* A host without a server refuses each request on the bearer, in order, and still gets the
+ * client's values.  Vol 3, Part F, 3.4.1.1 */
 static void requests_where_there_is_no_server(void **state)
 {
     static const struct woad_feature *const client[] = {

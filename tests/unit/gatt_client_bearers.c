@@ -1,5 +1,5 @@
-/* The client's procedures on several bearers: a request that is out ends with its own answer, and
- * what has ended, or waits for security, is not sent.  Vol 3, Part F, 3.3.2 */
+/* Client procedures on several bearers: a request that is sent ends with its own response.  A
+ * procedure that has ended, or that waits for security, is not sent.  Vol 3, Part F, 3.3.2 */
 #include "solo.h"
 
 enum { OUR_CID = 0x40, PEER_CID = 0x50 };
@@ -13,7 +13,8 @@ static const struct woad_feature *const features[] = { &woad_feature_gatt_server
                                                        &woad_feature_security_manager,
                                                        NULL };
 
-/* An encrypted connection to a bonded central, which has opened a bearer of Enhanced ATT. */
+/* Boots a host with an encrypted connection to a bonded central that has opened an enhanced
+ * bearer. */
 static void with_bearer(bool retry)
 {
     const struct woad_security_policy policy = {
@@ -32,7 +33,7 @@ static void with_bearer(bool retry)
     solo_forget();
 }
 
-/* A PDU of the peer's on the bearer, in one frame. */
+/* The peer sends a PDU on the enhanced bearer, in one K-frame. */
 #define EATT(...) \
     do { \
         const uint8_t pdu_[] = { __VA_ARGS__ }; \
@@ -42,7 +43,7 @@ static void with_bearer(bool retry)
         solo_pump(); \
     } while (0)
 
-/* Requests of this kind that the host has sent, on both bearers, for this attribute. */
+/* Counts the host's requests with this opcode and handle, on both bearers. */
 static size_t sent(uint8_t op, uint8_t handle)
 {
     size_t n = 0;
@@ -54,7 +55,7 @@ static size_t sent(uint8_t op, uint8_t handle)
     return n;
 }
 
-/* The status of the procedure about this attribute; it has ended once. */
+/* Asserts that the procedure about this attribute has ended once; returns its status. */
 static int ended_with(uint16_t handle)
 {
     size_t n = 0;
@@ -77,7 +78,7 @@ static void reads(uint16_t first, uint16_t last)
     }
 }
 
-static uint16_t read_of; /* the handle of the last value, its first octet */
+static uint16_t read_of; /* handle of the last value; its first octet */
 static uint8_t octet_of;
 
 static void take_value(const struct woad_event *ev)
@@ -88,8 +89,9 @@ static void take_value(const struct woad_event *ev)
     }
 }
 
-/* A read is refused for want of security, and its bearer closes while the host pairs: it is not
- * sent by the other bearer before the pairing has ended.  If that fails, it ends as refused. */
+/* A read is refused for lack of security, and its bearer closes while the host pairs: the other
+ * bearer does not send it before the pairing ends.  If the pairing fails, the read ends with the
+ * refusal. */
 static void refused_request_is_not_sent_before_the_pairing_ends(void **state)
 {
     (void)state;
@@ -115,8 +117,8 @@ static void refused_request_is_not_sent_before_the_pairing_ends(void **state)
     solo_end();
 }
 
-/* The encryption ends while a read is out, and the bond's key is not to be had: what has not been
- * sent ends, and what has been keeps its bearer until its answer. */
+/* Encryption ends while a read has no response, and the bond's key is lost.  Procedures that are
+ * not sent end; the read keeps its bearer until its response. */
 static void request_that_is_out_outlives_a_security_that_fails(void **state)
 {
     (void)state;
@@ -138,7 +140,7 @@ static void request_that_is_out_outlives_a_security_that_fails(void **state)
     solo_end();
 }
 
-/* woad_gattc_cancel() while two reads are out and a write is queued: the write ends at once. */
+/* woad_gattc_cancel() with two reads sent and a write queued: the write ends at once. */
 static void queued_write_is_cancelled_and_not_sent(void **state)
 {
     (void)state;
@@ -168,8 +170,8 @@ static void pump_at_each_end(const struct woad_event *ev)
     }
 }
 
-/* The application cancels inside a result, and calls woad_tx() inside each end: the ends that are
- * still to come are not preceded by their requests. */
+/* The application cancels inside a result, and calls woad_tx() inside each end: the requests of
+ * procedures that are still to end are not sent. */
 static void cancelled_inside_an_event_is_not_sent_in_the_next(void **state)
 {
     (void)state;
@@ -191,8 +193,8 @@ static void cancelled_inside_an_event_is_not_sent_in_the_next(void **state)
     solo_end();
 }
 
-/* A long write half done, and a read on the other bearer: what is prepared is taken back at once,
- * though the read before it is still out. */
+/* A long write is half done, and a read is sent on the other bearer: the prepared part is
+ * cancelled at once, before the read's response. */
 static void half_of_a_write_is_taken_back_behind_a_read(void **state)
 {
     (void)state;

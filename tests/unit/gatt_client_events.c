@@ -1,5 +1,5 @@
-/* What the application does from inside the client's events, and what changes while its requests
- * wait: each procedure ends with one event, and nothing is sent for another. */
+/* API calls from inside client events, and changes while requests wait.  Each procedure ends
+ * with one event, and no request is sent for an ended one. */
 #include "solo.h"
 
 static const struct woad_feature *const features[] = { &woad_feature_gatt_server,
@@ -48,7 +48,7 @@ static void on(enum woad_event_type type, void (*what)(const struct woad_event *
     solo.on_event = once;
 }
 
-/* An SDU of one K-frame on the bearer. */
+/* The peer sends an SDU of one K-frame on the bearer. */
 static void eatt(const uint8_t *pdu, uint8_t n)
 {
     uint8_t frame[300] = { n, 0 };
@@ -61,7 +61,8 @@ static void eatt(const uint8_t *pdu, uint8_t n)
         eatt(pdu_, sizeof pdu_); \
     } while (0)
 
-/* An encrypted connection to a bonded central, with a bearer of Enhanced ATT that it has opened. */
+/* Boots a host with an encrypted connection to a bonded central that has opened an enhanced
+ * bearer. */
 static void with_bearer(void)
 {
     struct woad_config config = solo_config(features);
@@ -76,8 +77,8 @@ static void with_bearer(void)
     solo_forget();
 }
 
-/* The procedure whose answer is being taken stays where it is until the answer has been taken, also
- * where one in front of it is removed. */
+/* The procedure whose response is being parsed stays in its slot until the parsing ends, even if
+ * one in front of it is removed. */
 static void cancel_inside_the_event_of_an_answer(void **state)
 {
     static const uint16_t two[] = { 0x20, 0x21 };
@@ -87,7 +88,7 @@ static void cancel_inside_the_event_of_an_answer(void **state)
     assert_int_equal(woad_gattc_services(solo.h, solo.conn[0], NULL), 0);
     assert_int_equal(woad_gattc_read_multiple(solo.h, solo.conn[0], two, 2), 0);
     solo_pump();
-    SOLO_ATT(0x11, 6, 1, 0, 5, 0, 0, 0x18); /* a part: more are to be asked for */
+    SOLO_ATT(0x11, 6, 1, 0, 5, 0, 0, 0x18); /* a partial list: the client would request the rest */
     on(WOAD_EV_READ, cancel);
     EATT(0x21, 1, 0, 0xaa, 1, 0, 0xbb);
     assert_null(act);
@@ -97,7 +98,7 @@ static void cancel_inside_the_event_of_an_answer(void **state)
     solo_end();
 }
 
-/* The same for each kind that tells more than one result. */
+/* The same for each procedure with several results. */
 static void cancel_inside_each_result(void **state)
 {
     static const struct {
@@ -137,7 +138,7 @@ static void cancel_inside_each_result(void **state)
         solo_l2cap(SOLO_HANDLE, 4, kinds[k].rsp, kinds[k].n);
         assert_null(act);
         solo_pump();
-        if (solo.frames) { /* the next part of it was not asked for */
+        if (solo.frames) { /* the client does not request the next part */
             fail();
         }
         assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 2);
@@ -148,8 +149,8 @@ static void cancel_inside_each_result(void **state)
     }
 }
 
-/* The bond that the first request needs is asked for; in that event all is cancelled, and the
- * encryption can't begin (a manager for peripherals, on a central): there is nothing to end. */
+/* The first request needs a bond.  Its event cancels all procedures, and encryption can't begin
+ * (a security manager for peripherals only, on a central): no procedure ends twice. */
 static void cancel_when_the_bond_is_wanted(void **state)
 {
     (void)state;
@@ -167,8 +168,8 @@ static void cancel_when_the_bond_is_wanted(void **state)
     solo_end();
 }
 
-/* A request is refused for want of security; in the event that asks for the bond all is cancelled,
- * and there is no place for a pairing: the next request goes. */
+/* A request is refused for lack of security.  The event that wants the bond cancels all
+ * procedures, and there is no slot for a pairing: the next request is sent. */
 static void cancel_when_security_is_to_be_raised(void **state)
 {
     static const struct woad_security_policy policy = { .io = WOAD_IO_NONE,
@@ -196,7 +197,7 @@ static void cancel_when_security_is_to_be_raised(void **state)
     solo_end();
 }
 
-/* What is asked once more when security has been raised is as long as the MTU of then. */
+/* A request that is repeated after the security was raised is as long as the current MTU allows. */
 static void request_that_has_become_too_long_is_not_cut(void **state)
 {
     static const struct woad_security_policy policy = { .io = WOAD_IO_NONE,
@@ -224,8 +225,8 @@ static void request_that_has_become_too_long_is_not_cut(void **state)
     solo_end();
 }
 
-/* Requests and commands that were queued for an encrypted connection do not go in the clear,
- * whether the peer is bonded or not. */
+/* Requests and commands that were queued on an encrypted connection are not sent unencrypted,
+ * with a bond or without. */
 static void nothing_queued_for_encryption_goes_in_the_clear(void **state)
 {
     (void)state;
@@ -249,19 +250,19 @@ static void nothing_queued_for_encryption_goes_in_the_clear(void **state)
         assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), bonded ? 0 : 2);
         if (bonded) {
             solo_encrypt(SOLO_HANDLE);
-            assert_int_equal(solo_frames(4, 0x12), 1); /* it has waited */
+            assert_int_equal(solo_frames(4, 0x12), 1); /* it was kept until now */
         } else {
             assert_int_equal(solo_last(WOAD_EV_GATTC_DONE)->u.done.status, WOAD_EACCES);
             assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
             solo_pump();
-            assert_int_equal(solo_frames(4, 0x0a), 1); /* it was asked for in the clear */
+            assert_int_equal(solo_frames(4, 0x0a), 1); /* queued while unencrypted */
         }
         solo_end();
     }
 }
 
-/* A pairing, begun for the sake of a request that was refused, is ended by the user from inside a
- * result of another procedure: that one goes on where it was, and so does what is queued. */
+/* A refused request has started a pairing, which the user ends from inside a result of another
+ * procedure: that procedure and the queued ones go on. */
 static void security_fails_inside_an_event(void **state)
 {
     static const struct woad_security_policy policy = {
@@ -308,8 +309,8 @@ static void security_fails_inside_an_event(void **state)
     solo_end();
 }
 
-/* A server that looks at permissions only when it executes has forgotten what was prepared: with
- * the security that was wanting, all of it is prepared anew.  Vol 3, Part F, 3.4.6.3 */
+/* A server checks permissions at Execute only and discards what was prepared: once the security
+ * is raised, the client prepares all parts again.  Vol 3, Part F, 3.4.6.3 */
 static void execute_refused_for_want_of_security(void **state)
 {
     static const struct woad_security_policy policy = { .io = WOAD_IO_NONE,
@@ -342,8 +343,8 @@ static void execute_refused_for_want_of_security(void **state)
     solo_end();
 }
 
-/* GATT/CL/GAI/BI-01-C: a server that does not wait for the confirmation of its indication: both are
- * told, and there is a confirmation.  Vol 3, Part F, 3.4.7.2 */
+/* GATT/CL/GAI/BI-01-C: a server sends a second indication before the confirmation of the first:
+ * both raise an event, one confirmation is sent.  Vol 3, Part F, 3.4.7.2 */
 static void two_indications_at_once(void **state)
 {
     (void)state;
@@ -360,8 +361,8 @@ static void two_indications_at_once(void **state)
     solo_end();
 }
 
-/* The last characteristic is told when the procedure ends, whatever ends it; from inside that event
- * the application cancels. */
+/* The last characteristic of a discovery is raised when the procedure ends, for any reason; the
+ * application cancels inside that event. */
 static void cancel_inside_the_last_characteristic(void **state)
 {
     (void)state;
@@ -385,8 +386,8 @@ static void cancel_inside_the_last_characteristic(void **state)
     }
 }
 
-/* GATT/CL/GAW/BV-05-C: a value of no octets is prepared, too: cancelled before it is executed, the
- * server forgets it.  Vol 3, Part F, 3.4.6.3 */
+/* GATT/CL/GAW/BV-05-C: an empty value is prepared, too: if it is cancelled before Execute, the
+ * server discards it.  Vol 3, Part F, 3.4.6.3 */
 static void cancelled_long_write_of_nothing_is_taken_back(void **state)
 {
     (void)state;
@@ -395,7 +396,7 @@ static void cancelled_long_write_of_nothing_is_taken_back(void **state)
             with_bearer();
             assert_int_equal(woad_gattc_write_long(solo.h, solo.conn[0], 3, "", 0, reliable), 0);
             solo_pump();
-            if (early) { /* before the answer */
+            if (early) { /* before the response */
                 assert_int_equal(woad_gattc_cancel(solo.h, solo.conn[0]), 0);
             }
             SOLO_ATT(0x17, 3, 0, 0, 0);
@@ -416,8 +417,8 @@ static void cancelled_long_write_of_nothing_is_taken_back(void **state)
     }
 }
 
-/* GATT/CL/GAW/BV-02-C: no signed write goes on an encrypted connection, where its server drops it:
- * one that was queued before is a write command.  Vol 3, Part G, 4.9.2 */
+/* GATT/CL/GAW/BV-02-C: a server drops signed writes on an encrypted connection, so one that was
+ * queued before encryption is sent as a Write Command.  Vol 3, Part G, 4.9.2 */
 static void signed_write_that_leaves_encrypted_is_a_command(void **state)
 {
     struct woad_bond b = { .key_size = 16,
@@ -435,7 +436,7 @@ static void signed_write_that_leaves_encrypted_is_a_command(void **state)
         assert_int_equal(woad_bond_add(solo.h, &b), 0);
         solo_connected(SOLO_HANDLE, false, 9);
         assert_int_equal(woad_gattc_write_signed(solo.h, solo.conn[0], 3, "value", 5), 0);
-        if (encrypted) { /* nothing leaves meanwhile */
+        if (encrypted) { /* the queue is blocked meanwhile */
             SOLO_RX(4, 0x3e, 13, 5, SOLO_HANDLE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
             uint8_t command[SOLO_FRAME];
             assert_true(woad_tx(solo.h, command, sizeof command) > 0);

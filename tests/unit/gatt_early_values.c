@@ -1,5 +1,5 @@
-/* What a bonded peer sends before the connection is encrypted: it is not believed, and not lost.
- * weliem/bluez_inc#117: a peripheral indicates as soon as it is connected, and waits for the
+/* Values that a bonded peer sends before encryption: the host neither trusts nor loses them.
+ * weliem/bluez_inc#117: a peripheral indicates directly after the connection and waits for the
  * confirmation. */
 #include "solo.h"
 
@@ -28,7 +28,7 @@ static char told[8][8];
 static enum woad_event_type told_as[8];
 static unsigned tells, acts;
 
-/* The value, as it is when the application has cancelled all and asked for something new. */
+/* Checks the value, after the application has cancelled all procedures and started a new one. */
 static void tell(const struct woad_event *ev)
 {
     if (ev->type != WOAD_EV_NOTIFIED && ev->type != WOAD_EV_INDICATION) {
@@ -44,7 +44,8 @@ static void tell(const struct woad_event *ev)
     told_as[tells++] = ev->type;
 }
 
-/* Nobody but the peer has anything to say: what it says begins the encryption. */
+/* The application and the host have nothing to send: the peer's indication alone starts the
+ * encryption. */
 static void indication_is_told_and_confirmed_once_encrypted(void **state)
 {
     (void)state;
@@ -81,7 +82,7 @@ static void values_are_told_in_their_order(void **state)
         assert_int_equal(woad_gattc_write(solo.h, solo.conn[0], 3, "between", 7), 0);
         SOLO_ATT(0x1d, 12, 0, '2');
         SOLO_ATT(0x1b, 13, 0);
-        SOLO_ATT(0x1b, 14); /* not a PDU */
+        SOLO_ATT(0x1b, 14); /* an invalid PDU */
         solo_pump();
         encrypted(0);
         assert_int_equal(tells, 3);
@@ -90,12 +91,13 @@ static void values_are_told_in_their_order(void **state)
         assert_string_equal(told[2], "");
         assert_int_equal(told_as[1], WOAD_EV_INDICATION);
         assert_int_equal(solo_frames(4, 0x1e), 1);
-        assert_int_equal(solo_frames(4, 0x12), 1); /* the write, or one of those instead */
+        assert_int_equal(solo_frames(4, 0x12), 1); /* the write, or its replacement */
         solo_end();
     }
 }
 
-/* Without room for the value the confirmation still goes: the connection would end after 30 s. */
+/* The confirmation is sent even if there is no room for the value; otherwise the connection
+ * would end after 30 s. */
 static void confirmation_goes_without_room_for_the_value(void **state)
 {
     (void)state;
@@ -111,7 +113,7 @@ static void confirmation_goes_without_room_for_the_value(void **state)
     solo_end();
 }
 
-/* A value takes the place of a procedure no longer than until security has been had, or not. */
+/* A stored value takes a procedure's slot only until the encryption has succeeded or failed. */
 static void place_of_a_value_is_free_again(void **state)
 {
     (void)state;
@@ -125,7 +127,7 @@ static void place_of_a_value_is_free_again(void **state)
         assert_int_equal(solo_frames(4, 0x1e), !status);
         assert_int_equal(solo_count(WOAD_EV_TX_READY), 1);
         assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
-        SOLO_ATT(0x1d, 12, 0, 'y'); /* and after a failure it takes none any more */
+        SOLO_ATT(0x1d, 12, 0, 'y'); /* after a failure no value is stored */
         solo_disconnected(SOLO_HANDLE, 0x13);
         assert_int_equal(solo_count(WOAD_EV_INDICATION), status ? 0 : 2);
         assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 1);
@@ -158,8 +160,7 @@ static void gives_the_bond(const struct woad_event *ev)
     }
 }
 
-/* Its bond has given way to another's since it failed to prove that it has the key: it may be
- * anybody as before. */
+/* The bond was evicted after the peer failed to prove its key: the peer is untrusted as before. */
 static void nothing_is_believed_without_the_bond_in_memory(void **state)
 {
     struct woad_config config = solo_config(features);
@@ -194,8 +195,8 @@ static void gives_each_bond(const struct woad_event *ev)
     gives_the_bond(ev);
 }
 
-/* Two peers, room for the bond of one: each takes the other's place when it is asked for, and that
- * comes to an end. */
+/* Two peers share the slot of one bond: each bond evicts the other when it is needed, and this
+ * ends. */
 static void two_bonds_in_one_place(void **state)
 {
     struct woad_config config = solo_config(features);
@@ -217,14 +218,14 @@ static void two_bonds_in_one_place(void **state)
     }
     assert_int_equal(solo_count(WOAD_EV_INDICATION), 0);
     assert_int_equal(solo_frames(4, 0x1e), 0);
-    assert_int_equal(woad_bond_remove(solo.h, NULL), 0); /* then there is none to wait for */
+    assert_int_equal(woad_bond_remove(solo.h, NULL), 0); /* without a bond nothing waits */
     solo_pump();
     assert_int_equal(solo_frames(4, 0x1e), 2);
     solo_end();
 }
 
-/* A bond comes while a request in the clear is out: its answer is not believed, and it is asked
- * again when the peer has proved who it is. */
+/* A bond is added while a request without encryption has no response: the response is not
+ * trusted, and the request is sent again once the peer has proved its key. */
 static void answer_that_has_become_doubtful(void **state)
 {
     (void)state;

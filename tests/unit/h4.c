@@ -1,4 +1,4 @@
-/* H4 framing: every split, every garbage. */
+/* H4 framing: every split of the stream, every kind of garbage. */
 #include "cm.h"
 
 #include "transport/h4.h"
@@ -29,7 +29,7 @@ static void add(struct h4 *h, const uint8_t *p, size_t n)
     h4_added(h, n);
 }
 
-/* Cut in three at every two places. */
+/* The stream is cut in three, at every two positions. */
 static void h4_in_all_splits(void **state)
 {
     struct h4 it, *h = fresh(&it);
@@ -56,7 +56,7 @@ static void h4_in_all_splits(void **state)
     }
 }
 
-/* An unknown type is never skipped in silence. */
+/* An unknown packet type is always reported. */
 static void h4_fuzz_resync(void **state)
 {
     struct h4 it, *h = fresh(&it);
@@ -71,7 +71,7 @@ static void h4_fuzz_resync(void **state)
     }
 }
 
-/* Every length an event can name, octet by octet. */
+/* An event of every length that its header can have, octet by octet. */
 static void h4_event_longer_than_buf(void **state)
 {
     struct h4 it, *h = fresh(&it);
@@ -90,10 +90,10 @@ static void h4_event_longer_than_buf(void **state)
     const uint8_t long_acl[] = { 2, 0x40, 0x20, 0xff, 0xff };
     add(h, long_acl, sizeof long_acl);
     assert_int_equal(h4_next(h, &p), -1);
-    assert_int_equal(h4_next(h, &p), -1); /* and so it stays */
+    assert_int_equal(h4_next(h, &p), -1); /* the error is permanent */
 }
 
-/* In a buffer of one packet's size, with every length there is around it. */
+/* A buffer for one packet, with every length near its size. */
 static void h4_in_little_room(void **state)
 {
     uint8_t mem[260];
@@ -119,8 +119,8 @@ static void h4_in_little_room(void **state)
     }
 }
 
-/* After a reset has been asked for: whatever comes first, the answer is found, in every split, and
- * what follows it is whole. */
+/* After h4_resync() the answer to the reset is found behind any garbage, in every split, and the
+ * packets behind it are complete. */
 static void h4_after_garbage(void **state)
 {
     static const uint8_t garbage[][12] = {

@@ -1,4 +1,4 @@
-/* H5: two ends of a line, good and bad, in virtual time. */
+/* H5: two ends of a line, without and with errors, in virtual time. */
 #include "cm.h"
 
 #include "transport/h5.h"
@@ -8,7 +8,7 @@ enum { ROOM = 300, LINE = 2 * ROOM + H5_OVERHEAD };
 struct end {
     struct h5 h5;
     uint8_t *mem;
-    unsigned given, got; /* packets: their number is in them */
+    unsigned given, got; /* packets, whose contents follow from their number */
     size_t acks;
 };
 
@@ -47,7 +47,7 @@ static void line_end(void)
     line.a.mem = line.b.mem = NULL;
 }
 
-/* Packet n: type, length and octets follow from n; 0xc0 and 0xdb are among them. */
+/* Makes packet n: type, length and octets follow from n; 0xc0 and 0xdb occur. */
 static size_t make(unsigned n, uint8_t *packet)
 {
     size_t len = 1 + n * 37 % (ROOM - 1);
@@ -108,7 +108,8 @@ static void give(struct end *e, unsigned most)
     }
 }
 
-/* Both become active; packets go both ways, each once, in order, whatever the line does to them. */
+/* Both ends become active and exchange packets: each arrives once, in order, whatever the line
+ * does. */
 static void over_good_and_bad_lines(void **state)
 {
     static const struct {
@@ -117,7 +118,7 @@ static void over_good_and_bad_lines(void **state)
     (void)state;
     for (size_t k = 0; k < sizeof lines / sizeof *lines; k++) {
         line_begin(k + 1);
-        line.now = 0xffffff00u; /* time wraps on the way */
+        line.now = 0xffffff00u; /* the time wraps */
         line.loss = lines[k].loss;
         line.spoil = lines[k].spoil;
         for (unsigned ms = 0; ms < 4000000 && (line.a.got < 400 || line.b.got < 400); ms += 10) {
@@ -155,7 +156,7 @@ static const uint8_t config[] = { 0xc0, 0, 0x3f, 0, 0xdb, 0xdc, 3, 0xfc, 0x14, 0
 static const uint8_t config_bare[] = { 0xc0, 0, 0x2f, 0, 0xd0, 3, 0xfc, 0xc0 };
 static const uint8_t config_rsp_bare[] = { 0xc0, 0, 0x2f, 0, 0xd0, 4, 0x7b, 0xc0 };
 
-/* The octets of link establishment, one side written down.  Part D, 8 */
+/* Link establishment against octets from the specification.  Part D, 8 */
 static void establishment(void **state)
 {
     (void)state;
@@ -164,8 +165,8 @@ static void establishment(void **state)
     assert_true(says(&line.a, sync, sizeof sync));
     assert_true(says(&line.a, NULL, 0));
     line.now += 250;
-    assert_true(says(&line.a, sync, sizeof sync));   /* and again, while nobody answers */
-    frame(&line.a, config_bare, sizeof config_bare); /* too early: no answer */
+    assert_true(says(&line.a, sync, sizeof sync));   /* repeated without an answer */
+    frame(&line.a, config_bare, sizeof config_bare); /* too early: not answered */
     assert_true(says(&line.a, NULL, 0));
     frame(&line.a, sync, sizeof sync);
     assert_true(says(&line.a, sync_rsp, sizeof sync_rsp));
@@ -174,14 +175,14 @@ static void establishment(void **state)
     assert_false(h5_ready(&line.a.h5));
     frame(&line.a, config_rsp_bare, sizeof config_rsp_bare);
     assert_int_equal(line.a.h5.link, H5_ACTIVE);
-    assert_int_equal(line.a.h5.window, 1); /* of whom says nothing */
+    assert_int_equal(line.a.h5.window, 1); /* of a peer without fields */
     assert_false(line.a.h5.crc);
     assert_true(h5_ready(&line.a.h5));
     assert_int_equal(h5_due(&line.a.h5, line.now), UINT32_MAX);
     line_end();
 }
 
-/* A command and its frame; it is sent again until it is acknowledged, then given up. */
+/* A command is repeated until it is acknowledged; at last the link fails. */
 static void again_and_again(void **state)
 {
     static const uint8_t reset[] = { 1, 3, 0x0c, 0 };
@@ -210,8 +211,8 @@ static void again_and_again(void **state)
     line_end();
 }
 
-/* The other side has been switched off and on: the link is lost, and is there again after h5_init()
- * on this side.  8.4 */
+/* The other end is switched off and on: the link is lost, and works again after h5_init() on
+ * this end. 8.4 */
 static void begun_anew(void **state)
 {
     (void)state;
@@ -233,7 +234,7 @@ static void begun_anew(void **state)
     line_end();
 }
 
-/* A peer that sleeps is woken before anything is sent.  Wakes who asks.  8.7 */
+/* A sleeping peer is woken before a packet is sent; a Wakeup message is answered. 8.7 */
 static void sleeping(void **state)
 {
     static const uint8_t sleep[] = { 0xc0, 0, 0x2f, 0, 0xd0, 7, 0x78, 0xc0 };
@@ -250,7 +251,7 @@ static void sleeping(void **state)
     assert_true(says(&line.a, woken, sizeof woken));
     frame(&line.a, sleep, sizeof sleep);
     for (; line.now < 10000; line.now++) {
-        assert_true(says(&line.a, NULL, 0)); /* there is nothing to say */
+        assert_true(says(&line.a, NULL, 0)); /* nothing to send */
     }
     assert_int_equal(line.a.h5.link, H5_ACTIVE);
     h5_put(&line.a.h5, packet, sizeof packet);
@@ -264,8 +265,8 @@ static void sleeping(void **state)
     line_end();
 }
 
-/* Every length that a header can name, with and without the check, with every octet of the frame
- * missing, or one too many: dropped, and the next frame is taken. */
+/* Every length that a header can have, with and without the check, with each octet missing or
+ * one too many: the frame is dropped, and the next one is received. */
 static void wrong_lengths(void **state)
 {
     (void)state;
@@ -289,7 +290,7 @@ static void wrong_lengths(void **state)
                 if (body < 2) {
                     continue;
                 }
-                at += body - 2; /* of zeros */
+                at += body - 2; /* zeros */
                 frame_of[at++] = 0xc0;
                 line_begin(1);
                 line.a.h5.link = H5_ACTIVE;
@@ -302,7 +303,7 @@ static void wrong_lengths(void **state)
     line_end();
 }
 
-/* One octet of a frame is another: with the check nothing wrong gets through. */
+/* One octet of a frame is corrupted: with the check no wrong packet is received. */
 static void one_octet_spoilt(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-/* Names that hosts bind, and the addresses they get of a hub for them. */
+/* Hosts that bind names, and the addresses that the hub gives them. */
 #include "folder.h"
 
 #include "hub/hub.h"
@@ -48,7 +48,7 @@ static int hub_stop(void **state)
     return leave(state);
 }
 
-/* HCI_Read_BD_ADDR: its answer has the address behind 7 octets. */
+/* Sends HCI_Read_BD_ADDR; the address follows 7 octets of the answer. */
 static uint64_t address(int fd)
 {
     static const uint8_t read_address[] = { 1, 0x09, 0x10, 0 };
@@ -77,7 +77,7 @@ static int come(const char *program)
     return host.fd;
 }
 
-/* A host that has bound a name of its own, which need not be one of ours. */
+/* Connects a host that has bound a name, of this project's form or another. */
 static int come_bound(const char *name)
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX }, hub = { .sun_family = AF_UNIX };
@@ -122,7 +122,7 @@ static void two_of_a_name_differ_and_come_back(void **state)
     assert_true(address(b) == second);
     close(a);
     close(b);
-    a = come("one"); /* this process has used the second last */
+    a = come("one"); /* this process last used the name before */
     assert_true(address(a) == second);
     b = come("one");
     assert_true(address(b) == first);
@@ -130,7 +130,7 @@ static void two_of_a_name_differ_and_come_back(void **state)
     close(b);
 }
 
-/* In another process, which has used none yet: the first. */
+/* Another process, which has used no name yet, takes the first free one. */
 static void a_new_process_takes_the_first_that_is_free(void **state)
 {
     (void)state;
@@ -159,7 +159,7 @@ static void others_have_an_address_by_number(void **state)
     close(fd);
 }
 
-/* Too long for the hub's room, or just not. */
+/* Names that are too long for the hub's buffer, or just fit. */
 static void names_of_any_length(void **state)
 {
     char name[100];
@@ -183,7 +183,7 @@ static uint32_t low_of(const char *name)
     return (hash ^ hash >> 23) & 0x7fffff;
 }
 
-/* Names whose 23 bits are the same: found by trying. */
+/* Two names with equal 23 bits, found by trial. */
 static void an_address_that_is_in_use_is_not_given_again(void **state)
 {
     static uint32_t seen[1 << 23];

@@ -1,9 +1,9 @@
-/* Hostile controllers and peers, by generation: every length, every opcode, every shape.  Each
- * test is named after what it must survive. */
+/* Hostile controllers and peers, generated: every length, every opcode, every shape.  A test's
+ * name says what the host must survive. */
 #include "hostile.h"
 
-/* Every answer of the bring-up cut at every octet, or with an error of one octet: it comes up,
- * or it goes down once and comes up the next time; it never hangs. */
+/* Each answer of the bring-up is cut at each octet, or replaced by a short error.  The host
+ * comes up, or goes down once and comes up at the next start; it never hangs. */
 static void hci_cc_truncate_all(void **state)
 {
     (void)state;
@@ -38,7 +38,7 @@ static void hci_cc_truncate_all(void **state)
     assert_true(steps >= 10);
 }
 
-/* Handles and indices of nobody in every event there is, of every length. */
+/* Every event, of every length, with handles and indices that do not exist. */
 static void hci_evt_index_range(void **state)
 {
     static const uint16_t handles[] = { 0, 0x41, 0xef, 0xeff, 0xf00, 0xfff, 0xffff };
@@ -69,7 +69,7 @@ static void hci_evt_index_range(void **state)
     close_bench();
 }
 
-/* The length a packet names, one and 255 off, for events and data. */
+/* A packet's length field is wrong by one or by 255, for events and data. */
 static void hci_len_mismatch(void **state)
 {
     static const int off[] = { -255, -2, -1, 1, 2, 255 };
@@ -93,8 +93,8 @@ static void hci_len_mismatch(void **state)
     close_bench();
 }
 
-/* Completed packets told the moment the packet is handed over, ten times what was sent, and
- * never: the host never has more outside than the controller has buffers. */
+/* Number of Completed Packets arrives inside woad_tx(), reports ten times what was sent, or
+ * never arrives: the host never has more packets outstanding than the controller has buffers. */
 static void acl_credit_reentrant_completion(void **state)
 {
     static const uint8_t many[] = { 4, 0x13, 5, 1, HANDLE, 0, 10, 0 };
@@ -124,8 +124,8 @@ static bool is_reject(uint8_t id)
     return b.last_len >= 10 && b.last[2] == 5 && b.last[4] == 1 && b.last[5] == id;
 }
 
-/* Requests for channels there are none of, with every list of channels: each gets one answer,
- * all of whose octets are defined, and nothing else. */
+/* Requests about channels that do not exist, with every list of CIDs: each gets exactly one
+ * response, without uninitialised octets. */
 static void ecfc_cid_list_0_to_30(void **state)
 {
     static const uint8_t codes[] = { 0x14, 0x17, 0x19, 0x06, 0x0a, 0x02, 0x04 };
@@ -153,8 +153,8 @@ static void ecfc_cid_list_0_to_30(void **state)
     close_bench();
 }
 
-/* Frames for channels that don't exist, with every beginning of a K-frame: nothing happens.
- * Answers and credits for them: nothing either. */
+/* Frames, responses and credits for channels that do not exist, with every start of a K-frame:
+ * no effect. */
 static void coc_kframe_without_a_channel(void **state)
 {
     (void)state;
@@ -195,8 +195,8 @@ static void coc_rsp_unsolicited(void **state)
     }
 }
 
-/* Whatever is on the signalling channel, the host never asks to disconnect anything, least of
- * all a fixed channel: it says no more than rejects and parameter answers.  4.6 */
+/* Any signalling command: the host never sends a Disconnection Request, least of all for a fixed
+ * channel; it sends rejects and parameter responses only. 4.6 */
 static void l2_never_disconnect_fixed(void **state)
 {
     uint32_t x = 1;
@@ -230,8 +230,8 @@ static void l2_never_disconnect_fixed(void **state)
 
 /* --- ATT server ------------------------------------------------------------------------------- */
 
-/* All 256 opcodes in all lengths: a request gets exactly one answer, its own or an error that
- * names it; anything else gets none.  GATT/SR/UNS/BI-01-C, BI-02-C */
+/* All 256 opcodes in all lengths: a request gets exactly one response, its own or an error that
+ * names it; other PDUs get none.  GATT/SR/UNS/BI-01-C, BI-02-C */
 static void att_opcode_sweep(void **state)
 {
     (void)state;
@@ -244,7 +244,7 @@ static void att_opcode_sweep(void **state)
                 open_bench(1);
                 frame(4, p, len);
                 pull();
-                bool odd = (op & 1) && op < 0x24 && op != 0x15 && op != 0x1f; /* a client's */
+                bool odd = (op & 1) && op < 0x24 && op != 0x15 && op != 0x1f; /* for the client */
                 bool request = !odd && !(op & 0x40) && op != 0x1e && len <= 23;
                 bool confirm = op == 0x1d && len >= 3 && len <= 23; /* an indication */
                 assert_int_equal(b.frames, request || confirm ? 1 : 0);
@@ -265,8 +265,8 @@ static void att_opcode_sweep(void **state)
     }
 }
 
-/* The server by itself: what a feature of its own would serve is not supported, or no PDU that it
- * knows; a request that comes too early is dropped, and the one before it answered. */
+/* A server without optional features: their requests are refused as not supported or unknown.  A
+ * request before the response to the last one is dropped, and the last one is answered. */
 static void att_server_by_itself(void **state)
 {
     static const uint8_t ops[] = { 0x0e, 0x16, 0x18, 0x20 };
@@ -305,8 +305,8 @@ static void att_server_by_itself(void **state)
     named = all;
 }
 
-/* Read Multiple Variable: every MTU from 23 to 64, values of 0 to 64 octets, two to four of
- * them: the answer is what it must be, to the octet. */
+/* Read Multiple Variable with every MTU from 23 to 64, two to four values of 0 to 64 octets:
+ * every octet of the response is checked. */
 static void att_rmv_all_mtu_all_len(void **state)
 {
     static const uint8_t handles[] = { VALUE, VALUE_2, VALUE_2 + 2, VALUE_2 + 4 };
@@ -351,7 +351,7 @@ static void att_rmv_all_mtu_all_len(void **state)
 
 /* --- ATT client ------------------------------------------------------------------------------- */
 
-/* Starts the n-th procedure; false when there are no more. */
+/* Starts the n-th procedure; returns false when there are no more. */
 static bool procedure(int n)
 {
     static const uint16_t two[] = { 3, 4 };
@@ -380,8 +380,8 @@ static bool procedure(int n)
     return true;
 }
 
-/* The answer to what was asked last, of every length and three fillings, again and again: the
- * procedure ends within a bounded number of requests, once. */
+/* The response to the last request in every length, with three fillings, repeated: the procedure
+ * ends once, within a bounded number of requests. */
 static void gattc_rsp_truncate_all(void **state)
 {
     (void)state;
@@ -415,12 +415,12 @@ static void gattc_rsp_truncate_all(void **state)
     }
 }
 
-/* Lists of handles in every order: items of every length, handles that go back, overlap, are
- * zero, end before they begin; the same list for ever.  The procedure ends, and soon. */
+/* Malicious lists of handles: items of every length; handles that decrease, overlap, are zero,
+ * or end before they begin; one list without end.  The procedure ends after few requests. */
 static void gattc_disc_malicious_server(void **state)
 {
     static const uint8_t shapes[][4] = {
-        /* first handle, step, end - handle, of the second */
+        /* first handle; of the second item: step, and end minus handle */
         { 1, 0, 0, 0 },       { 1, 1, 0, 0 }, { 1, 0xff, 0, 0 },    { 9, 0xfe, 0, 0 },
         { 0, 0, 0, 0 },       { 0, 1, 5, 0 }, { 5, 0, 0xff, 0 },    { 5, 1, 0xff, 0 },
         { 1, 1, 3, 0 },       { 1, 2, 1, 0 }, { 0xff, 0, 0, 0xff }, { 0xff, 0, 0xff, 0xff },
@@ -462,7 +462,8 @@ static void gattc_disc_malicious_server(void **state)
     assert_true(lists > 40);
 }
 
-/* Two CCCDs, one before the value, one outside of everything: they are descriptors like others. */
+/* Two CCCDs, one in front of the value and one outside the service, are reported as ordinary
+ * descriptors. */
 static void gattc_duplicate_cccd(void **state)
 {
     static const uint8_t first[] = { 0x05, 1,    1,    0, 0x02, 0x29, 2,    0, 0x02, 0x29, 3,
@@ -482,8 +483,8 @@ static void gattc_duplicate_cccd(void **state)
     close_bench();
 }
 
-/* The link goes with a request out, with an answer waiting, with a question to the application:
- * each ends once, and the next link is as new. */
+/* The connection ends with a request sent, a response queued, or an event unanswered: each
+ * procedure ends once, and the next connection has no trace of them. */
 static void att_bearer_close_in_flight(void **state)
 {
     static const uint8_t gone[] = { 4, 5, 4, 0, HANDLE, 0, 0x13 };
@@ -509,8 +510,8 @@ static void att_bearer_close_in_flight(void **state)
     }
 }
 
-/* The application starts the host again in the very event that says it has failed: everything that
- * was under way has ended before, once, and it comes up. */
+/* The application starts the host again inside the event of its failure: every procedure has
+ * ended before, once, and the host comes up. */
 static size_t restarts;
 
 static void restart(void *ctx, struct woad *h, const struct woad_event *ev)
@@ -551,7 +552,7 @@ static void hci_hardware_error_restart(void **state)
         b.up = false;
         if (silent) {
             b.hold = true;
-            woad_disconnect(b.h, b.conn, 0x13); /* a command that is not answered */
+            woad_disconnect(b.h, b.conn, 0x13); /* a command without an answer */
             pull();
             woad_poll(b.h, 2002);
             b.hold = false;

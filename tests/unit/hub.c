@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
-/* The hub and the ports: real sockets, real time, hosts of this process and bytes of nobody's. */
+/* The hub and the ports: real sockets, real time, hosts in this process, and clients that send
+ * garbage. */
 #include "cm.h"
 
 #include <woad/port.h>
@@ -54,7 +55,7 @@ static void serve_end(struct served *s)
     char message[WOAD_PORT_MESSAGE_MAX];
     struct hci_transport transport;
     s->stop = 1;
-    transport_open(s->spec, &transport, message); /* wakes it */
+    transport_open(s->spec, &transport, message); /* unblocks the hub */
     pthread_join(s->thread, NULL);
     transport_close(&transport);
     transport_close(&s->transport);
@@ -147,13 +148,14 @@ static void two_hosts_by_socket(void **state)
         }
     }
     assert_true(p[0].connected && p[1].connected);
-    /* One leaves without a word: the other is told within some intervals. */
+    /* One host leaves without disconnecting: the other's connection ends after the supervision
+     * timeout. */
     woad_port_close(port[1]);
     for (int n = 0; n < 100 && p[0].connected; n++) {
         woad_port_step(port[0], h[0], 5);
     }
     assert_false(p[0].connected);
-    /* The hub dies: an error, once, and no hang. */
+    /* The hub ends: the port reports one error and does not hang. */
     serve_end(&s);
     for (error = 0; !error;) {
         error = woad_port_step(port[0], h[0], 50);
@@ -181,7 +183,7 @@ static ssize_t answer(int fd, uint8_t *buf, size_t room)
     return poll(&p, 1, 2000) > 0 ? read(fd, buf, room) : -1;
 }
 
-/* h4_garbage: whoever sends what is not H4 is cut off, and nobody else is. */
+/* h4_garbage: the hub closes the connection of a client that does not send H4, and no other. */
 static void garbage_on_a_socket(void **state)
 {
     static const uint8_t reset[] = { 1, 3, 0x0c, 0 };
@@ -209,7 +211,7 @@ static void garbage_on_a_socket(void **state)
     serve_end(&s);
 }
 
-/* A host that sends commands and never reads: it waits, the others don't. */
+/* A host sends commands and never reads: the hub makes that host wait, and no other. */
 static void a_host_that_does_not_read(void **state)
 {
     static const uint8_t reset[] = { 1, 3, 0x0c, 0 }, commands[] = { 1, 2, 0x10, 0 };
@@ -232,7 +234,7 @@ static void a_host_that_does_not_read(void **state)
     serve_end(&s);
 }
 
-enum { FLOODS = 4 }; /* each packet of theirs is written in one piece */
+enum { FLOODS = 4 }; /* the hub writes each of their packets in one piece */
 struct flood {
     int fd, stop;
 };
@@ -241,7 +243,7 @@ static void *flood(void *arg)
 {
     const struct flood *f = arg;
     uint8_t b[4000];
-    for (size_t i = 0; i < sizeof b; i += 5) { /* ACL data of a connection of nobody's */
+    for (size_t i = 0; i < sizeof b; i += 5) { /* ACL data with an unknown handle */
         memcpy(b + i, "\x02\x01\x0e\x00\x00", 5);
     }
     while (!__atomic_load_n(&f->stop, __ATOMIC_RELAXED)) {
@@ -253,7 +255,7 @@ static void *flood(void *arg)
     return NULL;
 }
 
-/* A host that writes without a pause what has no answer: it has its turns, and so have others. */
+/* A host sends packets without answers and without a pause: it does not starve the others. */
 static void a_host_that_never_stops(void **state)
 {
     static const uint8_t reset[] = { 1, 3, 0x0c, 0 };
@@ -280,7 +282,8 @@ static void a_host_that_never_stops(void **state)
     serve_end(&s);
 }
 
-/* A file says who hears whom, and what befalls them: the first advertises, the second scans. */
+/* A world file sets which controller receives which, and faults: the first advertises, the
+ * second scans. */
 static bool found_in(const char *world, bool *said)
 {
     static struct world_file script;
@@ -332,7 +335,7 @@ static void a_world_by_a_file(void **state)
     assert_false(found_in("drop 1 2 all\n", &said));
     assert_false(found_in("link 1 * 0 1000\n", &said));
     assert_false(found_in("place 2 900000 0\n", &said));
-    /* A hardware error, often enough to be heard whenever the host comes. */
+    /* hardware errors, repeated so that one arrives whenever the host is there */
     static char errors[WORLD_LINES_MAX * 32] = "drop 1 2 all\n";
     for (unsigned n = 1; n < 100; n++) {
         size_t used = strlen(errors);

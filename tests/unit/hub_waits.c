@@ -1,6 +1,5 @@
 #define _GNU_SOURCE
-/* What the hub waits for: it neither spins nor sleeps on when a host, a descriptor or a signal
- * makes it so. */
+/* The hub's waiting: it neither busy-loops nor misses a host, a descriptor or a signal. */
 #include "cm.h"
 
 #include <woad/port.h>
@@ -53,7 +52,7 @@ static void serve_begin(struct served *s)
     assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
 }
 
-/* It ends within two seconds. */
+/* Ends the hub; it must stop within two seconds. */
 static void serve_join(struct served *s)
 {
     struct timespec at;
@@ -77,7 +76,7 @@ static void pause_ms(int ms)
     poll(NULL, 0, ms);
 }
 
-/* Milliseconds of a core that it takes while nothing is to be done. */
+/* Returns the CPU time in ms that the hub uses while it has nothing to do. */
 static long spent(const struct served *s, int ms)
 {
     clockid_t clock;
@@ -106,7 +105,7 @@ static bool answers(int fd, int ms)
            read(fd, buf, sizeof buf) == 7;
 }
 
-/* The flag is set and nothing comes any more: as a signal just before the wait. */
+/* The flag is set without a wakeup, as by a signal just before the wait: the hub still ends. */
 static void an_end_is_never_slept_through(void **state)
 {
     (void)state;
@@ -122,7 +121,8 @@ static void an_end_is_never_slept_through(void **state)
     }
 }
 
-/* More hosts than descriptors: those without one wait, at no cost, and come when another goes. */
+/* There are more hosts than descriptors: those without one wait without CPU time, and are served
+ * when another closes. */
 static void without_descriptors_it_does_not_spin(void **state)
 {
     enum { HOSTS = 12, SEATS = 5 };
@@ -141,10 +141,10 @@ static void without_descriptors_it_does_not_spin(void **state)
     serve_begin(&s);
     bool first = answers(host[0], 2000), last = answers(host[SEATS - 1], 2000);
     bool none = answers(host[SEATS], 200);
-    long ms = spent(&s, 850); /* it has just tried again, a second later */
+    long ms = spent(&s, 850); /* it retries each second */
     close(host[0]);
     struct pollfd p = { host[SEATS], POLLIN, 0 };
-    bool then = poll(&p, 1, 500) == 1; /* its reset was sent before */
+    bool then = poll(&p, 1, 500) == 1; /* it had sent its reset before */
     setrlimit(RLIMIT_NOFILE, &all);
     for (int n = 1; n < HOSTS; n++) {
         close(host[n]);
@@ -154,7 +154,7 @@ static void without_descriptors_it_does_not_spin(void **state)
     assert_true(ms < 60);
 }
 
-/* A descriptor that can't be accepted from. */
+/* accept() fails on the descriptor for ever: the hub does not busy-loop. */
 static void a_listener_that_is_none_does_not_spin(void **state)
 {
     struct served s;
@@ -170,7 +170,7 @@ static void a_listener_that_is_none_does_not_spin(void **state)
     serve_end(&s);
 }
 
-/* A frame of H5, in which the check of a configuration wants an escape. */
+/* Makes an H5 frame; the CRC of a configuration message contains an octet to escape. */
 static size_t frame(uint8_t *to, uint8_t type, bool reliable, uint8_t seq, const void *p, size_t n)
 {
     uint8_t *at = to, plain[16] = { (uint8_t)(seq | reliable << 7), (uint8_t)(type | n << 4) };
@@ -194,7 +194,8 @@ static void put_frame(int fd, uint8_t type, bool reliable, uint8_t seq, const vo
     (void)!send(fd, f, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* Brings a link up, and sends commands until one is pending in the hub; acknowledges nothing. */
+/* Brings up an H5 link and sends commands until a packet of the hub is pending; acknowledges
+ * nothing. */
 static int host_of_h5(const struct served *s)
 {
     static const char *const link[] = { "\x01\x7e", "\x02\x7d", "\x03\xfc\x04", "\x04\x7b\x04" };
@@ -214,7 +215,7 @@ static int host_of_h5(const struct served *s)
     return host;
 }
 
-/* After its tries the link has failed, and the host is disconnected. */
+/* The hub drops an H5 host that never acknowledges, after its retries. */
 static void an_h5_host_that_never_acknowledges_is_left(void **state)
 {
     struct served s;
@@ -224,7 +225,7 @@ static void an_h5_host_that_never_acknowledges_is_left(void **state)
     serve_begin(&s);
     int host = host_of_h5(&s);
     struct pollfd p = { host, 0, 0 };
-    for (int n = 0; n < 90 && !p.revents; n++) { /* 20 times 250 ms, and some */
+    for (int n = 0; n < 90 && !p.revents; n++) { /* 20 retries of 250 ms, and a margin */
         pause_ms(100);
         (void)!recv(host, junk, sizeof junk, MSG_DONTWAIT);
         poll(&p, 1, 0);
@@ -237,7 +238,7 @@ static void an_h5_host_that_never_acknowledges_is_left(void **state)
     serve_end(&s);
 }
 
-/* Its packet is pending and nothing is to be written to it: the hang-up is all that poll() says. */
+/* A packet is pending, and poll() reports nothing but the hang-up: the hub still drops the host. */
 static void a_host_that_hangs_up_while_its_packet_is_pending(void **state)
 {
     struct served s;
@@ -253,7 +254,7 @@ static void a_host_that_hangs_up_while_its_packet_is_pending(void **state)
     assert_true(ms < 100);
 }
 
-/* A program of its own loop: no more than the calls that read and write. */
+/* A program with its own loop needs only the calls that read and write. */
 static void an_h5_port_by_reading_and_writing_alone(void **state)
 {
     struct served s;
@@ -283,8 +284,9 @@ static bool may_end(void *ctx)
     return (*refusals)-- <= 0;
 }
 
-/* This user's radio: whoever started it was killed before it came.  And the lock that was held when
- * the last one went is let go by somebody who never comes. */
+/* The radio that a user's programs share ends by itself if the program that started it was
+ * killed before connecting.  It also ends if may_end() fails once, as when another process holds
+ * the lock. */
 static void a_radio_that_nobody_comes_to_ends(void **state)
 {
     struct served s;
@@ -310,7 +312,7 @@ static void a_radio_that_nobody_comes_to_ends(void **state)
     serve_join(&s);
 }
 
-/* A host that connects, over and over, as fast as it can, does not keep the hub from its end. */
+/* Hosts that connect again and again do not keep the hub from ending. */
 static void *crowd(void *arg)
 {
     const struct served *s = arg;

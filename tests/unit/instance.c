@@ -1,4 +1,4 @@
-/* The instance: memory, configs, the errors of every call that is made at a wrong time. */
+/* The instance: its memory, configurations, and the errors of calls at a wrong time. */
 #include "cm.h"
 
 #include <woad/hci.h>
@@ -80,7 +80,7 @@ static void configs_that_are_refused(void **state)
     assert_int_equal(woad_size(&c), 0);
 }
 
-/* Exactly the octets that woad_size() names are used: the sanitizer sees to it. */
+/* The host uses exactly woad_size() octets; the sanitizer reports any other access. */
 static void exactly_its_memory(void **state)
 {
     (void)state;
@@ -102,7 +102,7 @@ static void exactly_its_memory(void **state)
     }
 }
 
-/* The bound at compile time is the size, not more. */
+/* The compile-time bound equals the size. */
 #define HOLDS(conns_, mtu_, tx, request, prepare, tables, subs, procs, pipe, index, list, bonds_, \
               chans, psms_, mps_, eatt, sets, pair) \
     do { \
@@ -140,7 +140,7 @@ static void size_at_compile_time(void **state)
     HOLDS(60, 527, 1000, 529, 512, 1, 64, 16, 1000, 1001, 8, 7, 64, 1, 500, 200, 1, 61);
 }
 
-/* Every call with a number of no connection, and everything before WOAD_EV_UP. */
+/* Every call with an unknown connection, and before WOAD_EV_UP. */
 static void api_bad_handle_all(void **state)
 {
     const uint16_t bad[] = { 0, 1, 2, 0x0100, 0x7f00, 0xffff };

@@ -1,5 +1,4 @@
-/* Keys in logs of HCI: zeros, however the peer cuts the PDUs that carry them; what is no key
- * stays. */
+/* Keys are zeros in HCI logs, however the peer fragments their PDUs; other octets are logged. */
 #include "cm.h"
 
 #include "transport/btsnoop.h"
@@ -10,7 +9,7 @@ enum { HEAD = 24, ACL = 5, PDU = 21, KEY_AT = 5, KEY = 16 };
 static const uint8_t key[KEY] = { 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8,
                                   0xa9, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf, 0xb0 };
 
-/* SMP Encryption Information and its like: length u16, channel u16, code u8, key 16. */
+/* Makes an SMP PDU such as Encryption Information: length u16, channel u16, code u8, key 16. */
 static void make_pdu(uint8_t pdu[PDU], uint8_t channel, uint8_t code)
 {
     const uint8_t head[] = { 17, 0, channel, 0, code };
@@ -18,7 +17,7 @@ static void make_pdu(uint8_t pdu[PDU], uint8_t channel, uint8_t code)
     memcpy(pdu + KEY_AT, key, KEY);
 }
 
-/* What the log has of octets `from` to `to` of a PDU, in one packet of a connection. */
+/* Logs octets `from` to `to` of a PDU as one ACL packet; returns the logged octets. */
 static void logged(struct btsnoop_cuts *cuts, uint16_t handle, bool received, const uint8_t *pdu,
                    size_t from, size_t to, uint8_t *out)
 {
@@ -74,7 +73,8 @@ static void what_is_no_key_stays(void **state)
     }
 }
 
-/* Pieces of several connections, and of both directions of each, one after the other. */
+/* Fragments of several connections, and of both directions, alternate: each is tracked by
+ * itself. */
 static void connections_are_told_apart(void **state)
 {
     enum { CONNS = BTSNOOP_CUTS / 2 };
@@ -95,7 +95,7 @@ static void connections_are_told_apart(void **state)
     }
 }
 
-/* More of them than there is room for: a piece of what is not known is zeros. */
+/* There are more connections than the log tracks: fragments of the others are zeros. */
 static void without_room_nothing_is_logged_that_could_be_a_key(void **state)
 {
     enum { CONNS = BTSNOOP_CUTS + 5 };
@@ -113,7 +113,7 @@ static void without_room_nothing_is_logged_that_could_be_a_key(void **state)
     }
 }
 
-/* A PDU that never ends is over when another begins. */
+/* A new PDU ends an incomplete one. */
 static void a_new_pdu_ends_the_one_before(void **state)
 {
     struct btsnoop_cuts cuts = { .next = 0 };
@@ -137,7 +137,7 @@ static void keys_that_are_wanted_are_logged(void **state)
     assert_memory_equal(out, pdu, PDU);
 }
 
-/* Commands and an event with a key, and where it is. */
+/* Commands and an event that contain a key, and its offset. */
 static void keys_in_commands_and_events(void **state)
 {
     static const struct {

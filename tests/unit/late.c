@@ -1,12 +1,13 @@
-/* A program that was stopped: it tells the time, hands in what has come meanwhile, and only then
- * has the host act on what is due.  What came in time is in time. */
+/* A program was stopped (SIGSTOP): it calls woad_clock(), passes on the packets that arrived
+ * meanwhile, then calls woad_poll().  Packets that arrived in time count as in time. */
 #include "solo.h"
 
 static const struct woad_feature *const features[] = { &woad_feature_scanner,
                                                        &woad_feature_gatt_client, NULL };
 enum { STOPPED_MS = 3600000 };
 
-/* A command's answer lay there for an hour; and one that is not there ends the controller. */
+/* A command's answer waited an hour in the socket: no timeout.  Without an answer the controller
+ * is lost. */
 static void answer_in_time_is_in_time(void **state)
 {
     const struct woad_scan_params scan = { 48, 48, false, true, 0, false };
@@ -26,12 +27,12 @@ static void answer_in_time_is_in_time(void **state)
         woad_poll(solo.h, solo.now_ms);
         solo_pump();
         assert_int_equal(solo_count(WOAD_EV_DOWN), !there);
-        assert_int_equal(solo_commands(0x200c), there); /* it goes on: LE Set Scan Enable */
+        assert_int_equal(solo_commands(0x200c), there); /* goes on with LE Set Scan Enable */
         solo_end();
     }
 }
 
-/* What begins after the stop has all of its time. */
+/* A procedure that begins after the stop has its whole time limit. */
 static void what_begins_late_has_its_time(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* The link layer's arithmetic, against the sample data of the Core specification, Vol 6, Part C. */
+/* The link layer's calculations against the sample data of the Core Specification, Vol 6, Part
+ * C. */
 #include "cm.h"
 
 #include "../../air/ll/iso.h"
@@ -72,7 +73,8 @@ static void encryption_samples(void **state)
     assert_true(crypt_open(&c, &central, 0x1f, packet, 5)); /* SN, NESN, MD may differ */
 }
 
-/* Every length, both ways, with every counter: what is sealed opens, and nothing else does. */
+/* Packets of every length, both ways, with every counter: an encrypted packet decrypts, a
+ * changed one does not. */
 static void encryption_lengths(void **state)
 {
     controller c = { .cfg = { .crypto = &woad_mbedtls } };

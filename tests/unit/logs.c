@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-/* Logs and captures: what is in a file stays, and what can't be written is told. */
+/* Logs and captures: existing files are kept, and write errors are reported. */
 #include "folder.h"
 
 #include <woad/port.h>
@@ -36,7 +36,7 @@ static off_t size_of(const char *path)
     return stat(path, &st) < 0 ? -1 : st.st_size;
 }
 
-/* The records of a log, or -1 where it is damaged. */
+/* Returns the number of records in a log, -1 if it is damaged. */
 static int records(const char *path)
 {
     static uint8_t b[1 << 20];
@@ -72,7 +72,8 @@ static void a_log_goes_on(void **state)
     assert_int_equal(records("log"), 5);
 }
 
-/* Each sees an empty file, or a log; each record is whole.  They begin together, over and over. */
+/* Processes start logging to one file at the same time, again and again: the file has one
+ * header, and every record is complete. */
 static void programs_share_a_log(void **state)
 {
     enum { ROUNDS = 60, PROGRAMS = 6, EACH = 20 };
@@ -84,7 +85,7 @@ static void programs_share_a_log(void **state)
         for (int p = 0; p < PROGRAMS; p++) {
             if (fork() == 0) {
                 close(start[1]);
-                (void)!read(start[0], &octet, 1); /* its end */
+                (void)!read(start[0], &octet, 1); /* end of file */
                 log_some("log", EACH);
                 _exit(0);
             }
@@ -126,7 +127,7 @@ static void keys_are_their_users_alone(void **state)
     assert_int_equal(st.st_mode & 0777, 0600);
 }
 
-/* A log, and a capture, that was made for all to read goes on with keys for its user alone. */
+/* A log or a capture was readable for all: keys that follow are readable for its owner only. */
 static void keys_are_hidden_in_what_is_there(void **state)
 {
     static const uint8_t head[8] = "captured";
@@ -161,7 +162,7 @@ static void limit(rlim_t octets, struct rlimit *all)
     setrlimit(RLIMIT_FSIZE, &few);
 }
 
-/* A limit of file sizes is as good as a disk that is full: no half record. */
+/* A limit of the file size stands for a full disk: no partial record is left. */
 static void a_record_that_does_not_fit_is_told_and_taken_back(void **state)
 {
     struct rlimit all;
@@ -181,7 +182,7 @@ static void a_record_that_does_not_fit_is_told_and_taken_back(void **state)
     btsnoop_close(&log);
 }
 
-/* A pipe that nobody reads does not stop who writes. */
+/* A pipe without a reader does not block the writer. */
 static void a_pipe_that_nobody_reads(void **state)
 {
     (void)state;
@@ -196,7 +197,7 @@ static void a_pipe_that_nobody_reads(void **state)
     btsnoop_close(&log);
 }
 
-/* The program goes on without its log; what it is told stands on standard error. */
+/* The port goes on without its log and prints the error on standard error. */
 static void a_port_goes_on_without_its_log(void **state)
 {
     struct rlimit all;
@@ -237,7 +238,7 @@ static void a_port_goes_on_without_its_log(void **state)
     transport_unlisten(&transport);
 }
 
-/* --- the hub's -------------------------------------------------------------------------------- */
+/* --- logs of the hub -------------------------------------------------------------------------- */
 
 static char warned[300];
 static void warn(const char *line)
@@ -257,7 +258,7 @@ static void *serve(void *arg)
     return NULL;
 }
 
-/* A host comes, resets and goes.  Returns what the hub does. */
+/* Runs a hub for one host that resets its controller.  Returns the hub's result. */
 static int an_hour(const char *pcap, const char *logs)
 {
     char message[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME_MAX];
@@ -315,7 +316,7 @@ static void a_capture_that_can_not_be_written_is_told(void **state)
     assert_non_null(strstr(warned, "/dev/full: No space"));
 }
 
-/* Hosts are served all the same, and the end has the error. */
+/* The hub serves hosts even if it can't log, and returns the error at its end. */
 static void logs_that_can_not_be_written_are_told(void **state)
 {
     (void)state;

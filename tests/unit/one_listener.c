@@ -1,6 +1,6 @@
 #define _GNU_SOURCE
-/* Programs that want to serve one name at the same moment, where a dead socket is: one serves, and
- * hosts find it. */
+/* Programs listen on the name of a dead socket at the same moment: one of them serves, and hosts
+ * reach it. */
 #include "folder.h"
 
 #include "transport/open.h"
@@ -25,7 +25,8 @@ static void dead_socket(void)
     close(fd);
 }
 
-/* Waits for the end of `start`, listens, says how that went, and ends at the end of `stop`. */
+/* A process: waits until `start` closes, listens, writes the result to `said`, exits when `stop`
+ * closes. */
 static void program(int start, int said, int stop)
 {
     char message[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME_MAX], octet;
@@ -73,8 +74,8 @@ static void one_of_several_serves(void **state)
     }
 }
 
-/* A program that never gives the folder's lock back is not waited for for ever; nor is a folder
- * that can't be read. */
+/* A program that keeps the folder's lock, or an unreadable folder: listening fails after a
+ * limited time. */
 static void a_folder_that_can_not_be_locked(void **state)
 {
     char message[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME_MAX];

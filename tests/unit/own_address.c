@@ -1,5 +1,6 @@
-/* A connection's own address is the one that was on the air, not one that is to come: it goes into
- * c1, f5 and f6.  And whose a private address is.  Vol 3, Part H, 2.2.3, 2.2.7; Part C, 10.8 */
+/* The own address of a connection (in c1, f5, f6) is the one that was on the air, not a newer
+ * one.  Also: when a private address belongs to a bonded peer.  Vol 3, Part H, 2.2.3, 2.2.7;
+ * Part C, 10.8 */
 #include "solo.h"
 
 #include "src/core/conn.h"
@@ -11,7 +12,7 @@ static const uint8_t irk[16] = { 1, 2, 3 }, fixed[6] = { 1, 2, 3, 4, 5, 0xc6 };
 
 enum { SET_RANDOM_ADDRESS = 0x2005, ADV_ENABLE = 0x200a };
 
-/* What is on the air: by the last command that the controller has got. */
+/* Compares the connection's own address with the last one that the controller was given. */
 static void assert_on_air(uint8_t type)
 {
     const struct woad_addr *own = &conn_of(solo.h, solo.conn[solo.conns - 1])->own_air;
@@ -34,8 +35,8 @@ static void boot(void)
     assert_int_equal(woad_set_irk(solo.h, irk), 0);
 }
 
-/* A central connects after the private address has been renewed in the host, and before advertising
- * has paused for it. */
+/* A central connects after the host has made a new private address, and before advertising has
+ * paused for it. */
 static void renewed_meanwhile(void **state)
 {
     (void)state;
@@ -55,7 +56,7 @@ static void renewed_meanwhile(void **state)
     solo_end();
 }
 
-/* The disable of advertising is out. */
+/* the command that disables advertising has no answer */
 static void renewed_while_pausing(void **state)
 {
     (void)state;
@@ -71,7 +72,8 @@ static void renewed_while_pausing(void **state)
     solo_end();
 }
 
-/* Public, random, public again; each time the central comes before the change is made. */
+/* The own address changes from public to random and back; the central connects before each
+ * change takes effect. */
 static void other_type_meanwhile(void **state)
 {
     (void)state;
@@ -95,8 +97,8 @@ static void other_type_meanwhile(void **state)
     solo_end();
 }
 
-/* Another key, from a store that is opened late: bonded peers would not know the host by an address
- * made with the key before.  Vol 3, Part C, 10.7.1 */
+/* The IRK is set late, from a store: the private address is made again, because bonded peers
+ * could not resolve the old one.  Vol 3, Part C, 10.7.1 */
 static void another_key_makes_another_address(void **state)
 {
     static const uint8_t another[16] = { 4, 5, 6 };
@@ -114,7 +116,7 @@ static void another_key_makes_another_address(void **state)
     solo_connected(SOLO_HANDLE, false, 9);
     assert_on_air(WOAD_ADDR_RANDOM);
     solo_end();
-    /* Other addresses are made without the key. */
+    /* Non-resolvable addresses do not depend on the IRK. */
     boot();
     assert_int_equal(woad_set_privacy(solo.h, WOAD_PRIVACY_NON_RESOLVABLE, 900), 0);
     solo_pump();
@@ -125,8 +127,8 @@ static void another_key_makes_another_address(void **state)
     solo_end();
 }
 
-/* trouble#647, rmk#902: a bonded peer whose IRK is zeros has no private address: a stranger with
- * one that is made of zeros is a stranger.  Vol 3, Part H, 3.6.4 */
+/* trouble#647, rmk#902: a bonded peer with an IRK of zeros has no private address: an address
+ * made with zeros is a stranger's.  Vol 3, Part H, 3.6.4 */
 static void zeros_are_no_irk(void **state)
 {
     struct woad_bond b = { .key_size = 16, .flags = 3, .has_own_ltk = 1, .has_irk = 1 };
@@ -134,7 +136,7 @@ static void zeros_are_no_irk(void **state)
     boot();
     memset(b.peer.octet, 9, 6);
     assert_int_equal(woad_bond_add(solo.h, &b), 0);
-    /* AES is the identity here: the hash is prand. */
+    /* AES is the identity here: the hash equals prand */
     SOLO_RX(4, 0x3e, 19, 1, 0, SOLO_HANDLE, 0, 1, 1, 0x33, 0x22, 0x41, 0x33, 0x22, 0x41, 24, 0, 0,
             0, 100, 0, 0);
     assert_int_equal(solo_last(WOAD_EV_CONNECT)->u.connect.peer.octet[5], 0x41);

@@ -1,5 +1,5 @@
-/* Every woad_pair() ends with one WOAD_EV_SECURITY, no pairing stays occupied, and what waits for
- * security ends.  Vol 3, Part H, 2.3.6, 3.4 */
+/* Every woad_pair() ends with one WOAD_EV_SECURITY, no pairing keeps its slot, and what waits
+ * for security ends.  Vol 3, Part H, 2.3.6, 3.4 */
 #include "solo.h"
 
 static const struct woad_feature *const peripheral[] = { &woad_feature_gatt_server,
@@ -49,7 +49,7 @@ static uint8_t last_reason(void)
     return f->octet[1];
 }
 
-/* The central answers a Security Request before its time is over. */
+/* The central starts pairing before the waiting time after failures is over. */
 static void central_pairs_too_soon(void **state)
 {
     const struct woad_addr peer = { 0, { 9, 9, 9, 9, 9, 9 } };
@@ -67,7 +67,7 @@ static void central_pairs_too_soon(void **state)
     solo_end();
 }
 
-/* A peripheral waits before it asks, as a central does before it begins. */
+/* A peripheral waits before its Security Request, as a central before its Pairing Request. */
 static void security_request_waits(void **state)
 {
     const struct woad_addr peer = { 0, { 9, 9, 9, 9, 9, 9 } };
@@ -89,7 +89,7 @@ static void security_request_waits(void **state)
     solo_end();
 }
 
-/* Pairing is forbidden after the Security Request has been sent, or the request is malformed. */
+/* After the Security Request the policy forbids pairing, or the Pairing Request is malformed. */
 static void pairing_request_refused(void **state)
 {
     (void)state;
@@ -114,8 +114,8 @@ static void pairing_request_refused(void **state)
     }
 }
 
-/* The central refuses to pair, and encrypts with the bond's key all the same: a read that waits for
- * it is done. */
+/* The central refuses to pair but encrypts with the bond's key: a read that waits for security
+ * is done. */
 static void waits_for_the_bonds_key(void **state)
 {
     (void)state;
@@ -140,7 +140,7 @@ static void waits_for_the_bonds_key(void **state)
     solo_end();
 }
 
-/* A central pairs by legacy Just Works, without keys to exchange, as far as its encryption. */
+/* A central pairs by legacy Just Works without key distribution, up to the encryption. */
 static void legacy_until_encryption(bool bonds)
 {
     struct woad_security_policy p = { .io = WOAD_IO_NONE, .bond = bonds, .allow_legacy = true };
@@ -151,10 +151,11 @@ static void legacy_until_encryption(bool bonds)
     const uint8_t preq[7] = { 1, 3, 0, bonds, 16, 0, 0 };
     solo_l2cap(SOLO_HANDLE, SMP, preq, sizeof preq);
     solo_pump();
-    /* AES is the identity: the confirm value is the random number, the PDUs and the addresses. */
+    /* AES is the identity: the confirm value is the XOR of the random number, the PDUs and the
+     * addresses. */
     uint8_t c1[17] = { 3 };
     const uint8_t *pres = solo.frame[solo.frames - 1].octet;
-    for (int n = 0; n < 7; n++) { /* the least significant octet first, as on the air */
+    for (int n = 0; n < 7; n++) { /* least significant octet first, as on the air */
         c1[3 + n] ^= preq[n];
         c1[10 + n] ^= pres[n];
     }
@@ -170,8 +171,8 @@ static void legacy_until_encryption(bool bonds)
     assert_int_equal(solo_commands(LTK_REPLY), 1);
 }
 
-/* Encryption with the key of a pairing that has failed meanwhile is worth nothing, and nobody waits
- * for it: the next pairing may begin. */
+/* Encryption with the key of a failed pairing gives no security and blocks nothing: the next
+ * pairing may begin. */
 static void spoilt_encryption_keeps_nobody_waiting(void **state)
 {
     (void)state;
@@ -179,7 +180,7 @@ static void spoilt_encryption_keeps_nobody_waiting(void **state)
     SOLO_SMP(FAILED, 8);
     solo_pump();
     assert_told(1, WOAD_SECURITY_PEER | 8);
-    assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0); /* and not EALREADY for ever */
+    assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0); /* WOAD_EALREADY would block it */
     solo_pump();
     encryption_change(0, 1);
     assert_told(1, WOAD_SECURITY_PEER | 8);
@@ -193,8 +194,8 @@ static void spoilt_encryption_keeps_nobody_waiting(void **state)
     solo_end();
 }
 
-/* noble#142: a central ignores the Security Request.  No more PDUs of SMP; the bond's key serves.
- * 3.4, 2.4.4 */
+/* noble#142: a central ignores the Security Request.  After the timeout no SMP PDU is sent; the
+ * bond's key still works. 3.4, 2.4.4 */
 static void bonds_key_serves_after_the_timeout(void **state)
 {
     (void)state;
@@ -216,7 +217,7 @@ static void bonds_key_serves_after_the_timeout(void **state)
     solo_end();
 }
 
-/* The same of a central: what is over is pairing, not encryption. */
+/* The same for a central: the timeout ends pairing, not encryption. */
 static void central_encrypts_after_the_timeout(void **state)
 {
     (void)state;
@@ -238,7 +239,7 @@ static void central_encrypts_after_the_timeout(void **state)
     solo_end();
 }
 
-/* micropython-lib#791: pair() on a link that has all that is asked for. */
+/* micropython-lib#791: woad_pair() on a connection that has the required security ends at once. */
 static void enough_is_told_at_once(void **state)
 {
     (void)state;
@@ -252,7 +253,7 @@ static void enough_is_told_at_once(void **state)
         solo_encrypt(SOLO_HANDLE);
         assert_told(1, 0);
         assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
-        assert_told(1, 0); /* not from inside the call */
+        assert_told(1, 0); /* raised after the call */
         solo_pump();
         assert_int_equal(solo_count(WOAD_EV_SECURITY), mitm ? 1 : 2);
         assert_int_equal(solo_frames(SMP, SECURITY_REQUEST), mitm);
@@ -270,7 +271,8 @@ static void sets_oob(const struct woad_event *ev)
     }
 }
 
-/* An application that calls from an event of the closing takes nothing with it. */
+/* An application calls the API from an event while the connection closes: no pairing is left
+ * behind. */
 static void closing_keeps_no_pairing(void **state)
 {
     (void)state;
@@ -288,8 +290,8 @@ static void closing_keeps_no_pairing(void **state)
     solo_end();
 }
 
-/* A central that ignores a Security Request keeps no other from pairing; while one pairs, another
- * hears Busy.  3.5.5 */
+/* A central that ignores a Security Request does not block other pairings; during a pairing
+ * another central gets Busy. 3.5.5 */
 static void one_pairing_at_a_time(void **state)
 {
     static const uint8_t request[] = { PAIRING_REQUEST };
@@ -310,14 +312,14 @@ static void one_pairing_at_a_time(void **state)
     solo_end();
 }
 
-/* A peer that failed once is not refused when the clock has gone half way round. */
+/* A peer that failed once may pair again, also after half the clock's range. */
 static void wait_ends_for_good(void **state)
 {
     const struct woad_addr peer = { 0, { 9, 9, 9, 9, 9, 9 } };
     (void)state;
     boot(peripheral, 0);
     assert_int_equal(woad_attempts_add(solo.h, &peer, 1), 0);
-    assert_int_equal(solo_tick(0), 250); /* it is reported, so nobody sleeps over it */
+    assert_int_equal(solo_tick(0), 250); /* woad_poll() returns it, so the program wakes in time */
     assert_int_equal(solo_tick(250), 0);
     assert_int_equal(solo_tick(0), WOAD_FOREVER);
     for (uint64_t passed = 0; passed < 1ull << 32; passed += 1u << 29) {
@@ -347,8 +349,8 @@ static void pairs_inside(const struct woad_event *ev)
     }
 }
 
-/* mynewt-nimble#2287: an oven sends a Security Request at once, and can't take a Pairing Request
- * yet.  The application decides. */
+/* mynewt-nimble#2287: an oven sends a Security Request at once but can't pair yet.  The
+ * application decides when. */
 static void application_pairs(void **state)
 {
     struct woad_security_policy p = plain;
@@ -361,7 +363,7 @@ static void application_pairs(void **state)
     SOLO_SMP(SECURITY_REQUEST, 9);
     solo_pump();
     assert_int_equal(questions, 1);
-    assert_int_equal(solo.frames, 0); /* nothing is said */
+    assert_int_equal(solo.frames, 0); /* the host sends nothing */
     SOLO_SMP(SECURITY_REQUEST, 9);
     assert_int_equal(woad_pair_refuse(solo.h, solo.conn[0]), 0);
     solo_pump();
@@ -373,7 +375,7 @@ static void application_pairs(void **state)
     assert_int_equal(woad_pair_refuse(solo.h, solo.conn[0]), WOAD_EALREADY);
     solo_disconnected(SOLO_HANDLE, 0x13);
     assert_told(1, WOAD_ENOTCONN);
-    solo_bond(9, 0); /* a bond's key takes no question */
+    solo_bond(9, 0); /* with a bond the application is not consulted */
     solo_connected(SOLO_HANDLE, true, 9);
     SOLO_SMP(SECURITY_REQUEST, 9);
     solo_pump();
@@ -382,8 +384,8 @@ static void application_pairs(void **state)
     solo_end();
 }
 
-/* A central waits out its peer's time as long as it takes: longer than the Security Manager timer,
- * which runs only once it has begun. */
+/* A central waits out the penalty of its peer, which is longer than the SMP timer: the timer
+ * starts with the pairing. */
 static void central_waits_before_it_begins(void **state)
 {
     const struct woad_addr peer = { 0, { 9, 9, 9, 9, 9, 9 } };
@@ -395,7 +397,7 @@ static void central_waits_before_it_begins(void **state)
     assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
     solo_pump();
     for (uint32_t next = solo_tick(0); next && passed < 64000 && next <= 64000;) {
-        passed += next; /* nobody calls before that */
+        passed += next; /* no call before the deadline */
         next = solo_tick(next);
     }
     assert_int_equal(passed, 64000);
@@ -408,15 +410,15 @@ static void central_waits_before_it_begins(void **state)
     solo_end();
 }
 
-/* A central refreshes the encryption while the last key may still be on its way: the pairing is
- * over when that is, whatever comes first, and the connection is bonded then. */
+/* A central refreshes the encryption while the last key may be in flight: the pairing ends with
+ * the later of the two, and the connection is bonded then. */
 static void refreshed_before_the_end(void **state)
 {
     (void)state;
     for (int late = 0; late < 2; late++) {
         legacy_until_encryption(true);
         solo.no_completed = true;
-        SOLO_ATT(0x0a, 3, 0); /* its answer is in the controller */
+        SOLO_ATT(0x0a, 3, 0); /* the response is in the controller */
         solo_pump();
         encryption_change(0, 1);
         SOLO_RX(4, 0x3e, 13, 5, SOLO_HANDLE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
@@ -448,8 +450,8 @@ static void wants_no_bond(const struct woad_event *ev)
     }
 }
 
-/* An application that removes the bond in the event of the pairing, for it is not what it wants,
- * does not hear of it afterwards: its store would give it back. */
+/* An application removes an unwanted bond inside the pairing's event: no WOAD_EV_BOND follows,
+ * or its store would keep the bond. */
 static void bond_removed_in_the_pairings_event(void **state)
 {
     struct woad_bond b;
@@ -484,8 +486,8 @@ static void gives_the_bond(const struct woad_event *ev)
     }
 }
 
-/* Two bonded phones come back at once, and there is room in memory for one bond: each encrypts with
- * its own, and has its subscriptions. */
+/* Two bonded phones reconnect at once, with memory for one bond: each encrypts with its own key
+ * and has its subscriptions. */
 static void bond_gives_way_while_it_serves(void **state)
 {
     static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37);

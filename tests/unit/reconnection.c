@@ -1,5 +1,6 @@
-/* An attempt to connect ends with one event: WOAD_EV_CONNECT of a connection that holds, or
- * WOAD_EV_CONNECT_FAILED; however often the peer does not answer, and wherever it hides. */
+/* A connection attempt ends with one event: WOAD_EV_CONNECT of an established connection, or
+ * WOAD_EV_CONNECT_FAILED. This holds if the peer misses several CONNECT_INDs, and if it uses
+ * private addresses. */
 #include "solo.h"
 
 enum {
@@ -44,7 +45,7 @@ static void ends_once(enum woad_event_type how)
     assert_int_equal(solo_count(WOAD_EV_DISCONNECT), 0);
 }
 
-/* Vol 6, Part B, 4.5.2: three times the peer does not answer, the fourth it does. */
+/* Vol 6, Part B, 4.5.2: the peer misses three connections and answers the fourth. */
 static void made_again(void **state)
 {
     (void)state;
@@ -58,7 +59,7 @@ static void made_again(void **state)
         assert_int_equal(solo.events, 0);
     }
     solo_connected(SOLO_HANDLE, true, 9);
-    SOLO_ATT(0x1b, 3, 0, 7); /* it is heard */
+    SOLO_ATT(0x1b, 3, 0, 7); /* the peer's packet establishes it */
     ends_once(WOAD_EV_CONNECT);
     assert_int_equal(solo.event[0].type, WOAD_EV_CONNECT);
     assert_int_equal(solo_count(WOAD_EV_NOTIFIED), 1);
@@ -68,7 +69,7 @@ static void made_again(void **state)
     solo_end();
 }
 
-/* A peer that says nothing is connected when six of its events have passed. */
+/* A silent peer is connected after six connection events. */
 static void proved_by_time(void **state)
 {
     (void)state;
@@ -97,7 +98,7 @@ static void never_answers(void **state)
     solo_end();
 }
 
-/* The time of the attempt is that of all of it. */
+/* The time limit covers all tries of an attempt. */
 static void no_longer_than_the_attempt(void **state)
 {
     (void)state;
@@ -114,7 +115,8 @@ static void no_longer_than_the_attempt(void **state)
     solo_end();
 }
 
-/* Given up after the connection was made, and before the peer was heard: it is ended. */
+/* The attempt is cancelled after the connection is created and before a packet of the peer: the
+ * connection is ended. */
 static void given_up_before_it_is_proved(void **state)
 {
     (void)state;
@@ -149,7 +151,7 @@ static void down_before_it_is_proved(void **state)
     }
 }
 
-/* The peripheral's own connections are told of at once. */
+/* A peripheral raises WOAD_EV_CONNECT at once. */
 static void a_peripheral_is_told_at_once(void **state)
 {
     (void)state;
@@ -159,8 +161,8 @@ static void a_peripheral_is_told_at_once(void **state)
     solo_end();
 }
 
-/* A bond with a key whose ah() is known: AES is the identity here, so the hash is the first three
- * octets of the padded prand, which the address has as its upper half. */
+/* Adds a bond whose ah() is known: AES is the identity, so the hash is the first three octets of
+ * the padded prand, which is also the upper half of the address. */
 static void hidden(void)
 {
     struct woad_bond b = {
@@ -172,7 +174,7 @@ static void hidden(void)
     solo_pump();
 }
 
-/* LE Advertising Report: ADV_IND of a resolvable private address with this prand. */
+/* LE Advertising Report: ADV_IND from a resolvable private address with this prand. */
 static void advertises(uint8_t kind, uint8_t prand)
 {
     SOLO_RX(4, 0x3e, 12, 2, 1, kind, 1, prand, 1, 0x40, prand, 1, 0x40, 0, 0xc0);
@@ -190,7 +192,7 @@ static void scanning(bool on)
     assert_false(on);
 }
 
-/* Vol 3, Part C, 9.3.6: the peer is scanned for, resolved, and connected to where it was heard. */
+/* Vol 3, Part C, 9.3.6: the host scans for the peer, resolves its address, and connects to it. */
 static void found_by_a_scan(void **state)
 {
     static const struct woad_scan_params scan = { 48, 48, false, false, 0, false };
@@ -222,7 +224,7 @@ static void found_by_a_scan(void **state)
         static const uint8_t to[] = { 0, 1, 7, 1, 0x40, 7, 1, 0x40 };
         assert_memory_equal(c->params + 4, to, sizeof to);
         assert_int_equal(solo_count(WOAD_EV_REPORT), 0);
-        solo_tick(4000); /* it hides anew before it is connected to */
+        solo_tick(4000); /* the peer changes its address before the connection */
         assert_int_equal(solo_commands(CANCEL), 1);
         SOLO_RX(4, 0x3e, 19, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
         solo_pump();
@@ -267,7 +269,8 @@ static void given_up_while_it_scans(void **state)
     }
 }
 
-/* What was heard is given up, and then all of it, while no Connection Complete comes. */
+/* The try with a resolved address times out, then the whole attempt, and no Connection Complete
+ * arrives. */
 static void given_up_twice(void **state)
 {
     (void)state;

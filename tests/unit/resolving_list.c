@@ -1,5 +1,5 @@
-/* Bonds come and go while the controller's resolving list is made: in the end it has each peer
- * whose identity key is known, once, and no other.  Vol 4, Part E, 7.8.38, 7.8.40, 7.8.77 */
+/* Bonds change while the controller's resolving list is written: in the end the list has each
+ * peer with an IRK once, and no other.  Vol 4, Part E, 7.8.38, 7.8.40, 7.8.77 */
 #include "solo.h"
 
 static const struct woad_feature *const features[] = { &woad_feature_advertiser,
@@ -10,7 +10,7 @@ static const struct woad_feature *const features[] = { &woad_feature_advertiser,
 enum { CLEAR = 0x2029, ADD = 0x2027, MODE = 0x204e, ENABLE = 0x202d };
 enum { PEERS = 10 };
 
-/* What the controller has; by the octet that a peer's address is made of. */
+/* The controller's list, by the octet that a peer's address consists of. */
 static struct {
     unsigned added[PEERS], modes[PEERS], enabled;
 } list;
@@ -36,8 +36,8 @@ static void drop(uint8_t octet)
     assert_int_equal(woad_bond_remove(solo.h, &peer), 0);
 }
 
-/* The commands of the list, each answered, until there is no more; `change` comes while the nth is
- * out.  Returns whether there was an nth. */
+/* Answers all commands of the list and calls `change` during the n-th.  Returns whether there
+ * was an n-th. */
 static bool make_list(unsigned n, void (*change)(void))
 {
     uint8_t p[SOLO_FRAME];
@@ -73,7 +73,8 @@ static void has(unsigned peers)
     assert_int_equal(list.enabled, 1);
 }
 
-/* The list is made of five bonds, three of them with a key; `change` at each command in turn. */
+/* Writes a list of five bonds, three of them with an IRK, with `change` during each command in
+ * turn. */
 static void changed_at_each_command(void (*change)(void), unsigned peers)
 {
     bool more = true;

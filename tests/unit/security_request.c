@@ -1,5 +1,5 @@
-/* What a Security Request comes to, by what the connection has, the bond's key and the policy.
- * Vol 3, Part H, 2.4.6, Figure 2.7, 3.6.7 */
+/* The effect of a Security Request by current security, bond and policy.  Vol 3, Part H, 2.4.6,
+ * Figure 2.7, 3.6.7 */
 #include "solo.h"
 
 static const struct woad_feature *const features[] = { &woad_feature_gatt_server,
@@ -40,7 +40,7 @@ static void asked_for(uint8_t auth)
     solo_pump();
 }
 
-/* A bond's key is no pairing: policy.no_pairing leaves it to serve, whichever side begins. */
+/* policy.no_pairing forbids pairing but not encryption with a bond's key, whichever side begins. */
 static void no_pairing_but_a_bond(void **state)
 {
     struct woad_security_policy p = plain;
@@ -62,7 +62,7 @@ static void no_pairing_but_a_bond(void **state)
             assert_int_equal(err, bonded ? WOAD_EALREADY : WOAD_ENOTSUP);
             solo_pump();
             assert_int_equal(solo_frames(SMP, PAIRING_REQUEST), 0);
-            if (bonded) { /* and it is refreshed */
+            if (bonded) { /* the key is refreshed */
                 encryption_change(1);
                 asked_for(BOND | SECURE);
                 assert_int_equal(solo_commands(ENABLE_ENCRYPTION), 1);
@@ -73,8 +73,7 @@ static void no_pairing_but_a_bond(void **state)
     }
 }
 
-/* A refresh with the bond's key never lowers what the connection has: the level is of another key
- * than the bond's here. */
+/* A refresh never lowers the security: here the current key is stronger than the bond's. */
 static void refresh_lowers_nothing(void **state)
 {
     (void)state;
@@ -93,7 +92,7 @@ static void refresh_lowers_nothing(void **state)
     }
 }
 
-/* The level is enough for what is asked for, and the key that could be refreshed is not. */
+/* The connection has the requested security; what counts is whether the bond's key has it, too. */
 static void key_is_what_counts(void **state)
 {
     (void)state;
@@ -104,7 +103,7 @@ static void key_is_what_counts(void **state)
         assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
         solo_pump();
         encryption_change(1);
-        bool pairs = n == 2; /* MITM, and a key without */
+        bool pairs = n == 2; /* MITM requested, key without MITM */
         asked_for(n & 2 ? BOND | MITM : BOND);
         assert_int_equal(solo_commands(ENABLE_ENCRYPTION), !pairs);
         assert_int_equal(solo_frames(SMP, PAIRING_REQUEST), pairs);
@@ -112,7 +111,7 @@ static void key_is_what_counts(void **state)
     }
 }
 
-/* What the policy asks for is more than encryption: the size of the key, Secure Connections. */
+/* The policy may require more than encryption: a key size, Secure Connections. */
 static void enough_is_the_whole_policy(void **state)
 {
     (void)state;
@@ -139,8 +138,8 @@ static void enough_is_the_whole_policy(void **state)
     }
 }
 
-/* stoprocent/noble#142: the central ignored a Security Request for 30 s, and encrypts later.  The
- * connection has what is asked for, and nothing more is sent.  3.4 */
+/* stoprocent/noble#142: the central ignored a Security Request for 30 s and encrypts later.  The
+ * connection has the requested security, and the host sends nothing more. 3.4 */
 static void enough_after_the_timeout(void **state)
 {
     (void)state;
@@ -163,7 +162,7 @@ static void enough_after_the_timeout(void **state)
             SOLO_RX(4, 8, 4, 0, SOLO_HANDLE, 0, 0);
         }
         solo_pump();
-        assert_int_equal(solo_count(WOAD_EV_SECURITY), falls ? 2 : 1); /* that it fell, too */
+        assert_int_equal(solo_count(WOAD_EV_SECURITY), falls ? 2 : 1); /* one more for the loss */
         assert_int_equal(solo_last(WOAD_EV_SECURITY)->u.security.status,
                          falls ? WOAD_ETIMEDOUT : 0);
         assert_int_equal(solo.frames, 0);
@@ -171,7 +170,8 @@ static void enough_after_the_timeout(void **state)
     }
 }
 
-/* A peer that has guessed waits before it pairs; what the connection has is there at once. */
+/* A peer that has failed before waits before it pairs; security that the connection has is
+ * reported at once. */
 static void enough_does_not_wait(void **state)
 {
     const struct woad_addr peer = { 0, { 9, 9, 9, 9, 9, 9 } };
@@ -187,7 +187,7 @@ static void enough_does_not_wait(void **state)
     solo_end();
 }
 
-/* Pairing Failed is sent although a Security Request waits for its time. */
+/* Pairing Failed is sent at once even if a Security Request waits for its time. */
 static void refusal_does_not_wait(void **state)
 {
     const struct woad_addr peer = { 0, { 9, 9, 9, 9, 9, 9 } };
@@ -205,8 +205,8 @@ static void refusal_does_not_wait(void **state)
     solo_end();
 }
 
-/* Phones refresh the key of a long connection: the subscriptions are as they were, and the
- * application hears of them once. */
+/* Phones refresh the key of a long connection: the subscriptions stay, and the application gets
+ * one event. */
 static void refresh_resumes_nothing(void **state)
 {
     const struct woad_cccd cccd = { CCCD, 1 };
@@ -227,7 +227,7 @@ static void refresh_resumes_nothing(void **state)
     assert_int_equal(solo_count(WOAD_EV_SECURITY), 2);
     assert_int_equal(solo_count(WOAD_EV_SUBSCRIBE), 1);
     assert_int_equal(woad_gatt_subscription(solo.h, solo.conn[0], CCCD - 1), 1);
-    encryption_change(0); /* what has fallen begins anew */
+    encryption_change(0); /* security that was lost is restored with events */
     solo_encrypt(SOLO_HANDLE);
     assert_int_equal(solo_count(WOAD_EV_SUBSCRIBE), 2);
     solo_end();

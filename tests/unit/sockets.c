@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-/* Names of sockets and lines: what listening and leaving remove, and names that are odd. */
+/* Names of sockets and lines: what listening and closing remove, and unusual names. */
 #include "folder.h"
 
 #include <woad/port.h>
@@ -28,7 +28,7 @@ static int served(const char *spec, struct hci_transport *transport)
     return err;
 }
 
-/* 0, or a negative errno: somebody is there. */
+/* Returns 0 or a negative errno: a program serves this name. */
 static int visited(const char *spec)
 {
     struct hci_transport transport;
@@ -79,7 +79,7 @@ static void a_socket_that_is_served_is_not_taken(void **state)
     assert_false(is_there("s"));
 }
 
-/* Whom nobody can reach for want of a descriptor is not dead. */
+/* A server that can't be reached for lack of descriptors is not dead: its socket stays. */
 static void without_a_descriptor_nothing_is_removed(void **state)
 {
     struct hci_transport first, second;
@@ -103,7 +103,7 @@ static void a_dead_socket_is_replaced_if_it_is_ours(void **state)
     struct hci_transport transport;
     (void)state;
     assert_int_equal(served("unix:s", &transport), 0);
-    transport_close(&transport); /* as one that was killed */
+    transport_close(&transport); /* like a program that was killed */
     assert_true(is_there("s"));
     if (geteuid() == 0) {
         assert_int_equal(chown("s", 65534, 65534), 0);
@@ -114,7 +114,8 @@ static void a_dead_socket_is_replaced_if_it_is_ours(void **state)
     transport_unlisten(&transport);
 }
 
-/* Ours was removed, another serves by that name now: it is left alone at our end. */
+/* The program's socket was removed, and another program serves the name: closing leaves it
+ * alone. */
 static void the_socket_of_another_stays_at_the_end(void **state)
 {
     struct hci_transport first, second;
@@ -149,7 +150,8 @@ static void a_comma_is_part_of_a_path(void **state)
     assert_false(is_there("a,b"));
 }
 
-/* The queue of who listens is full, and nobody accepts. */
+/* The backlog of a listener is full, and it never accepts: connecting fails after a limited
+ * time. */
 static void who_does_not_accept_is_not_waited_for_for_ever(void **state)
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = "s" };
@@ -196,7 +198,7 @@ static void a_port_is_a_number_up_to_65535(void **state)
     }
 }
 
-/* The name says which port it has become. */
+/* The listener's name contains the port that the system chose. */
 static void any_port_and_ipv6(void **state)
 {
     struct hci_transport transport;
@@ -207,14 +209,14 @@ static void any_port_and_ipv6(void **state)
     snprintf(spec, sizeof spec, "tcp:127.0.0.1:%s", name + 4);
     assert_int_equal(visited(spec), 0);
     transport_unlisten(&transport);
-    if (served("tcp:[::1]:0", &transport) == 0) { /* where there is IPv6 */
+    if (served("tcp:[::1]:0", &transport) == 0) { /* where the machine has IPv6 */
         assert_int_equal(strncmp(name, "tcp:[::1]:", 10), 0);
         assert_int_equal(visited(name), 0);
         transport_unlisten(&transport);
     }
 }
 
-/* A long name is not cut to another's, nor left out. */
+/* A long host name is neither truncated nor ignored. */
 static void a_long_host_is_not_this_machine(void **state)
 {
     struct hci_transport transport, other;
@@ -232,7 +234,7 @@ static void a_long_host_is_not_this_machine(void **state)
     transport_unlisten(&transport);
 }
 
-/* Options of a line stand in any order, and one that can't be meant is refused. */
+/* Options of a serial line have any order, and an invalid one is refused. */
 static void options_in_any_order(void **state)
 {
     static const struct {
@@ -277,7 +279,7 @@ static void options_in_any_order(void **state)
     close(pty);
 }
 
-/* With 0, 1 and 2 closed, what a program prints does not reach a controller. */
+/* Descriptors 0, 1 and 2 are closed: the program's output does not reach a controller. */
 static void what_is_printed_does_not_go_to_a_controller(void **state)
 {
     struct hci_transport transport;

@@ -1,6 +1,5 @@
-/* Every SMP opcode in every state of either role, of the right length and of others: what is
- * answered, and nothing else.  Two hosts on a wire: each PDU is handed over when the test says so.
- * Vol 3, Part H, 3 */
+/* Every SMP opcode in every state of either role, with the right length and others: what the
+ * host answers.  Two hosts on a wire; the test delivers each PDU. Vol 3, Part H, 3 */
 #include "pairing.h"
 
 enum {
@@ -27,7 +26,7 @@ enum { CODES = sizeof length_of };
 
 struct packet {
     uint8_t to, len, octet[66];
-}; /* a PDU; or `ENCRYPTION` */
+}; /* a PDU, or `ENCRYPTION` */
 struct end {
     struct woad *h;
     uint64_t memory[1200], seed;
@@ -40,9 +39,9 @@ static struct end end[2];
 static struct packet wire[8];
 static size_t waiting;
 static uint8_t key_asked[16];
-static bool unasked; /* by the central */
+static bool unasked; /* the central pairs without a Security Request */
 static uint32_t now_ms;
-static unsigned given, refused; /* long term keys, by the peripheral */
+static unsigned given, refused; /* LTK replies and negative replies of the peripheral */
 
 static int draw(void *ctx, uint8_t *out, size_t len)
 {
@@ -85,7 +84,7 @@ static void put_on_wire(int to, const uint8_t *octet, size_t len)
     memcpy(wire[waiting++].octet, octet, len);
 }
 
-/* As little of a controller as two hosts need. */
+/* The few controller functions that two hosts need. */
 static void command(int who, const uint8_t *c)
 {
     uint16_t opcode = (uint16_t)(c[0] | c[1] << 8);
@@ -110,7 +109,7 @@ static void command(int who, const uint8_t *c)
         }
         assert_memory_equal(key_asked, c + 5, 16);
         put_on_wire(CENTRAL, &encryption, 1);
-    } else if (opcode == 0x201b) { /* there is no key */
+    } else if (opcode == 0x201b) { /* no key */
         static const uint8_t missing[] = { 0x08, 4, 0x06, 1, 0, 0 };
         refused++;
         if (!unasked) {
@@ -120,7 +119,7 @@ static void command(int who, const uint8_t *c)
     say(who, done, 70);
 }
 
-/* All that the hosts have to send, until they have nothing.  Time stands still. */
+/* Collects the packets of both hosts until they have none.  The clock stands still. */
 static void pump_wire(void)
 {
     uint8_t b[WOAD_TX_ROOM + 300];
@@ -153,7 +152,7 @@ static void hand_over(int to, const uint8_t *pdu, size_t len)
     pump_wire();
 }
 
-/* The first of what is on the wire. */
+/* Delivers the first packet on the wire. */
 static void deliver(void)
 {
     static const uint8_t on[] = { 0x08, 4, 0, 1, 0, 1 };
@@ -223,7 +222,7 @@ static void host_up(int who, const struct flow *f)
     say(who, connected, sizeof connected);
 }
 
-/* `started`: the pairing has been asked for; then so many have been handed over. */
+/* Boots two hosts; if `started`, begins the pairing and delivers this many packets. */
 static void at_state(const struct flow *f, bool started, size_t delivered)
 {
     waiting = 0;
@@ -241,7 +240,7 @@ static void at_state(const struct flow *f, bool started, size_t delivered)
     }
 }
 
-/* What is handed over, from the beginning to the end. */
+/* Runs a flow to its end; returns all packets that were delivered. */
 static size_t sequence(const struct flow *f, struct packet all[200])
 {
     size_t n = 0;
@@ -256,26 +255,26 @@ static size_t sequence(const struct flow *f, struct packet all[200])
     return n;
 }
 
-/* --- what is to be answered ------------------------------------------------------------------- */
+/* --- expected answers ------------------------------------------------------------------------- */
 
-enum { NOTHING, NEXT = 0x100, ENDS = 0x200 }; /* or a reason: Pairing Failed */
+enum { NOTHING, NEXT = 0x100, ENDS = 0x200 }; /* or a reason of Pairing Failed */
 
-/* What it is worth where it has its place, with numbers that are not the right ones. */
+/* Returns the answer to an expected PDU with wrong values. */
 static int in_place(const struct flow *f, int to, uint8_t code)
 {
     switch (code) {
     case PUBLIC_KEY: return WOAD_SMP_DHKEY_CHECK; /* 2.3.5.6.1: not a point of the curve */
-    case RANDOM: /* 2.3.5.6.2: the initiator alone has something to check */
+    case RANDOM: /* 2.3.5.6.2: only the initiator checks something */
         return f->secure && f->method != WOAD_METHOD_PASSKEY && to == PERIPHERAL ? NEXT
                                                                                  : WOAD_SMP_CONFIRM;
     case CHECK: return WOAD_SMP_DHKEY_CHECK; /* 2.3.5.6.5 */
     case CONFIRM: return NEXT;
-    default: return NEXT; /* features, keys: there is nothing to compare */
+    default: return NEXT; /* features and keys: nothing to compare */
     }
 }
 
-/* pairs: the pairing has begun, as `to` knows.  method: it knows which.  awaited: the PDU that has
- * its place, 0 for none. */
+/* pairs: `to` knows that the pairing has begun. method: `to` knows the method. awaited: the
+ * expected PDU, 0 for none. */
 static int answer_to(const struct flow *f, int to, bool pairs, bool method, uint8_t awaited,
                      uint8_t code, int delta)
 {
@@ -290,13 +289,13 @@ static int answer_to(const struct flow *f, int to, bool pairs, bool method, uint
         return pairs ? ENDS : NOTHING;
     }
     if (code == ASKS && to == CENTRAL) {
-        return pairs ? NOTHING : NEXT; /* 2.4.6, Figure 2.7: also to be encrypted anew */
+        return pairs ? NOTHING : NEXT; /* 2.4.6, Figure 2.7: the central may also encrypt again */
     }
     if (!pairs) {
         return code != REQUEST ? NOTHING : to == PERIPHERAL ? NEXT : WOAD_SMP_UNKNOWN_COMMAND;
     }
     if (code == KEYPRESS && method && f->method == WOAD_METHOD_PASSKEY) {
-        return NOTHING; /* 3.5.8: it changes nothing */
+        return NOTHING; /* 3.5.8: no effect */
     }
     return code == awaited ? in_place(f, to, code) : WOAD_SMP_UNSPECIFIED;
 }
@@ -333,7 +332,7 @@ static void one(const struct at *at, int to, uint8_t code, int delta)
     pairs = pairs && !(to == CENTRAL && at->f->peripheral_asks && at->delivered == 0);
     bool was = end[to].ended;
     int want = answer_to(at->f, to, pairs, at->method, at->awaited, code, delta);
-    want = asked && code == FAILED && !delta ? ENDS : want; /* it is over */
+    want = asked && code == FAILED && !delta ? ENDS : want; /* the pairing is over */
     waiting = 0;
     make(pdu, code);
     hand_over(to, pdu, (size_t)((code < CODES ? length_of[code] : 9) + delta));
@@ -344,7 +343,7 @@ static void one(const struct at *at, int to, uint8_t code, int delta)
         fail_msg("%s, %s, after %zu: opcode %x %+d is answered %x, not %x", at->f->name,
                  to == CENTRAL ? "central" : "peripheral", at->delivered, code, delta, got, want);
     }
-    if (failed && (pairs || asked)) { /* it is told, and nothing is kept */
+    if (failed && (pairs || asked)) { /* an event, and no bond */
         assert_true(end[to].ended && end[to].status == got && end[to].bonds == 0);
     } else if (want == ENDS) {
         assert_int_equal(end[to].status, WOAD_SECURITY_PEER | pdu[1]);
@@ -353,7 +352,7 @@ static void one(const struct at *at, int to, uint8_t code, int delta)
     }
 }
 
-/* All of it. */
+/* Every PDU in every state of every flow. */
 static void every_state(void **state)
 {
     static const uint8_t reserved[] = { 0, 15, 16, 0x40, 0xff };
@@ -393,8 +392,8 @@ static void every_state(void **state)
     printf("%zu answers\n", cases);
 }
 
-/* S16, ltk_request_matrix: the key of a pairing is given when that is ripe for it and until it has
- * ended, and a bond's when nothing is under way, each for its own numbers only. */
+/* S16, ltk_request_matrix: the key of a pairing is given only from the moment it is ready until
+ * the pairing ends, a bond's key only without a pairing; each only for its own Rand and EDIV. */
 static void key_requests(void **state)
 {
     static struct packet all[200];
@@ -436,7 +435,7 @@ static void key_requests(void **state)
     }
 }
 
-/* The same while a bonded peer pairs anew: the old key is not given in the middle of that. */
+/* The same while a bonded peer pairs again: the old key is not given during the pairing. */
 static void key_of_before(void **state)
 {
     static struct packet all[200];
@@ -460,7 +459,7 @@ static void key_of_before(void **state)
     }
 }
 
-/* An identity is a public or a static random address.  3.6.5 */
+/* An identity address is public or static random. 3.6.5 */
 static void identities(void **state)
 {
     static const struct {
@@ -489,7 +488,7 @@ static void identities(void **state)
     }
 }
 
-/* S17, no_ctkd: keys of BR/EDR are neither given nor taken, whatever is asked for. */
+/* S17, no_ctkd: BR/EDR keys are neither sent nor accepted, whatever the peer requests. */
 static void no_ctkd(void **state)
 {
     static const uint8_t all_of_it[] = { REQUEST, 3, 0, 0xed, 16, 0xff, 0xff };
@@ -503,8 +502,8 @@ static void no_ctkd(void **state)
     assert_int_equal(wire[0].octet[6] & ~7, 0);
 }
 
-/* SM/PER/SCOB/BI-…: a peer says that it has what we have never made: there is nothing of the kind
- * to compare it with. */
+/* SM/PER/SCOB/BI-…: the peer claims to have out-of-band data that the host has never made: the
+ * pairing fails. */
 static void nothing_out_of_band(void **state)
 {
     static const uint8_t request[7] = { REQUEST, WOAD_IO_DISPLAY_YES_NO, 1, 0x0d, 16, 0, 0 };
@@ -517,7 +516,7 @@ static void nothing_out_of_band(void **state)
     assert_true(end[PERIPHERAL].ended);
     assert_int_equal(end[PERIPHERAL].status, WOAD_SMP_NO_OOB);
     waiting = 0;
-    end[PERIPHERAL].ended = false; /* and the next one may pair */
+    end[PERIPHERAL].ended = false; /* the next pairing succeeds */
     assert_int_equal(woad_pair(end[CENTRAL].h, end[CENTRAL].conn), 0);
     pump_wire();
     while (waiting) {

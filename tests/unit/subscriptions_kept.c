@@ -1,5 +1,5 @@
-/* What a bonded client has subscribed to, against a database that is another one when it is back.
- * Vol 3, Part G, 3.3.3.3 */
+/* A bonded client's subscriptions, when the database has changed before it reconnects.  Vol 3,
+ * Part G, 3.3.3.3 */
 #include "solo.h"
 
 static const struct woad_feature *const features[] = { &woad_feature_gatt_server,
@@ -37,7 +37,7 @@ static void store(const struct woad_event *ev)
     }
 }
 
-/* A bonded client is there, encrypted. */
+/* The bonded client connects and encrypts. */
 static void back(void)
 {
     solo.conns = 0;
@@ -45,7 +45,7 @@ static void back(void)
     solo_encrypt(SOLO_HANDLE);
 }
 
-/* It has subscribed to the characteristic of this table, and has gone. */
+/* Boots a server with this table; the bonded client subscribes and disconnects. */
 static void subscribe(const struct woad_attr *attrs)
 {
     solo_boot(solo_config(features));
@@ -63,7 +63,7 @@ static void subscribe(const struct woad_attr *attrs)
     solo_forget();
 }
 
-/* Whether the subscription holds now; it is told if it does. */
+/* Returns the subscription; asserts that there is an event exactly if it is set. */
 static unsigned subscribed(void)
 {
     unsigned now = woad_gatt_subscription(solo.h, solo.conn[0], VALUE);
@@ -71,7 +71,7 @@ static unsigned subscribed(void)
     return now;
 }
 
-/* The service is replaced while the client is away. */
+/* The service is replaced while the client is disconnected. */
 static void another_characteristic_at_its_handles(void **state)
 {
     static const struct {
@@ -95,7 +95,7 @@ static void another_characteristic_at_its_handles(void **state)
     }
 }
 
-/* The program starts with another table, and the bond comes from the store. */
+/* The program starts with another table and loads the bond from its store. */
 static void another_table_at_the_next_start(void **state)
 {
     (void)state;
@@ -111,7 +111,7 @@ static void another_table_at_the_next_start(void **state)
     }
 }
 
-/* A bond of a store that has the two bits alone, or none of this: as it was. */
+/* A stored bond has the CCCD's two bits alone, or no CCCDs: subscriptions as before. */
 static void bond_that_does_not_say_of_what(void **state)
 {
     (void)state;
@@ -129,7 +129,7 @@ static void bond_that_does_not_say_of_what(void **state)
     solo_end();
 }
 
-/* It is no longer subscribed: the value is 0, and so it stays. */
+/* A subscription that the server ended stays 0. */
 static void subscription_that_was_ended(void **state)
 {
     (void)state;

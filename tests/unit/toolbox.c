@@ -1,5 +1,5 @@
-/* The cryptographic toolbox and the library under it, by the specification's sample data.
- * Vol 3, Part H, Appendix D and 2.2.3, 2.2.4; RFC 4493 */
+/* The cryptographic toolbox and the backends against the specification's sample data.  Vol 3,
+ * Part H, Appendix D and 2.2.3, 2.2.4; RFC 4493 */
 #include "cm.h"
 
 #include "openssl.h"
@@ -26,7 +26,7 @@ static int aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8_t o
 
 static const struct toolbox box = { aes, NULL };
 
-/* The controller's cryptography, waited for. */
+/* The controller's cryptography, with calls that wait for its result. */
 static struct world *w;
 enum { ME = 0 };
 
@@ -106,7 +106,7 @@ static void legacy(void **state)
     uint8_t out[16];
     (void)state;
     const uint8_t *zero = hex("00000000000000000000000000000000");
-    /* The PDUs as they are sent. */
+    /* The PDUs in the order of octets on the air. */
     assert_int_equal(
         toolbox_c1(&box, zero, hex("5783d52156ad6f0e6388274ec6702ee0"), hex("01010000100707"),
                    hex("02030000080005"), hex("01a1a2a3a4a5a6"), hex("00b1b2b3b4b5b6"), out),
@@ -170,7 +170,7 @@ static void database_hash(void **state)
     assert_memory_equal(out, hex("f1ca2d48ecf58bac8a8830bbb9fba990"), 16);
 }
 
-/* The signature of a write, octets as they are on the air.  Vol 3, Part H, 2.4.5 */
+/* The signature of a write, octets as on the air.  Vol 3, Part H, 2.4.5 */
 static void signing(void **state)
 {
     struct toolbox_mac m;
@@ -189,7 +189,7 @@ static void signing(void **state)
     }
 }
 
-/* The data sets of Vol 2, Part G, 7.1.2.1; and what is no key. */
+/* The data sets of Vol 2, Part G, 7.1.2.1, and invalid keys. */
 static void p256(void **state)
 {
     static const struct {
@@ -235,7 +235,7 @@ static void p256(void **state)
     assert_true(now->p256_dh(own, pb, secret) < 0);
 }
 
-/* Random numbers, in and out: our toolbox on each library, and OpenSSL's own CMAC. */
+/* Random inputs: the toolbox gives the same results on each backend, and as OpenSSL's own CMAC. */
 static void agreement(void **state)
 {
     static uint64_t seed = 20;
@@ -286,7 +286,7 @@ static void agreement(void **state)
     }
 }
 
-/* The controller's own key pair, and a point that is none. */
+/* The controller's own key pair, and an invalid point. */
 static void controller_p256(void **state)
 {
     uint8_t own[64], theirs[64], secret[32], same[32], private_key[32] = { 0, 1, 2, 3 };
@@ -312,7 +312,7 @@ static void controller_p256(void **state)
     world_free(w);
 }
 
-/* A block that nobody waits for any more is not another one's. */
+/* The result of a released AES request does not end another one. */
 static void controller_late(void **state)
 {
     static const uint8_t key[16] = { 1 }, in[16] = { 2 }, other[16] = { 3 };
@@ -328,7 +328,7 @@ static void controller_late(void **state)
     h->crypto_role->release(h, 0);
     assert_int_equal(h->crypto_role->aes(h, 1, key, other, out), CRYPTO_PENDING);
     woad_poll(h, (uint32_t)(woad_air_now(w->air) / 1000));
-    assert_int_equal(woad_rx(h, done, sizeof done), 0); /* of the first: zeros */
+    assert_int_equal(woad_rx(h, done, sizeof done), 0); /* the released one's result: zeros */
     while (h->crypto_role->aes(h, 1, key, other, out) == CRYPTO_PENDING) {
         world_pump(w);
         h->crypto_role->begin(h, 1);
@@ -355,7 +355,7 @@ int main(void)
         now = backends[k];
         failed += cmocka_run_group_tests(tests, NULL, NULL);
     }
-    now = &controller; /* all but the last: its private keys are its own */
+    now = &controller; /* not the last test: the controller makes its private keys itself */
     controller_begin();
     failed +=
         _cmocka_run_group_tests("controller", tests, sizeof tests / sizeof *tests - 1, NULL, NULL);

@@ -1,4 +1,4 @@
-/* What comes by two pipes, in either order. */
+/* USB: events and data arrive through two pipes, in either order. */
 #include "cm.h"
 
 #include "transport/usb_order.h"
@@ -22,7 +22,7 @@ static size_t next(struct usb_order *o, uint32_t now)
     return n;
 }
 
-/* Data before their connection, as far as the pipes tell. */
+/* Data arrive before their connection's event: they are held back. */
 static void data_before_the_connection(void **state)
 {
     struct usb_order *o = calloc(1, sizeof *o);
@@ -33,18 +33,18 @@ static void data_before_the_connection(void **state)
     order_event(o, connected, sizeof connected);
     assert_int_equal(next(o, 101), sizeof data);
     assert_int_equal(order_due(o, 101), UINT32_MAX);
-    /* and at once from then on, until it ends */
+    /* after the event data pass at once, until the disconnection */
     assert_true(order_data(o, data, sizeof data, 102));
     assert_int_equal(next(o, 102), sizeof data);
     order_event(o, disconnected, sizeof disconnected);
     assert_true(order_data(o, data, sizeof data, 103));
     assert_int_equal(next(o, 103), 0);
-    assert_int_equal(next(o, 103 + ORDER_HOLD_MS), sizeof data); /* nobody's */
+    assert_int_equal(next(o, 103 + ORDER_HOLD_MS), sizeof data); /* unknown handle */
     free(o);
 }
 
-/* A key that comes encrypted, before the event that says that all is encrypted now: both roles, and
- * when it is encrypted anew. */
+/* Encrypted data arrive before the Encryption Change event: they are held back, in both roles,
+ * and at a key refresh. */
 static void data_before_the_encryption(void **state)
 {
     static const struct {
@@ -60,11 +60,12 @@ static void data_before_the_encryption(void **state)
         struct usb_order *o = calloc(1, sizeof *o);
         order_event(o, connected, sizeof connected);
         order_sent(o, ways[k].command, ways[k].len);
-        assert_true(order_data(o, data, sizeof data, 0xfffffffe)); /* time wraps */
+        assert_true(order_data(o, data, sizeof data, 0xfffffffe)); /* the time wraps */
         assert_int_equal(next(o, 1), 0);
         order_event(o, ways[k].event, ways[k].n);
         assert_int_equal(next(o, 1), sizeof data);
-        /* What came in the clear, long before, is not taken for encrypted. */
+        /* Data that arrived long before the event are unencrypted data: they are passed on after
+         * the hold time. */
         order_sent(o, ways[k].command, ways[k].len);
         assert_true(order_data(o, data, sizeof data, 50));
         assert_int_equal(next(o, 50 + ORDER_HOLD_MS - 1), 0);
@@ -73,7 +74,8 @@ static void data_before_the_encryption(void **state)
     }
 }
 
-/* In order among themselves; a full queue says so; lengths that are none; a reset forgets all. */
+/* Data keep their order; a full queue is reported; invalid lengths are refused; a reset empties
+ * the queue. */
 static void the_queue(void **state)
 {
     struct usb_order *o = calloc(1, sizeof *o);

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
-/* This user's radio: where it is, who starts it, what it leaves behind. */
+/* The radio that a user's programs share: its socket, the processes that may use it, and what
+ * remains. */
 #include "folder.h"
 
 #include <woad/port.h>
@@ -26,7 +27,7 @@ static int enter_with_radio(void **state)
     return mkdir(run, 0700) == 0 ? setenv("XDG_RUNTIME_DIR", run, 1) : -1;
 }
 
-/* 0: a controller answers. */
+/* Connects to the radio; returns 0 if a controller answers. */
 static int visit(struct woad_port **kept)
 {
     static const uint8_t reset[] = { 1, 3, 0x0c, 0 };
@@ -56,7 +57,7 @@ static bool is_there(const char *path)
     return lstat(path, &st) == 0;
 }
 
-/* The radio of `run` has taken its name away: within three seconds. */
+/* Returns whether the radio of `run` removes its socket within three seconds. */
 static bool radio_ended(void)
 {
     char socket[100];
@@ -104,7 +105,7 @@ static int with_a_high_descriptor(void)
     int err = visit(&port);
     close(5000);
     fcntl(p[0], F_SETFL, O_NONBLOCK);
-    bool held = read(p[0], &octet, 1) != 0; /* or its end */
+    bool held = read(p[0], &octet, 1) != 0; /* or end of file */
     woad_port_close(port);
     return err ? -err : held;
 }
@@ -129,7 +130,7 @@ static int with_one_descriptor(void)
     struct rlimit few;
     close(next);
     getrlimit(RLIMIT_NOFILE, &few);
-    few.rlim_cur = (rlim_t)next + 1; /* for the lock */
+    few.rlim_cur = (rlim_t)next + 1; /* the lock's descriptor */
     setrlimit(RLIMIT_NOFILE, &few);
     return -visit(NULL);
 }
@@ -162,7 +163,7 @@ static void a_runtime_folder_of_another_is_none(void **state)
     assert_int_equal(visit(NULL), 0);
     assert_false(is_there("run/woad"));
     assert_int_equal(chmod(run, 0700), 0);
-    if (geteuid() == 0) { /* as by su, or sudo -E */
+    if (geteuid() == 0) { /* like su, or sudo -E */
         assert_int_equal(chown(run, 65534, 65534), 0);
         assert_int_equal(visit(NULL), 0);
         assert_false(is_there("run/woad"));
@@ -184,7 +185,7 @@ static void a_long_runtime_folder(void **state)
     }
 }
 
-enum { OTHER = 64123 }; /* a user who is nobody's */
+enum { OTHER = 64123 }; /* an unused user id */
 
 static int as_another(void)
 {
@@ -204,7 +205,7 @@ static void a_name_that_is_taken_is_not_the_only_one(void **state)
     snprintf(next, sizeof next, "%s-1", taken);
     char command[200];
     snprintf(command, sizeof command, "rm -rf %s %s", taken, next);
-    assert_int_equal(system(command), 0); /* of a run that was killed */
+    assert_int_equal(system(command), 0); /* left by a run that was killed */
     assert_int_equal(mkdir(taken, 0700), 0);
     int err = in_child(as_another);
     bool found = lstat(next, &st) == 0 && st.st_uid == OTHER && (st.st_mode & 0777) == 0700;
@@ -215,7 +216,7 @@ static void a_name_that_is_taken_is_not_the_only_one(void **state)
     assert_true(found);
 }
 
-/* Whoever holds the lock is stopped. */
+/* The process that holds the lock is stopped. */
 static void a_lock_that_is_never_let_go(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* What comes before the bring-up: a maker's steps, every one of them failing or silent; and what a
- * controller says that is not so. */
+/* Vendor initialisation before the bring-up: each step fails or has no answer.  Also quirks:
+ * controllers with wrong capabilities. */
 #include "cm.h"
 
 #include <woad/hci.h>
@@ -11,11 +11,11 @@ static const struct woad_feature *const features[] = { &woad_feature_vendor_init
 static struct {
     uint64_t mem[2048];
     struct woad *h;
-    uint16_t said[64];            /* opcodes */
-    size_t n, fail_at, silent_at; /* the command that fails, that is not answered */
+    uint16_t said[64];            /* opcodes, in order */
+    size_t n, fail_at, silent_at; /* fails; has no answer */
     uint32_t now, speed, speeds, spoke_at[64];
     int up, down, down_error;
-    bool start_again; /* in the first WOAD_EV_DOWN */
+    bool start_again; /* calls woad_start() in the first WOAD_EV_DOWN */
     uint8_t address[6], company, mask41;
     unsigned patches;
     int patch_error;
@@ -52,7 +52,7 @@ static void begin(void)
     t.h = woad_init(t.mem, sizeof t.mem, &config);
 }
 
-/* A controller that answers everything. */
+/* Answers a command with success. */
 static void answer(const uint8_t *p)
 {
     uint16_t opcode = (uint16_t)(p[1] | p[2] << 8);
@@ -110,7 +110,7 @@ static void speed(void *ctx, uint32_t baud)
     t.speeds++;
 }
 
-/* The program stops the host once, from inside the function for the speed. */
+/* Stops the host once, from inside the function that sets the baud rate. */
 static void stop(void *ctx, uint32_t baud)
 {
     (void)ctx;
@@ -124,7 +124,8 @@ static const uint16_t expected[] = { 0x0c03, 0xfc2e, 0xfc4c, 0xfc4c, 0xfc4c,
                                      0xfc4e, 0x0c03, 0xfc18, 0x0c03, 0x1001 };
 enum { EXPECTED = sizeof expected / sizeof *expected };
 
-/* In order, with the waits; then the ordinary bring-up; and the same at the next start. */
+/* The commands in order, with their delays; then the ordinary bring-up; and the same at the next
+ * start. */
 static void broadcom(void **state)
 {
     struct woad_vendor_init setup = { .patch = patch, .speed = speed };
@@ -148,7 +149,7 @@ static void broadcom(void **state)
         assert_int_equal(t.speeds, 2 * (round + 1));
         woad_fail(t.h, WOAD_EIO);
     }
-    begin(); /* at the first speed, to the end */
+    begin(); /* completes at the first baud rate */
     woad_vendor_init_broadcom(&setup, &steps, 115200, 0);
     woad_set_vendor_init(t.h, &setup);
     woad_start(t.h);
@@ -159,7 +160,7 @@ static void broadcom(void **state)
     assert_int_equal(t.said[8], 0x1001);
 }
 
-/* Every command of it fails; every one is not answered, with the usual time and another. */
+/* Each command fails; each has no answer, with the default timeout and another. */
 static void every_step_goes_wrong(void **state)
 {
     struct woad_vendor_init setup = { .patch = patch, .speed = speed };
@@ -190,7 +191,8 @@ static void every_step_goes_wrong(void **state)
     }
 }
 
-/* A step ends the start, and WOAD_EV_DOWN begins another one: that one begins with the reset. */
+/* A failed step ends the start, and WOAD_EV_DOWN starts again: the new start begins with the
+ * reset. */
 static void started_again_inside_the_end(void **state)
 {
     static const uint16_t whole[] = { 0x0c03, 0xfc01, 0xfc4c, 0xfc4c, 0xfc4c, 0xfc4e, 0x0c03 };
@@ -215,7 +217,7 @@ static void started_again_inside_the_end(void **state)
     }
 }
 
-/* Steps of our own; what may fail; a patch that can't be read, that is none, that is not there. */
+/* Steps of the test; steps that may fail; a patch that is unreadable, invalid, or missing. */
 static void steps(void **state)
 {
     static const uint8_t three[] = { 1, 2, 3 };
@@ -236,7 +238,7 @@ static void steps(void **state)
     assert_int_equal(t.said[1], 0xfc01);
     for (int error = WOAD_ENOENT; error < 10; error += 7) {
         begin();
-        t.patch_error = error; /* or a length that is not the record's */
+        t.patch_error = error; /* or a length that differs from the record's */
         woad_set_vendor_init(t.h, &setup);
         woad_start(t.h);
         run(1000);
@@ -249,7 +251,7 @@ static void steps(void **state)
     woad_start(t.h);
     run(1000);
     assert_int_equal(t.down_error, WOAD_EINVAL);
-    setup.n = 0; /* none at all: two resets */
+    setup.n = 0; /* no steps: two resets */
     begin();
     woad_set_vendor_init(t.h, &setup);
     woad_start(t.h);
@@ -263,7 +265,7 @@ static void steps(void **state)
     woad_start(t.h);
     run(1000);
     assert_int_equal(t.said[1], 0x1001);
-    /* Stopped while it waits. */
+    /* Stopped during a delay. */
     begin();
     setup.n = 2;
     woad_set_vendor_init(t.h, &setup);
@@ -285,8 +287,8 @@ static struct woad_addr own(void)
     return a;
 }
 
-/* An address that is every part's; of another company it is an address. A mask that lies, both
- * ways, for the parts that it is about. */
+/* An address that all parts of a company share is replaced; other companies keep theirs.  A
+ * wrong mask of supported commands is corrected, both ways, for the listed parts only. */
 static void quirks(void **state)
 {
     static const uint8_t somebody_else[6] = { 0xac, 0x1f, 0x12, 0xa1, 0x43, 0x43 };

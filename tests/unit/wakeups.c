@@ -1,5 +1,5 @@
-/* After any 0 from woad_tx() nothing is left to do that the host does not tell of by itself, and
- * woad_poll() knows the time of it.  The host is driven as woad.h says. */
+/* After woad_tx() has returned 0 the host has nothing to do that an event or woad_poll()'s
+ * deadline does not announce.  The host is driven as woad.h requires. */
 #include "solo.h"
 
 static const struct woad_feature *const features[] = {
@@ -16,7 +16,7 @@ enum {
     READ_RSSI = 0x1405
 };
 
-/* A request to a bonded peer begins the encryption from inside woad_tx(). */
+/* A request to a bonded peer starts the encryption inside woad_tx(): the command is sent. */
 static void encryption_begun_inside_tx_is_sent(void **state)
 {
     (void)state;
@@ -29,7 +29,8 @@ static void encryption_begun_inside_tx_is_sent(void **state)
     solo_end();
 }
 
-/* Nor does it spin while a command has no answer, or there is no room for one. */
+/* woad_tx() ends, without a busy loop, while a command has no answer, or its buffer is too small
+ * for the command. */
 static void command_that_has_to_wait_ends_tx(void **state)
 {
     uint8_t small[100];
@@ -50,7 +51,7 @@ static void command_that_has_to_wait_ends_tx(void **state)
     solo_end();
 }
 
-/* The key has gone between the controller's question and the answer.  Vol 4, Part E, 7.8.26 */
+/* The bond is removed between the controller's key request and the reply.  Vol 4, Part E, 7.8.26 */
 static void negative_reply_is_sent(void **state)
 {
     (void)state;
@@ -64,8 +65,8 @@ static void negative_reply_is_sent(void **state)
     solo_end();
 }
 
-/* A bonded peer that has not proved who it is indicates, and does not encrypt: its value waits for
- * the bond's key, and so does the confirmation. */
+/* A bonded peer indicates without encrypting: its value waits for the bond's key, and so does
+ * the confirmation. */
 static void confirmation_waits(void)
 {
     solo_boot(solo_config(features));
@@ -78,7 +79,8 @@ static void confirmation_waits(void)
     assert_int_equal(solo_frames(4, 0x1e), 0);
 }
 
-/* Once the program changes what it waits for, it is sent, though nothing else happens. */
+/* The program removes what the confirmation waits for: the confirmation is sent without another
+ * event. */
 static void confirmation_goes_with_the_bond(void **state)
 {
     (void)state;
@@ -101,7 +103,8 @@ static void confirmation_goes_by_the_policy(void **state)
     solo_end();
 }
 
-/* A program that sends until there is nothing and sleeps as long as woad_poll() says: woad.h. */
+/* A program as woad.h describes it: sends until woad_tx() returns 0, then sleeps as long as
+ * woad_poll() says. */
 static void sleeper_until(uint32_t ms)
 {
     uint32_t wait = 0;
@@ -113,7 +116,7 @@ static void sleeper_until(uint32_t ms)
     }
 }
 
-/* A time limit whose end calls for a command: the command goes out, and has a time limit itself. */
+/* A deadline causes a command: the command is sent, and has a deadline itself. */
 static void time_limits_follow_each_other(void **state)
 {
     static const struct woad_connect_params p = { 16, 16, 6, 6, 0, 100, 5000 };
@@ -130,7 +133,7 @@ static void time_limits_follow_each_other(void **state)
     solo_end();
 }
 
-/* A pairing whose multiplications are done by woad_poll(), until it has a time limit alone. */
+/* A pairing whose P-256 calculations run in woad_poll(), until only its timeout is left. */
 static void result_of_a_multiplication_is_sent(void **state)
 {
     (void)state;
@@ -142,13 +145,13 @@ static void result_of_a_multiplication_is_sent(void **state)
     uint8_t key[65] = { 12, 9 };
     solo_l2cap(SOLO_HANDLE, 6, key, sizeof key);
     sleeper_until(10);
-    assert_int_equal(solo_frames(6, 12), 1); /* our key */
+    assert_int_equal(solo_frames(6, 12), 1); /* the host's public key */
     assert_int_equal(solo_frames(6, 3), 1);  /* and the confirm value */
     solo_end();
 }
 
-/* A connection that has its share of the controller's buffers is passed over, and the next has
- * dropped what may not be sent any more: what is behind that leaves all the same. */
+/* One connection has its share of the controller's buffers, and the next one has dropped PDUs
+ * that must not be sent: the PDUs behind them are sent all the same. */
 static void turn_of_one_that_has_dropped(void **state)
 {
     static const struct woad_uuid service = WOAD_UUID16(0x180d), value = WOAD_UUID16(0x2a37);
@@ -198,9 +201,9 @@ static void asks_anew(const struct woad_event *ev)
     }
 }
 
-/* A bonded central does not answer the Security Request for 30 s, then nothing can be had of it.
- * An application that asks anew each time it is told so gets as many answers as it asks for, and
- * time: woad_tx() ends, and woad_poll() says that there is more. */
+/* A bonded central ignores the Security Request for 30 s.  An application that repeats its
+ * request in each end gets one end a request, and woad_tx() returns 0 with woad_poll()
+ * announcing more. */
 static void asked_anew_in_each_end(void **state)
 {
     uint16_t cid;
@@ -225,7 +228,7 @@ static void asked_anew_in_each_end(void **state)
     }
 }
 
-/* Who waits after a failed attempt is sent for when the wait is over. */
+/* A peer that failed waits; the host sends its PDU when the waiting time is over. */
 static void request_after_the_wait(void **state)
 {
     static const struct woad_addr peer = { 0, { 9, 9, 9, 9, 9, 9 } };

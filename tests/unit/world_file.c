@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-/* What surrounds `woad air`'s controllers, and what befalls them: the file of lines. */
+/* World files of `woad air`: the surroundings of its controllers, and their faults. */
 #include "cm.h"
 
 #include "hub/world_file.h"
@@ -75,7 +75,7 @@ static void wrong_lines(void **state)
         "inject 1 1.5 12", "inject 1 64 0 1 2 3 4 5 6 7 8 9 a b c d e f 0 1 2 3 4 5 6 7 8 9 a b",
         "drop 1 2", "drop 1 2 some", "drop 1 2 all -1", "drop 1 2 all 1.5", "drop 1 2 all 1 1 1",
         "delay 1 2 all", "delay * * data 1 2 3 4", "repeat 1 0 all 9", "corrupt 1 all",
-        /* They would do nothing: nobody is there yet. */
+        /* without effect: there are no controllers yet */
         "hang 1", "resume 1", "crash 1", "say 1 04", "inject 1 64 12", "at 0 hang 1",
         "at 0 crash 1", "at 0 say 1 04", "at 0 inject 1 64 12", "at 1 drift 1 5"
     };
@@ -95,7 +95,7 @@ static void wrong_lines(void **state)
     assert_int_equal(load(many), -1);
 }
 
-/* What is no file of lines ends, and says so. */
+/* A file that is not a world file ends with an error message. */
 static void what_is_no_world(void **state)
 {
     static char endless[11000];
@@ -175,9 +175,9 @@ static void it_happens(void **state)
     rx(ctl[0], "\1\x0a\x20\1\1", 5);
     rx(ctl[1], "\1\x0b\x20\7\0\x10\0\x10\0\0\0", 11);
     rx(ctl[1], "\1\x0c\x20\2\1\0", 6);
-    assert_int_equal(reports(air, 2), 0); /* lost */
+    assert_int_equal(reports(air, 2), 0); /* out of range */
     assert_true(reports(air, 2) > 40);
-    assert_true(reports(air, 2) <= 1); /* hangs */
+    assert_true(reports(air, 2) <= 1); /* hung */
     assert_true(reports(air, 2) > 40);
     assert_true(reports(air, 2) <= 1); /* crashed */
     for (int n = 0; n < 2; n++) {
@@ -187,7 +187,7 @@ static void it_happens(void **state)
     free(memory);
 }
 
-/* Rules: every third, ten times; none of another kind; off again. */
+/* Rules: every third packet, ten times; not for packets of another kind; off again. */
 static void rules(void **state)
 {
     struct woad_air_controller *a = (void *)&ctl[0], *b = (void *)&ctl[1];

@@ -273,11 +273,16 @@ static void begin(struct run *r, const struct trace *t, uint16_t attr_index)
 
 static unsigned channel(const char *name)
 {
-    return strncmp(name, "att", 3) == 0   ? 4
-           : strncmp(name, "sig", 3) == 0 ? 5
-           : strncmp(name, "smp", 3) == 0 ? 6
-           : name[0] == 'c'               ? (unsigned)strtoul(name + 1, NULL, 16)
-                                          : 0;
+    if (strncmp(name, "att", 3) == 0) {
+        return 4;
+    }
+    if (strncmp(name, "sig", 3) == 0) {
+        return 5;
+    }
+    if (strncmp(name, "smp", 3) == 0) {
+        return 6;
+    }
+    return name[0] == 'c' ? (unsigned)strtoul(name + 1, NULL, 16) : 0;
 }
 
 /* Writes the HCI packet for a line such as "att 0a 0c 00".  Returns its length, SIZE_MAX if the

@@ -344,7 +344,7 @@ static inline void solo_disconnected(uint16_t handle, uint8_t reason)
     solo_pump();
 }
 
-/* Adds a bond of LE Secure Connections with the peer whose address is six times `octet`. */
+/* Adds a bond of LE Secure Connections with the peer that has six times `octet` as its address. */
 static inline void solo_bond(uint8_t octet, unsigned flags)
 {
     struct woad_bond b = {

@@ -97,8 +97,8 @@ static void first_six_events(void **state)
     assert_true(takes(ACTIVITY_CONN, ACTIVITY_CONN, 1));
 }
 
-/* A peripheral whose last packet is not acknowledged is closer to the timeout than its own
- * receptions show: the central has not received since. */
+/* A peripheral's last packet is not acknowledged: the connection is closer to its timeout than
+ * the peripheral's own receptions show, because the central has not received since. */
 static void packet_that_was_not_acknowledged(void **state)
 {
     (void)state;

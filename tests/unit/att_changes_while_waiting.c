@@ -377,8 +377,8 @@ static void service_added_while_a_clear_request_is_served(void **state)
     solo_end();
 }
 
-/* A value changes while a client reads it in parts: the application calls woad_gatt_changed(),
- * gets the next read event and refuses it.  Another client's parts stay. */
+/* A value changes while a client reads it in parts: after woad_gatt_changed() the application
+ * gets the next read event and refuses it.  A change of another attribute has no effect. */
 static void value_that_changes_while_it_is_read(void **state)
 {
     (void)state;

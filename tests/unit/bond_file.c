@@ -31,7 +31,7 @@ static int refused(const char *path)
     return -error;
 }
 
-/* Stores a bond whose key the test can find in the file.  Returns the file's error. */
+/* Stores a bond with a key that the test can find in the file.  Returns the file's error. */
 static int bonded(struct woad_bond_file *f, uint8_t peer)
 {
     struct woad_bond b = { .peer = { 1, { peer, 0, 0, 0, 0, 0xc0 } },
@@ -340,8 +340,8 @@ static void without_a_descriptor_no_file_is_left(void **state)
     assert_int_equal(status, 0);
 }
 
-/* A removal from a folder that was deleted reports the folder, not a missing bond; a later call
- * writes. */
+/* While the folder has another name, a removal reports -ESTALE, not a missing bond; a later
+ * removal succeeds. */
 static void a_bond_that_is_still_in_the_file_is_told(void **state)
 {
     const struct woad_addr one = { 1, { 1, 0, 0, 0, 0, 0xc0 } };

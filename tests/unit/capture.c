@@ -28,7 +28,7 @@ static int reader(void)
     return fd;
 }
 
-/* Writes a record whose octets all contain its number. */
+/* Writes a record that contains its number in each octet. */
 static void put(struct capture *c, unsigned number)
 {
     uint8_t record[RECORD];

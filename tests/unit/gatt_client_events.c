@@ -77,8 +77,8 @@ static void with_bearer(void)
     solo_forget();
 }
 
-/* The procedure whose response is being parsed stays in its slot until the parsing ends, even if
- * one in front of it is removed. */
+/* The procedure of a response stays in its slot until the response is parsed, even if one in
+ * front of it is removed. */
 static void cancel_inside_the_event_of_an_answer(void **state)
 {
     static const uint16_t two[] = { 0x20, 0x21 };

@@ -8,7 +8,7 @@ enum { ROOM = 300, LINE = 2 * ROOM + H5_OVERHEAD };
 struct end {
     struct h5 h5;
     uint8_t *mem;
-    unsigned given, got; /* packets, whose contents follow from their number */
+    unsigned given, got; /* packet numbers, which give their contents */
     size_t acks;
 };
 

@@ -122,7 +122,7 @@ static void two_of_a_name_differ_and_come_back(void **state)
     assert_true(address(b) == second);
     close(a);
     close(b);
-    a = come("one"); /* this process last used the name before */
+    a = come("one"); /* this process used the second address last */
     assert_true(address(a) == second);
     b = come("one");
     assert_true(address(b) == first);

@@ -69,7 +69,7 @@ static void hci_evt_index_range(void **state)
     close_bench();
 }
 
-/* A packet's length field is wrong by one or by 255, for events and data. */
+/* A packet's length field is wrong by 1, 2 or 255, for events and data. */
 static void hci_len_mismatch(void **state)
 {
     static const int off[] = { -255, -2, -1, 1, 2, 255 };
@@ -93,8 +93,9 @@ static void hci_len_mismatch(void **state)
     close_bench();
 }
 
-/* Number of Completed Packets arrives inside woad_tx(), reports ten times what was sent, or
- * never arrives: the host never has more packets outstanding than the controller has buffers. */
+/* Number of Completed Packets arrives directly after a packet and reports ten times what was
+ * sent, or never arrives: the host never has more packets outstanding than the controller has
+ * buffers. */
 static void acl_credit_reentrant_completion(void **state)
 {
     static const uint8_t many[] = { 4, 0x13, 5, 1, HANDLE, 0, 10, 0 };
@@ -195,8 +196,8 @@ static void coc_rsp_unsolicited(void **state)
     }
 }
 
-/* Any signalling command: the host never sends a Disconnection Request, least of all for a fixed
- * channel; it sends rejects and parameter responses only. 4.6 */
+/* Random signalling commands: the host never sends a Disconnection Request, least of all for a
+ * fixed channel; it sends rejects and parameter responses only. 4.6 */
 static void l2_never_disconnect_fixed(void **state)
 {
     uint32_t x = 1;

@@ -284,9 +284,9 @@ static bool may_end(void *ctx)
     return (*refusals)-- <= 0;
 }
 
-/* The radio that a user's programs share ends by itself if the program that started it was
- * killed before connecting.  It also ends if may_end() fails once, as when another process holds
- * the lock. */
+/* The radio that a user's programs share ends by itself: first if no program ever connects (its
+ * starter was killed), then after the last program has left. may_end() refuses while another
+ * process holds the lock. */
 static void a_radio_that_nobody_comes_to_ends(void **state)
 {
     struct served s;

@@ -161,8 +161,8 @@ static void a_peripheral_is_told_at_once(void **state)
     solo_end();
 }
 
-/* Adds a bond whose ah() is known: AES is the identity, so the hash is the first three octets of
- * the padded prand, which is also the upper half of the address. */
+/* Adds a bond with known ah(): AES is the identity, so the hash is the first three octets of the
+ * padded prand, which is also the upper half of the address. */
 static void hidden(void)
 {
     struct woad_bond b = {
@@ -269,8 +269,8 @@ static void given_up_while_it_scans(void **state)
     }
 }
 
-/* The try with a resolved address times out, then the whole attempt, and no Connection Complete
- * arrives. */
+/* The try with the resolved address times out, then the application cancels the attempt, and no
+ * Connection Complete arrives. */
 static void given_up_twice(void **state)
 {
     (void)state;

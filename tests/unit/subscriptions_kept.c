@@ -111,7 +111,7 @@ static void another_table_at_the_next_start(void **state)
     }
 }
 
-/* A stored bond has the CCCD's two bits alone, or no CCCDs: subscriptions as before. */
+/* A stored bond has CCCDs with the two standard bits alone: its subscription is restored. */
 static void bond_that_does_not_say_of_what(void **state)
 {
     (void)state;
@@ -129,7 +129,7 @@ static void bond_that_does_not_say_of_what(void **state)
     solo_end();
 }
 
-/* A subscription that the server ended stays 0. */
+/* A client has unsubscribed: it stays unsubscribed. */
 static void subscription_that_was_ended(void **state)
 {
     (void)state;

@@ -133,7 +133,7 @@ static void time_limits_follow_each_other(void **state)
     solo_end();
 }
 
-/* A pairing whose P-256 calculations run in woad_poll(), until only its timeout is left. */
+/* A pairing with P-256 calculations in woad_poll(), until only its timeout is left. */
 static void result_of_a_multiplication_is_sent(void **state)
 {
     (void)state;
@@ -202,8 +202,8 @@ static void asks_anew(const struct woad_event *ev)
 }
 
 /* A bonded central ignores the Security Request for 30 s.  An application that repeats its
- * request in each end gets one end a request, and woad_tx() returns 0 with woad_poll()
- * announcing more. */
+ * request in each end gets one end for each; woad_tx() still returns 0, and woad_poll() returns
+ * 0 as long as there is more. */
 static void asked_anew_in_each_end(void **state)
 {
     uint16_t cid;

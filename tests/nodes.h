@@ -45,6 +45,8 @@ static struct {
     size_t seen_clear;
 } w;
 
+/* intercept(): alters or drops a packet by the settings in `w`.  Returns false for a lost packet.
+ * */
 static bool meddle(void *ctx, const struct woad_air_packet *p, const struct woad_air_controller *to,
                    uint8_t *pdu, struct woad_air_delivery *fate)
 {
@@ -85,6 +87,7 @@ static void capture(const struct woad_air_packet *p)
     fwrite(record, 1, woad_air_pcap(p, getenv("PCAP_KEYS") != NULL, record, sizeof record), f);
 }
 
+/* Counts the packets on the air and keeps the last payload. */
 static void sniff(void *ctx, const struct woad_air_packet *p)
 {
     (void)ctx;
@@ -103,6 +106,7 @@ static void sniff(void *ctx, const struct woad_air_packet *p)
     }
 }
 
+/* Appends the controllers' packets to their logs. */
 static void collect(void)
 {
     for (int k = 0; k < NODES; k++) {
@@ -226,6 +230,7 @@ static inline void node_add(int k, const struct woad_air_controller_config *cfg)
     assert_int_equal(command(k, 0x2001, "ff ff ff ff ff 1f 00 00"), 0);
 }
 
+/* Creates an air without controllers. */
 static inline void nodes_begin(uint64_t seed)
 {
     memset(&w, 0, sizeof w);
@@ -236,6 +241,7 @@ static inline void nodes_begin(uint64_t seed)
     w.air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &air);
 }
 
+/* Frees the controllers and the air. */
 static inline void apart(void)
 {
     for (int k = 0; k < NODES; k++) {
@@ -247,6 +253,7 @@ static inline void apart(void)
     free(w.air);
 }
 
+/* Makes a controller send this LL control PDU. */
 static inline void inject(int who, const char *octets, size_t n)
 {
     assert_int_equal(woad_air_inject(w.n[who].c, HANDLE, (const uint8_t *)octets, n), 0);

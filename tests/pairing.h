@@ -67,6 +67,7 @@ static inline int random_octets(void *ctx, uint8_t *out, size_t len)
 
 enum { BOND_PLACES = 6 };
 
+/* Answers the passkey or numeric comparison as the user of this device would. */
 static inline void answer(struct device *d)
 {
     struct side *s = side_of(d);
@@ -189,6 +190,7 @@ static uint8_t buffers;                /* acl_count of the controllers, if not 0
 static uint8_t pairings;               /* config.pairings, if not 0 */
 static uint8_t att_bearers[WORLD_MAX]; /* config.att_bearers, with with_channels */
 
+/* Adds a host with a security manager and this policy. */
 static inline struct device *add(uint8_t conns, const struct woad_security_policy *policy)
 {
     static const struct woad_feature *features[WORLD_MAX][24];
@@ -249,6 +251,7 @@ static inline void join(struct device *central, struct device *peripheral)
     world_run(w, 20000);
 }
 
+/* Creates a world with a connected central and peripheral. */
 static inline void pair_of(const struct woad_security_policy *central,
                            const struct woad_security_policy *peripheral)
 {

@@ -371,6 +371,7 @@ static bool happened(struct run *r, const char *text, char *why)
     return false;
 }
 
+/* Executes a line of the case.  Returns false if the host behaves differently; `why` says how. */
 static bool step(struct run *r, const char *line, char *why)
 {
     uint8_t p[PACKET];
@@ -520,6 +521,7 @@ static unsigned long sweep_ends(struct run *r, const struct trace *t)
     return 3ul * (t->lines + 1);
 }
 
+/* Runs the case with each line truncated and changed; returns the number of runs. */
 static unsigned long sweep(struct run *r, const struct trace *t)
 {
     unsigned long done = 0;

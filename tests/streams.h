@@ -38,6 +38,7 @@ static inline uint8_t pattern(const struct end *e, uint64_t at)
     return (uint8_t)(at * 31 + (at >> 8) * 7 + (at >> 16) * 3 + e->id);
 }
 
+/* Returns the end that has this channel. */
 static inline struct end *end_of(const struct device *d, uint16_t conn, uint16_t cid)
 {
     for (size_t n = 0; n < n_ends; n++) {
@@ -49,6 +50,7 @@ static inline struct end *end_of(const struct device *d, uint16_t conn, uint16_t
     return NULL;
 }
 
+/* Returns an end that waits for a request with this PSM. */
 static inline struct end *end_waiting(const struct device *d, uint16_t conn, uint16_t psm)
 {
     for (size_t n = 0; n < n_ends; n++) {
@@ -112,6 +114,7 @@ static inline void end_receive(struct end *e)
     }
 }
 
+/* Marks an end as closed and frees its buffers. */
 static inline void end_gone(struct end *e, int status)
 {
     e->open = false;
@@ -123,6 +126,7 @@ static inline void end_gone(struct end *e, int status)
     e->rx = e->out = e->in = NULL;
 }
 
+/* Event callback of hosts with channels: accepts, sends, receives and checks. */
 static inline void on_stream(struct device *d, const struct woad_event *ev)
 {
     bool of_data = ev->type == WOAD_EV_COC_DATA || ev->type == WOAD_EV_COC_RECEIVED ||

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Logs an event with a copy of its octets. */
 static void keep(struct device *d, const struct woad_event *ev)
 {
     if (ev->type == WOAD_EV_REPORT) {
@@ -30,6 +31,7 @@ static void keep(struct device *d, const struct woad_event *ev)
     }
 }
 
+/* Event callback of all hosts: logs, and answers reads and writes with the device's value. */
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     struct device *d = ctx;
@@ -225,6 +227,8 @@ void world_pump(struct world *w)
     }
 }
 
+/* Calls woad_poll() of all hosts; returns the next time at which something happens, at most `end`.
+ * */
 static uint64_t world_next(struct world *w, uint64_t end)
 {
     uint64_t next = woad_air_next(w->air), now = woad_air_now(w->air);

@@ -115,6 +115,7 @@ static void answer_that_grows_does_not_pass_a_smaller_mtu(void **state)
     }
 }
 
+/* The MTU shrinks while a response is queued: an error replaces the response; the next one fits. */
 static void answer_that_waits_does_not_pass_a_smaller_mtu(void **state)
 {
     (void)state;

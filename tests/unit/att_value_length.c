@@ -40,6 +40,8 @@ static size_t longest(void)
     return most;
 }
 
+/* Notifications and indications of more than 512 octets are cut; woad_gatt_notify_multiple()
+ * refuses them. */
 static void values_to_clients_are_cut(void **state)
 {
     (void)state;
@@ -64,6 +66,8 @@ static void values_to_clients_are_cut(void **state)
     solo_end();
 }
 
+/* woad_gatt_answer() with more than 512 octets: the response has the first 512, for each kind of
+ * read. */
 static void answers_are_cut(void **state)
 {
     (void)state;
@@ -85,6 +89,7 @@ static void answers_are_cut(void **state)
     solo_end();
 }
 
+/* The client refuses a write of more than 512 octets. */
 static void longer_writes_are_refused(void **state)
 {
     (void)state;

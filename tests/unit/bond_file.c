@@ -99,6 +99,8 @@ static void a_file_of_keys_is_made_at_once_and_for_its_user_alone(void **state)
     assert_int_equal(bonds_in("bonds"), 1);
 }
 
+/* The name of the temporary file is taken by a file of the user: it stays, and no key is written to
+ * it. */
 static void a_file_beside_that_is_anothers_stays_and_gets_no_key(void **state)
 {
     (void)state;
@@ -126,6 +128,7 @@ static void a_link_beside_is_not_followed(void **state)
     assert_int_equal(bonds_in("bonds"), 1);
 }
 
+/* The temporary file of a run that was killed is removed. */
 static void what_an_earlier_run_left_beside_is_taken_away(void **state)
 {
     (void)state;
@@ -194,6 +197,8 @@ static void many_programs_one_after_the_other(void **state)
     assert_int_equal(bonds_in("bonds"), PROGRAMS * EACH);
 }
 
+/* The path is a symbolic link: its target is written, the link stays.  A dangling link is refused.
+ * */
 static void a_symbolic_link_stays_one(void **state)
 {
     (void)state;
@@ -222,6 +227,8 @@ static void a_relative_path_stays_where_it_was(void **state)
     assert_int_equal(bonds_in("bonds"), 1);
 }
 
+/* Another file has taken the path: writing fails with -ESTALE. Once that file is removed, all bonds
+ * are written again. */
 static void another_file_put_in_its_place_stays(void **state)
 {
     (void)state;
@@ -260,6 +267,8 @@ static void a_full_disk_is_told_and_the_old_file_stays(void **state)
     assert_int_equal(bonds_in("bonds"), 3);
 }
 
+/* Paths that can't be written, and files that are not bond files, are refused when the file is
+ * opened. */
 static void a_name_that_can_not_be_written_is_refused_at_once(void **state)
 {
     char longest[256];

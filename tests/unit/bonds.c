@@ -202,6 +202,7 @@ static void file_put(const uint8_t *b, size_t n)
     close(fd);
 }
 
+/* A file with one bit flipped or truncated at any octet is refused with -EBADMSG. */
 static void damaged(void **state)
 {
     uint8_t good[512], bad[512];

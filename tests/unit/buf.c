@@ -6,6 +6,7 @@
 #include "src/base/buf.h"
 #include "src/base/fifo.h"
 
+/* A read past the end returns 0 and marks the cursor as bad; later reads fail, too. */
 static void reading_past_the_end(void **state)
 {
     const uint8_t b[] = { 1, 2, 3 };

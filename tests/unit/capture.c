@@ -81,6 +81,7 @@ static void a_reader_that_pauses_finds_whole_records(void **state)
     close(fd);
 }
 
+/* Records that are written before a reader opens the pipe are kept for it. */
 static void nobody_reads_yet(void **state)
 {
     uint8_t got[1000];
@@ -94,6 +95,7 @@ static void nobody_reads_yet(void **state)
     close(fd);
 }
 
+/* capture_close() gives up after a few seconds when the reader does not read. */
 static void a_reader_that_never_comes_back(void **state)
 {
     struct timespec from, to;

@@ -135,6 +135,7 @@ static void place_of_a_value_is_free_again(void **state)
     }
 }
 
+/* The connection ends before encryption: the value and its confirmation are dropped. */
 static void value_ends_with_the_connection(void **state)
 {
     (void)state;

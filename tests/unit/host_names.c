@@ -92,6 +92,7 @@ static int come_bound(const char *name)
     return fd;
 }
 
+/* A name has the same address at each connection; other names have others. */
 static void a_name_has_one_address(void **state)
 {
     (void)state;
@@ -111,6 +112,8 @@ static void a_name_has_one_address(void **state)
     }
 }
 
+/* Two hosts with one name have different addresses.  A process that reconnects gets its last
+ * address again. */
 static void two_of_a_name_differ_and_come_back(void **state)
 {
     (void)state;
@@ -145,6 +148,7 @@ static void a_new_process_takes_the_first_that_is_free(void **state)
     assert_int_equal(status, 0);
 }
 
+/* Hosts without a name of this project's form get addresses by their number. */
 static void others_have_an_address_by_number(void **state)
 {
     static const char *const names[] = { "", "w", "woa", "woaf/1", "anything else" };

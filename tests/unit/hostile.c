@@ -174,6 +174,7 @@ static void coc_kframe_without_a_channel(void **state)
     close_bench();
 }
 
+/* Responses without a request are ignored. */
 static void coc_rsp_unsolicited(void **state)
 {
     static const uint8_t codes[] = { 0x01, 0x07, 0x13, 0x15, 0x16, 0x18, 0x1a };

@@ -346,6 +346,7 @@ static void a_world_by_a_file(void **state)
     assert_true(said);
 }
 
+/* woad_port_open() refuses wrong specs with an error and a message. */
 static void specs_that_are_wrong(void **state)
 {
     static const struct {

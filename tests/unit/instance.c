@@ -202,6 +202,7 @@ static void api_bad_handle_all(void **state)
     free(mem);
 }
 
+/* Calls of features that the configuration lacks return WOAD_ENOTSUP. */
 static void features_that_are_not_there(void **state)
 {
     struct woad_config c = config();

@@ -56,6 +56,7 @@ static void a_key_in_pieces_of_any_size(void **state)
     }
 }
 
+/* PDUs without keys are logged unchanged, in fragments of any size. */
 static void what_is_no_key_stays(void **state)
 {
     static const uint8_t others[][2] = { { 6, 0x03 }, { 6, 0x0b }, { 4, 0x06 }, { 0x40, 0x08 } };
@@ -127,6 +128,7 @@ static void a_new_pdu_ends_the_one_before(void **state)
     assert_memory_equal(out, without, PDU);
 }
 
+/* Without a filter keys are logged. */
 static void keys_that_are_wanted_are_logged(void **state)
 {
     uint8_t pdu[PDU], out[PDU];

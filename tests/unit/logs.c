@@ -64,6 +64,7 @@ static void log_some(const char *path, int n)
     btsnoop_close(&log);
 }
 
+/* A log that exists is continued. */
 static void a_log_goes_on(void **state)
 {
     (void)state;
@@ -102,6 +103,7 @@ static void programs_share_a_log(void **state)
     }
 }
 
+/* A file that is not a log is refused and keeps its contents. */
 static void what_is_no_log_stays(void **state)
 {
     struct btsnoop log;

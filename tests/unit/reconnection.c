@@ -82,6 +82,7 @@ static void proved_by_time(void **state)
     solo_end();
 }
 
+/* The attempt fails after four connections that the peer misses. */
 static void never_answers(void **state)
 {
     (void)state;
@@ -132,6 +133,8 @@ static void given_up_before_it_is_proved(void **state)
     solo_end();
 }
 
+/* The host stops or fails after the connection is created and before a packet of the peer: the
+ * attempt fails once. */
 static void down_before_it_is_proved(void **state)
 {
     (void)state;

@@ -107,6 +107,7 @@ static void add_one_without(void)
     add(6, false);
 }
 
+/* A bond without an IRK is added or removed while the list is written: the list is unchanged. */
 static void bond_without_a_key_comes_or_goes_meanwhile(void **state)
 {
     (void)state;
@@ -128,6 +129,8 @@ static void lose_a_key(void)
     add(4, false);
 }
 
+/* A bond with an IRK is added or removed while the list is written: the list is right in the end.
+ * */
 static void bond_with_a_key_comes_or_goes_meanwhile(void **state)
 {
     (void)state;

@@ -52,6 +52,7 @@ static void put_file(const char *path)
     close(fd);
 }
 
+/* Listening on the path of a file, a link or a folder fails and removes nothing. */
 static void what_is_no_socket_stays(void **state)
 {
     struct hci_transport transport;
@@ -68,6 +69,7 @@ static void what_is_no_socket_stays(void **state)
     assert_true(is_there("link"));
 }
 
+/* Listening on the name of a running server fails. */
 static void a_socket_that_is_served_is_not_taken(void **state)
 {
     struct hci_transport first, second;
@@ -131,6 +133,7 @@ static void the_socket_of_another_stays_at_the_end(void **state)
     assert_true(is_there("s"));
 }
 
+/* A comma belongs to the path, unless an option such as `h5` follows it. */
 static void a_comma_is_part_of_a_path(void **state)
 {
     struct hci_transport transport;

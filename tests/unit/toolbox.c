@@ -101,6 +101,7 @@ static void cmac(void **state)
     }
 }
 
+/* c1 and s1. */
 static void legacy(void **state)
 {
     uint8_t out[16];
@@ -118,6 +119,7 @@ static void legacy(void **state)
     assert_memory_equal(out, hex("9a1fe1f0e8b0f49b5b4216ae796da062"), 16);
 }
 
+/* f4, f5, f6 and g2. */
 static void secure_connections(void **state)
 {
     uint8_t out[16], mac[16];
@@ -137,6 +139,7 @@ static void secure_connections(void **state)
     assert_int_equal(number, 0x2f9ed5ba % 1000000);
 }
 
+/* h6, h7 and ah. */
 static void keys(void **state)
 {
     uint8_t out[16];

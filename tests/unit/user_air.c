@@ -86,6 +86,7 @@ static int with_nothing_open(void)
     return -visit(NULL);
 }
 
+/* A program with descriptors 0, 1 and 2 closed can start the radio. */
 static void a_program_without_standard_files_starts_it(void **state)
 {
     (void)state;
@@ -135,6 +136,7 @@ static int with_one_descriptor(void)
     return -visit(NULL);
 }
 
+/* A program that lacks descriptors to connect does not remove the radio's socket. */
 static void a_program_that_can_not_connect_leaves_it_alone(void **state)
 {
     struct woad_port *port = NULL;
@@ -148,6 +150,7 @@ static void a_program_that_can_not_connect_leaves_it_alone(void **state)
     assert_true(radio_ended());
 }
 
+/* A relative XDG_RUNTIME_DIR is ignored. */
 static void a_relative_runtime_folder_is_none(void **state)
 {
     (void)state;
@@ -156,6 +159,7 @@ static void a_relative_runtime_folder_is_none(void **state)
     assert_false(is_there("run/woad"));
 }
 
+/* An XDG_RUNTIME_DIR that others can write, or of another owner, is ignored. */
 static void a_runtime_folder_of_another_is_none(void **state)
 {
     (void)state;
@@ -170,6 +174,7 @@ static void a_runtime_folder_of_another_is_none(void **state)
     }
 }
 
+/* The radio works with an XDG_RUNTIME_DIR of any length. */
 static void a_long_runtime_folder(void **state)
 {
     char path[300];
@@ -193,6 +198,7 @@ static int as_another(void)
     return setuid(OTHER) < 0 || chdir("/") < 0 ? 99 : -visit(NULL);
 }
 
+/* Another user owns the folder's name in /tmp: the radio uses the next name. */
 static void a_name_that_is_taken_is_not_the_only_one(void **state)
 {
     struct stat st;

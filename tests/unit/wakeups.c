@@ -91,6 +91,7 @@ static void confirmation_goes_with_the_bond(void **state)
     solo_end();
 }
 
+/* The policy now trusts unencrypted values: the confirmation is sent without another event. */
 static void confirmation_goes_by_the_policy(void **state)
 {
     static const struct woad_security_policy trusts = { .io = WOAD_IO_NONE,

@@ -29,6 +29,7 @@ static int load(const char *text)
     return load_octets(text, strlen(text));
 }
 
+/* Each kind of line sets what the air reads, at its time. */
 static void good_lines(void **state)
 {
     (void)state;
@@ -61,6 +62,7 @@ static void good_lines(void **state)
     assert_true(world_file_next_us(&s) == UINT64_MAX);
 }
 
+/* Each wrong line is refused, with its number and the right form. */
 static void wrong_lines(void **state)
 {
     static const char *const lines[] = {
@@ -149,6 +151,7 @@ static void rx(struct woad_air_controller *c, const char *packet, size_t len)
     assert_int_equal(woad_air_rx(c, (const uint8_t *)packet, len), 0);
 }
 
+/* The lines take effect on an air: loss, hang, resume, crash. */
 static void it_happens(void **state)
 {
     void *mem[2], *memory = malloc(woad_air_size());

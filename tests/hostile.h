@@ -22,16 +22,16 @@ static struct bench {
     struct woad *h;
     void *mem;
     uint32_t now;
-    bool up, auto_answer;
-    size_t downs, done;
-    int status, down;
+    bool up, auto_answer; /* auto_answer: reads are answered with answer_len octets */
+    size_t downs, done;   /* WOAD_EV_DOWN, WOAD_EV_GATTC_DONE */
+    int status, down;     /* of the last one of each: procedure, instance */
     uint16_t conn;
     uint8_t answer_len;
-    unsigned outstanding, most_outstanding;
-    bool hold;         /* no Number of Completed Packets */
-    uint8_t last[600]; /* the host's last frame, with its L2CAP header */
-    size_t last_len, frames, commands;
-    uint8_t command[300];
+    unsigned outstanding, most_outstanding; /* packets that are not completed */
+    bool hold;                              /* no Number of Completed Packets */
+    uint8_t last[600];                      /* the host's last frame, with its L2CAP header */
+    size_t last_len, frames, commands;      /* frames, commands: counts */
+    uint8_t command[300];                   /* the last one */
 } b;
 
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)

@@ -31,22 +31,21 @@ static struct {
     struct node n[NODES];
     /* faults that the air adds */
     uint8_t turn_opcode; /* an LL control PDU with this opcode is delivered as LL_UNKNOWN_RSP */
-    bool spoil_data;
-    struct woad_air_delivery fate;
-    int drop_trains;  /* 1: every AUX_SYNC_IND is lost; 2: one in five */
-    bool drop_chains; /* one in four packets on a secondary channel is lost */
-    size_t aux_heard;
+    bool spoil_data;     /* an octet of each data PDU is wrong */
+    struct woad_air_delivery fate; /* added to the delivery of each packet */
+    int drop_trains;               /* 1: every AUX_SYNC_IND is lost; 2: one in five */
+    bool drop_chains;              /* one in four packets on a secondary channel is lost */
+    size_t aux_heard;              /* packets that the two rules above have counted */
     struct woad_air_surroundings around;
     /* what the sniffer counts */
-    size_t packets[41];
-    uint8_t phy[41];
+    size_t packets[41];                 /* by channel */
+    uint8_t phy[41];                    /* of the last packet on a channel, but not advertising */
     uint64_t first_anchor, last_anchor; /* of packets from a central */
-    uint8_t clear[64];
-    size_t seen_clear;
+    uint8_t clear[64];                  /* payload of the last data PDU on the air */
+    size_t seen_clear;                  /* its octets */
 } w;
 
-/* intercept(): alters or drops a packet by the settings in `w`.  Returns false for a lost packet.
- * */
+/* Alters or drops a packet by the settings in `w`; returns false if the packet is lost. */
 static bool meddle(void *ctx, const struct woad_air_packet *p, const struct woad_air_controller *to,
                    uint8_t *pdu, struct woad_air_delivery *fate)
 {

@@ -14,12 +14,13 @@ enum { CENTRAL, PERIPHERAL };
 enum { YES, NO, LATE, SILENT, WRONG }; /* how a user reacts */
 
 struct side {
-    int user;
+    int user; /* YES, … */
+    /* asked: number of WOAD_EV_PASSKEY; action: of the last one; the others count events. */
     unsigned asked, action, bonds, gone, changed, oobs;
     struct woad_cccd cccd[8];
-    uint32_t shown;
+    uint32_t shown; /* passkey of the last WOAD_EV_PASSKEY */
     uint16_t conn;
-    struct woad_bond bond;
+    struct woad_bond bond; /* of the last WOAD_EV_BOND; its CCCDs are in `cccd` */
     struct woad_oob oob;
     uint64_t random;                    /* state of the random source; 0: the source fails */
     uint8_t private_key[32], nonce[16]; /* the last ones that the source has produced */

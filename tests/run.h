@@ -22,17 +22,17 @@ struct run {
     void *memory;
     uint32_t now;
     struct packet out[OUT];
-    size_t outs, taken;
+    size_t outs, taken; /* packets of the host; how many of them the case has compared */
     char event[EVENTS][TEXT];
-    size_t events, seen;
+    size_t events, seen; /* likewise of events */
     uint16_t conn;
-    bool manual, answers, commands;
-    size_t raised, act_at, act; /* events so far; event number at which `acts[act]` is called */
-    struct packet frame;        /* an L2CAP frame of the host, joined from fragments */
+    bool manual, answers, commands; /* the case has this line, see run.c */
+    size_t raised, act_at, act;     /* events so far; event number at which `acts[act]` is called */
+    struct packet frame;            /* an L2CAP frame of the host, joined from fragments */
     /* Buffers of L2CAP channels by CID % COCS: for woad_coc_accept(), woad_coc_receive() and
      * woad_coc_send(). */
     uint8_t coc[COCS][COC_OCTETS], coc_in[COCS][COC_OCTETS], coc_out[COCS][COC_OCTETS];
-    unsigned connects;
+    unsigned connects; /* calls of coc_connect, each with another buffer of `coc` */
 };
 
 /* Arguments of an API call: two numbers, then octets. */

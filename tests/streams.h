@@ -19,8 +19,9 @@ struct end {
     uint16_t conn, cid, psm, mps, mtu;
     uint8_t id; /* seeds the pattern of what this end sends */
     int manner; /* how this end receives: READS, … */
+    /* asked: the channel has a CID; sending: an SDU has no WOAD_EV_COC_SENT yet. */
     bool credits_per_sdu, asked, open, closed, sending;
-    int status;
+    int status;                                     /* of the end */
     unsigned sdus;                                  /* to send in all */
     size_t (*len)(const struct end *e, unsigned n); /* length of the n-th SDU */
     uint8_t *rx, *out, *in;

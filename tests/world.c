@@ -227,8 +227,8 @@ void world_pump(struct world *w)
     }
 }
 
-/* Calls woad_poll() of all hosts; returns the next time at which something happens, at most `end`.
- * */
+/* Calls woad_poll() of all hosts; returns the next time at which something happens, at most
+ * `end`. */
 static uint64_t world_next(struct world *w, uint64_t end)
 {
     uint64_t next = woad_air_next(w->air), now = woad_air_now(w->air);

@@ -197,8 +197,8 @@ static void many_programs_one_after_the_other(void **state)
     assert_int_equal(bonds_in("bonds"), PROGRAMS * EACH);
 }
 
-/* The path is a symbolic link: its target is written, the link stays.  A dangling link is refused.
- * */
+/* The path is a symbolic link: its target is written, the link stays.  A dangling link is
+ * refused. */
 static void a_symbolic_link_stays_one(void **state)
 {
     (void)state;

@@ -129,8 +129,8 @@ static void lose_a_key(void)
     add(4, false);
 }
 
-/* A bond with an IRK is added or removed while the list is written: the list is right in the end.
- * */
+/* A bond with an IRK is added or removed while the list is written: the list is right in the
+ * end. */
 static void bond_with_a_key_comes_or_goes_meanwhile(void **state)
 {
     (void)state;

@@ -39,7 +39,7 @@ static struct end end[2];
 static struct packet wire[8];
 static size_t waiting;
 static uint8_t key_asked[16];
-static bool unasked; /* the central pairs without a Security Request */
+static bool unasked; /* the test requests the key: no encryption follows */
 static uint32_t now_ms;
 static unsigned given, refused; /* LTK replies and negative replies of the peripheral */
 

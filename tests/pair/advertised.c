@@ -21,7 +21,7 @@ static void on_event(struct device *d, const struct woad_event *ev)
     if (ev->type != WOAD_EV_EXT_REPORT) {
         return;
     }
-    d->logged--; /* there are many */
+    d->logged--; /* keep the log short: there are many events */
     if (!heard.whole && heard.len + r->len <= sizeof heard.data) {
         memcpy(heard.data + heard.len, r->data, r->len);
         heard.len += r->len;
@@ -78,7 +78,7 @@ static const struct woad_ext_adv_params plain = {
     .interval_625us = 160, .sid = 5, .secondary_phy = WOAD_PHY_2M, .tx_power_dbm = WOAD_TX_POWER_ANY
 };
 
-/* 0 to 1,650 octets, whatever the fragments, are what is heard. */
+/* A scanner reports data of 0 to 1,650 octets whole, in whatever fragments the host gives them. */
 static void long_data(void **state)
 {
     static const size_t lengths[] = { 0, 1, 31, 200, 250, 251, 252, 502, 503, 1000, 1649, 1650 };
@@ -106,7 +106,7 @@ static void long_data(void **state)
         assert_int_equal(heard.last.secondary_phy, WOAD_PHY_2M);
         assert_memory_equal(heard.last.addr.octet, a->addr.octet, 6);
         assert_int_equal(heard.last.props & 0x1f, 0);
-        if (k & 1) { /* now and then in between */
+        if (k & 1) { /* every second time the data change while the set is stopped */
             assert_int_equal(woad_ext_adv_stop(a->host, 1), 0);
             assert_non_null(world_wait(w, a, WOAD_EV_EXT_ADV_ENDED, 200000));
         }
@@ -115,7 +115,8 @@ static void long_data(void **state)
     world_free(w);
 }
 
-/* A running set goes on with other data, short ones without a pause; a response to who asks. */
+/* The application changes the data of a running set; short data without a pause.  A scanner that
+ * sends a request receives the scan response. */
 static void changed_and_asked_for(void **state)
 {
     struct woad_ext_adv_params p = plain;
@@ -137,7 +138,7 @@ static void changed_and_asked_for(void **state)
     fresh();
     world_run(w, 300000);
     assert_memory_equal(heard.data, two, 6);
-    assert_int_equal(device_count(a, WOAD_EV_EXT_ADV_STARTED), 1); /* it went on */
+    assert_int_equal(device_count(a, WOAD_EV_EXT_ADV_STARTED), 1); /* the set was not restarted */
     p.scannable = true;
     woad_ext_adv_set_data(a->host, 0, NULL, 0);
     woad_ext_adv_set_scan_response(a->host, 0, rest, sizeof rest);
@@ -150,7 +151,8 @@ static void changed_and_asked_for(void **state)
     world_free(w);
 }
 
-/* Connected to a set, on 2M and on the coded PHY; it ends with that, and tells by which. */
+/* A connection to a set, on 2M and on the coded PHY.  The set ends with the connection, and its
+ * event names the set. */
 static void connected(void **state)
 {
     (void)state;
@@ -163,7 +165,8 @@ static void connected(void **state)
         assert_int_equal(woad_ext_adv_start(a->host, 2, &p), 0);
         woad_scan_start(s->host, &scan);
         world_run(w, 1000000);
-        assert_int_equal(heard.whole > 0, !coded); /* on 1M nothing of the coded one */
+        /* a scanner on 1M does not receive the coded PHY */
+        assert_int_equal(heard.whole > 0, !coded);
         if (coded) {
             woad_scan_stop(s->host);
             world_run(w, 10000);
@@ -190,8 +193,8 @@ static void connected(void **state)
     }
 }
 
-/* Whenever in its window a central asks, it waits for the answer: with no loss every attempt is a
- * connection, to legacy advertising and to a coded set beside others. */
+/* A central may send its request at any moment of its scan window.  Without loss every attempt
+ * leads to a connection, to legacy advertising and to a coded set beside other sets. */
 static void at_any_moment(void **state)
 {
     static uint8_t data[1000];
@@ -216,7 +219,8 @@ static void at_any_moment(void **state)
     }
 }
 
-/* A connection to a set leaves legacy advertising as it is, and the other way round. */
+/* A connection to a set does not end legacy advertising, and a connection to legacy advertising
+ * does not end the set. */
 static void one_of_both(void **state)
 {
     static const struct woad_adv_params legacy = { .kind = WOAD_ADV_IND, .interval_625us = 160 };
@@ -248,7 +252,8 @@ static void one_of_both(void **state)
     }
 }
 
-/* After so long, after so many events; stopped; refused by the controller; restarted. */
+/* A set ends after its duration, after its number of events, and when the application stops it; the
+ * controller refuses one; a set is restarted. */
 static void ends(void **state)
 {
     struct woad_ext_adv_params p = plain;
@@ -266,7 +271,7 @@ static void ends(void **state)
     assert_int_equal(a->log[a->logged - 1].ev.u.ext_adv.status, WOAD_HCI_LIMIT_REACHED);
     p.events_max = 0;
     device_forget(a);
-    for (int k = 0; k < 5; k++) { /* restarted: told each time, and no end between */
+    for (int k = 0; k < 5; k++) { /* restarted: one event for each start, and no end in between */
         woad_ext_adv_start(a->host, 0, &p);
         world_run(w, 20000);
     }
@@ -287,7 +292,7 @@ static void ends(void **state)
     world_free(w);
 }
 
-/* Legacy advertising and three sets at once, by one host; a new address for all of them. */
+/* One host runs legacy advertising and three sets at once; all of them get a new address. */
 static void all_at_once(void **state)
 {
     static const struct woad_adv_params legacy = { .kind = WOAD_ADV_IND, .interval_625us = 160 };
@@ -324,7 +329,8 @@ static void all_at_once(void **state)
     world_free(w);
 }
 
-/* What can't be: not in the controller, not started, no such set, parameters that contradict. */
+/* Refused: a controller without the feature, a set that is not started or does not exist,
+ * parameters that contradict each other. */
 static void refused(void **state)
 {
     struct woad_ext_adv_params p = plain;

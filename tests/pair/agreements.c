@@ -1,5 +1,5 @@
-/* What the two sides of a connection agree on: data length by PHY and interval, instants, channel
- * maps of streams, control PDUs that wait; and what advertising tells. */
+/* Values on which both sides of a connection must agree: data length by PHY and interval, instants,
+ * channel maps of streams, queued control PDUs; and the contents of advertising events. */
 #include "links.h"
 
 enum { A = 0, B = 1 };
@@ -29,7 +29,7 @@ static void sniff_links(void *ctx, const struct woad_air_packet *p)
     }
 }
 
-/* As links_begin(), and packets are looked at. */
+/* Like links_begin(), with the packets on the air recorded. */
 static void watched(uint64_t seed)
 {
     struct woad_air_config air = { .seed = seed, .sniff = sniff_links, .around = &w.around };
@@ -57,8 +57,8 @@ static unsigned le16_at(const uint8_t *p)
     return p[0] | (unsigned)p[1] << 8;
 }
 
-/* connEffectiveMaxTxTimeCoded is 2,704 us for a host that asked for 2,120: 27 octets; one that
- * asked for 17,040 has what the interval leaves: 55 octets at 7.5 ms.  4.5.10 */
+/* connEffectiveMaxTxTimeCoded is 2,704 us if the host requests 2,120 us: 27 octets.  If it requests
+ * 17,040 us, the interval sets the limit: 55 octets at 7.5 ms. 4.5.10 */
 static void data_length_on_the_coded_phy(void **state)
 {
     static const struct {
@@ -91,8 +91,8 @@ static void data_length_on_the_coded_phy(void **state)
     }
 }
 
-/* An instant is where the peripheral has heard of it, whichever subrate it has taken meanwhile.
- * 5.1.1, 5.1.19 */
+/* The peripheral applies a connection update at the instant that it received, although a subrate
+ * change takes effect between the PDU and the instant. 5.1.1, 5.1.19 */
 static void connection_update_while_subrate_ind_is_out(void **state)
 {
     (void)state;
@@ -121,8 +121,8 @@ static void connection_update_while_subrate_ind_is_out(void **state)
     }
 }
 
-/* What a subrate makes of the supervision timeout depends on the interval: neither side's begins
- * while the interval is about to change.  5.1.19, 5.3 */
+/* A subrate's effect on the supervision timeout depends on the interval.  Neither side starts a
+ * subrate change while a connection update is pending. 5.1.19, 5.3 */
 static void subrate_while_an_update_is_under_way(void **state)
 {
     static const char *const subrate = "40 00 05 00 05 00 00 00 00 00 c8 00";
@@ -142,7 +142,7 @@ static void subrate_while_an_update_is_under_way(void **state)
     }
 }
 
-/* A CIS uses the channels of its connection from the instant on.  4.5.8.1, 5.1.2 */
+/* A CIS uses the channel map of its connection from the instant on. 4.5.8.1, 5.1.2 */
 static void channel_map_of_a_cis(void **state)
 {
     (void)state;
@@ -160,7 +160,7 @@ static void channel_map_of_a_cis(void **state)
     apart();
 }
 
-/* LE Disconnect of six streams at once: each ends with its event. */
+/* LE Disconnect of six streams at once: each stream has its own disconnection event. */
 static void many_streams_end_at_once(void **state)
 {
     char t[300];
@@ -194,8 +194,9 @@ static void many_streams_end_at_once(void **state)
     apart();
 }
 
-/* The supervision timeout of a stream is that of its connection, from the instant on.  One that is
- * ended just before the connection becomes slow hears of the acknowledgement much later.  4.5.2 */
+/* The supervision timeout of a stream is that of its connection, from the instant on.  If a stream
+ * ends just before the connection becomes slow, its side receives the acknowledgement much later.
+ * 4.5.2 */
 static void stream_of_a_connection_that_becomes_slow(void **state)
 {
     (void)state;
@@ -216,7 +217,8 @@ static void stream_of_a_connection_that_becomes_slow(void **state)
     }
 }
 
-/* Set Info Transfer more often than there is a place for: each that is accepted is sent. */
+/* More Set Info Transfer commands than the controller can queue: it sends each one that it has
+ * accepted. */
 static void sync_transfers_that_are_accepted_are_sent(void **state)
 {
     unsigned accepted = 0;
@@ -236,8 +238,8 @@ static void sync_transfers_that_are_accepted_are_sent(void **state)
     apart();
 }
 
-/* The duration of a set ends when it ends, not with the next event; and Set Terminated tells how
- * many events there were.  Vol 4, Part E, 7.8.56, 7.7.65.18 */
+/* The duration of a set ends on time, not at the next event.  Set Terminated reports the number of
+ * events.  Vol 4, Part E, 7.8.56, 7.7.65.18 */
 static void a_set_ends_in_time(void **state)
 {
     (void)state;

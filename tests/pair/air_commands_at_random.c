@@ -1,6 +1,7 @@
-/* Hosts of three controllers give any command, in any state, with parameters that are right, wrong
- * or random.  Each is answered once; what is accepted and has an event has it once; time goes on;
- * and when all is switched off the air sleeps, and each controller hears each other again. */
+/* The hosts of three controllers issue any command in any state, with valid, invalid or random
+ * parameters.  Each command is answered once; an accepted one that has an event gets that event
+ * once; virtual time advances.  When everything is switched off, the air has nothing scheduled, and
+ * each controller can still receive each other one. */
 #include "at_random.h"
 
 enum { N = 3, STEPS = 2500 };
@@ -75,7 +76,7 @@ static const struct {
 };
 enum { ACTS = sizeof acts / sizeof *acts };
 
-/* What takes several commands: a train, a BIG, a sync, a BIG sync, a connection, a CIS. */
+/* Scripts of several commands: a train, a BIG, a sync, a BIG sync, a connection, a CIS. */
 static const char *const scripts[] = {
     "2036 00 00 00 I 07 00 A 00 7f 01 00 01 01 00;203e 00 M 00 00;2040 01 00;"
     "2039 01 01 00 00 00 00",
@@ -92,7 +93,7 @@ static const char *const scripts[] = {
 };
 enum { SCRIPTS = sizeof scripts / sizeof *scripts };
 
-/* Accepted once, told of once. */
+/* Commands that complete by an event: each accepted one gets that event once. */
 static const struct {
     uint16_t opcode, event;
 } told[] = {
@@ -194,7 +195,7 @@ static void put_kind(struct params *p, char kind)
     }
 }
 
-/* "<n" and "4<n": the digit before it counts sixteen. */
+/* In "<n" and "4<n" the digit before `<` is the high nibble: it counts sixteens. */
 static void put_params(struct params *p, const char *s)
 {
     p->n = 0;
@@ -214,7 +215,7 @@ static void put_params(struct params *p, const char *s)
     }
 }
 
-/* --- what hosts do ---------------------------------------------------------------------------- */
+/* --- random commands of hosts ----------------------------------------------------------------- */
 
 static void act(int who, unsigned opcode, const struct params *p)
 {
@@ -233,7 +234,7 @@ static void act(int who, unsigned opcode, const struct params *p)
     }
 }
 
-/* Any LE command but those that mask events; and some of the others. */
+/* Any LE command except those that mask events, and some of the other groups. */
 static void act_any(int who)
 {
     static const uint16_t others[] = { 0x0c2d, 0x0c33, 0x0c35, 0x0c7b, 0x0c7c, 0x1001, 0x1002,
@@ -241,7 +242,7 @@ static void act_any(int who)
     unsigned opcode = below(8) ? 0x2002 + below(0x8d) : others[below(14)];
     struct params p;
     put_params(&p, "R");
-    if (below(2) && p.n > 1) { /* of a connection */
+    if (below(2) && p.n > 1) { /* handle of a connection */
         p.b[0] = (uint8_t)(HANDLE + below(3));
         p.b[1] = 0;
     }
@@ -315,7 +316,7 @@ static void check_ended(void)
     }
 }
 
-/* Each hears each other, from whatever state it is in. */
+/* Each controller receives each other one, from whatever state it is in. */
 static void check_hears(void)
 {
     for (int k = 0; k < N; k++) {
@@ -346,7 +347,8 @@ static void check_hears(void)
 
 static void commands(uint64_t seed)
 {
-    enum { ASLEEP_US = 3600u * 1000000u - 60000000u }; /* but for new private addresses */
+    /* nothing wakes the air but new private addresses */
+    enum { ASLEEP_US = 3600u * 1000000u - 60000000u };
     memset(host, 0, sizeof host);
     r.on_event = NULL;
     random_world(seed, N, 50);
@@ -363,7 +365,7 @@ static void commands(uint64_t seed)
         }
         run_for(below(60000));
     }
-    for (int k = 0; k < 2 * N; k++) { /* a train ends after its BIG */
+    for (int k = 0; k < 2 * N; k++) { /* a train ends only after its BIG */
         all_off(k % N);
         run_for(500000);
     }

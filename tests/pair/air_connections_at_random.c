@@ -1,11 +1,12 @@
-/* Hosts of three controllers do what they like with connections and streams, on a lossy air.  Each
- * command is answered once; what is accepted ends with exactly one event, or with its connection;
- * every buffer comes back; data arrive in order, once. */
+/* The hosts of three controllers issue random commands on connections and streams, on a lossy air.
+ * Each command is answered once; each accepted procedure ends with exactly one event, or with its
+ * connection; every buffer is returned; data arrive in order, once. */
 #include "at_random.h"
 
 enum { N = 3, LINKS = 3, STREAMS = 8, CREDITS = 6, PATIENCE_US = 45000000 };
 
-/* `mine`: no peer's procedure brings this event.  Vol 4, Part E, 7.7 */
+/* `mine`: only this host's own command causes this event, no procedure of the peer.  Vol 4, Part E,
+ * 7.7 */
 static const struct {
     uint16_t opcode, event;
     bool mine;
@@ -36,7 +37,7 @@ static unsigned le16(const uint8_t *p)
     return p[0] | (unsigned)p[1] << 8;
 }
 
-/* A command from inside an event: its answer is not looked at. */
+/* Sends a command from inside an event; the test does not look at its answer. */
 static void reply(int who, unsigned opcode, const uint8_t *p, size_t n)
 {
     uint8_t b[40] = { 1, (uint8_t)opcode, (uint8_t)(opcode >> 8), (uint8_t)n };
@@ -91,7 +92,7 @@ static void on_completed(int who, const uint8_t *e)
     }
 }
 
-/* LE CIS Established; LE CIS Request, which is accepted, refused, or left alone. */
+/* LE CIS Established; LE CIS Request: accept it, reject it, or leave it unanswered. */
 static void on_stream(int who, unsigned code, const uint8_t *e)
 {
     if (code == 0x3e19) {
@@ -114,7 +115,8 @@ static void on_stream(int who, unsigned code, const uint8_t *e)
     }
 }
 
-/* LE Long Term Key Request: the key, another key, none.  LE Remote Connection Parameter Request. */
+/* LE Long Term Key Request: reply with the key, another key or none.  LE Remote Connection
+ * Parameter Request. */
 static void on_request(int who, unsigned code, const uint8_t *e)
 {
     uint8_t p[18] = { e[0], e[1], 1, 2, 3 };
@@ -139,7 +141,7 @@ static void on_procedure(int who, unsigned code, const uint8_t *e)
     unsigned i = le16(e + 1) - HANDLE;
     for (int k = 0; k < KINDS; k++) {
         bool same = procedures[k].event == code || (k == ENCRYPT && code == 0x30);
-        bool peers = code == 0x3e21 && e[3] != 2; /* its reason: not our request */
+        bool peers = code == 0x3e21 && e[3] != 2; /* the reason is not this host's own request */
         if (!same || peers || i >= LINKS || !host[who].link[i].on) {
             continue;
         }
@@ -165,7 +167,7 @@ static void on_event(int who, unsigned code, const uint8_t *e)
     }
 }
 
-/* The first part of a frame carries its number. */
+/* The first fragment of a frame carries the frame's number. */
 static void on_data(int who, const uint8_t *p, size_t len)
 {
     unsigned i = (le16(p + 1) & 0xfff) - HANDLE;
@@ -178,7 +180,7 @@ static void on_data(int who, const uint8_t *p, size_t len)
     host[who].link[i].expected = (uint8_t)(p[9] + 1);
 }
 
-/* --- what hosts do ---------------------------------------------------------------------------- */
+/* --- random commands of hosts ----------------------------------------------------------------- */
 
 static void act_create(int who)
 {
@@ -319,7 +321,7 @@ static void act(int who)
 
 /* --- worlds ----------------------------------------------------------------------------------- */
 
-/* `all`: nothing has been begun for a long time. */
+/* `all`: no procedure has been started for a long time, so none may be pending. */
 static void check(int who, bool all)
 {
     uint64_t limit = all ? 0 : PATIENCE_US, now = woad_air_now(w.air);

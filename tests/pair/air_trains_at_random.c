@@ -1,7 +1,7 @@
-/* Two controllers broadcast, trains and BIGs that come and go; a third listens, by scanning and by
- * what the first tells it of (PAST), and is connected with the first.  Nothing is lost on the way.
- * Each command is answered once; each sync and BIG sync that is created is told of once; none is
- * lost that is on the air. */
+/* Two controllers start and stop trains and BIGs at random.  A third synchronises to them by
+ * scanning and by PAST from the first, to which it is connected.  The air loses no packets.  Each
+ * command is answered once; each sync and BIG sync that is created gets one event; none is lost
+ * while its train or BIG is on the air. */
 #include "at_random.h"
 
 enum { LISTENER = 2, N = 3, SYNCED = 4, GROUPS = 2, LATE_US = 3000000, STEPS = 600 };
@@ -39,7 +39,8 @@ static void on_synced(unsigned handle, const uint8_t *address)
     r.ended++;
 }
 
-/* A sync is lost only behind its train, or while that comes and goes. */
+/* A sync may be lost only after its train has ended, or while the test starts and stops that
+ * train. */
 static void on_sync_lost(unsigned handle)
 {
     if (handle >= SYNCED || !hears.sync[handle].on) {
@@ -101,7 +102,7 @@ static void on_event(int who, unsigned code, const uint8_t *e)
     }
 }
 
-/* --- what hosts do ---------------------------------------------------------------------------- */
+/* --- random commands of hosts ----------------------------------------------------------------- */
 
 static int ask_text(int who, unsigned opcode, const char *text)
 {
@@ -171,7 +172,8 @@ static void act_group(void)
     unsigned handle = below(GROUPS), sync = below(SYNCED);
     if (hears.group[handle].state != NOT_THERE && !below(3)) {
         snprintf(t, sizeof t, "%02x", handle);
-        bool there = hears.group[handle].state == THERE; /* else it is told of */
+        /* otherwise the BIG sync's own event reports its end */
+        bool there = hears.group[handle].state == THERE;
         int status = ask_text(LISTENER, 0x206c, t);
         hears.group[handle].state = !status && there ? NOT_THERE : hears.group[handle].state;
     } else if (hears.group[handle].state == NOT_THERE && hears.sync[sync].on) {

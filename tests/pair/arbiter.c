@@ -1,10 +1,10 @@
 /* Several activities of one controller want its radio at the same time: connections, streams,
- * trains and syncs all survive.  Nothing is lost on the way in any of these worlds. */
+ * trains and syncs all survive.  No packet is lost on the air in any of these worlds. */
 #include "links.h"
 
 enum { A = 0, B = 1, C = 2 };
 
-/* LL/CON/CEN/BV: both connections of a central live on after one of them has another interval. */
+/* LL/CON/CEN/BV: a central has two connections; both survive a change of the interval of one. */
 static void connection_update_beside_another_connection(void **state)
 {
     (void)state;
@@ -34,8 +34,8 @@ static void sniff_events(void *ctx, const struct woad_air_packet *p)
     events.answered += p->kind == 3;
 }
 
-/* The anchors of a connection, new or with another interval, are placed where no event of the other
- * connection of this central is.  4.5.3, 5.1.1 */
+/* A central places the anchors of a new connection, or of one with a new interval, where its other
+ * connection has no event. 4.5.3, 5.1.1 */
 static void anchors_leave_time_to_each_other(void **state)
 {
     (void)state;
@@ -75,7 +75,7 @@ static void anchors_leave_time_to_each_other(void **state)
     }
 }
 
-/* A peripheral of two centrals, whose anchors neither of them can choose for the other. */
+/* A peripheral is connected to two centrals; neither central can move the other's anchors. */
 static void two_centrals_of_one_peripheral(void **state)
 {
     (void)state;
@@ -90,7 +90,7 @@ static void two_centrals_of_one_peripheral(void **state)
     }
 }
 
-/* A second central connects, at a multiple of the interval of a connection that is there. */
+/* A second central connects with a multiple of the interval of the existing connection. */
 static void second_central_at_a_multiple_of_7500_us(void **state)
 {
     (void)state;
@@ -104,7 +104,7 @@ static void second_central_at_a_multiple_of_7500_us(void **state)
     }
 }
 
-/* Two connections whose clocks drift, so that their anchors pass each other again and again. */
+/* The clocks of two connections drift, so that their anchors cross each other again and again. */
 static void anchors_that_drift_across_each_other(void **state)
 {
     (void)state;
@@ -130,7 +130,8 @@ static void anchors_that_drift_across_each_other(void **state)
     apart();
 }
 
-/* The QoS sets of the Basic Audio Profile, both directions, with and without SDUs. */
+/* CISes with the QoS sets of the Basic Audio Profile share the radio with their own ACL connection,
+ * in both directions, with and without SDUs. */
 static void cis_beside_its_own_connection(void **state)
 {
     static const struct {
@@ -174,14 +175,14 @@ static void cis_beside_another_connection(void **state)
     }
 }
 
-/* A CIS ends inside its event, with an SDU on its way, and is created again. */
+/* A CIS ends inside its event while an SDU is being sent, and is created again. */
 static void cis_created_again_after_it_ended_inside_an_event(void **state)
 {
     (void)state;
     links_begin(1, 2);
     connect_to(A, B, 24, 200);
     assert_int_equal(cig(10000, 120, 120, 2, 13), 0);
-    assert_int_equal(data_path(A, 0), 0); /* of the configuration: it stays */
+    assert_int_equal(data_path(A, 0), 0); /* the path belongs to the configuration: it stays */
     for (unsigned round = 0; round < 6; round++) {
         cis(B);
         for (unsigned n = 0; n < 20 + round; n++) {
@@ -222,7 +223,7 @@ static void big_beside_a_connection(void **state)
     }
 }
 
-/* A receiver listens to a train and to the BIG that it tells of; where the intervals are multiples
+/* A receiver follows a train and the train's BIG.  Where the intervals are multiples of each other,
  * their phase never changes. */
 static void sync_beside_its_big(void **state)
 {
@@ -246,8 +247,8 @@ static void sync_beside_its_big(void **state)
     }
 }
 
-/* Two controllers send a BIG each and listen to the other's, which is at the same time: neither
- * knows of the other's urgency, and yet neither loses the other. */
+/* Two controllers each send a BIG and receive the other's at the same time.  Neither can see the
+ * other's priorities, and neither loses sync. */
 static void two_broadcasters_that_listen_to_each_other(void **state)
 {
     (void)state;
@@ -277,8 +278,8 @@ static void two_broadcasters_that_listen_to_each_other(void **state)
     }
 }
 
-/* Instants come while connections and streams of both sides want the radio: the peripheral hears of
- * each before it comes.  5.1.2 */
+/* Connections and streams of both sides compete for the radio around an instant: the peripheral
+ * receives the PDU before the instant passes. 5.1.2 */
 static void instants_beside_other_activities(void **state)
 {
     (void)state;
@@ -311,7 +312,8 @@ static void train_beside_a_connection(void **state)
     }
 }
 
-/* A controller that hangs for less than the supervision timeout, at any moment of an event. */
+/* A controller hangs for less than the supervision timeout, at any moment of an event; the
+ * connection survives. */
 static void connection_after_its_controller_hung(void **state)
 {
     (void)state;
@@ -331,8 +333,8 @@ static void connection_after_its_controller_hung(void **state)
     apart();
 }
 
-/* A peripheral that hangs, for less than that, while it listens before an anchor that has not come:
- * its next event is the one behind it. */
+/* A peripheral hangs, for less than the supervision timeout, while it listens ahead of an anchor.
+ * Its next event is the one after that anchor. */
 static void peripheral_hung_before_an_anchor(void **state)
 {
     (void)state;
@@ -376,8 +378,7 @@ static void sniff_closed_events(void *ctx, const struct woad_air_packet *p)
     event_now.end = p->start_us + 8u * (p->len + 8u);
 }
 
-/* LL/CON/CEN/BV: an event in which neither side has set MD is over with the peripheral's packet.
- * 4.5.6 */
+/* LL/CON/CEN/BV: if neither side has set MD, the event ends after the peripheral's packet. 4.5.6 */
 static void event_is_closed_without_md(void **state)
 {
     struct woad_air_config air = { .seed = 1, .sniff = sniff_closed_events, .around = &w.around };

@@ -1,5 +1,5 @@
-/* What is told, to the peer or to the host, is what is so: features, refusals, targets, chains,
- * timeouts; and counters that begin anew. */
+/* A controller's reports to its peer and its host are true: features, refusals, targets, chains,
+ * timeouts; also when event counters wrap. */
 #include "links.h"
 
 enum { A = 0, B = 1, REPORT = 0x3e0d, UPDATED = 0x3e03, PHY_UPDATED = 0x3e0c, SUBRATED = 0x3e23 };
@@ -46,7 +46,7 @@ static void told_begin(void)
     }
 }
 
-/* LL_FEATURE_RSP has in its first octet what both can do.  2.4.2.10 */
+/* The first octet of LL_FEATURE_RSP has the features that both sides support. 2.4.2.10 */
 static void features_of_both(void **state)
 {
     (void)state;
@@ -62,8 +62,8 @@ static void features_of_both(void **state)
     apart();
 }
 
-/* LL/SEC/PER: a peripheral without the key refuses by LL_REJECT_EXT_IND only where it knows that
- * both sides can.  5.1.3.1 */
+/* LL/SEC/PER: a peripheral without the key refuses by LL_REJECT_EXT_IND only if it knows that both
+ * sides support that PDU. 5.1.3.1 */
 static void refusal_of_encryption(void **state)
 {
     static const struct {
@@ -94,7 +94,8 @@ static void refusal_of_encryption(void **state)
     }
 }
 
-/* ADV_DIRECT_IND at a peer whose key is known: one private address until the timeout.  6.2.2 */
+/* ADV_DIRECT_IND to a peer with a known IRK: TargetA is one private address until the timeout.
+ * 6.2.2 */
 static void target_until_the_timeout(void **state)
 {
     (void)state;
@@ -113,7 +114,7 @@ static void target_until_the_timeout(void **state)
     apart();
 }
 
-/* LE Extended Advertising Report of ADV_DIRECT_IND: the direct address is its TargetA. */
+/* LE Extended Advertising Report of ADV_DIRECT_IND: the direct address is the PDU's TargetA. */
 static void report_of_a_legacy_directed_pdu(void **state)
 {
     (void)state;
@@ -167,8 +168,8 @@ static void chains_count(struct chains *c)
     forget();
 }
 
-/* Each chain of which the host has been told the beginning ends: whole or cut off, also where the
- * scanner advertises itself.  Vol 4, Part E, 7.7.65.13 */
+/* Each chain of reports that starts also ends, complete or truncated, also while the scanner itself
+ * advertises.  Vol 4, Part E, 7.7.65.13 */
 static void chains_end(void **state)
 {
     (void)state;
@@ -196,8 +197,8 @@ static void chains_end(void **state)
     }
 }
 
-/* 1,650 octets on the coded PHY take longer than an interval of 100 ms: Packet Too Long.  In one of
- * 200 ms every chain is whole.  7.8.56 */
+/* 1,650 octets on the coded PHY take longer than an interval of 100 ms: Packet Too Long.  With an
+ * interval of 200 ms every chain is complete. 7.8.56 */
 static void chains_longer_than_their_interval(void **state)
 {
     struct chains c = { 0, 0, 0, 0, false };
@@ -224,7 +225,7 @@ static void chains_longer_than_their_interval(void **state)
     apart();
 }
 
-/* A connection is lost when its supervision timeout has passed, and not before.  4.5.2 */
+/* A connection is lost when its supervision timeout has passed, and not before. 4.5.2 */
 static void supervision_to_the_event(void **state)
 {
     static const unsigned timeouts[] = { 10, 64, 100, 3200 };
@@ -242,7 +243,7 @@ static void supervision_to_the_event(void **state)
     }
 }
 
-/* A scanner hears the share of advertising that its window is of its interval.  4.4.3 */
+/* The share of advertising that a scanner receives is its window divided by its interval. 4.4.3 */
 static void share_of_a_scan_window(void **state)
 {
     static const struct {
@@ -269,7 +270,8 @@ static void share_of_a_scan_window(void **state)
     }
 }
 
-/* Instants on both sides of the event counter's 65,535: update, PHYs, subrate, channels. */
+/* Instants on both sides of the event counter's wrap at 65,535: connection update, PHY update,
+ * subrate, channel map. */
 static void counter_that_begins_anew(void **state)
 {
     static const struct {

@@ -1,9 +1,9 @@
-/* Who says what is not so while others pair: forged PDUs, keys that are none, events that lie. */
+/* Attackers interfere with a pairing: forged PDUs, invalid public keys, false HCI events. */
 #include "pairing.h"
 
 #include "src/base/toolbox.h"
 
-/* An SMP PDU that the peer has not sent. */
+/* Delivers an SMP PDU to `to` that its peer has not sent. */
 static void forge(int to, const uint8_t *pdu, size_t len)
 {
     uint8_t acl[80] = { 2, 0x40, 0x20, (uint8_t)(len + 4), 0, (uint8_t)len, 0, 6, 0 };
@@ -14,9 +14,9 @@ static void forge(int to, const uint8_t *pdu, size_t len)
 
 static const uint8_t length_of[16] = { 1, 7, 7, 17, 17, 2, 17, 11, 17, 8, 17, 2, 65, 17, 2, 1 };
 
-/* S8, S9, S10: every opcode at every moment, of the right length and of others, to either role and
- * in every method.  The pairing fails with a reason, or goes on as if nothing had been said
- * where that is the rule; nobody has a key that the other has not; and they can pair again. */
+/* S8, S9, S10: every opcode at every moment, with the right length and with others, to either role
+ * and in every method.  The pairing fails with a reason; where the rule says so, it ignores the PDU
+ * and succeeds.  No side has a key that the other lacks, and the two can pair again. */
 static void order_one(int to, uint8_t code, int delta, unsigned at_us, int method)
 {
     struct woad_security_policy p = policy(method == 1 || method == 3 ? WOAD_IO_KEYBOARD
@@ -35,15 +35,17 @@ static void order_one(int to, uint8_t code, int delta, unsigned at_us, int metho
     settle();
     world_run(w, 300000);
     if (over && (code == 1 || code == 11)) {
-        world_free(w); /* another pairing has begun */
+        world_free(w); /* the PDU has started another pairing */
         return;
     }
     int mine = status_of(to), theirs = status_of(1 - to);
-    bool ignored = code == 0 || code == 15 || (code == 14 && !delta) ||
-                   (code == 11 && to == CENTRAL && !delta) || over ||
-                   (to == PERIPHERAL && at_us < 8000 && code != 1); /* not begun yet */
+    bool ignored =
+        code == 0 || code == 15 || (code == 14 && !delta) ||
+        (code == 11 && to == CENTRAL && !delta) || over ||
+        (to == PERIPHERAL && at_us < 8000 && code != 1); /* the pairing has not started yet */
     if (!ignored && mine == 0 && theirs == 0) {
-        /* It came where it had its place, and was overtaken by nothing: keys only. */
+        /* The PDU was valid at this moment, and no other PDU overtook it: this holds for key PDUs
+         * only. */
         assert_true(code >= 6 && code <= 10);
     }
     if (mine == 0 && theirs == 0) {
@@ -55,7 +57,7 @@ static void order_one(int to, uint8_t code, int delta, unsigned at_us, int metho
         assert_null(bond_at(w->device[to].host, 0));
         woad_bond_remove(w->device[1 - to].host, NULL);
         if (mine == WOAD_ETIMEDOUT || theirs == WOAD_ETIMEDOUT) {
-            world_free(w); /* one was not told, and waited for 30 s */
+            world_free(w); /* one side got no Pairing Failed, and timed out after 30 s */
             return;
         }
         again();
@@ -86,7 +88,7 @@ static void order_matrix(void **state)
     }
 }
 
-/* p - y: the other point of the same X. */
+/* Replaces y by p - y: the other point with the same X. */
 static void negate(uint8_t y[32])
 {
     static const uint8_t p[32] = { 0xff, 0xff, 0xff, 0xff, 0,    0,    0,    1,    0,    0,    0,
@@ -101,7 +103,8 @@ static void negate(uint8_t y[32])
 }
 
 /* S1, S2: SM/CEN/KDU/BI-01-C, SM/PER/KDU/BI-01-C, SM/CEN/KDU/BI-04-C, SM/PER/KDU/BI-04-C: points
- * that are none, our own key, our own X with the other Y, the key that everybody knows. */
+ * that are not on the curve, the victim's own key, its X with the other Y, and the specification's
+ * debug key. */
 static void public_keys(void **state)
 {
     static const uint8_t debug[32] = { 0x3f, 0x49, 0xf6, 0xd4, 0xa3, 0xc5, 0x5f, 0x38,
@@ -114,7 +117,7 @@ static void public_keys(void **state)
             struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);
             uint8_t key[64], pdu[65] = { 0x0c };
             begin(&p, &p);
-            /* When the one has made its key and waits for the other's. */
+            /* Wait until the victim has made its own key and waits for the peer's. */
             for (int n = 0; n < 1000 && !side[to].private_key[0]; n++) {
                 world_run(w, 50);
             }
@@ -190,8 +193,8 @@ static void flip(uint8_t *out, const uint8_t *in, size_t len)
     }
 }
 
-/* S3, SM/CEN/JW/BI-06-C, SM/CEN/PKE/BI-03-C: the central's own confirm value and random number come
- * back to it.  They fit, for who does not look. */
+/* S3, SM/CEN/JW/BI-06-C, SM/CEN/PKE/BI-03-C: an attacker returns the central's own confirm value
+ * and random number to it.  They match unless the central checks for reflection. */
 static void reflection(void **state)
 {
     static const struct toolbox box = { box_aes, NULL };
@@ -201,7 +204,7 @@ static void reflection(void **state)
     uint8_t ia[7] = { 0 }, ra[7] = { 0 }, confirm[16], pdu[17] = { 3 }, random[17] = { 4 };
     (void)state;
     begin(&p, &p);
-    world_pump(w); /* the request is out; from here on the peer is ours */
+    world_pump(w); /* the request is sent; from here on the test plays the peer */
     side[CENTRAL].nonce[0] = 0;
     forge(CENTRAL, pres, sizeof pres);
     flip(ia + 1, w->device[CENTRAL].addr.octet, 6);
@@ -215,7 +218,7 @@ static void reflection(void **state)
     world_free(w);
 }
 
-/* S21: who does not wait is refused. */
+/* S21: a peer that does not wait after a failure is refused. */
 static void impatient(void **state)
 {
     struct woad_security_policy p = policy(WOAD_IO_KEYBOARD, true, true);
@@ -234,7 +237,7 @@ static void impatient(void **state)
     world_free(w);
 }
 
-/* S15: any call of the library fails: nobody has a key then. */
+/* S15: each call of the cryptographic library fails once; then neither side has a key. */
 static void crypto_fails(void **state)
 {
     (void)state;
@@ -250,7 +253,7 @@ static void crypto_fails(void **state)
             bool failed = !fail_at;
             fail_at = 0;
             if (!failed || (status_of(0) == 0 && status_of(1) == 0 && at < 3)) {
-                assert_int_equal(status_of(0), 0); /* at first, another key was tried */
+                assert_int_equal(status_of(0), 0); /* the first attempt drew another private key */
                 world_free(w);
                 if (!failed) {
                     break;
@@ -266,7 +269,8 @@ static void crypto_fails(void **state)
     }
 }
 
-/* S5: an application that knows one method alone is not talked into another one. */
+/* S5: an application that allows one method alone never gets another one, whatever the peer
+ * offers. */
 static void one_method(void **state)
 {
     (void)state;
@@ -290,8 +294,9 @@ static void one_method(void **state)
     }
 }
 
-/* S12, identity_takeover_rejected: who pairs by a weaker method says that it is somebody who is
- * bonded.  It is not; the bond is as it was.  Where it is as strong, it takes the place. */
+/* S12, identity_takeover_rejected: a peer that pairs by a weaker method claims the identity of a
+ * bonded peer.  The claim is rejected and the bond stays as it was.  If the method is as strong,
+ * the new bond replaces the old one. */
 static void identity_takeover(void **state)
 {
     static const uint8_t his[6] = { 1, 2, 3, 4, 5, 0xc6 }, irk[16] = { 9 };
@@ -321,7 +326,7 @@ static void identity_takeover(void **state)
         assert_int_equal(woad_disconnect(w->device[1].host, side[1].conn, 0x13), 0);
         world_run(w, 300000);
         again();
-        join(&w->device[2], &w->device[0]); /* behind a private address */
+        join(&w->device[2], &w->device[0]); /* device 2 uses a private address */
         device_forget(&w->device[0]);
         assert_int_equal(woad_pair(w->device[2].host, side[2].conn), 0);
         for (int n = 0; n < 200 && !device_find(&w->device[0], WOAD_EV_SECURITY); n++) {
@@ -340,8 +345,8 @@ static void identity_takeover(void **state)
     }
 }
 
-/* S14: SM/CEN/SCOB/BI-01-C, SM/PER/SCOB/BI-02-C, SM/CEN/OOB/BI-01-C, SM/PER/OOB/BI-02-C: what has
- * come out of band is not what the peer has: nothing of ours is told that it could use. */
+/* S14: SM/CEN/SCOB/BI-01-C, SM/PER/SCOB/BI-02-C, SM/CEN/OOB/BI-01-C, SM/PER/OOB/BI-02-C: the
+ * out-of-band data differ from the peer's.  The pairing sends nothing that the peer could use. */
 static void wrong_oob(void **state)
 {
     (void)state;
@@ -368,7 +373,7 @@ static void wrong_oob(void **state)
                 assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
                 memcpy(nonce, side[to].nonce, 16);
                 settle();
-                if (secure) { /* no random number was drawn, and so none was sent */
+                if (secure) { /* no random number was drawn, so none was sent */
                     assert_int_equal(status_of(to), WOAD_SMP_CONFIRM);
                     assert_memory_equal(nonce, side[to].nonce, 16);
                 } else {
@@ -381,8 +386,8 @@ static void wrong_oob(void **state)
     }
 }
 
-/* S20: a key pair of its own for each pairing, of the same connection or another, that ended well
- * or did not. */
+/* S20: each pairing has a key pair of its own, on the same connection or another, after a success
+ * or a failure. */
 static void fresh_keys(void **state)
 {
     struct woad_security_policy p = policy(WOAD_IO_KEYBOARD, true, true);
@@ -422,7 +427,7 @@ static void looks_inside(struct device *d, const struct woad_event *ev)
     }
 }
 
-/* S19, bond_visible_in_event: whoever is told that it has ended finds the bond. */
+/* S19, bond_visible_in_event: when WOAD_EV_SECURITY arrives, the bond is already there. */
 static void bond_in_event(void **state)
 {
     (void)state;
@@ -439,7 +444,7 @@ static void bond_in_event(void **state)
     }
 }
 
-/* The next command of a host, as its opcode. */
+/* Returns the opcode of the next command of a host. */
 static unsigned next_command(int who)
 {
     uint8_t packet[WOAD_TX_ROOM];
@@ -447,7 +452,7 @@ static unsigned next_command(int who)
     return n > 3 && packet[0] == 1 ? packet[1] | (unsigned)packet[2] << 8 : 0;
 }
 
-/* S16: a key is given for its own numbers only, and none before its time. */
+/* S16: the host gives a key only for the right EDIV and random number, and none too early. */
 static void key_requests(void **state)
 {
     (void)state;
@@ -457,7 +462,7 @@ static void key_requests(void **state)
             uint8_t ask[16] = { 4, 0x3e, 13, 5, 0x40, 0 };
             begin(&p, &p);
             if (kind == 4) {
-                world_run(w, 20000); /* in the middle of it */
+                world_run(w, 20000); /* in the middle of the pairing */
             } else {
                 settle();
             }
@@ -478,7 +483,7 @@ static void key_requests(void **state)
     }
 }
 
-/* S18: what HCI says of encryption is what there is. */
+/* S18: forged HCI encryption events do not raise the security level. */
 static void encryption_events(void **state)
 {
     static const struct {
@@ -500,7 +505,7 @@ static void encryption_events(void **state)
     }
 }
 
-/* S8, S18: encryption that begins although nobody has given a key is not believed. */
+/* S8, S18: the host ignores an event that reports encryption, if it has given no key. */
 static void encryption_unasked(void **state)
 {
     static const struct {
@@ -519,8 +524,8 @@ static void encryption_unasked(void **state)
     }
 }
 
-/* A second pairing fails while its key is being put to use: what the first one had achieved does
- * not stand for that key. */
+/* A second pairing fails while its key is being put into use: the security level of the first
+ * pairing does not hold for the new key. */
 static void spoilt_again(void **state)
 {
     static const uint8_t forged[17] = { 4 };

@@ -1,5 +1,5 @@
-/* What a broadcast isochronous group says of itself; what becomes of listeners whose train ends.
- * Vol 6, Part B, 2.6.3, 4.4.6.7, 5.6 */
+/* The control PDUs of a broadcast isochronous group (BIG), and the effect of a train's end on
+ * receivers of its BIG.  Vol 6, Part B, 2.6.3, 4.4.6.7, 5.6 */
 #include "links.h"
 
 enum { A = 0, B = 1, C = 2, SENDS_BIS = 6, BIG_INTERVAL_US = 10000 };
@@ -70,8 +70,8 @@ static int sync_to_big(int who, unsigned handle)
     return command(who, 0x206b, t);
 }
 
-/* LL/BIS: the channel of a control subevent is that of the event it belongs to, by the map of that
- * event, before an instant and behind it.  4.4.6.7, 4.5.8.3.6 */
+/* LL/BIS: a control subevent uses the channel of its own event, by that event's map, before an
+ * instant and after it. 4.4.6.7, 4.5.8.3.6 */
 static void channel_of_a_control_subevent(void **state)
 {
     (void)state;
@@ -96,8 +96,8 @@ static void channel_of_a_control_subevent(void **state)
     apart();
 }
 
-/* A broadcaster hangs while it tells of a new map: its control subevents lie in their events again
- * afterwards. */
+/* A broadcaster hangs while it announces a new channel map.  Afterwards its control subevents lie
+ * inside their events again. */
 static void control_subevents_after_a_hang(void **state)
 {
     (void)state;
@@ -121,8 +121,8 @@ static void control_subevents_after_a_hang(void **state)
     apart();
 }
 
-/* The sync with a group's train ends, and another train's has its handle: that one's channel map is
- * not the group's. */
+/* The sync with a BIG's train ends, and another train gets the same sync handle: the BIG does not
+ * adopt that train's channel map. */
 static void train_with_the_handle_of_another(void **state)
 {
     (void)state;
@@ -144,8 +144,9 @@ static void train_with_the_handle_of_another(void **state)
     apart();
 }
 
-/* A group that has not been found when the sync with its train ends can't be found any more: its
- * host hears of it, once, and may look for another.  Vol 4, Part E, 7.8.106 */
+/* The sync with a train ends before the receiver has found the train's BIG, so it can't find the
+ * BIG any more.  Its host gets one event, and may create another BIG sync.  Vol 4, Part E,
+ * 7.8.106 */
 static void train_ends_before_its_group_is_found(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* A bond gives way only to one that is at least as strong: in memory, in the store, by eviction,
- * and whatever has come while a pairing was under way. */
+/* A bond is replaced only by one that is at least as strong: in memory, in the store, by eviction,
+ * and if a stronger bond arrives while a pairing runs. */
 #include "pairing.h"
 
 static const struct woad_security_policy weak = { .io = WOAD_IO_NONE, .bond = true };
@@ -10,7 +10,7 @@ static struct woad *host(int k)
     return w->device[k].host;
 }
 
-/* Two friends with an authenticated bond.  Returns the peripheral's. */
+/* Pairs two devices with an authenticated bond.  Returns the peripheral's bond. */
 static struct woad_bond friends(void)
 {
     types = policy(WOAD_IO_KEYBOARD, true, true);
@@ -36,7 +36,8 @@ static void store(struct device *d, const struct woad_event *ev)
     on_event(d, ev);
 }
 
-/* The friend's bond is in the store alone.  Somebody with its address pairs Just Works. */
+/* The bond of the friend, the bonded peer, is in the store alone.  An attacker with the friend's
+ * address pairs by Just Works. */
 static void bond_in_the_store(void **state)
 {
     (void)state;
@@ -49,7 +50,7 @@ static void bond_in_the_store(void **state)
         w->device[victim].on_event = store;
         woad_set_security_policy(host(1 - victim), &weak);
         if (victim == CENTRAL) {
-            kept.has_peer_ltk = 0; /* it has nothing to encrypt with, so it pairs */
+            kept.has_peer_ltk = 0; /* the peer has no key to encrypt with, so it pairs */
         }
         rejoin(CENTRAL);
         side[victim].bonds = wanted = 0;
@@ -62,7 +63,7 @@ static void bond_in_the_store(void **state)
     }
 }
 
-/* The same of an identity that a peer behind a private address claims. */
+/* The same, if a peer behind a private address claims the identity. */
 static void identity_in_the_store(void **state)
 {
     (void)state;
@@ -82,7 +83,7 @@ static void identity_in_the_store(void **state)
     again();
     join(&w->device[2], &w->device[1]);
     device_forget(&w->device[1]);
-    /* Its identity is another; what leaves is the friend's. */
+    /* The attacker's Identity Address Information is replaced by the friend's identity. */
     uint8_t claim[17] = { 2, 0x40, 0x20, 12, 0, 8, 0, 6, 0, 9 };
     memcpy(claim + 10, &friend, 7);
     assert_int_equal(woad_pair(host(2), side[2].conn), 0);
@@ -95,12 +96,12 @@ static void identity_in_the_store(void **state)
     }
     world_run(w, 1000000);
     assert_int_equal(status_of(1), WOAD_SMP_KEY_REJECTED);
-    assert_int_equal(side[1].bonds, 1); /* the friend's */
+    assert_int_equal(side[1].bonds, 1); /* the friend's bond */
     world_free(w);
 }
 
-/* Pairings from made-up addresses fill the table: the friend's bond stays, and its address is not
- * free for a weaker pairing. */
+/* Pairings from made-up addresses fill the table: the friend's bond stays, and a weaker pairing
+ * can't take its address. */
 static void not_evicted(void **state)
 {
     (void)state;
@@ -119,7 +120,7 @@ static void not_evicted(void **state)
         assert_int_equal(woad_pair(a->host, side[2].conn), 0);
         assert_non_null(world_wait(w, &w->device[1], WOAD_EV_SECURITY, 10000000));
         world_run(w, 100000);
-        assert_true(level(1).bonded); /* among equals the oldest goes */
+        assert_true(level(1).bonded); /* among equals the oldest bond is evicted */
         assert_int_equal(woad_disconnect(a->host, side[2].conn, 0x13), 0);
         world_run(w, 1200000);
     }
@@ -139,8 +140,8 @@ static void not_evicted(void **state)
     world_free(w);
 }
 
-/* All places are a stronger bond's: the new one is not kept, the store hears nothing of it, and
- * the connection does not say that it is bonded. */
+/* All slots hold stronger bonds: the new bond is not kept, the store gets no event for it, and the
+ * connection does not report a bond. */
 static void no_room_among_stronger(void **state)
 {
     (void)state;
@@ -160,7 +161,7 @@ static void no_room_among_stronger(void **state)
     assert_true(level(1).encrypted);
     assert_false(level(1).bonded);
     assert_int_equal(side[1].bonds, 0);
-    assert_int_equal(side[1].gone, 1); /* what there was of that peer: nothing */
+    assert_int_equal(side[1].gone, 1); /* nothing was stored for that peer */
     assert_memory_equal(&side[1].bond.peer, &w->device[2].addr, 7);
     assert_null(bond_at(host(1), BOND_PLACES));
     world_free(w);
@@ -176,7 +177,8 @@ static void notes_gone(struct device *d, const struct woad_event *ev)
     on_event(d, ev);
 }
 
-/* The bond of a peer that is connected makes room for another's: its connection has none then. */
+/* The bond of a connected peer is evicted for another peer's bond: its connection no longer reports
+ * a bond. */
 static void bond_of_a_connected_peer_makes_room(void **state)
 {
     struct woad_security now;
@@ -205,8 +207,8 @@ static void bond_of_a_connected_peer_makes_room(void **state)
     world_free(w);
 }
 
-/* A stronger bond of the same peer comes between the beginning of a pairing and its end, and may
- * have had to leave the memory for the store. */
+/* A stronger bond of the same peer arrives while a pairing runs, and may have been evicted from
+ * memory to the store. */
 static void comes_meanwhile(bool in_memory)
 {
     pair_of(&weak, &weak);
@@ -240,8 +242,8 @@ static void stronger_meanwhile(void **state)
     comes_meanwhile(false);
 }
 
-/* A weak bond makes room for another; the application is told of that, and gives one of the same
- * peer that is stronger: it stays, in the store too. */
+/* A weak bond is evicted.  Inside that event the application adds a stronger bond of the same peer:
+ * the stronger bond stays, in the store too. */
 static void gives_inside_gone(struct device *d, const struct woad_event *ev)
 {
     if (ev->type == WOAD_EV_BOND && ev->u.bond.change == WOAD_BOND_GONE) {
@@ -274,8 +276,8 @@ static void stronger_inside_gone(void **state)
     world_free(w);
 }
 
-/* Signed writes of a peer whose bond is in the store alone.  And a CSRK of zeros is none: anybody
- * could sign. */
+/* Signed writes of a peer with its bond in the store alone.  A CSRK of zeros is rejected: any
+ * attacker could sign with it. */
 static void signed_by_a_bond_in_the_store(void **state)
 {
     static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37);
@@ -310,7 +312,8 @@ static void signed_by_a_bond_in_the_store(void **state)
     }
 }
 
-/* 2.3.6: who guesses, and pairs Just Works in between, waits all the same. */
+/* 2.3.6: an attacker that guesses passkeys must still wait, even if it pairs by Just Works in
+ * between. */
 static void just_works_forgets_no_guess(void **state)
 {
     unsigned most = 0;
@@ -334,7 +337,7 @@ static void just_works_forgets_no_guess(void **state)
         }
     }
     woad_set_security_policy(host(CENTRAL), &types);
-    again(); /* the right passkey ends it */
+    again(); /* the right passkey ends the wait */
     assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
     settle();
     const struct seen *s = device_find(&w->device[PERIPHERAL], WOAD_EV_ATTEMPTS);

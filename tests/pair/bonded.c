@@ -1,6 +1,6 @@
 #define _GNU_SOURCE
-/* What goes with a bond: what a client has set, signed writes, who must wait; and what a client and
- * an application may ask of security. */
+/* Data that belong to a bond: subscriptions, signature counters, waiting times after failures.  And
+ * the security requests of clients and applications. */
 #include "pairing.h"
 
 #include <woad/port.h>
@@ -11,7 +11,7 @@ static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UU
 #define VALUE(perm) \
     WOAD_CHARACTERISTIC_CCCD(&u_value, WOAD_PROP_READ | WOAD_PROP_NOTIFY, \
                              WOAD_PERM_READ | WOAD_PERM_WRITE | (perm))
-/* From 10: values at 12, 15, 18, … */
+/* Attributes from handle 10: values at 12, 15, 18, … */
 static const struct woad_attr served[] = {
     WOAD_PRIMARY(&u_service),
     VALUE(0),
@@ -64,10 +64,10 @@ static void paired(void)
     world_run(w, 200000);
 }
 
-/* --- what a client has set -------------------------------------------------------------------- */
+/* --- subscriptions ---------------------------------------------------------------------------- */
 
-/* Vol 3, Part G, 3.3.3.3: what was set before the pairing and after it is there again,
- * when the client has proved who it is, and not before. */
+/* Vol 3, Part G, 3.3.3.3: the client's subscriptions from before and after the pairing are restored
+ * when the client has encrypted with the bond's key, and not before. */
 static void subscriptions_kept(void **state)
 {
     (void)state;
@@ -88,14 +88,15 @@ static void subscriptions_kept(void **state)
         assert_int_equal(device_count(&w->device[CENTRAL], WOAD_EV_INDICATION), 0);
         subscribe(ENCRYPTED, round == 0);
     }
-    woad_bond_remove(w->device[CENTRAL].host, NULL); /* another pairing: as it is then */
+    /* a new pairing: the client's old subscriptions are dropped */
+    woad_bond_remove(w->device[CENTRAL].host, NULL);
     rejoin(CENTRAL);
     paired();
     assert_int_equal(subscribed(PLAIN), 0);
     world_free(w);
 }
 
-/* The same after a restart: the bond is given again. */
+/* The same after a restart: the application adds the bond again. */
 static void subscriptions_outlive(void **state)
 {
     struct woad_bond kept[2];
@@ -120,7 +121,7 @@ static void subscriptions_outlive(void **state)
         }
         serve();
         if (other) {
-            serve(); /* there is more of it now */
+            serve(); /* more services than when the bond was made */
         }
         rejoin(CENTRAL);
         paired();
@@ -131,7 +132,8 @@ static void subscriptions_outlive(void **state)
     }
 }
 
-/* GATT/SR/GAS/BV-01-C for who was away; told again until it is confirmed, and once. */
+/* GATT/SR/GAS/BV-01-C for a client that was disconnected: Service Changed is repeated until the
+ * client confirms it, and is then not sent again. */
 static void changed_meanwhile(void **state)
 {
     (void)state;
@@ -139,7 +141,7 @@ static void changed_meanwhile(void **state)
     serve();
     paired();
     subscribe(CHANGED, 2);
-    world_run(w, 100000); /* of what was added since it connected, it is told now */
+    world_run(w, 100000); /* handles added during the connection are indicated at once */
     for (int round = 0; round < 5; round++) {
         assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
         world_run(w, 500000);
@@ -152,7 +154,7 @@ static void changed_meanwhile(void **state)
         device_forget(&w->device[PERIPHERAL]);
         w->device[CENTRAL].deaf = false;
         assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
-        if (round == 1) { /* the connection is lost before it is confirmed */
+        if (round == 1) { /* the connection is lost before the confirmation */
             assert_non_null(world_wait(w, &w->device[PERIPHERAL], WOAD_EV_SECURITY, 1000000));
             w->device[CENTRAL].deaf = true;
             world_run(w, 60000);
@@ -187,7 +189,7 @@ static int sign(uint16_t handle)
     return woad_gattc_write_signed(w->device[CENTRAL].host, side[CENTRAL].conn, handle, "sign", 4);
 }
 
-/* An ATT PDU to the peripheral, as if it had come from the air. */
+/* Delivers an ATT PDU to the peripheral as if from the air. */
 static void heard(const uint8_t *pdu, uint8_t len)
 {
     uint8_t acl[64] = { 2, 0x40, 0x20, (uint8_t)(len + 4), 0, len, 0, 4, 0 };
@@ -196,9 +198,9 @@ static void heard(const uint8_t *pdu, uint8_t len)
 }
 
 /* GATT/CL/GAW/BV-02-C, GATT/SR/GAW/BV-02-C, SM/CEN/SIGN/BV-01-C, SM/CEN/SIGN/BI-01-C,
- * SM/PER/KDU/BV-03-C, SM/CEN/KDU/BV-06-C: with a bond and without encryption, where
- * it is allowed; every number once, over connections; and what is not quite it counts for
- * nothing. */
+ * SM/PER/KDU/BV-03-C, SM/CEN/KDU/BV-06-C: signed writes work with a bond and without encryption,
+ * where the attribute allows them.  Each counter value is accepted once, across connections; a
+ * wrong signature changes nothing. */
 static void signed_writes(void **state)
 {
     (void)state;
@@ -209,7 +211,7 @@ static void signed_writes(void **state)
         assert_int_equal(sign(SIGNED), WOAD_EACCES);
         paired();
         device_forget(&w->device[PERIPHERAL]);
-        assert_int_equal(sign(SIGNED), 0); /* encrypted: a plain command */
+        assert_int_equal(sign(SIGNED), 0); /* encrypted: sent as a plain Write Command */
         assert_int_equal(written(), 1);
         assert_int_equal(side[CENTRAL].bond.own_signs, 0);
         for (uint32_t n = 0; n < 3; n++) {
@@ -227,8 +229,9 @@ static void signed_writes(void **state)
     }
 }
 
-/* The specification's sample, number 1: a write of 13 37 to handle 0x12.  Each octet of it changed,
- * each length that is not all of it, a second time: nothing; and no number is used up by it. */
+/* The specification's sample, with counter 1: a write of 13 37 to handle 0x12.  With any octet
+ * changed, with any shorter length, or sent twice it has no effect, and uses up no counter
+ * value. */
 static void signature_sample(void **state)
 {
     static const uint8_t key[16] = { 0x50, 0x5e, 0x42, 0xdf, 0x96, 0x91, 0xec, 0x72,
@@ -271,7 +274,8 @@ static void signature_sample(void **state)
     assert_int_equal(written(), 1);
     assert_int_equal(side[CENTRAL].bond.own_signs, 4);
     world_free(w);
-    for (int encrypted = 0; encrypted < 2; encrypted++) { /* where it has no place */
+    /* a signed write on an encrypted connection is ignored */
+    for (int encrypted = 0; encrypted < 2; encrypted++) {
         pair_of(&any, &any);
         serve();
         bond.has_own_ltk = bond.has_peer_ltk = true;
@@ -291,7 +295,7 @@ static void signature_sample(void **state)
     }
 }
 
-/* --- the application is asked ----------------------------------------------------------------- */
+/* --- authorization by the application --------------------------------------------------------- */
 
 static bool yes;
 static unsigned asks;
@@ -305,8 +309,8 @@ static void authorizes(struct device *d, const struct woad_event *ev)
     }
 }
 
-/* GATT/SR/GAR/BI-03-C, GATT/SR/GAW/BI-05-C: after the level, each time, whatever the
- * request is; nobody without an answer. */
+/* GATT/SR/GAR/BI-03-C, GATT/SR/GAW/BI-05-C: the application authorizes each access, after the check
+ * of the security level, for every kind of request.  Without its answer the access is refused. */
 static void authorized(void **state)
 {
     static const uint8_t by_uuid[] = { 0x08, READ_ASKS, 0, READ_ASKS, 0, 0x37, 0x2a },
@@ -319,19 +323,20 @@ static void authorized(void **state)
     pair_of(&any, &any);
     serve();
     d = &w->device[PERIPHERAL];
-    for (int allowed = 0; allowed < 3; allowed++) { /* 0: nobody is there to say it */
+    for (int allowed = 0; allowed < 3; allowed++) { /* 0: no callback answers */
         int err = allowed == 2 ? 0 : WOAD_ATT_INSUFFICIENT_AUTHORIZATION;
         d->on_event = allowed ? authorizes : on_event;
         yes = allowed == 2;
         asks = 0;
         assert_int_equal(asked_for(false, READ_ASKS), err);
         assert_int_equal(asked_for(true, WRITE_ASKS), err);
-        assert_int_equal(asked_for(true, READ_ASKS + 1), err); /* its CCCD */
+        assert_int_equal(asked_for(true, READ_ASKS + 1), err); /* the CCCD of READ_ASKS */
         assert_int_equal(asks, allowed ? 3 : 0);
         assert_int_equal(asked_for(true, READ_ASKS), 0);
         assert_int_equal(asked_for(false, WRITE_ASKS), 0);
         assert_int_equal(asked_for(false, BOTH_ASK), WOAD_ATT_INSUFFICIENT_AUTHENTICATION);
-        assert_int_equal(asks, allowed ? 3 : 0); /* not of one who may be anybody */
+        /* no question: the level is not reached, so the peer is unproven */
+        assert_int_equal(asks, allowed ? 3 : 0);
         device_forget(d);
         heard(by_uuid, sizeof by_uuid);
         world_run(w, 50000);
@@ -344,7 +349,7 @@ static void authorized(void **state)
         assert_int_equal(device_count(d, WOAD_EV_GATT_WRITE), allowed == 2);
         heard(prepare, sizeof prepare);
         world_run(w, 50000);
-        yes = false; /* it is asked again when it is done */
+        yes = false; /* the execution asks for authorization again */
         heard(execute, sizeof execute);
         world_run(w, 50000);
         assert_int_equal(device_count(d, WOAD_EV_GATT_WRITE), allowed == 2);
@@ -352,7 +357,7 @@ static void authorized(void **state)
     world_free(w);
 }
 
-/* What was prepared under encryption is not written without. */
+/* Writes that were prepared under encryption are not executed without it. */
 static void prepared_then_fallen(void **state)
 {
     static const uint8_t prepare[] = { 0x16, 13, 0, 0, 0, 1 }, execute[] = { 0x18, 1 };
@@ -381,7 +386,7 @@ static void prepared_then_fallen(void **state)
     }
 }
 
-/* A key of ten octets, of a bond that is as weak: what asks for sixteen is not to be had. */
+/* A bond with a key of ten octets: attributes that require a key of sixteen are refused. */
 static void short_key(void **state)
 {
     static const struct woad_attr sized[] = { WOAD_PRIMARY(&u_service), VALUE(WOAD_PERM_KEY_16) };
@@ -409,10 +414,11 @@ static void short_key(void **state)
     }
 }
 
-/* --- a client that raises it ------------------------------------------------------------------ */
+/* --- a client that raises the security level -------------------------------------------------- */
 
-/* Refused for want of security, it pairs, or encrypts with the bond's key, and asks once more; what
- * can't be had ends with what the server had said. */
+/* After an error that requires security the client pairs, or encrypts with the bond's key, and
+ * repeats the request.  If the level can't be reached, the procedure ends with the server's
+ * error. */
 static void asked_again(void **state)
 {
     (void)state;
@@ -454,7 +460,7 @@ static void asked_again(void **state)
     }
 }
 
-/* A long write, refused at its first part. */
+/* A long write that is refused at its first part. */
 static void written_again(void **state)
 {
     static const struct woad_attr strict[] = {
@@ -480,10 +486,10 @@ static void written_again(void **state)
     world_free(w);
 }
 
-/* --- who answers in the clear ----------------------------------------------------------------- */
+/* --- peers that answer without encryption ----------------------------------------------------- */
 
 /* A13, BLESA: reconnect_requires_encryption_when_bonded.  A client's request to a bonded peer waits
- * for the key, and one who does not have it gets none, and is not believed. */
+ * for encryption.  An impostor without the key gets no request, and its values are not reported. */
 static void impostor(void **state)
 {
     (void)state;
@@ -506,7 +512,7 @@ static void impostor(void **state)
             uint16_t conn = side[client].conn;
             assert_int_equal(woad_gattc_write_command(mine->host, conn, PLAIN, "x", 1),
                              kind == TRUSTED ? 0 : WOAD_EACCES);
-            if (kind != GENUINE) { /* he speaks first */
+            if (kind != GENUINE) { /* the impostor sends first */
                 assert_int_equal(
                     woad_gatt_notify(other->host, side[1 - client].conn, PLAIN, "lie", 3), 0);
                 assert_int_equal(
@@ -518,8 +524,8 @@ static void impostor(void **state)
             assert_int_equal(woad_gattc_read(mine->host, conn, ENCRYPTED), 0);
             world_run(w, kind == IMPOSTOR ? 62000000 : 1000000);
             if (kind == IMPOSTOR && client == PERIPHERAL) {
-                /* The central has not the key, and pairs anew instead: what it shares then is
-                 * another bond's. */
+                /* The central has lost its key and pairs again: the value belongs to the old bond,
+                 * and is not reported. */
                 assert_false(device_find(mine, WOAD_EV_NOTIFIED) != NULL);
                 world_free(w);
                 continue;
@@ -542,9 +548,10 @@ static void impostor(void **state)
     }
 }
 
-/* --- keys that are pressed -------------------------------------------------------------------- */
+/* --- keypress notifications ------------------------------------------------------------------- */
 
-/* Keypress notifications: told where both want it, each press with 30 s more. */
+/* Keypress notifications: sent where both sides want them.  Each keypress extends the timeout to
+ * another 30 s. */
 static void presses(void **state)
 {
     (void)state;
@@ -582,7 +589,7 @@ static void presses(void **state)
     }
 }
 
-/* --- what is kept of failures ----------------------------------------------------------------- */
+/* --- failures that survive a restart ---------------------------------------------------------- */
 
 static struct woad_bond_file *file;
 
@@ -594,7 +601,7 @@ static void kept_in_file(struct device *d, const struct woad_event *ev)
     }
 }
 
-/* S21: a restart does not help who is guessing. */
+/* S21: a restart does not shorten the wait of a peer that guesses passkeys. */
 static void attempts_outlive(void **state)
 {
     struct woad_security_policy types = policy(WOAD_IO_KEYBOARD, true, true);
@@ -613,7 +620,7 @@ static void attempts_outlive(void **state)
         w->device[PERIPHERAL].on_event = kept_in_file;
         uint64_t wait = run ? 250000ull << (run - 1) : 0;
         assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
-        if (run) { /* its host does not know that it is to wait */
+        if (run) { /* the attacker's own host does not know that it must wait */
             settle();
             assert_int_equal(status_of(CENTRAL), WOAD_SECURITY_PEER | WOAD_SMP_REPEATED_ATTEMPTS);
             world_run(w, wait);

@@ -1,5 +1,6 @@
-/* Buffers that are full, on each of the four ways that data take: host to controller, over the air,
- * controller to host.  Nothing is lost but what was too much, and that is told. */
+/* Full buffers on each of the four ways of data: host to controller and controller to host, and
+ * both directions of the air.  Only what exceeds the buffers is lost, and an event reports that
+ * loss. */
 #include "joined.h"
 
 enum { COMPLETED = 0x13, OVERFLOW = 0x1a };
@@ -23,7 +24,7 @@ static void packet(int who, unsigned n, size_t len)
     data(who, p, len);
 }
 
-/* How many octets came, in order, of packets 0, 1, 2 … of `len` each. */
+/* Returns how many octets have arrived in order, of packets 0, 1, 2 … of `len` each. */
 static size_t arrived(int who, size_t len)
 {
     size_t n = 0;
@@ -41,7 +42,8 @@ static size_t arrived(int who, size_t len)
     return n;
 }
 
-/* One packet more than the controller has room for: that one is lost, and the host hears so. */
+/* One packet more than the controller has buffers for: that packet is lost, and the host gets Data
+ * Buffer Overflow. */
 static void overflow(void **state)
 {
     (void)state;
@@ -58,8 +60,8 @@ static void overflow(void **state)
     apart();
 }
 
-/* A host that takes nothing for five seconds: the controller says so to its peer, which keeps what
- * it has; the connection stays; all arrives. */
+/* A host accepts nothing for five seconds.  Its controller stops its peer by flow control, and the
+ * peer keeps the data; the connection stays; everything arrives. */
 static void host_that_is_busy(void **state)
 {
     (void)state;
@@ -93,8 +95,8 @@ static void host_that_is_busy(void **state)
     }
 }
 
-/* A host with three buffers of 64 octets: it gets what it has room for, and more when it says so;
- * what it held of a connection is free when that ends. */
+/* A host with three buffers of 64 octets.  It gets only as much as fits, and more when it returns
+ * buffers.  The end of a connection frees the buffers that the host still held. */
 static void host_with_few_buffers(void **state)
 {
     (void)state;
@@ -121,7 +123,8 @@ static void host_with_few_buffers(void **state)
             packet(CENTRAL, n, 100);
         }
         run_ms(500);
-        assert_int_equal(arrived(PERIPHERAL, 100), 100); /* two of three: 64 and 36 */
+        /* two of the three buffers: 64 and 36 octets */
+        assert_int_equal(arrived(PERIPHERAL, 100), 100);
         for (int k = 0; !again && k < 3; k++) {
             static const uint8_t done[] = { 1, 0x35, 0x0c, 5, 1, HANDLE, 0, 2, 0 };
             assert_int_equal(woad_air_rx(w.n[PERIPHERAL].c, done, sizeof done), 0);
@@ -129,8 +132,8 @@ static void host_with_few_buffers(void **state)
             assert_int_equal(arrived(PERIPHERAL, 100), (size_t)(k + 2) * 100);
         }
         assert_int_equal(command(PERIPHERAL, 0x0c35, "01 40 00"), WOAD_HCI_INVALID_PARAMETERS);
-        /* Where all is full not even that gets through: it is over when it has not been
-         * acknowledged in time. */
+        /* With all buffers full even LL_TERMINATE_IND is not received: the link ends when the PDU
+         * is not acknowledged in time. */
         assert_int_equal(command(CENTRAL, 0x0406, "40 00 13"), 0);
         run_ms(3000);
         assert_int_equal(event(CENTRAL, 0x05)[3], WOAD_HCI_LOCAL_HOST_TERMINATED);

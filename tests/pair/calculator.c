@@ -1,5 +1,6 @@
-/* The controller's calculator, which pairings and private addresses of one host share: it is free
- * while a user is being asked, whatever the application does in that event. */
+/* Pairings and private addresses of one host share the controller's cryptographic commands.  Those
+ * commands are free while a user is at the passkey dialog, whatever the application does in that
+ * event. */
 #include "pairing.h"
 
 enum { DEVICE, A, B };
@@ -20,7 +21,8 @@ static void inside_the_passkey(struct device *d, const struct woad_event *ev)
     }
 }
 
-/* A compares, and its user is silent; B, without a user, pairs `us` later. */
+/* A pairs by numeric comparison and its user does not answer; B, without a user, starts to pair
+ * `us` later and succeeds. */
 static void pairing_beside_a_silent_user(uint64_t us)
 {
     struct woad_security_policy compares = policy(WOAD_IO_DISPLAY_YES_NO, true, true);

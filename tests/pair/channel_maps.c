@@ -1,5 +1,6 @@
-/* New channel maps of trains and BIGs: all of it is on the channels that are left from the instant
- * on, and listeners hear it.  And a sync that is handed on while its next event is far away. */
+/* New channel maps of trains and BIGs: from the instant on every packet is on the remaining
+ * channels, and receivers follow.  Also a sync that is transferred while its next event is far
+ * away. */
 #include "links.h"
 
 enum { A = 0, B = 1, C = 2, PERIODIC_REPORT = 0x3e0f, PAST_RECEIVED = 0x3e18 };
@@ -100,7 +101,8 @@ static void channel_map_of_a_big(void **state)
     apart();
 }
 
-/* Who begins to listen while a new map is being told of hears the train after the instant, too. */
+/* A sync that is created while a map update is announced receives the train after the instant,
+ * too. */
 static void sync_that_begins_before_an_instant(void **state)
 {
     (void)state;
@@ -116,8 +118,8 @@ static void sync_that_begins_before_an_instant(void **state)
     }
 }
 
-/* The same where nothing of the train is heard before the instant: the sync is told of the event at
- * the instant, and of the map that counts from there. */
+/* The same if the scanner receives no event of the train before the instant: SyncInfo announces the
+ * event at the instant, and the map that is valid there. */
 static void sync_that_is_told_of_the_instant(void **state)
 {
     (void)state;
@@ -127,7 +129,7 @@ static void sync_that_is_told_of_the_instant(void **state)
         train(A, 80);
         run_us(600000 + k * 12345);
         assert_int_equal(command(A, 0x2014, "ff 03 00 00 00"), 0);
-        run_us(1900000); /* of 24 events: 2.4 s */
+        run_us(1900000); /* the instant is 24 events ahead: 2.4 s */
         w.drop_trains = 1;
         assert_int_equal(command(B, 0x2044, "00 09 00 01 02 03 04 05 06 00 00 64 00 00"), 0);
         assert_int_equal(command(B, 0x2041, "00 00 01 00 50 00 50 00"), 0);
@@ -143,8 +145,8 @@ static void sync_that_is_told_of_the_instant(void **state)
     }
 }
 
-/* LE Periodic Advertising Sync Transfer of a sync whose next event, because of its skip, is further
- * away than an event counter of the connection can tell.  5.1.13 */
+/* LE Periodic Advertising Sync Transfer of a sync with a large skip: its next event is further away
+ * than the 16-bit event counter of the connection can express. 5.1.13 */
 static void transfer_of_a_sync_that_skips_much(void **state)
 {
     (void)state;

@@ -1,11 +1,12 @@
-/* L2CAP channels between hosts, over the air: many at once, with all lengths, losses, ends. */
+/* L2CAP channels between hosts over the air: many at once, SDUs of all lengths, losses,
+ * disconnections. */
 #include "streams.h"
 
 enum { PEERS = 8, EACH = 8 };
 
 static const uint16_t edges[] = { 23, 24, 246, 247, 248, 251 };
 
-/* Around each edge, the longest, and some at random. */
+/* Lengths around each edge, the longest, and some at random. */
 static size_t all_lengths(const struct end *e, unsigned n)
 {
     const size_t mps = e->other->mps;
@@ -32,8 +33,9 @@ static void many_begin(struct world **w, uint64_t seed, uint16_t loss)
     }
 }
 
-/* Channel k of the hub's is asked for by the hub as long as pairs of frame sizes are left, all of
- * which are there then; by the peer afterwards: on all connections at once, while both listen. */
+/* All connections open their channels at once, and both sides listen.  The hub requests a channel
+ * as long as pairs of frame sizes are left, until all 36 are used; afterwards the peer requests
+ * every second one. */
 static void many_listen(void)
 {
     for (uint16_t j = 0; j < EACH; j++) {
@@ -102,12 +104,12 @@ static void many(void **state)
 {
     (void)state;
     many_at(0, 20);
-    many_at(10, 14); /* all but the longest, which takes long */
+    many_at(10, 14); /* not the longest SDU, which takes long */
     many_at(50, 14);
     many_at(200, 15);
 }
 
-/* Another channel on this connection, if there is room for one. */
+/* Opens another channel on this connection, if a slot is free. */
 static void one_more(int i, int j)
 {
     if (n_ends + 2 > ENDS) {
@@ -130,9 +132,9 @@ static void one_more(int i, int j)
     }
 }
 
-/* Every few milliseconds something ends: a channel, by either side; a connection; and channels are
- * begun anew.  Buffers are the caller's again with the last event (they are freed there), each
- * channel has one, and in the end all places are free. */
+/* Every few milliseconds a channel, of either side, or a connection ends, and new channels are
+ * opened.  Each channel has one last event, which returns its buffers to the caller (the test frees
+ * them there).  In the end all slots are free. */
 static void ended_in_the_middle(void **state)
 {
     struct world *w;
@@ -160,7 +162,7 @@ static void ended_in_the_middle(void **state)
                              0);
         }
     }
-    world_run(w, 40000000); /* longer than any request waits */
+    world_run(w, 40000000); /* longer than any request waits for its answer */
     for (size_t n = 0; n < n_ends; n++) {
         closed += ends[n].closed;
         bool lives =
@@ -168,10 +170,11 @@ static void ended_in_the_middle(void **state)
         assert_true(ends[n].closed || lives);
     }
     assert_true(closed > 100);
-    for (int i = 6; i < PEERS; i++) { /* those that are left */
+    for (int i = 6; i < PEERS; i++) { /* the remaining connections */
         assert_int_equal(woad_disconnect(hub->host, conns[i], 0x13), 0);
     }
-    world_run(w, 10000000); /* who has not heard it waits for the link to time out */
+    /* a side that missed the disconnection waits for its supervision timeout */
+    world_run(w, 10000000);
     for (size_t n = 0; n < n_ends; n++) {
         assert_true(ends[n].closed);
     }
@@ -180,7 +183,7 @@ static void ended_in_the_middle(void **state)
     static uint8_t rx[64];
     const struct woad_coc_params p = { .psm = 0x90, .mtu = 23 };
     channels_join(w, hub, peer[0], 24, &conns[0], &theirs[0]);
-    for (int k = 0; k < 64; k++) { /* as many as there are */
+    for (int k = 0; k < 64; k++) { /* opens as many channels as there are slots */
         assert_int_equal(woad_coc_connect(hub->host, conns[0], &p, rx, sizeof rx, &cids[k]), 0);
     }
     assert_int_equal(woad_coc_connect(hub->host, conns[0], &p, rx, sizeof rx, &cids[0]),
@@ -195,7 +198,7 @@ enum { VALUE = 12 };
 static uint64_t notified;
 static uint16_t notifier_conn;
 
-/* Notifications of 244 octets, as many as the queue takes. */
+/* Queues notifications of 244 octets until the queue is full. */
 static void notify_more(struct device *d, uint16_t conn)
 {
     static const uint8_t value[244];
@@ -218,8 +221,8 @@ static void on_both(struct device *d, const struct woad_event *ev)
     on_stream(d, ev);
 }
 
-/* What the link layer's air time allows, octets a second, of packets of 251 octets on 2M that are
- * not encrypted: 4 (2 + 4 + 2 + 251 + 3) us, two T_IFS, an empty one. */
+/* Limit of the link layer's air time in octets a second: unencrypted packets of 251 octets on 2M.
+ * One exchange takes 4 (2 + 4 + 2 + 251 + 3) us, two T_IFS and an empty packet. */
 static double limit_of(uint16_t interval, double each)
 {
     double exchange = 4 * (2 + 4 + 2 + 251 + 3) + 150 + 4 * (2 + 4 + 2 + 3) + 150;
@@ -234,7 +237,7 @@ static size_t longest(const struct end *e, unsigned n)
     return SDU_MAX;
 }
 
-/* Two hosts on 2M; channels from the first to the second. */
+/* Returns two hosts on 2M with channels from the first to the second. */
 static struct world *fast_pair(uint16_t interval, unsigned channels)
 {
     struct world *w = world_new(interval, 0);
@@ -249,7 +252,7 @@ static struct world *fast_pair(uint16_t interval, unsigned channels)
         a->other = b;
         b->other = a;
         a->manner = READS;
-        b->manner = RECEIVES_PARTS; /* so that what has come is known */
+        b->manner = RECEIVES_PARTS; /* the receiver's count is then up to date */
         a->len = b->len = longest;
         a->mps = b->mps = 247;
         a->sdus = 1000000;
@@ -267,7 +270,7 @@ static void fast_end(struct world *w)
     world_free(w);
 }
 
-/* 2M, packets of 251 octets, SDUs of 64 KiB, intervals of 7.5 to 50 ms. */
+/* Throughput on 2M with packets of 251 octets and SDUs of 64 KiB, at intervals of 7.5 to 50 ms. */
 static void throughput(void **state)
 {
     static const uint16_t intervals[] = { 6, 8, 12, 24, 40 };
@@ -291,7 +294,7 @@ static const struct woad_attr db[] = { WOAD_PRIMARY(&u_service),
                                        WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_NOTIFY, 0),
                                        WOAD_CCCD };
 
-/* From now on the first notifies the second, without end. */
+/* The first host sends notifications to the second without end. */
 static void fast_notifications(struct world *w)
 {
     hub->on_event = on_notifier;
@@ -322,7 +325,7 @@ static void throughput_of_notifications(void **state)
     }
 }
 
-/* Two channels; and a channel, and notifications: each gets its half. */
+/* Two channels, then a channel and notifications: each gets half of the throughput. */
 static void halves(void **state)
 {
     (void)state;
@@ -353,8 +356,8 @@ static void halves(void **state)
     }
 }
 
-/* A connection whose packets leave slowly does not take the controller's buffers from one whose
- * packets leave fast. */
+/* A connection with a long interval does not occupy the controller's buffers at the expense of one
+ * with a short interval. */
 static void slow_and_fast(void **state)
 {
     struct world *w = world_new(3, 0);
@@ -390,7 +393,7 @@ static void slow_and_fast(void **state)
     print_message("at 400 ms %u octets/s, at 10 ms %u, of %u\n", (unsigned)(slow / 20),
                   (unsigned)(fast / 20), (unsigned)limit_of(8, 247));
     assert_true((double)fast / 20 > 0.8 * limit_of(8, 247));
-    assert_true(slow / 20 > 500); /* its events are cut short by the other's anchors */
+    assert_true(slow / 20 > 500); /* the anchors of the other connection cut its events short */
     fast_end(w);
 }
 

@@ -1,4 +1,5 @@
-/* What the controller does for a host: its cryptography, and knowing bonded peers that hide. */
+/* Services of a controller for its host: cryptography, and resolving the private addresses of
+ * bonded peers. */
 #include "pairing.h"
 
 static const struct woad_connect_params quick = { 16, 16, 6, 6, 0, 100, 2000 };
@@ -6,8 +7,8 @@ static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625u
 
 /* --- cryptography ----------------------------------------------------------------------------- */
 
-/* A pairing is cut off at each moment of it, in the middle of every calculation: the next one, of
- * the same connection's place, is none the worse. */
+/* A pairing is cut off at each moment, in the middle of every calculation: the next pairing on the
+ * same connection slot still succeeds. */
 static void cut_off(void **state)
 {
     (void)state;
@@ -35,8 +36,8 @@ static void cut_off(void **state)
     by_controller = 0;
 }
 
-/* Two peers at once; one falls silent at some moment, perhaps before it sends its public key, and
- * keeps nobody. */
+/* Two peers pair at once.  One falls silent at some moment, perhaps before it sends its public key;
+ * the other is not held up. */
 static void held_up(void **state)
 {
     struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);
@@ -66,15 +67,15 @@ static void held_up(void **state)
 static unsigned at_command, at_count;
 static uint8_t victim;
 
-/* One peer says that its pairing has failed while the controller has something to calculate, for
- * it perhaps; the other's is waiting for its turn. */
+/* One peer sends Pairing Failed while the controller calculates, perhaps for that peer; the other's
+ * pairing waits for the controller. */
 static void turns_away(struct device *d, const uint8_t *packet, size_t n)
 {
     const uint8_t failed[] = { 2, (uint8_t)(0x40 + victim), 0x20, 6, 0, 2, 0, 6, 0, 5, 8 };
     if (n > 3 && packet[0] == 1 && (packet[1] | (unsigned)packet[2] << 8) == at_command &&
         at_count && --at_count == 0) {
         assert_int_equal(woad_rx(d->host, failed, sizeof failed), 0);
-        woad_poll(d->host, (uint32_t)(woad_air_now(w->air) / 1000)); /* the other's turn */
+        woad_poll(d->host, (uint32_t)(woad_air_now(w->air) / 1000)); /* the other pairing's turn */
     }
 }
 
@@ -102,7 +103,7 @@ static void late_answer(unsigned command, unsigned count)
     world_free(w);
 }
 
-/* What was calculated for a pairing that is over is not taken for another one's. */
+/* The result of a calculation for a pairing that has ended is not used in another pairing. */
 static void late_answers(void **state)
 {
     unsigned met = 0;
@@ -122,11 +123,11 @@ static void late_answers(void **state)
     by_controller = 0;
 }
 
-/* A controller without a library of its own: nothing is claimed that is not there. */
+/* A controller without cryptography: the host does not offer a method that it can't carry out. */
 static void nothing_there(void **state)
 {
     (void)state;
-    for (int offers = 0; offers < 2; offers++) { /* legacy pairing, too */
+    for (int offers = 0; offers < 2; offers++) { /* with and without legacy pairing */
         struct woad_security_policy p = any;
         p.allow_legacy = offers;
         w = world_new(1, 0);
@@ -155,7 +156,8 @@ static void nothing_there(void **state)
     }
 }
 
-/* S1, CVE-2018-5383: the controller's word on a point that is none. */
+/* S1, CVE-2018-5383: the controller reports that a public key is not on the curve, and the pairing
+ * fails. */
 static void points_that_are_none(void **state)
 {
     (void)state;
@@ -170,7 +172,7 @@ static void points_that_are_none(void **state)
             for (unsigned us = 0; us < 150000; us += 5100) {
                 begin(&p, &p);
                 world_run(w, us);
-                w->device[1 - to].deaf = true; /* from here on it is ours */
+                w->device[1 - to].deaf = true; /* from here on the test plays the peer */
                 assert_int_equal(woad_rx(w->device[to].host, acl, sizeof acl), 0);
                 settle();
                 if (status_of(to) == WOAD_SMP_DHKEY_CHECK) {
@@ -185,9 +187,10 @@ static void points_that_are_none(void **state)
     by_controller = 0;
 }
 
-/* --- those who hide --------------------------------------------------------------------------- */
+/* --- peers with private addresses ------------------------------------------------------------- */
 
-/* Seen for who it is; forgotten, it is nobody. */
+/* A scan reports the peer's identity while the bond exists, and an unknown address after the bond
+ * is removed. */
 static void known_until_forgotten(const struct woad_addr *id)
 {
     static const struct woad_scan_params scan = { 48, 48, false, false, 0, false };
@@ -204,14 +207,14 @@ static void known_until_forgotten(const struct woad_addr *id)
     }
 }
 
-/* Bonded, both behind addresses that change; the one connects to who
- * the other is without having heard of it since. */
+/* Two bonded peers, both with private addresses that change.  One connects to the other's identity
+ * although it has not received the new address before. */
 static void found_unheard(void **state)
 {
     struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);
     struct woad_addr id[2];
     (void)state;
-    for (int kind = 0; kind < 3; kind++) { /* 2: and without a library */
+    for (int kind = 0; kind < 3; kind++) { /* 2: and no cryptographic library */
         lists = kind ? 3 : 0;
         by_controller = kind == 2 ? 3 : 0;
         w = world_new(5, 0);
@@ -229,7 +232,7 @@ static void found_unheard(void **state)
         assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
         for (int round = 0; round < 3; round++) {
             again();
-            world_run(w, 61000000); /* another address by now */
+            world_run(w, 61000000); /* long enough for another private address */
             assert_int_equal(woad_adv_start(w->device[1].host, &adv), 0);
             world_run(w, 100000);
             device_forget(&w->device[0]);
@@ -250,7 +253,7 @@ static void found_unheard(void **state)
             assert_int_equal(status_of(0), 0);
             assert_true(level(0).encrypted && level(0).bonded);
             assert_int_equal(side[0].bonds, 1);
-            if (round == 1) { /* paired anew, by the addresses that are on the air */
+            if (round == 1) { /* pairs again, by the private addresses on the air */
                 again();
                 assert_int_equal(woad_pair(w->device[0].host, side[0].conn), 0);
                 settle();
@@ -268,8 +271,9 @@ static void found_unheard(void **state)
     lists = by_controller = 0;
 }
 
-/* Whoever hides is not seen for a moment as who it is, though the address takes time to calculate;
- * and one who stops hiding at once is not hidden then. */
+/* A host that turns privacy on does not advertise its identity address once, although the private
+ * address takes time to calculate.  A host that turns privacy off again at once advertises its
+ * identity. */
 static void hides_at_once(void **state)
 {
     static const struct woad_scan_params scan = { 48, 48, false, false, 0, false };
@@ -305,7 +309,8 @@ static void hides_at_once(void **state)
     by_controller = 0;
 }
 
-/* A library that fails: the host is not hidden, and says so; what was in use stays. */
+/* If the cryptographic library fails, woad_set_privacy() returns an error and the address in use
+ * stays. */
 static void not_hidden(void **state)
 {
     uint8_t irk[16] = { 3 };
@@ -330,7 +335,7 @@ static void not_hidden(void **state)
     world_free(w);
 }
 
-/* The list is made anew while the host advertises and scans: both go on. */
+/* The resolving list changes while the host advertises and scans: both go on. */
 static void list_changes(void **state)
 {
     static const struct woad_scan_params scan = { 48, 24, false, false, 0, false };
@@ -361,7 +366,7 @@ static void list_changes(void **state)
         assert_non_null(world_wait(w, &w->device[k], WOAD_EV_REPORT, 500000));
         assert_true(woad_adv_running(w->device[k].host) && woad_scan_running(w->device[k].host));
     }
-    /* A bond without a key is nothing to the list, and nothing pauses for it. */
+    /* A bond without an IRK does not change the list, so advertising does not pause for it. */
     assert_int_equal(woad_bond_remove(w->device[0].host, NULL), 0);
     world_run(w, 500000);
     for (uint8_t n = 0; n < 6; n++) {

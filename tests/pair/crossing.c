@@ -1,5 +1,6 @@
-/* Link-layer control procedures that meet: each with each of the other side's, at the same tick and
- * a little later; each refused in every form there is; and ends that meet anything. */
+/* Link-layer control procedures of both sides that cross: each one with each of the other side's,
+ * at the same tick and a little later; each refused by every PDU that can refuse; and
+ * disconnections during any of them. */
 #include "joined.h"
 
 static const char key[] = "40 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10";
@@ -8,8 +9,8 @@ struct act {
     const char *name;
     unsigned opcode;
     const char *params;
-    unsigned told;  /* the event that ends it; 0: none */
-    uint8_t pdu[2]; /* what the central sends first, and the peripheral */
+    unsigned told;  /* the event that ends the procedure; 0: none */
+    uint8_t pdu[2]; /* the first PDU of the central, and of the peripheral */
 };
 
 static const struct act acts[] = {
@@ -21,7 +22,7 @@ static const struct act acts[] = {
     { "clock", 0x206d, "40 00", 0x3e1f, { 0x1d, 0x1d } },
     { "power", 0x2077, "40 00 01", 0x3e21, { 0x23, 0x23 } },
     { "subrate", 0x207e, "40 00 02 00 02 00 00 00 00 00 c8 00", 0x3e23, { 0, 0x26 } },
-    /* of a central alone */
+    /* the central alone may start these */
     { "channels", 0x2014, "ff ff ff 00 00", 0, { 0, 0 } },
     { "encryption",
       0x2019,
@@ -45,7 +46,7 @@ enum {
     ACTS = sizeof acts / sizeof *acts
 };
 
-/* The hosts answer what they are asked. */
+/* Runs for `ms`; the hosts answer the requests of their controllers. */
 static void hosts(unsigned ms)
 {
     size_t keys = count(PERIPHERAL, 0x3e05), params = count(CENTRAL, 0x3e06);
@@ -53,7 +54,7 @@ static void hosts(unsigned ms)
         run_ms(1);
         if (count(PERIPHERAL, 0x3e05) > keys) {
             keys++;
-            command(PERIPHERAL, 0x201a, key); /* or it is over by now */
+            command(PERIPHERAL, 0x201a, key); /* refused if the procedure has ended by now */
         }
         if (count(CENTRAL, 0x3e06) > params) {
             params++;
@@ -73,8 +74,8 @@ static void begin(size_t central)
     forget();
 }
 
-/* Every procedure of the central's with every one of the peripheral's: each side hears of the end
- * of its own, and the connection lives. */
+/* Every procedure of the central crosses every one of the peripheral's: each side gets the end of
+ * its own procedure, and the connection lives. */
 static void each_with_each(void **state)
 {
     (void)state;
@@ -95,7 +96,7 @@ static void each_with_each(void **state)
                 bool once = acts[a].told != acts[b].told;
                 assert_int_equal(once && acts[a].told ? count(CENTRAL, acts[a].told) : 1, 1);
                 assert_link();
-                /* And nothing of it is left: each can be begun again. */
+                /* No state of a procedure is left: each can be started again. */
                 assert_int_equal(command(PERIPHERAL, acts[b].opcode, acts[b].params), 0);
                 hosts(500);
                 assert_null(event(PERIPHERAL, 0x05));
@@ -105,8 +106,9 @@ static void each_with_each(void **state)
     }
 }
 
-/* The peer knows nothing of it, or does not want it: LL_UNKNOWN_RSP, LL_REJECT_IND,
- * LL_REJECT_EXT_IND.  It is told with that error, the connection lives; it may be asked again. */
+/* The peer does not know a procedure or refuses it: LL_UNKNOWN_RSP, LL_REJECT_IND,
+ * LL_REJECT_EXT_IND.  The host gets that error, the connection lives, and the procedure can be
+ * started again. */
 static void refused_in_every_form(void **state)
 {
     (void)state;
@@ -135,7 +137,7 @@ static void refused_in_every_form(void **state)
                 hosts(700);
                 e = event(who, acts[a].told);
                 assert_non_null(e);
-                /* A version is exchanged once. */
+                /* A version is exchanged only once. */
                 assert_int_equal(a == 2 ? 0 : e[0], a == 1 ? WOAD_HCI_UNSUPPORTED_REMOTE : 0);
                 assert_link();
                 apart();
@@ -144,10 +146,10 @@ static void refused_in_every_form(void **state)
     }
 }
 
-/* A peer of 4.0: what it does not know is told, or does not matter. */
+/* A peer of version 4.0: a procedure that it does not know ends with an error, or without harm. */
 static void old_peers(void **state)
 {
-    static const uint64_t first = 1; /* encryption alone */
+    static const uint64_t first = 1; /* encryption is its only feature */
     (void)state;
     for (size_t a = 0; a < REFRESH; a++) {
         for (int who = 0; who < 2; who++) {
@@ -171,8 +173,8 @@ static void old_peers(void **state)
     }
 }
 
-/* The end crosses anything: one event each, 0x16 for who asked for it, the reason for the other;
- * either when both did. */
+/* A disconnection crosses any procedure.  Each side gets one event: 0x16 on the side that
+ * disconnects, its reason on the other; if both disconnect, either. */
 static void ends(void **state)
 {
     (void)state;
@@ -207,8 +209,8 @@ static void ends(void **state)
     }
 }
 
-/* The peripheral's host never says whether it has a key: each side gives up after 40 s, also when
- * it had a key before, and also when it had asked something itself. */
+/* The peripheral's host never answers the key request.  Each side gives up after 40 s, also if it
+ * had a key before, and also if it has a request of its own pending. */
 static void no_key_ever(void **state)
 {
     (void)state;
@@ -232,8 +234,8 @@ static void no_key_ever(void **state)
     }
 }
 
-/* What the peripheral asked is not forgotten when the central encrypts meanwhile: without an answer
- * it ends after 40 s. */
+/* A request of the peripheral stays pending while the central starts encryption: without an answer
+ * the link ends after 40 s. */
 static void asked_before_it_was_encrypted(void **state)
 {
     (void)state;

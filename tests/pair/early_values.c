@@ -1,5 +1,5 @@
-/* A bonded peripheral indicates as soon as it is connected again, before the encryption: the value
- * is told once the central knows who has sent it, and the connection lives.
+/* A bonded peripheral indicates as soon as it is connected again, before encryption.  The central
+ * reports the value after encryption has proved the sender, and the connection lives.
  * weliem/bluez_inc#117 */
 #include "pairing.h"
 

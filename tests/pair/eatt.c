@@ -1,7 +1,7 @@
-/* Enhanced ATT: several bearers between the same two, over the air.  Vol 3, Part G, 5.3, 5.4 */
+/* Enhanced ATT: several bearers between two devices, over the air.  Vol 3, Part G, 5.3, 5.4 */
 #include "pairing.h"
 
-enum { ATTRS = 12, FIRST = 14 }; /* behind the server's own */
+enum { ATTRS = 12, FIRST = 14 }; /* after the server's own attributes */
 
 static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37);
 #define VALUE(props) \
@@ -20,14 +20,14 @@ enum { A = FIRST + 2, B = FIRST + 4, C = FIRST + 6, D = FIRST + 8, TOLD = FIRST 
 
 static struct device *client, *server;
 
-/* What the server was asked, in order. */
+/* The requests that reached the server's application, in order. */
 static struct {
     uint16_t handle;
     uint8_t request;
     bool write;
 } asked[64];
 static size_t n_asked;
-static bool slow; /* it answers later */
+static bool slow; /* the application answers later */
 
 static void on_server(struct device *d, const struct woad_event *ev)
 {
@@ -46,7 +46,7 @@ static void on_server(struct device *d, const struct woad_event *ev)
     }
 }
 
-/* Two that are paired, with so many bearers each at most; nothing is open yet. */
+/* Connects and pairs two devices with at most so many bearers each; no bearer is open yet. */
 static void two(uint8_t ours, uint8_t its)
 {
     with_channels = true;
@@ -97,9 +97,9 @@ static int read_of(uint16_t handle)
     return woad_gattc_read(client->host, side[CENTRAL].conn, handle);
 }
 
-/* Four questions are put at once, each is answered by its number, and each caller has its own
- * answer; a fifth waits for a bearer.  Meanwhile the server's own values are read, and whoever
- * answers without a number answers the one that has waited longest. */
+/* Four requests run at once.  The server answers each by its request number, and each caller gets
+ * its own answer; a fifth request waits for a bearer.  Meanwhile the client reads one of the
+ * server's own values.  An answer without a number belongs to the oldest request. */
 static void at_once(void **state)
 {
     (void)state;
@@ -108,11 +108,11 @@ static void at_once(void **state)
     slow = true;
     assert_int_equal(read_of(A), 0);
     assert_int_equal(read_of(B), 0);
-    assert_int_equal(read_of(A), 0); /* behind the first: the same attribute */
+    assert_int_equal(read_of(A), 0); /* waits behind the first: the same attribute */
     assert_int_equal(read_of(C), 0);
     world_run(w, 300000);
     assert_int_equal(n_asked, 3);
-    assert_int_equal(read_of(3), 0); /* the name: nobody is asked */
+    assert_int_equal(read_of(3), 0); /* the name: the host answers without the application */
     world_run(w, 300000);
     assert_int_equal(device_count(client, WOAD_EV_GATTC_DONE), 1);
     assert_int_equal(device_find(client, WOAD_EV_GATTC_DONE)->ev.u.done.handle, 3);
@@ -132,14 +132,15 @@ static void at_once(void **state)
     world_run(w, 300000);
     s = device_find(client, WOAD_EV_READ);
     assert_true(s && s->ev.u.value.handle == A && s->data[0] == 'a');
-    assert_int_equal(n_asked, 4); /* now the second of A */
+    assert_int_equal(n_asked, 4); /* now the second read of A */
     assert_int_equal(asked[3].handle, A);
     assert_int_equal(woad_gatt_answer(server->host, conn, 0, "b", 1), 0);
     assert_int_equal(woad_gatt_answer(server->host, conn, 0, "A", 1), 0);
     assert_int_equal(woad_gatt_answer(server->host, conn, 0, "", 0), WOAD_EALREADY);
     world_run(w, 300000);
     assert_int_equal(device_count(client, WOAD_EV_GATTC_DONE), 3);
-    /* From inside its event, an answer is to that question, whatever waits. */
+    /* Inside the event of a request, an answer belongs to that request, whatever else is
+     * pending. */
     assert_int_equal(read_of(A), 0);
     world_run(w, 300000);
     slow = false;
@@ -152,8 +153,8 @@ static void at_once(void **state)
     over();
 }
 
-/* All kinds of procedures at once, both as client and as server, many times: each ends once, with
- * what it was for. */
+/* All kinds of procedures at once, of a client and a server, many times: each ends once, with its
+ * own results. */
 static void all_kinds(void **state)
 {
     uint8_t long_value[100];
@@ -161,7 +162,7 @@ static void all_kinds(void **state)
     two(5, 5);
     bearers(4);
     server->on_event = on_event;
-    server->own_answers = false; /* the world's one value */
+    server->own_answers = false; /* the world answers with its one value */
     memset(long_value, 0x5a, sizeof long_value);
     memcpy(server->value, long_value, sizeof long_value);
     server->value_len = sizeof long_value;
@@ -182,7 +183,7 @@ static void all_kinds(void **state)
         assert_int_equal(device_count(client, WOAD_EV_GATTC_DONE), 8);
         assert_int_equal(device_count(client, WOAD_EV_SERVICE), 3);
         assert_int_equal(device_count(client, WOAD_EV_CHARACTERISTIC), 10);
-        bool services = false; /* have been told, all of them */
+        bool services = false; /* the services have been reported, all of them */
         for (size_t n = 0; n < client->logged; n++) {
             const struct woad_event *ev = &client->log[n].ev;
             assert_true(ev->type != WOAD_EV_GATTC_DONE || ev->u.done.status == 0);
@@ -198,9 +199,9 @@ static void all_kinds(void **state)
     over();
 }
 
-/* Notifications come in the order in which they were sent, whatever bearers they took; longer than
- * the fixed channel's MTU they take another one.  Of indications as many are out as there are
- * bearers. */
+/* Notifications arrive in the order in which they were sent, on whatever bearers.  One that is
+ * longer than the MTU of the fixed channel takes another bearer.  As many indications are
+ * outstanding as there are bearers. */
 static void told(void **state)
 {
     (void)state;
@@ -241,13 +242,13 @@ static void told(void **state)
     over();
 }
 
-/* Bearers go when the first half of a notification has left on one of them: the next ones go by
- * those that are left. */
+/* A bearer closes when the first half of a notification has left on it: later notifications use the
+ * bearers that are left. */
 static void told_by_those_left(void **state)
 {
     static uint8_t value[244];
     (void)state;
-    buffers = 1; /* so that halves wait */
+    buffers = 1; /* so that second halves wait */
     two(5, 5);
     bearers(3);
     for (int turn = 0; turn < 30; turn++) {
@@ -272,8 +273,9 @@ static void told_by_those_left(void **state)
     buffers = 0;
 }
 
-/* att_bearer_close_in_flight: all bearers go with requests on them.  What reads is asked again on
- * the fixed one, a write ends; nothing waits for ever, and others can be had. */
+/* att_bearer_close_in_flight: all bearers close with requests outstanding.  Reads are repeated on
+ * the fixed bearer, a write ends with an error; no procedure hangs, and new bearers can be
+ * opened. */
 static void closed_in_flight(void **state)
 {
     (void)state;
@@ -294,7 +296,7 @@ static void closed_in_flight(void **state)
         assert_int_equal(open_now(server), 0);
         assert_int_equal(device_count(client, WOAD_EV_ATT_BEARERS), 3);
         assert_int_equal(device_count(server, WOAD_EV_ATT_BEARERS), 3);
-        for (int n = 0; n < 4; n++) { /* the one that is out, then those that come again */
+        for (int n = 0; n < 4; n++) { /* the outstanding request, then the repeated ones */
             uint8_t value = (uint8_t)asked[n_asked - 1].handle;
             int err = woad_gatt_answer(server->host, side[PERIPHERAL].conn, 0, &value, 1);
             assert_true(err == 0 || n == 3);
@@ -319,8 +321,8 @@ static void closed_in_flight(void **state)
     }
 }
 
-/* A write that only the bearers that have gone were long enough for ends before it is asked for,
- * and what is behind it goes on by itself. */
+/* A write fits only the bearers that have closed: it ends before it is sent, and the procedure
+ * behind it goes on. */
 static void too_long_now(void **state)
 {
     static const uint8_t octets[40];
@@ -337,7 +339,7 @@ static void too_long_now(void **state)
     assert_int_equal(read_of(D), 0);
     assert_int_equal(woad_eatt_close(client->host, side[CENTRAL].conn), 0);
     world_run(w, 300000);
-    for (int n = 0; n < 2; n++) { /* the one that is out, and the one that is asked again */
+    for (int n = 0; n < 2; n++) { /* the outstanding request and the repeated one */
         assert_int_equal(woad_gatt_answer(server->host, side[PERIPHERAL].conn, 0, "x", 1), 0);
         world_run(w, 300000);
     }
@@ -353,7 +355,7 @@ static void too_long_now(void **state)
     over();
 }
 
-/* L2CAP/TIM/BV-03-C: both ask at once for all there are.  5.4 */
+/* L2CAP/TIM/BV-03-C: both sides open all bearers at the same time. 5.4 */
 static void collision(void **state)
 {
     (void)state;
@@ -368,8 +370,8 @@ static void collision(void **state)
     }
 }
 
-/* Without encryption there are none; of a peer that has fewer there are fewer; of one that has
- * none, none; and with the encryption they go. */
+/* Without encryption no bearer opens; a peer with fewer bearers opens fewer, a peer without
+ * Enhanced ATT none; and the end of encryption closes them. */
 static void refused(void **state)
 {
     static const uint8_t lost[] = { 4, 0x08, 4, 0x1f, 0x40, 0, 0 };
@@ -407,14 +409,14 @@ static void refused(void **state)
     over();
 }
 
-/* A bearer on which nobody answers for 30 s is closed; the others, and the connection, stay. */
+/* A bearer without an answer for 30 s is closed; the other bearers and the connection stay. */
 static void silent(void **state)
 {
     (void)state;
     two(5, 5);
     bearers(2);
     slow = true;
-    assert_int_equal(read_of(3), 0); /* keeps the fixed one busy for a moment */
+    assert_int_equal(read_of(3), 0); /* keeps the fixed bearer busy for a moment */
     assert_int_equal(read_of(A), 0);
     world_run(w, 300000);
     assert_int_equal(n_asked, 1);
@@ -455,8 +457,8 @@ static void hears(const char *pdu, size_t len)
     assert_memory_equal(got, pdu, len);
 }
 
-/* A client that makes its PDUs itself: a bearer is an enhanced channel, on which the MTU is that of
- * the channel, and on which requests wait for the answer before.  Part G, 5.3.1 */
+/* The test builds the client's PDUs.  A bearer is an enhanced channel, its MTU is the channel's,
+ * and its requests wait until the one before is answered.  Part G, 5.3.1 */
 static void raw_bearer(void **state)
 {
     static uint8_t rx[600];
@@ -473,7 +475,7 @@ static void raw_bearer(void **state)
         woad_coc_connect_enhanced(client->host, side[CENTRAL].conn, &p, mem, 600, 1, &raw), 0);
     world_run(w, 300000);
     assert_non_null(device_find(client, WOAD_EV_COC_OPEN));
-    say("\x02\x64\x00", 3); /* Exchange MTU: not here */
+    say("\x02\x64\x00", 3); /* Exchange MTU is not allowed here */
     hears("\x01\x02\x00\x00\x06", 5);
     say("", 0);
     say("\x1e", 1);
@@ -481,7 +483,7 @@ static void raw_bearer(void **state)
     static const char a[] = { 0x0a, A, 0 }, b[] = { 0x0a, B, 0 };
     say(a, 3);
     say(b, 3);
-    assert_int_equal(n_asked, 1); /* the other one waits in its channel */
+    assert_int_equal(n_asked, 1); /* the second request waits in its channel */
     assert_int_equal(asked[0].handle, A);
     assert_int_equal(woad_gatt_answer(server->host, side[PERIPHERAL].conn, 0, "a", 1), 0);
     world_run(w, 300000);
@@ -501,7 +503,7 @@ static void raw_bearer(void **state)
 
 static unsigned commands;
 
-/* A program that pulls packets from inside the event. */
+/* An application that calls woad_tx() inside the event. */
 static void on_command(struct device *d, const struct woad_event *ev)
 {
     uint8_t packet[600];
@@ -541,7 +543,7 @@ static void pull(void)
     }
 }
 
-/* What an event points to stays as it is until the event returns, though another PDU waits. */
+/* The data of an event stay unchanged until the event returns, although another PDU waits. */
 static void pulled_from_inside(void **state)
 {
     static uint8_t rx[600];
@@ -558,10 +560,10 @@ static void pulled_from_inside(void **state)
     server->on_event = on_command;
     comes(0x0a, A, 0);
     pull();
-    comes(0x52, A, 'x'); /* does not wait for the answer */
+    comes(0x52, A, 'x'); /* a command does not wait for the answer */
     assert_int_equal(commands, 1);
     pull();
-    comes(0x0a, B, 0); /* does, and what is behind it */
+    comes(0x0a, B, 0); /* this request waits, and so does the command behind it */
     comes(0x52, A, 'y');
     assert_int_equal(commands, 1);
     assert_int_equal(woad_gatt_answer(server->host, side[PERIPHERAL].conn, 0, "a", 1), 0);
@@ -573,7 +575,8 @@ static void pulled_from_inside(void **state)
     over();
 }
 
-/* What one bearer has prepared, another one can't add to while it is being written. */
+/* While the application executes the prepared writes of one bearer, another bearer can't add to
+ * them. */
 static void prepared_elsewhere(void **state)
 {
     static uint8_t rx[600];
@@ -591,7 +594,7 @@ static void prepared_elsewhere(void **state)
           "\x10"
           "\x00\x00\x00x",
           6);
-    say("\x18\x01", 2); /* Execute: the application is asked */
+    say("\x18\x01", 2); /* Execute: the application must answer */
     assert_int_equal(n_asked, 1);
     uint16_t bearer = raw;
     uint8_t again[600];

@@ -1,5 +1,5 @@
-/* Extended advertising, scanning and connecting, by HCI on both sides.  Named after the cases of
- * the Link Layer test suite where there is one. */
+/* Extended advertising, scanning and connecting, by HCI on both sides.  The cases bear the names of
+ * the Link Layer test suite where it has them. */
 #include "nodes.h"
 
 enum { ADV = 0, SCAN = 1, THIRD = 2 };
@@ -20,7 +20,7 @@ static void world(uint64_t seed)
     }
 }
 
-/* Set `handle`, 100 ms, of these properties and PHYs, SID handle + 3. */
+/* Parameters of set `handle`: 100 ms, these properties and PHYs, SID handle + 3. */
 static unsigned interval = 0xa0; /* of advertising */
 
 static int set_params(int who, unsigned handle, unsigned props, unsigned primary,
@@ -34,7 +34,7 @@ static int set_params(int who, unsigned handle, unsigned props, unsigned primary
     return command(who, 0x2036, text);
 }
 
-/* `len` octets, in as many commands as it takes. */
+/* Sends `len` octets of data, in as many commands as necessary. */
 static int set_data(int who, unsigned opcode, unsigned handle, size_t len, unsigned seed)
 {
     char text[900];
@@ -76,7 +76,7 @@ static void scan(int who, unsigned phys, int active, int filter)
     assert_int_equal(command(who, 0x2042, text), 0);
 }
 
-/* A device's reports, put together: the first that is whole. */
+/* A device's reports, reassembled: the first complete one. */
 struct whole {
     bool found, cut;
     unsigned type;
@@ -123,8 +123,8 @@ static void assert_data(const struct whole *r, size_t len, unsigned seed)
 
 static const uint8_t phys[][2] = { { 1, 1 }, { 1, 2 }, { 1, 3 }, { 3, 3 }, { 3, 1 }, { 3, 2 } };
 
-/* LL/DDI/ADV/BV-26-C and its like: every length of data, in one packet or in a chain, on every
- * pair of PHYs, arrives whole. */
+/* LL/DDI/ADV/BV-26-C and its like: every length of data arrives complete, in one packet or in a
+ * chain, on every pair of PHYs. */
 static void data_lengths(void **state)
 {
     static const size_t lengths[] = {
@@ -152,7 +152,7 @@ static void data_lengths(void **state)
     interval = 0xa0;
 }
 
-/* LL/DDI/SCN/BV-…: a scanner of both PHYs hears advertisers on each. */
+/* LL/DDI/SCN/BV-…: a scanner of both PHYs receives advertisers on each. */
 static void both_phys(void **state)
 {
     (void)state;
@@ -167,7 +167,8 @@ static void both_phys(void **state)
     apart();
 }
 
-/* LL/DDI/SCN/BV-21-C …: scan responses of every length; the advertiser is told of the request. */
+/* LL/DDI/SCN/BV-21-C …: scan responses of every length; the advertiser gets an event for the
+ * request. */
 static void scan_responses(void **state)
 {
     static const size_t lengths[] = { 1, 31, 229, 245, 246, 700, 1650 };
@@ -192,7 +193,7 @@ static void scan_responses(void **state)
     interval = 0xa0;
 }
 
-/* A chain that breaks: what was heard is told to be cut, and a later event is heard whole. */
+/* A chain breaks: its reports end as truncated, and a later event arrives complete. */
 static void broken_chains(void **state)
 {
     (void)state;
@@ -243,8 +244,8 @@ static void assert_data_both_ways(int a, int b)
     assert_int_equal(len, 6);
 }
 
-/* LL/CON/INI/BV-…, LL/CON/ADV/BV-…: connected on every pair of PHYs; the connection has the
- * secondary one; the set is told to have ended, with the connection. */
+/* LL/CON/INI/BV-…, LL/CON/ADV/BV-…: connections on every pair of PHYs use the secondary PHY; Set
+ * Terminated names the connection. */
 static void connecting(void **state)
 {
     (void)state;
@@ -280,7 +281,8 @@ static void connecting(void **state)
     }
 }
 
-/* Directed at one: another can't connect; by the accept list: whoever is on it. */
+/* A set that is directed at one device refuses another one; a set with the accept list accepts each
+ * device on it. */
 static void connecting_whom(void **state)
 {
     (void)state;
@@ -299,7 +301,8 @@ static void connecting_whom(void **state)
     apart();
 }
 
-/* LL/DDI/ADV/BV-…: by time, and by number of events; then it is told why. */
+/* LL/DDI/ADV/BV-…: a set ends after a duration or after a number of events, and its event has the
+ * reason. */
 static void limits(void **state)
 {
     (void)state;
@@ -318,8 +321,8 @@ static void limits(void **state)
     apart();
 }
 
-/* Four sets at once, two of them legacy PDUs; a scanner of extended commands hears all four, one
- * of legacy commands the two.  LL/DDI/ADV/BV-47-C */
+/* Four sets at once, two of them with legacy PDUs.  A scanner with extended commands receives all
+ * four, one with legacy commands those two.  LL/DDI/ADV/BV-47-C */
 static void several_sets(void **state)
 {
     unsigned seen = 0, legacy = 0;
@@ -351,7 +354,7 @@ static void several_sets(void **state)
         legacy |= b[1] == 0x3e && b[3] == 0x02 ? 1u << b[5] : 0;
     }
     assert_int_equal(legacy, 1u << 0 | 1u << 3);
-    /* Connected by legacy PDUs, from a host of legacy commands. */
+    /* A host with legacy commands connects by legacy PDUs. */
     assert_int_equal(command(THIRD, 0x200c, "00 00"), 0);
     assert_int_equal(command(THIRD, 0x200d,
                              "50 00 50 00 00 00 01 02 03 04 05 06 00 10 00 10 00 00 "
@@ -363,7 +366,7 @@ static void several_sets(void **state)
     apart();
 }
 
-/* A set has the power that its host asks for: what is sent, and what it says that it is. */
+/* A set transmits at the power that its host requests, and its PDUs report that power. */
 static void power(void **state)
 {
     static const struct {
@@ -394,7 +397,7 @@ static void power(void **state)
     }
 }
 
-/* The duplicate filter knows by the ADI that the data are others.  LL/DDI/SCN/BV-… */
+/* The duplicate filter detects new data by the ADI.  LL/DDI/SCN/BV-… */
 static void duplicates(void **state)
 {
     (void)state;
@@ -411,8 +414,8 @@ static void duplicates(void **state)
     apart();
 }
 
-/* Between the durations of two periods a scan is on: what is refused while one is on is refused.
- * Vol 4, Part E, 7.8.64 to 7.8.66 */
+/* Between two scan durations the scan still counts as enabled: commands that are disallowed during
+ * a scan are disallowed there.  Vol 4, Part E, 7.8.64 to 7.8.66 */
 static void scan_between_durations(void **state)
 {
     (void)state;
@@ -436,7 +439,7 @@ static void scan_between_durations(void **state)
     apart();
 }
 
-/* A scan of a limited time says when it is over; a periodic one begins again. */
+/* A scan with a duration ends with Scan Timeout; a periodic one starts again. */
 static void scan_times(void **state)
 {
     (void)state;
@@ -451,7 +454,8 @@ static void scan_times(void **state)
     forget();
     assert_int_equal(command(SCAN, 0x2042, "01 01 32 00 01 00"), 0);
     run_ms(6000);
-    assert_in_range(count(SCAN, 0x3e0d), 4, 5); /* once a period, by the filter */
+    /* one report in each period, because of the filter */
+    assert_in_range(count(SCAN, 0x3e0d), 4, 5);
     assert_int_equal(count(SCAN, 0x3e11), 0);
     assert_int_equal(command(SCAN, 0x2042, "00 00 00 00 00 00"), 0);
     forget();
@@ -460,16 +464,17 @@ static void scan_times(void **state)
     apart();
 }
 
-/* What commands refuse, and that what is refused changes nothing. */
+/* Invalid commands are refused, and a refused command changes nothing. */
 static void refused(void **state)
 {
     (void)state;
     world(1);
     assert_int_equal(enable(ADV, 1, NULL, NULL), 0x42);
     assert_int_equal(set_data(ADV, 0x2037, 1, 5, 0), 0x42);
-    assert_int_equal(set_params(ADV, 1, 3, 1, 1, NULL), 0x12); /* not both, extended */
+    /* connectable and scannable at once: not with extended PDUs */
+    assert_int_equal(set_params(ADV, 1, 3, 1, 1, NULL), 0x12);
     assert_int_equal(set_params(ADV, 1, 0x80, 1, 1, NULL), 0x12);
-    assert_int_equal(set_params(ADV, 1, 0, 2, 1, NULL), 0x11); /* 2M is no primary PHY */
+    assert_int_equal(set_params(ADV, 1, 0, 2, 1, NULL), 0x11); /* 2M is not a primary PHY */
     assert_int_equal(set_params(ADV, 1, 0, 1, 4, NULL), 0x11);
     assert_int_equal(set_params(ADV, 0xf0, 0, 1, 1, NULL), 0x12);
     assert_int_equal(set_params(ADV, 1, 1, 1, 1, NULL), 0);
@@ -492,8 +497,9 @@ static void refused(void **state)
     apart();
 }
 
-/* Data that are replaced in the middle of their chain: it ends there, and says nothing of what is
- * behind them.  The set is started again in the middle of an event: it has another. */
+/* The host replaces the data in the middle of their chain: the chain ends there, without a pointer
+ * to another packet.  Then it restarts the set in the middle of an event: the set starts a new
+ * event. */
 static void data_replaced_in_a_chain(void **state)
 {
     (void)state;
@@ -501,7 +507,7 @@ static void data_replaced_in_a_chain(void **state)
     assert_int_equal(command(ADV, 0x2036,
                              "01 00 00 a0 00 01 a0 00 01 07 00 00 00 00 00 00 00 00 "
                              "00 7f 01 00 01 00 00"),
-                     0); /* every 41 s */
+                     0); /* an event every 41 s */
     assert_int_equal(set_data(ADV, 0x2037, 1, 1500, 1), 0);
     scan(SCAN, 1, 0, 0);
     assert_int_equal(enable(ADV, 1, NULL, NULL), 0);
@@ -528,7 +534,7 @@ static void data_replaced_in_a_chain(void **state)
     apart();
 }
 
-/* Intervals and periods that are longer than 32 bits of microseconds: 1.2 and 23 hours. */
+/* Intervals and periods of more than 32 bits of microseconds: 1.2 and 23 hours. */
 static void hours(void **state)
 {
     (void)state;
@@ -549,8 +555,8 @@ static void hours(void **state)
     apart();
 }
 
-/* A host that reads nothing for minutes, of a set that tells of scan requests: there is room left
- * for what must not be lost. */
+/* A host reads no events for minutes, of a set with scan request notifications.  The event queue
+ * keeps room for events that must not be lost. */
 static void scan_requests_unread(void **state)
 {
     (void)state;

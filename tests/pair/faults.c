@@ -1,4 +1,4 @@
-/* Controllers that fail, and hosts that send nonsense to a controller. */
+/* Controllers that fail, and hosts that send invalid packets to a controller. */
 #include "cm.h"
 
 #include "world.h"
@@ -6,8 +6,8 @@
 static const struct woad_adv_params fast = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
 static const struct woad_connect_params params = { 16, 16, 12, 12, 0, 256, 2000 };
 
-/* The controller falls silent: the command, and everything with it, ends after 2 s, once; started
- * again with a controller that answers, it works. */
+/* The controller stops answering: the command and everything that depends on it end after 2 s,
+ * once.  Started again on a controller that answers, the host works. */
 static void controller_goes_silent(void **state)
 {
     struct world *w = world_new(1, 0);
@@ -41,7 +41,7 @@ static void controller_goes_silent(void **state)
     world_free(w);
 }
 
-/* stop and start again, 100 times, with everything in flight. */
+/* Stop and start 100 times, with procedures of all kinds pending. */
 static void stop_and_start(void **state)
 {
     struct world *w = world_new(2, 0);
@@ -77,8 +77,8 @@ static uint8_t random_octet(void)
     return (uint8_t)(noise >> 24);
 }
 
-/* Every command of the controller, cut at every octet, with every kind of
- * nonsense in it; then it still works. */
+/* Every command of the controller, truncated at every octet and with random contents; afterwards
+ * the controller still works. */
 static void vc_hci_cmd_truncate_all(void **state)
 {
     struct world *w = world_new(3, 0);
@@ -122,7 +122,7 @@ static void vc_hci_cmd_truncate_all(void **state)
     world_free(w);
 }
 
-/* Random packets, half of them shaped like something, to a host with a link. */
+/* Random packets, half of them with a plausible form, to a host with a connection. */
 static void packets_that_are_nonsense(void **state)
 {
     (void)state;
@@ -161,7 +161,7 @@ static void packets_that_are_nonsense(void **state)
     }
 }
 
-/* Two hosts with a connection, and what its controller does next. */
+/* Returns two hosts with a connection, to fail next. */
 static struct world *connected(struct device **p, struct device **c)
 {
     struct world *w = world_new(9, 0);
@@ -188,7 +188,8 @@ static void assert_works_again(struct world *w, struct device *p, struct device 
     world_free(w);
 }
 
-/* H1: it hangs: what waits for it ends after 2 s; H2: it starts anew and says so: at once. */
+/* H1: a controller hangs: pending procedures end after 2 s.  H2: a controller restarts and sends a
+ * reset event: they end at once. */
 static void controller_hangs_and_crashes(void **state)
 {
     static const uint8_t hardware_error[] = { 4, 0x10, 1, 1 };
@@ -212,8 +213,8 @@ static void controller_hangs_and_crashes(void **state)
     }
 }
 
-/* H3: credits that were never used, for links that are there and not, in the midst of traffic: what
- * is too much is lost, and nothing else. */
+/* H3: Number Of Completed Packets counts packets that were never sent, for existing and unknown
+ * handles, under traffic.  Only packets beyond the controller's buffers are lost. */
 static void controller_lies_about_credits(void **state)
 {
     static const uint8_t lies[][9] = { { 4, 0x13, 5, 1, 0x40, 0, 0xff, 0xff },
@@ -230,7 +231,7 @@ static void controller_lies_about_credits(void **state)
                 assert_int_equal(woad_air_send_event(c->ctl, lies[k], 8), 0);
             }
             woad_gattc_write_command(c->host, 0, 3, lies, 20);
-            world_run(w, 1000); /* the controller refuses what it has no room for */
+            world_run(w, 1000); /* the controller drops packets beyond its buffers */
         }
         woad_stop(c->host);
         world_run(w, 3000000);

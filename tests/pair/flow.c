@@ -1,8 +1,8 @@
-/* Credits of both directions at their edges.  Vol 4, Part E, 4.1, 4.2, 7.3.38, 7.7.19, 7.7.26 */
+/* Edge cases of credits in both directions.  Vol 4, Part E, 4.1, 4.2, 7.3.38, 7.7.19, 7.7.26 */
 #include "joined.h"
 
-/* Flow control to the host is switched on and the host has said nothing of its buffers: packets of
- * the largest size come, as many as there are. */
+/* Flow control to the host is on, but the host has not sent Host Buffer Size: the controller sends
+ * all its packets, at the largest size. */
 static void host_flow_control_without_host_buffer_size(void **state)
 {
     static const uint8_t pdu[7] = { 3, 0, 4, 0, 10, 1, 0 };

@@ -6,7 +6,8 @@
 static const struct woad_adv_params fast = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
 static const struct woad_connect_params params = { 16, 16, 24, 40, 0, 256, 2000 };
 
-/* One event comes often: an advertiser of 500 ms, met at 1,000 different moments. */
+/* A connection to an advertiser of 500 ms is created at 1,000 different moments: it is established
+ * each time. */
 static void connect_at_any_moment(void **state)
 {
     static const struct woad_adv_params slow = { .kind = WOAD_ADV_IND, .interval_625us = 800 };
@@ -44,7 +45,7 @@ static void scan_reports(void **state)
     assert_non_null(world_wait(w, c, WOAD_EV_SCAN_DONE, 4000000));
     uint64_t took = woad_air_now(w->air) - before;
     assert_in_range(took, 2999000, 3002000);
-    /* 3 s at 100 ms and 0 to 10 ms of delay: each event meets the scanner once. */
+    /* 3 s at 100 ms and 0 to 10 ms of delay: the scanner receives each event once. */
     assert_in_range(c->reports, 26, 30);
     const struct seen *s = device_find(c, WOAD_EV_REPORT);
     assert_int_equal(s->ev.u.report.kind, 2);
@@ -92,7 +93,7 @@ static void scan_stops(void **state)
     assert_int_equal(c->reports, reports);
     assert_int_equal(device_count(c, WOAD_EV_SCAN_DONE), 1);
     assert_int_equal(woad_scan_stop(c->host), 0);
-    /* Started and stopped before a command went out. */
+    /* A scan that is started and stopped before a command was sent. */
     assert_int_equal(woad_scan_start(c->host, &scan), 0);
     assert_int_equal(woad_scan_stop(c->host), 0);
     world_run(w, 100000);
@@ -126,8 +127,8 @@ static void connect_timeout_and_cancel(void **state)
     world_free(w);
 }
 
-/* Every role at once: one device is connected to as peripheral, connects as central, advertises
- * and scans. */
+/* One device in every role at once: it is a peripheral, connects as central, advertises and
+ * scans. */
 static void all_roles_at_once(void **state)
 {
     struct world *w = world_new(10, 0);
@@ -155,7 +156,7 @@ static void all_roles_at_once(void **state)
     world_free(w);
 }
 
-/* The peer is switched off: 2.56 s later, not before, the link is lost. */
+/* The peer is switched off: the link is lost 2.56 s later, not before. */
 static void supervision_timeout(void **state)
 {
     struct world *w = world_new(11, 0);
@@ -171,7 +172,7 @@ static void supervision_timeout(void **state)
     assert_non_null(s);
     assert_int_equal(s->ev.u.disconnect.reason, WOAD_HCI_CONNECTION_TIMEOUT);
     assert_in_range(woad_air_now(w->air) - at, 2560000 - 31000, 2562000);
-    w->devices = 0; /* p is off the air already */
+    w->devices = 0; /* p is already detached from the air */
     woad_air_detach(c->ctl);
     for (int i = 0; i < 2; i++) {
         device_free(&w->device[i]);
@@ -194,7 +195,7 @@ static void disconnect_reasons(void **state)
         assert_non_null(world_wait(w, p, WOAD_EV_CONNECT, 100000));
         world_run(w, 1000u * (unsigned)round);
         uint16_t conn = device_find(who, WOAD_EV_CONNECT)->ev.conn;
-        assert_int_equal(conn >> 8, round); /* a number of its own each time */
+        assert_int_equal(conn >> 8, round); /* each connection has a new number */
         assert_int_equal(woad_disconnect(who->host, conn, WOAD_HCI_REMOTE_USER_TERMINATED), 0);
         assert_int_equal(woad_disconnect(who->host, conn, 0x13), WOAD_EALREADY);
         const struct seen *s = world_wait(w, who, WOAD_EV_DISCONNECT, 3000000);
@@ -226,7 +227,7 @@ static void parameters_change(void **state)
     assert_int_equal(info.interval_1250us, 80);
     assert_int_equal(info.latency, 2);
     world_run(w, 5000000);
-    /* The peripheral asks by signalling, and gets it. */
+    /* The peripheral requests parameters by L2CAP signalling, and the central applies them. */
     device_forget(p);
     other.interval_min_1250us = other.interval_max_1250us = 12;
     other.latency = 0;
@@ -254,7 +255,7 @@ static void no_public_address(void **state)
     woad_adv_start(p->host, &fast);
     assert_int_equal(woad_connect(c->host, &p->addr, &params), 0);
     assert_non_null(world_wait(w, c, WOAD_EV_CONNECT, 3000000));
-    /* The other one changes to a random address while it advertises. */
+    /* The other host changes to a random address while it advertises. */
     assert_int_equal(woad_adv_start(c->host, &fast), 0);
     world_run(w, 100000);
     assert_int_equal(

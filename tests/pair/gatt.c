@@ -34,7 +34,7 @@ static struct link joined(uint64_t seed, uint16_t loss, uint16_t interval)
             world_wait(l.w, l.p, WOAD_EV_CONNECT, 200000)) {
             break;
         }
-        /* The CONNECT_IND was lost: the central finds out after six intervals. */
+        /* The CONNECT_IND was lost: the central notices after six intervals. */
         world_run(l.w, 2000000);
         device_forget(l.c);
         device_forget(l.p);
@@ -56,7 +56,7 @@ static int last_status(const struct device *d)
     return -9999;
 }
 
-/* A value of 512 octets, whole, over MTU 23 and larger, with every loss. */
+/* A value of 512 octets arrives whole over MTU 23 and larger ones, at every loss rate. */
 static void long_values(void **state)
 {
     (void)state;
@@ -90,7 +90,7 @@ static void long_values(void **state)
     }
 }
 
-/* 2,000 notifications against a full queue: each arrives once, in order, whatever is lost. */
+/* 2,000 notifications through a full queue: each arrives once, in order, at every loss rate. */
 static void notifications_with_back_pressure(void **state)
 {
     (void)state;
@@ -154,7 +154,7 @@ static void subscriptions_are_the_connections_own(void **state)
     world_free(l.w);
 }
 
-/* Every pending operation ends once when the connection does. */
+/* Every pending operation ends once when the connection ends. */
 static void disconnect_with_all_pending(void **state)
 {
     (void)state;
@@ -178,9 +178,9 @@ static void disconnect_with_all_pending(void **state)
     }
 }
 
-/* A link that is full both ways ends within some intervals on both sides, whoever ends it: the
- * acknowledgement of LL_TERMINATE_IND goes out however late in the event it is.
- * Vol 6, Part B, 5.1.6 */
+/* A link with full queues in both directions ends within some intervals on both sides, whichever
+ * side disconnects: the acknowledgement of LL_TERMINATE_IND is sent however late in the event that
+ * PDU is.  Vol 6, Part B, 5.1.6 */
 static void disconnect_under_traffic(void **state)
 {
     (void)state;
@@ -223,7 +223,7 @@ static void nothing(struct device *d, const struct woad_event *ev)
     (void)ev;
 }
 
-/* A server that never answers: 30 s, the procedure's end, the connection's end. */
+/* A server never answers: after 30 s the procedure ends, then the connection. */
 static void transaction_timeout(void **state)
 {
     struct link l = joined(500, 0, 40);

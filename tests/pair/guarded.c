@@ -1,5 +1,5 @@
-/* Channels and security: who may have one, who must prove first who it is, what goes when the
- * encryption does. */
+/* L2CAP channels and security: which level a channel requires, which peer must prove its identity
+ * first, and which channels end with encryption. */
 #include "pairing.h"
 
 enum { PSM = 0x80 };
@@ -26,7 +26,8 @@ static void listens(uint8_t security)
 
 static uint16_t cid;
 
-/* Asks for a channel, by either kind of request; how it ends, 0 when it is open. */
+/* Requests a channel by either kind of request.  Returns the status of its end, 0 when it is
+ * open. */
 static int asks(bool enhanced)
 {
     const struct woad_coc_params p = { .psm = PSM, .mtu = 500 };
@@ -45,8 +46,8 @@ static int asks(bool enhanced)
 }
 
 /* L2CAP/LE/CFC/BV-11-C, L2CAP/LE/CFC/BV-15-C, L2CAP/LE/CFC/BV-25-C, L2CAP/ECFC/BV-15-C,
- * L2CAP/ECFC/BV-25-C: each level of a PSM against each that a connection can have; with a bond and
- * without encryption it says so. */
+ * L2CAP/ECFC/BV-25-C: each level that a PSM requires against each level of a connection.  With a
+ * bond but without encryption the result names the missing encryption. */
 static void levels(void **state)
 {
     (void)state;
@@ -90,8 +91,8 @@ static void levels(void **state)
     with_channels = false;
 }
 
-/* L2CAP/LE/CFC/BV-25-C, and impostor for channels: a bonded peer is asked for a channel only when
- * the connection is encrypted; whoever can't be who it was gets no request. */
+/* L2CAP/LE/CFC/BV-25-C, and impostor for channels: the request to a bonded peer waits until the
+ * connection is encrypted.  An impostor without the key gets no request. */
 static void held(void **state)
 {
     (void)state;
@@ -114,7 +115,7 @@ static void held(void **state)
         } else if (kind == IMPOSTOR) {
             assert_int_equal(got, WOAD_EACCES);
             assert_null(device_find(&w->device[PERIPHERAL], WOAD_EV_COC_REQUEST));
-        } else { /* it has a key, and does not use it */
+        } else { /* the peer has a key, and does not use it */
             assert_int_equal(got, WOAD_COC_INSUFFICIENT_ENCRYPTION);
         }
         world_free(w);
@@ -122,8 +123,8 @@ static void held(void **state)
     with_channels = false;
 }
 
-/* C6: the encryption ends in the middle of an SDU.  No octet more of a channel that rests on it
- * goes out, and the channel ends; one that needs none goes on. */
+/* C6: encryption ends in the middle of an SDU.  A channel that requires it sends no further octet
+ * and closes; a channel without the requirement goes on. */
 static void level_falls(void **state)
 {
     static const uint8_t lost[] = { 4, 0x08, 4, 0x1f, 0x40, 0, 0 };
@@ -144,7 +145,7 @@ static void level_falls(void **state)
                          0);
         uint8_t packet[600];
         size_t first = woad_tx(d->host, packet, sizeof packet), seen = 0, n;
-        assert_true(first > 100); /* a part of it is on its way */
+        assert_true(first > 100); /* a part of the SDU has been sent */
         assert_int_equal(woad_rx(d->host, lost, sizeof lost), 0);
         while ((n = woad_tx(d->host, packet, sizeof packet)) > 0) {
             for (size_t m = 9; m < n; m++) {
@@ -167,8 +168,8 @@ static void level_falls(void **state)
     with_channels = false;
 }
 
-/* The peer closes the channel when half of a frame is out: the rest has its length, and nothing of
- * the buffer, which is the application's again. */
+/* The peer closes the channel after half of a frame has been sent.  The rest of the frame keeps its
+ * length, but has no octet of the buffer, which the application owns again. */
 static void closed_in_a_frame(void **state)
 {
     static uint8_t data[500];
@@ -197,7 +198,7 @@ static void closed_in_a_frame(void **state)
     }
     assert_int_equal(first - 5 + rest, 506);
     assert_int_equal(seen, 0);
-    assert_int_equal(packet[9], 7); /* the answer, behind it */
+    assert_int_equal(packet[9], 7); /* the answer follows the frame */
     world_free(w);
     with_channels = false;
 }

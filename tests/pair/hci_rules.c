@@ -1,5 +1,5 @@
-/* What HCI says beside the answers to commands: counts in events, buffers that come back or do not
- * exist, streams that are called off.  Core 5.4, Vol 4, Part E */
+/* HCI rules beside the answers to commands: counts in events, buffers that are returned or do not
+ * exist, streams that the host cancels.  Core 5.4, Vol 4, Part E */
 #include "nodes.h"
 
 enum { A = 0, B = 1 };
@@ -38,7 +38,7 @@ static void join(void)
     forget();
 }
 
-/* A CIS of B's, with data both ways. */
+/* Creates a CIS with B, with data in both directions. */
 static void stream(void)
 {
     assert_int_equal(command(A, 0x2062,
@@ -53,7 +53,7 @@ static void stream(void)
     forget();
 }
 
-/* Number Of Completed Packets: of this handle. */
+/* Sums up Number Of Completed Packets for this handle. */
 static unsigned completed(uint16_t handle)
 {
     unsigned n = 0;
@@ -72,8 +72,8 @@ static int sdu(unsigned handle, uint8_t n)
     return woad_air_rx(w.n[A].c, p, sizeof p);
 }
 
-/* Four SDUs before there is a path for them: they are dropped, and their buffers come back.  One
- * more than there are buffers: Data Buffer Overflow, link type ISO.  4.1, 7.7.26 */
+/* Four SDUs before a data path exists: the controller drops them and returns their buffers.  One
+ * more than it has buffers: Data Buffer Overflow, link type ISO. 4.1, 7.7.26 */
 static void iso_buffers_come_back(void **state)
 {
     (void)state;
@@ -96,14 +96,14 @@ static void iso_buffers_come_back(void **state)
     run_ms(300);
     assert_int_equal(completed(0x100), 4);
     forget();
-    assert_int_equal(sdu(0x102, 0), 0); /* a handle that is none */
+    assert_int_equal(sdu(0x102, 0), 0); /* an unknown handle */
     collect();
     assert_int_equal(w.n[A].logged, 0);
     apart();
 }
 
-/* An ACL packet that is longer than a buffer: Data Buffer Overflow, link type ACL.  Packet boundary
- * flags of 10b and 11b are not for a host to send on LE-U.  5.4.2, 7.7.26 */
+/* An ACL packet longer than a buffer: Data Buffer Overflow, link type ACL.  A host must not send
+ * packet boundary flags 10b and 11b on LE-U. 5.4.2, 7.7.26 */
 static void acl_packets_that_do_not_fit(void **state)
 {
     size_t len;
@@ -131,8 +131,7 @@ static void acl_packets_that_do_not_fit(void **state)
     apart();
 }
 
-/* LE Advertising Set Terminated tells how many events there were, not how many there may be.
- * 7.7.65.18 */
+/* LE Advertising Set Terminated reports the number of events sent, not the maximum. 7.7.65.18 */
 static void set_terminated_counts_events(void **state)
 {
     static const struct {
@@ -160,7 +159,7 @@ static void set_terminated_counts_events(void **state)
     }
 }
 
-/* Who advertises without an address is not on the accept list, but for the entry 0xff.  6B 4.3.3 */
+/* An anonymous advertiser passes the accept list only by its entry 0xff. 6B 4.3.3 */
 static void anonymous_by_the_accept_list(void **state)
 {
     (void)state;
@@ -183,9 +182,9 @@ static void anonymous_by_the_accept_list(void **state)
     }
 }
 
-/* Disconnect of a CIS that is not there yet: LE CIS Established with Operation Cancelled by Host,
- * before the peer has answered, after it has, and while the first event is waited for; the peer's
- * host hears the end of what it has agreed to; the next one comes up.  7.1.6, 7.8.99 */
+/* Disconnect of a CIS that is not established yet, before the peer's answer, after it, and while
+ * the first event is pending.  LE CIS Established has Operation Cancelled by Host; the peer's host
+ * gets the end of the CIS that it has accepted; the next CIS is established. 7.1.6, 7.8.99 */
 static void cis_called_off(void **state)
 {
     (void)state;
@@ -211,7 +210,7 @@ static void cis_called_off(void **state)
         if (late) {
             assert_int_equal(count(B, 0x3e19), 1);
         }
-        if (!late && event(B, 0x3e1a)) { /* its host learns when it says yes */
+        if (!late && event(B, 0x3e1a)) { /* the peer's host learns it when it accepts */
             assert_int_equal(command(B, 0x2066, "00 01"), 0);
             run_ms(300);
             assert_int_equal(event(B, 0x3e19)[0], 0x44);
@@ -228,7 +227,7 @@ static void cis_called_off(void **state)
     }
 }
 
-/* A stream that is added, one that is changed: the handles of the others stay.  7.8.97 */
+/* A CIS is added to a CIG, then one is changed: the handles of the other CISes stay. 7.8.97 */
 static void group_is_added_to(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
-/* What a controller answers to each command in each state that matters: tests/hci_rows.h.  And what
- * a refused command leaves behind: nothing.  Two worlds of the same seed, one with the refused
- * command and one without it, go on with the same octets on the air and to the hosts. */
+/* The status of each command in each relevant state: tests/hci_rows.h.  A refused command leaves
+ * nothing behind: two worlds with the same seed, one with the refused command and one without,
+ * continue with the same octets on the air and to the hosts. */
 #include "nodes.h"
 
 #include "hci_rows_conn.h"
@@ -10,7 +10,7 @@
 
 enum { A = 0, B = 1, TEXT = 1100 };
 
-static uint64_t digest; /* of all that has been on the air and to the hosts */
+static uint64_t digest; /* of all octets on the air and to the hosts */
 
 static void note(const void *octets, size_t len)
 {
@@ -52,7 +52,7 @@ static void begin(const char *profile)
     digest = 14695981039346656037ull;
 }
 
-/* `00*3` is 00 00 00. */
+/* Expands `00*3` to 00 00 00. */
 static void expand(const char *text, char out[TEXT])
 {
     size_t n = 0;
@@ -86,7 +86,7 @@ static int send(int who, unsigned opcode, const char *params)
     return command(who, opcode, text);
 }
 
-/* All that the hosts have been told since, into the digest. */
+/* Runs for `ms`, and adds all packets to the hosts to the digest. */
 static void run(uint64_t ms)
 {
     uint64_t end = woad_air_now(w.air) + ms * 1000;
@@ -132,8 +132,8 @@ static bool is_extended(unsigned opcode)
     return opcode >= 0x2035 && opcode <= 0x205d && (opcode < 0x204b || opcode > 0x204e);
 }
 
-/* Starts what there may be, of the family that the command is of first, and lets time pass; the
- * peer advertises meanwhile, so that the scanner's parameters are seen. */
+/* Starts every possible activity, the family of the command first, and lets time pass.  The peer
+ * advertises meanwhile, so that the scanner's parameters have an effect. */
 static void go_on(bool extended)
 {
     static const struct {

@@ -1,11 +1,11 @@
-/* Versions of controllers: each has the commands and events of its version, and its masks say so.
- * Core 5.4, Vol 4, Part E, 3.1, 6.27, 7.7.65, 7.8.1 */
+/* Versions of controllers: each has the commands and events of its version, and its masks report
+ * them.  Core 5.4, Vol 4, Part E, 3.1, 6.27, 7.7.65, 7.8.1 */
 #include "nodes.h"
 
 enum { A = 0, B = 1 };
 enum { V4_0 = 6, V4_1, V4_2, V5_0, V5_1, V5_2, V5_3, V5_4 };
 
-/* The first version that has a command, and where the mask of supported commands tells of it. */
+/* The first version that has a command, and the command's bit in the mask of supported commands. */
 static const struct {
     const char *clause;
     unsigned opcode, version, octet, bit;
@@ -79,7 +79,7 @@ static const struct {
                  { "5.2", V5_2 },       { "5.3", V5_3 }, { "5.4", V5_4 } };
 enum { PROFILES = sizeof profiles / sizeof *profiles };
 
-/* Two of a profile, or of a version with all its features. */
+/* Two controllers of a profile, or of a version with all its features. */
 static void two(const char *profile, unsigned version)
 {
     nodes_begin(1);
@@ -100,7 +100,7 @@ static void two(const char *profile, unsigned version)
     }
 }
 
-/* The profile "5.0" has no periodic advertising, which is a feature of its own. */
+/* The profile "5.0" has no periodic advertising, which is an optional feature. */
 static bool left_out(const char *profile, unsigned opcode)
 {
     bool periodic =
@@ -134,7 +134,7 @@ static unsigned known_wrong(const char *profile, unsigned version)
         told -= should;
     }
     apart();
-    /* Host Number Of Completed Packets has no answer when it is right: it has no row. */
+    /* Host Number Of Completed Packets has no answer if it is valid: it has no row. */
     return wrong + (told != 1);
 }
 
@@ -149,7 +149,7 @@ static void commands_are_those_of_the_version(void **state)
     }
 }
 
-/* All that a host could ask for; every opcode of the LE group that is in no row is unknown. */
+/* Every opcode of the LE group without a row is an unknown command. */
 static void no_other_commands(void **state)
 {
     (void)state;
@@ -170,7 +170,7 @@ static void no_other_commands(void **state)
 static const char connect[] = "10 00 10 00 00 00 02 02 03 04 05 06 00 08 00 08 00 00 00 64 00 00 "
                               "00 00 00";
 
-/* A host that asks for every event gets those that the version numbers: LE Connection Complete
+/* A host that enables every event gets those of the controller's version: LE Connection Complete
  * until 4.1, Enhanced from 4.2, LE Channel Selection Algorithm from 5.0. */
 static void events_are_those_of_the_version(void **state)
 {
@@ -189,7 +189,7 @@ static void events_are_those_of_the_version(void **state)
             assert_int_equal(count(k, 0x3e0a), version >= V4_2);
             assert_int_equal(count(k, 0x3e14), version >= V5_0);
         }
-        /* Central_Clock_Accuracy: for a peripheral alone.  7.7.65.1 */
+        /* Central_Clock_Accuracy is only for a peripheral. 7.7.65.1 */
         unsigned at = version < V4_2 ? 17 : 29;
         unsigned code = version < V4_2 ? 0x3e01 : 0x3e0a;
         assert_int_equal(event(A, code)[at], 0);
@@ -198,8 +198,9 @@ static void events_are_those_of_the_version(void **state)
     }
 }
 
-/* Before 5.0 what cannot be connected to is sent every 100 ms at most; own addresses of the
- * resolving list and identities of peers are of 4.2, anonymous entries of 5.0. */
+/* Before 5.0 a set that is not connectable has an interval of at least 100 ms.  Own addresses from
+ * the resolving list and identity addresses of peers exist since 4.2, anonymous entries since
+ * 5.0. */
 static void parameters_are_those_of_the_version(void **state)
 {
     (void)state;
@@ -224,7 +225,7 @@ static void parameters_are_those_of_the_version(void **state)
     }
 }
 
-/* --- what goes on together: 7.8.27 ------------------------------------------------------------ */
+/* --- supported states: 7.8.27 ----------------------------------------------------------------- */
 
 static uint64_t states_told(unsigned version)
 {
@@ -241,7 +242,7 @@ static uint64_t states_told(unsigned version)
     return states;
 }
 
-/* Begins a state; whether it may. */
+/* Enters a state.  Returns whether the controller allows it. */
 static bool enter(const char *what)
 {
     static const struct {
@@ -282,7 +283,7 @@ static bool enter(const char *what)
     return event(A, 0x3e0a) != NULL;
 }
 
-/* The bits, in order.  A connection is begun first of the two, then the other. */
+/* Pairs of states in the order of their bits.  A connection is the first of its pair. */
 static void supported_states_are_true(void **state)
 {
     static const char *const bits[][2] = { { "nonconn", "" },

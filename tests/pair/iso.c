@@ -1,6 +1,6 @@
-/* Isochronous streams, connected and broadcast: how they come to be, SDUs in time, loss,
- * encryption, and their ends, at HCI on all sides.  Named after the cases of the Link Layer test
- * suite where there is one. */
+/* Isochronous streams, connected and broadcast: set-up, SDUs in time, loss, encryption and the end
+ * of a stream, at HCI on all sides.  The cases bear the names of the Link Layer test suite where it
+ * has them. */
 #include "nodes.h"
 
 enum { A = 0, B = 1, C = 2 };
@@ -33,7 +33,7 @@ static void world(uint64_t seed, int16_t drift)
     }
 }
 
-/* A is the central of `peer`, every 20 ms. */
+/* Connects A as central to `peer`, with an interval of 20 ms. */
 static void join(int peer)
 {
     char text[200];
@@ -67,7 +67,7 @@ static void encrypt(void)
     forget();
 }
 
-/* Group 7, `n` streams, one SDU of so many octets every 10 ms each way. */
+/* Configures CIG 7 with `n` CISes, one SDU of so many octets every 10 ms in each direction. */
 static int group(unsigned n, unsigned out, unsigned back, unsigned phy, unsigned again)
 {
     char text[300];
@@ -80,7 +80,7 @@ static int group(unsigned n, unsigned out, unsigned back, unsigned phy, unsigned
     return command(A, 0x2062, text);
 }
 
-/* The first stream, with B. */
+/* Creates the first CIS with B. */
 static void streaming(unsigned out, unsigned back, unsigned phy, unsigned again)
 {
     assert_int_equal(group(1, out, back, phy, again), 0);
@@ -113,7 +113,7 @@ static uint8_t sdu_octet(unsigned n, size_t at)
     return (uint8_t)(at ? n * 3 + at : n);
 }
 
-/* An SDU, in as many HCI packets as it takes. */
+/* Sends an SDU in as many HCI packets as necessary. */
 static void send(int who, unsigned stream, unsigned n, size_t len)
 {
     size_t at = 0;
@@ -140,7 +140,8 @@ static void send(int who, unsigned stream, unsigned n, size_t len)
     } while (at < len);
 }
 
-/* What came of a stream's SDUs: whole ones, in order and right; and those said to be lost. */
+/* Returns how many complete SDUs of a stream have arrived, in order and unchanged; *lost: how many
+ * were reported lost. */
 static size_t arrived(int who, unsigned stream, size_t len, size_t *lost)
 {
     size_t good = 0;
@@ -177,8 +178,8 @@ static size_t completed(int who)
     return n;
 }
 
-/* LL/CIS/CEN/BV-…, LL/CIS/PER/BV-…: both ways and one way, every PHY, small SDUs and large ones,
- * in the clear and not: every one arrives, in its interval. */
+/* LL/CIS/CEN/BV-…, LL/CIS/PER/BV-…: both directions and one, every PHY, small SDUs and large ones,
+ * encrypted and unencrypted: each SDU arrives within its interval. */
 static void connected(void **state)
 {
     static const struct {
@@ -218,7 +219,7 @@ static void connected(void **state)
     }
 }
 
-/* Loss: retransmissions make up for it as far as there are any; what is lost is said to be. */
+/* Retransmissions make up for loss within their limits; an SDU that is lost is reported as lost. */
 static void connected_with_loss(void **state)
 {
     struct woad_air_link link = { .loss_per_mille = 200 };
@@ -247,7 +248,7 @@ static void connected_with_loss(void **state)
     assert_true(lost_few > 10);
 }
 
-/* Two streams of a group, each with somebody else. */
+/* Two CISes of a CIG, each with another peer. */
 static void group_of_two(void **state)
 {
     size_t lost;
@@ -280,8 +281,8 @@ static void group_of_two(void **state)
     apart();
 }
 
-/* LL/CIS/…/BI: the host does not want it, does not know of it, does not answer; it is called off
- * with its connection. */
+/* LL/CIS/…/BI: the peer's host rejects the CIS, has not enabled CISes, or does not answer; the CIS
+ * ends with its connection. */
 static void not_to_be(void **state)
 {
     (void)state;
@@ -298,7 +299,8 @@ static void not_to_be(void **state)
     assert_int_equal(event(A, CIS_ESTABLISHED)[0], 0x0d);
     assert_null(event(B, CIS_ESTABLISHED));
     forget();
-    assert_int_equal(command(B, 0x2001, "ff ff ff f9 ff 1f 00 00"), 0); /* no LE CIS Request */
+    /* the host does not get LE CIS Request */
+    assert_int_equal(command(B, 0x2001, "ff ff ff f9 ff 1f 00 00"), 0);
     assert_int_equal(command(A, 0x2064, "01 00 01 40 00"), 0);
     run_ms(300);
     assert_int_equal(event(A, CIS_ESTABLISHED)[0], WOAD_HCI_UNSUPPORTED_REMOTE);
@@ -315,7 +317,7 @@ static void not_to_be(void **state)
     assert_int_equal(command(A, 0x2065, "07"), 0);
     assert_int_equal(command(A, 0x2065, "07"), WOAD_HCI_UNKNOWN_CONNECTION);
     apart();
-    /* No answer: the connection ends after 40 s, and the stream with it. */
+    /* No answer: the connection ends after 40 s, and the CIS with it. */
     world(1, 0);
     join(B);
     assert_int_equal(group(1, 60, 60, 2, 2), 0);
@@ -328,7 +330,8 @@ static void not_to_be(void **state)
     apart();
 }
 
-/* LL/CIS/…: ended by either side, the connection stays; ended with the connection; lost. */
+/* LL/CIS/…: a CIS ends by either side and the connection stays; a CIS ends with its connection; a
+ * CIS is lost. */
 static void ended(void **state)
 {
     (void)state;
@@ -356,7 +359,7 @@ static void ended(void **state)
             assert_int_equal(count(who, 0x05), how < 2 ? 1 : 2);
         }
         assert_int_equal(completed(A), 2);
-        if (how < 2) { /* and once more */
+        if (how < 2) { /* and connect again */
             forget();
             assert_int_equal(command(A, 0x2064, "01 00 01 40 00"), 0);
             run_ms(300);
@@ -373,12 +376,13 @@ static void refused(void **state)
     (void)state;
     world(1, 0);
     assert_int_equal(group(1, 503, 60, 2, 2), WOAD_HCI_UNSUPPORTED);
-    assert_int_equal(group(1, 400, 400, 4, 2), WOAD_HCI_UNSUPPORTED); /* longer than 10 ms */
+    /* takes longer than the interval of 10 ms */
+    assert_int_equal(group(1, 400, 400, 4, 2), WOAD_HCI_UNSUPPORTED);
     assert_int_equal(group(5, 10, 10, 2, 2), WOAD_HCI_MEMORY_EXCEEDED);
     assert_int_equal(group(1, 60, 60, 8, 2), WOAD_HCI_UNSUPPORTED);
     assert_int_equal(group(1, 60, 60, 2, 31), WOAD_HCI_INVALID_PARAMETERS);
     assert_int_equal(command(A, 0x2062, "07 10 27 00 10 27 00 00 00 01 0a 00 0a 00 00"),
-                     WOAD_HCI_UNSUPPORTED); /* framed */
+                     WOAD_HCI_UNSUPPORTED); /* framed PDUs */
     assert_int_equal(command(A, 0x2062, "07 10 27 00 10 27 00 00 00 00 0a 00 0a 00 01"),
                      WOAD_HCI_INVALID_PARAMETERS);
     assert_int_equal(command(A, 0x2064, "01 00 01 40 00"), WOAD_HCI_UNKNOWN_CONNECTION);
@@ -393,7 +397,7 @@ static void refused(void **state)
     assert_int_equal(command(A, 0x206f, "00 01 03"), 0);
     assert_int_equal(command(A, 0x206f, "00 01 01"), WOAD_HCI_COMMAND_DISALLOWED);
     assert_int_equal(command(A, 0x2061, "00 01"), 0);
-    /* Packets that make no sense. */
+    /* Invalid packets have no effect. */
     assert_int_equal(command(A, 0x206e, "00 01 00 00 03 00 00 00 00 00 00 00 00"), 0);
     assert_int_equal(woad_air_rx(w.n[A].c, (const uint8_t *)"\5\0\x21\5\0\0\0\3\0a", 10), -74);
     assert_int_equal(woad_air_rx(w.n[A].c, (const uint8_t *)"\5\0\x21\6\0\0\0\1\0ab", 11), -74);
@@ -406,7 +410,7 @@ static void refused(void **state)
 
 /* --- broadcast -------------------------------------------------------------------------------- */
 
-/* A sends, B and C are synchronised to its train: set 5, SID 9, every 100 ms. */
+/* A sends set 5, SID 9, with a train every 100 ms; B and C synchronise to the train. */
 static void broadcasting(unsigned streams, unsigned len, unsigned phy, unsigned again)
 {
     char text[200];
@@ -464,8 +468,8 @@ static void listen(int who, const char *streams)
     }
 }
 
-/* LL/BIS/BRD/BV-…, LL/BIS/SNC/BV-…: every PHY, one stream and more, small SDUs and large; who
- * listens may take some of the streams. */
+/* LL/BIS/BRD/BV-…, LL/BIS/SNC/BV-…: every PHY, one BIS and more, small SDUs and large ones; a
+ * receiver may select some of the BISes. */
 static void broadcast(void **state)
 {
     static const struct {
@@ -506,7 +510,7 @@ static void broadcast(void **state)
     }
 }
 
-/* Loss: repetitions make up for it. */
+/* Repetitions make up for loss. */
 static void broadcast_with_loss(void **state)
 {
     struct woad_air_link link = { .loss_per_mille = 200 };
@@ -532,8 +536,8 @@ static void broadcast_with_loss(void **state)
     assert_in_range(got[1], 116, 120);
 }
 
-/* LL/BIS/…: ended by who sends: who listens is told the reason; it vanishes: lost after the
- * timeout; who listens stops; waits in vain and calls it off. */
+/* LL/BIS/…: the broadcaster ends its BIG: receivers get the reason.  It vanishes: the BIG is lost
+ * after the timeout.  A receiver ends its own sync, or cancels one that is not established. */
 static void broadcast_ended(void **state)
 {
     (void)state;
@@ -593,7 +597,7 @@ static void broadcast_refused(void **state)
     assert_int_equal(command(A, 0x2068,
                              "04 05 01 10 27 00 3c 00 0a 00 01 02 00 00 00 00 00 00 00 "
                              "00 00 00 00 00 00 00 00 00 00 00 00"),
-                     0x42); /* one a train */
+                     0x42); /* each train has one BIG at most */
     assert_int_equal(command(A, 0x206a, "09 15"), 0x42);
     assert_int_equal(command(A, 0x206c, "03"), WOAD_HCI_COMMAND_DISALLOWED);
     assert_int_equal(command(B, 0x206b,
@@ -604,7 +608,7 @@ static void broadcast_refused(void **state)
                              "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
                              "00 00 64 00 02 02 01"),
                      WOAD_HCI_INVALID_PARAMETERS);
-    /* A stream that there is not. */
+    /* A BIS index that the BIG does not have. */
     assert_int_equal(command(B, 0x206b,
                              "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
                              "00 00 64 00 01 02"),
@@ -624,7 +628,7 @@ static void broadcast_refused(void **state)
     apart();
 }
 
-/* A stream that was called off before its peer answered, with its group: the connection goes on.
+/* The host cancels a CIS before the peer answers, and removes its CIG: the connection goes on.
  * 5.1.15 */
 static void called_off_and_removed(void **state)
 {
@@ -648,7 +652,8 @@ static void called_off_and_removed(void **state)
     apart();
 }
 
-/* Its connection ends instead: another stream, on the next connection, is none of its affairs. */
+/* The connection of a pending CIS ends: this has no effect on another CIS, on the next
+ * connection. */
 static void called_off_and_disconnected(void **state)
 {
     (void)state;
@@ -672,8 +677,8 @@ static void called_off_and_disconnected(void **state)
     apart();
 }
 
-/* SDUs whose last part does not come: the next one is as good as any, and all that was given comes
- * back.  Vol 4, Part E, 5.4.5 */
+/* The last fragment of an SDU is missing: the next SDU is sent normally, and all buffers are
+ * returned.  Vol 4, Part E, 5.4.5 */
 static void part_of_an_sdu(void **state)
 {
     size_t lost;
@@ -685,7 +690,7 @@ static void part_of_an_sdu(void **state)
         uint8_t first[59] = { 5, 0, 1, 54, 0, (uint8_t)n, 0, 100 };
         assert_int_equal(woad_air_rx(w.n[A].c, first, sizeof first), 0);
         if (n & 1) {
-            assert_int_equal(command(A, 0x206f, "00 01 01"), 0); /* the path goes */
+            assert_int_equal(command(A, 0x206f, "00 01 01"), 0); /* removes the data path */
             assert_int_equal(command(A, 0x206e, "00 01 00 00 03 00 00 00 00 00 00 00 00"), 0);
         }
         send(A, 0x100, n, 100);

@@ -1,5 +1,5 @@
-/* The key that two of our hosts encrypt with is the specification's: if both had the same wrong
- * one, neither would notice.  Vol 3, Part H, 2.2.4, 2.2.7 */
+/* Two Woad hosts encrypt with the key that the specification defines.  If both made the same
+ * mistake, their pairing alone would not show it.  Vol 3, Part H, 2.2.4, 2.2.7 */
 #define _GNU_SOURCE
 #include "pairing.h"
 
@@ -11,8 +11,8 @@ static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8
     return woad_mbedtls.aes128(key, in, out);
 }
 
-/* The 16 octets, from the last to the first, that follow these and `skip` more, for the n-th
- * time. */
+/* Copies, in reverse order, the 16 octets behind the n-th place of `what` and `skip` more
+ * octets. */
 static void logged(const char *log, size_t len, const void *what, size_t what_len, size_t skip,
                    int n, uint8_t out[16])
 {
@@ -27,7 +27,7 @@ static void logged(const char *log, size_t len, const void *what, size_t what_le
     }
 }
 
-/* f5, or s1, of what both have said, and of what one of them alone knows. */
+/* Computes f5, or s1, from the nonces in the log and from one side's private key or the passkey. */
 static void expected(bool secure, const char *log, size_t len, uint8_t key[16])
 {
     static const struct toolbox box = { box_aes, NULL };
@@ -56,7 +56,8 @@ static void expected(bool secure, const char *log, size_t len, uint8_t key[16])
 static void of_the_specification(void **state)
 {
     (void)state;
-    for (int kind = 0; kind < 3; kind++) { /* legacy, with a passkey; secure */
+    /* legacy Just Works, legacy with a passkey, LE Secure Connections */
+    for (int kind = 0; kind < 3; kind++) {
         uint8_t key[16], used[16];
         char *log;
         size_t len;

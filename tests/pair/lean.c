@@ -1,5 +1,5 @@
-/* Security with what is named, and without what is not: a peripheral's, no signed writes, nothing
- * out of band; bonds with few places. */
+/* A host with few features of security: a peripheral's role alone, no signed writes, no out-of-band
+ * data; few bond slots. */
 #include "pairing.h"
 
 static struct device *lean(const struct woad_feature *const *features, uint8_t bonds,
@@ -40,7 +40,8 @@ static void by_peripheral(int status)
     assert_int_equal(status_of(PERIPHERAL), status);
 }
 
-/* By each method, and with the bond that comes of it; keys for signed writes are not exchanged. */
+/* A peripheral pairs by each method, and encrypts with the resulting bond.  The keys for signed
+ * writes are not distributed. */
 static void peripheral_alone(void **state)
 {
     (void)state;
@@ -66,7 +67,8 @@ static void peripheral_alone(void **state)
     }
 }
 
-/* As a central it does not pair, and says so to who asks for it. */
+/* A host without the central's features refuses to pair as a central, and answers a Security
+ * Request with Pairing Not Supported. */
 static void no_central(void **state)
 {
     struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);
@@ -93,8 +95,8 @@ static void no_out_of_band(void **state)
     world_free(w);
 }
 
-/* A bond that has no room is told of, once, and is nobody's: the connection has what it has, the
- * next one nothing. */
+/* A bond without a free slot is reported once and not kept: the connection stays encrypted, and the
+ * host has no bond afterwards. */
 static void no_room(void **state)
 {
     (void)state;
@@ -118,7 +120,7 @@ static void no_room(void **state)
     }
 }
 
-/* Encrypted with this one, by a pairing or by the bond that is there. */
+/* Encrypts with device `k`, by a pairing or by an existing bond. */
 static void encrypts_with(size_t k)
 {
     device_forget(&w->device[0]);
@@ -132,7 +134,7 @@ static void encrypts_with(size_t k)
     world_run(w, 300000);
 }
 
-/* The bond that goes is the one that was used last longest ago, not the oldest. */
+/* The least recently used bond is evicted, not the oldest one. */
 static void used_last_stays(void **state)
 {
     struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);

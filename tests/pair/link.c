@@ -1,5 +1,5 @@
-/* What a link is like and who may have one, between hosts over the air: directed advertising, the
- * accept list, data length, channels, RSSI. */
+/* Properties of a link and the choice of its peer, between hosts over the air: directed
+ * advertising, the accept list, data length, channels, RSSI. */
 #include "cm.h"
 
 #include "world.h"
@@ -14,7 +14,7 @@ static const struct woad_event *event_of(const struct device *d, enum woad_event
     return &s->ev;
 }
 
-/* GAP/CONN/DCON: the one it is directed at connects, another can't; fast or slow. */
+/* GAP/CONN/DCON: only the target of directed advertising connects; fast and slow. */
 static void directed(void **state)
 {
     (void)state;
@@ -41,7 +41,8 @@ static void directed(void **state)
     }
 }
 
-/* GAP/DISC/NONM: nobody comes in 1.28 s: it ends, is told, and may begin again. */
+/* GAP/DISC/NONM: without a connection for 1.28 s the directed advertising ends, the host gets an
+ * event, and it may start again. */
 static void directed_times_out(void **state)
 {
     struct world *w = world_new(3, 0);
@@ -63,8 +64,8 @@ static void directed_times_out(void **state)
     world_free(w);
 }
 
-/* Three advertisers, a list of two: a scan sees those, a connection to any of the list is to one
- * of them, and an advertiser with a list of its own lets only who is on it. */
+/* Three advertisers, two of them on the list.  A scan reports only those; a connection to the list
+ * reaches one of them; and an advertiser with a list of its own accepts only the devices on it. */
 static void accept_list(void **state)
 {
     struct world *w = world_new(4, 0);
@@ -184,7 +185,7 @@ static void what_a_link_is_like(void **state)
     world_free(w);
 }
 
-/* Both sides hear of it; the side that did not ask too. */
+/* Both sides get the event, also the side that did not request the change. */
 static void data_length(void **state)
 {
     struct device *p, *c;
@@ -201,7 +202,8 @@ static void data_length(void **state)
     world_free(w);
 }
 
-/* A central calls channels bad: from the instant on no packet is on them, and nothing is lost. */
+/* A central marks channels as bad: from the instant on no packet is on them, and nothing is
+ * lost. */
 static void channels(void **state)
 {
     static const uint8_t good[5] = { 0, 0, 0xff, 0x0f, 0 };
@@ -230,7 +232,7 @@ static void channels(void **state)
     world_run(w, 10000);
     assert_memory_equal(event_of(p, WOAD_EV_LINK)->u.link.channel_map, good, 5);
     assert_null(device_find(p, WOAD_EV_DISCONNECT));
-    /* A connection made later has the map from its beginning. */
+    /* A later connection has the channel map from its start. */
     assert_int_equal(woad_disconnect(c->host, cp, 0x13), 0);
     assert_non_null(world_wait(w, p, WOAD_EV_DISCONNECT, 1000000));
     device_forget(c);
@@ -244,7 +246,7 @@ static void channels(void **state)
     world_free(w);
 }
 
-/* A PHY that neither controller has is refused, and the link goes on. */
+/* A PHY that neither controller supports is refused, and the link stays. */
 static void phy_that_is_not_there(void **state)
 {
     struct device *p, *c;

@@ -1,4 +1,5 @@
-/* One host with sixty connections: each is served alike.  A database of a thousand attributes. */
+/* One host with sixty connections: each gets the same service.  A database of a thousand
+ * attributes. */
 #include "cm.h"
 
 #include "world.h"
@@ -62,7 +63,7 @@ static void sixty_connections(void **state)
     world_free(w);
 }
 
-/* Services of five attributes each; every handle is found, and the last as the first. */
+/* Services of five attributes each; every handle is found, the last one like the first. */
 static void a_thousand_attributes(void **state)
 {
     static struct woad_attr many[ATTRS];

@@ -1,5 +1,5 @@
-/* What a turn that is missed, or cut in its middle, may not do: connections, syncs and BIGs of
- * controllers that share their radios live on. */
+/* Missed or truncated radio events of controllers that share their radios: connections, syncs and
+ * BIGs survive. */
 #include "links.h"
 
 enum { A = 0, B = 1, C = 2 };
@@ -8,7 +8,9 @@ static struct {
     unsigned sent, answered;
     bool drop_ack, dropped; /* the acknowledgement of LL_SUBRATE_IND */
     bool subrate, drop_streams;
-    unsigned drop_every, drop_more; /* of the peripheral's packets is lost, and so many more */
+    /* in each run of `drop_every` packets of the peripheral, the first 1 + `drop_more` are
+     * dropped */
+    unsigned drop_every, drop_more;
 } seen;
 
 static void sniff_turns(void *ctx, const struct woad_air_packet *p)
@@ -36,7 +38,7 @@ static bool meddle_turns(void *ctx, const struct woad_air_packet *p,
     return !drop;
 }
 
-/* Controllers that are watched; their clocks are off by +-`ppm`. */
+/* Starts controllers with a sniffer on the air; their clocks are off by +-`ppm`. */
 static void turns_begin(uint64_t seed, int n, int ppm)
 {
     struct woad_air_config air = {
@@ -61,8 +63,8 @@ static void turns_begin(uint64_t seed, int n, int ppm)
     }
 }
 
-/* LL/CON/PER: a packet that began in time is heard also where it ends in the microsecond in which
- * listening would.  4.2.4 */
+/* LL/CON/PER: a packet that starts inside the receive window is received, also if it ends in the
+ * same microsecond as the window. 4.2.4 */
 static void packet_that_ends_with_its_window(void **state)
 {
     (void)state;
@@ -76,8 +78,8 @@ static void packet_that_ends_with_its_window(void **state)
     }
 }
 
-/* LL_SUBRATE_IND has been heard, but not its acknowledgement: the peripheral sleeps longer than the
- * supervision timeout that still counts for the central.  5.1.19 */
+/* LL_SUBRATE_IND is received, but its acknowledgement is lost: the peripheral sleeps longer than
+ * the supervision timeout that is still valid for the central. 5.1.19 */
 static void acknowledgement_of_a_subrate_is_lost(void **state)
 {
     (void)state;
@@ -92,8 +94,8 @@ static void acknowledgement_of_a_subrate_is_lost(void **state)
     apart();
 }
 
-/* LL/CON/PER: a peripheral whose first answers are cut by its own broadcast does not sleep: the
- * central has not heard of it.  4.5.1 */
+/* LL/CON/PER: a peripheral's own broadcast cuts off its first answers.  The peripheral does not use
+ * its latency, because the central has not received a packet yet. 4.5.1 */
 static void peripheral_that_has_not_answered_is_awake(void **state)
 {
     (void)state;
@@ -117,9 +119,9 @@ static void peripheral_that_has_not_answered_is_awake(void **state)
     }
 }
 
-/* LL/CON/PER: two missed events are the end of this connection.  After an answer that the central
- * has not heard, neither the peripheral's latency nor what else it does takes the next two: a BIG,
- * and advertising that has given way to it four times.  4.5.1, 4.5.2 */
+/* LL/CON/PER: two missed events end this connection.  After an answer that the central did not
+ * receive, the peripheral attends the next two events.  Neither its latency nor its other
+ * activities displace them: a BIG, and advertising that was displaced four times. 4.5.1, 4.5.2 */
 static void peripheral_in_its_last_turns(void **state)
 {
     (void)state;
@@ -146,8 +148,9 @@ static void peripheral_in_its_last_turns(void **state)
     }
 }
 
-/* LL/CON/PER: what a peripheral has sent and the central has not heard keeps it awake, in its
- * first events, and later, when the central's next packet does not acknowledge it.  4.5.1 */
+/* LL/CON/PER: a packet of the peripheral that the central did not receive keeps the peripheral
+ * awake: in the first events, and later, if the central's next packet does not acknowledge it.
+ * 4.5.1 */
 static void answers_that_are_not_heard(void **state)
 {
     (void)state;
@@ -156,7 +159,7 @@ static void answers_that_are_not_heard(void **state)
         advertise(B);
         seen.drop_every = k < 4 ? 100 : 6;
         seen.drop_more = 1 + k % 4;
-        seen.answered = seen.drop_every - 1; /* the first are lost */
+        seen.answered = seen.drop_every - 1; /* the first answers are lost */
         assert_int_equal(command(A, 0x2043,
                                  "00 00 00 02 02 03 04 05 06 01 10 00 10 00 0b 00 0b 00 "
                                  "03 00 10 00 00 00 00 00"),
@@ -170,8 +173,8 @@ static void answers_that_are_not_heard(void **state)
     }
 }
 
-/* An instant is so far ahead that a peripheral whose central has other activities may miss ten
- * events before it hears of it.  5.5 */
+/* An instant is far enough ahead: a peripheral may miss ten events before it receives the PDU,
+ * while its central has other activities. 5.5 */
 static void instant_behind_ten_missed_events(void **state)
 {
     (void)state;
@@ -192,8 +195,8 @@ static void instant_behind_ten_missed_events(void **state)
     }
 }
 
-/* A stream is silent for longer than the old supervision timeout, but not than the one that counts
- * since the instant of an update.  4.5.2 */
+/* A stream is silent for longer than the old supervision timeout, but for less than the one that is
+ * valid since the instant of an update. 4.5.2 */
 static void stream_after_an_update(void **state)
 {
     (void)state;
@@ -211,7 +214,7 @@ static void stream_after_an_update(void **state)
     apart();
 }
 
-/* The supervision timeout is shorter than six intervals: it counts also in the first six events.
+/* The supervision timeout is shorter than six intervals: it is valid in the first six events too.
  * 4.5.2 */
 static void first_events_with_a_short_timeout(void **state)
 {
@@ -243,8 +246,8 @@ static void big_is_heard(int who)
     assert_int_equal(event(who, BIG_SYNC_ESTABLISHED)[0], 0);
 }
 
-/* Two trains that are sent at the same time by controllers that listen to each other: six events
- * without a packet would be the end.  4.4.3.4 */
+/* Two controllers send trains at the same time and receive each other's: six events without a
+ * packet would end a sync. 4.4.3.4 */
 static void two_trains_at_the_same_time(void **state)
 {
     (void)state;
@@ -259,8 +262,8 @@ static void two_trains_at_the_same_time(void **state)
     }
 }
 
-/* A listener is the central of a connection with the broadcaster, whose anchors lie on the BIG's:
- * they agree on whose turn it is. */
+/* A receiver of a BIG is the central of a connection with the broadcaster, and its anchors coincide
+ * with the BIG's: both sides choose the same event each time. */
 static void big_on_the_anchors_of_a_connection(void **state)
 {
     (void)state;

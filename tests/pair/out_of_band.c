@@ -1,4 +1,4 @@
-/* Pairing out of band: data that were never made, or have served, prove nothing.
+/* Pairing out of band: data that were never made, or that another pairing has used, prove nothing.
  * Vol 3, Part H, 2.3.5.6.4 */
 #include "pairing.h"
 
@@ -21,7 +21,8 @@ static void make(int k)
     side[k].oobs = 0;
 }
 
-/* The flags of the next Pairing Request or Response of a device. */
+/* The OOB flag that the test puts into the next Pairing Request or Response of a device; -1:
+ * unchanged. */
 static int flag = -1;
 
 static void lie(struct device *d, const uint8_t *p, size_t n)
@@ -41,7 +42,7 @@ static void assert_refused(int victim, int reason)
     assert_null(bond_at(host(victim), 0));
 }
 
-/* An attacker says that it has our data. */
+/* An attacker claims in its OOB flag that it has the victim's data. */
 static void claim(int attacker)
 {
     flag = 1;
@@ -51,7 +52,8 @@ static void claim(int attacker)
     flag = -1;
 }
 
-/* SM/CEN/SCOB/BI-04-C, SM/PER/SCOB/BI-03-C: our r would be zeros. */
+/* SM/CEN/SCOB/BI-04-C, SM/PER/SCOB/BI-03-C: the victim has made no data, so its r would be
+ * zeros. */
 static void data_never_made(void **state)
 {
     (void)state;
@@ -62,18 +64,18 @@ static void data_never_made(void **state)
     }
 }
 
-/* An unchanged central that has a TK says so by the same flag. */
+/* An honest central with a TK sets the same flag. */
 static void tk_is_no_proof_of_secure_data(void **state)
 {
     (void)state;
     pair_of(&lax, &strict);
     assert_int_equal(woad_oob_set_legacy(host(CENTRAL), side[CENTRAL].conn, other_tk), 0);
     assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
-    assert_refused(PERIPHERAL, WOAD_SMP_AUTHENTICATION); /* it asks for legacy pairing */
+    assert_refused(PERIPHERAL, WOAD_SMP_AUTHENTICATION); /* the central wants legacy pairing */
     world_free(w);
 }
 
-/* They serve one pairing: an attacker may use them up, and has nothing of it. */
+/* Out-of-band data serve one pairing: an attacker may use them up, but gains nothing. */
 static void data_used_up(void **state)
 {
     (void)state;
@@ -91,7 +93,7 @@ static void data_used_up(void **state)
     }
 }
 
-/* Two peers say at once that they have the one set of data. */
+/* Two peers claim at the same time that they have the same data. */
 static void data_claimed_twice(void **state)
 {
     (void)state;
@@ -120,7 +122,7 @@ static void data_claimed_twice(void **state)
     world_free(w);
 }
 
-/* We have a TK, and the peer, which does LE Secure Connections, knows nothing. */
+/* The victim has a TK; the peer supports LE Secure Connections and knows no data. */
 static void tk_and_secure_peer(void **state)
 {
     (void)state;
@@ -139,8 +141,8 @@ static void tk_and_secure_peer(void **state)
     }
 }
 
-/* An attacker between: its Pairing Response says LE Secure Connections to a request of legacy
- * pairing. */
+/* An attacker in the middle: its Pairing Response has the bit for LE Secure Connections, although
+ * the request was for legacy pairing. */
 static void answer_says_secure(void **state)
 {
     struct woad_security_policy own = strict;
@@ -159,7 +161,8 @@ static void answer_says_secure(void **state)
     world_free(w);
 }
 
-/* SM/CEN/OOB/BI-01-C: both could do LE Secure Connections, and both have the TK: it serves. */
+/* SM/CEN/OOB/BI-01-C: both sides support LE Secure Connections, but both have the TK: they use the
+ * TK. */
 static void tk_of_both(void **state)
 {
     (void)state;
@@ -180,7 +183,7 @@ static void tk_of_both(void **state)
     }
 }
 
-/* A TK of zeros is that of Just Works. */
+/* A TK of zeros is the TK of Just Works, so it is refused. */
 static void zeros_are_no_tk(void **state)
 {
     static const uint8_t none[16];
@@ -190,7 +193,7 @@ static void zeros_are_no_tk(void **state)
     world_free(w);
 }
 
-/* An authenticated bond is not taken over by a peer that has only the address. */
+/* A peer with the address alone does not replace an authenticated bond. */
 static void bond_is_not_taken_over(void **state)
 {
     struct woad_security_policy types = policy(WOAD_IO_KEYBOARD, true, true);

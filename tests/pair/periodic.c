@@ -1,5 +1,5 @@
-/* Periodic advertising, and being synchronised to it, by scanning and by being told of it.  Named
- * after the cases of the Link Layer test suite where there is one. */
+/* Periodic advertising, and syncs by scanning and by transfer (PAST).  The cases bear the names of
+ * the Link Layer test suite where it has them. */
 #include "nodes.h"
 
 enum { ADV = 0, SYNC = 1, THIRD = 2 };
@@ -24,7 +24,8 @@ static void world(uint64_t seed, int16_t drift_a, int16_t drift_b)
     }
 }
 
-/* Set 5, SID 9, on this PHY; a train every `interval` steps of 1.25 ms, with `len` octets. */
+/* Starts set 5, SID 9, on this PHY; a train every `interval` steps of 1.25 ms, with `len`
+ * octets. */
 static void train(unsigned phy, unsigned interval, size_t len)
 {
     char text[900];
@@ -61,7 +62,7 @@ static void scan(int who, bool on, unsigned phy)
     assert_int_equal(command(who, 0x2042, on ? "01 00 00 00 00 00" : "00 00 00 00 00 00"), 0);
 }
 
-/* Options, skip, timeout in 10 ms. */
+/* Creates a sync: options, skip, timeout in 10 ms. */
 static int create(int who, unsigned options, unsigned skip, unsigned timeout)
 {
     char text[80];
@@ -70,7 +71,7 @@ static int create(int who, unsigned options, unsigned skip, unsigned timeout)
     return command(who, 0x2044, text);
 }
 
-/* The scan is over when it is established. */
+/* Starts a train, and a sync to it.  Ends the scan when the sync is established. */
 static void synchronised(unsigned phy, unsigned interval, size_t len, unsigned skip,
                          unsigned timeout)
 {
@@ -88,16 +89,18 @@ static void synchronised(unsigned phy, unsigned interval, size_t len, unsigned s
     assert_int_equal(e[11], phy);
     assert_int_equal(e[12] | e[13] << 8, interval);
     scan(SYNC, false, phy);
-    assert_int_equal(command(ADV, 0x2039, "00 01 05 00 00 00"), 0); /* the train goes on */
+    /* the set ends, the train goes on */
+    assert_int_equal(command(ADV, 0x2039, "00 01 05 00 00 00"), 0);
     forget();
 }
 
-/* Whole sets of data among the reports; each is what it should be. */
+/* Returns how many complete data sets there are among the reports, and checks each; *cut: truncated
+ * ones. */
 static size_t wholes(int who, size_t len, size_t *cut)
 {
     uint8_t all[1700];
     size_t have = 0, n = 0;
-    bool skip = true; /* what had begun before */
+    bool skip = true; /* the chain that started before the first report */
     *cut = 0;
     for (size_t k = 0; k < w.n[who].logged; k++) {
         const uint8_t *b = w.n[who].log[k].b;
@@ -122,7 +125,7 @@ static size_t wholes(int who, size_t len, size_t *cut)
     return n;
 }
 
-/* LL/DDI/ADV/BV-26-C …, LL/DDI/SCN/BV-28-C …: every PHY, no data to all there may be. */
+/* LL/DDI/ADV/BV-26-C …, LL/DDI/SCN/BV-28-C …: every PHY, from no data to the maximum. */
 static void periodic(void **state)
 {
     static const struct {
@@ -136,18 +139,19 @@ static void periodic(void **state)
             size_t cut;
             world(k, 0, 0);
             synchronised(phy, trains[k].interval, trains[k].len, 0, 1000);
-            run_ms(trains[k].interval * 125 / 10); /* ten of them */
+            run_ms(trains[k].interval * 125 / 10); /* ten events */
             size_t n = wholes(SYNC, trains[k].len, &cut);
             assert_in_range(n, 8, 10);
             assert_int_equal(cut, 0);
-            assert_int_equal((int8_t)event(SYNC, REPORT)[2], 0); /* its power */
+            assert_int_equal((int8_t)event(SYNC, REPORT)[2], 0); /* TX power */
             assert_int_equal((int8_t)event(SYNC, REPORT)[3], -40);
             apart();
         }
     }
 }
 
-/* LL/DDI/SCN/BV-…: skip: it listens to every fourth; the reports may be turned off and on. */
+/* LL/DDI/SCN/BV-…: a sync with a skip receives every fourth event; the host turns reports off and
+ * on. */
 static void some_skipped(void **state)
 {
     size_t cut;
@@ -171,7 +175,7 @@ static void some_skipped(void **state)
     apart();
 }
 
-/* LL/DDI/SCN/BV-31-C: it goes away: lost after the timeout, once. */
+/* LL/DDI/SCN/BV-31-C: the train ends: the sync is lost after the timeout, once. */
 static void lost(void **state)
 {
     (void)state;
@@ -191,7 +195,8 @@ static void lost(void **state)
     apart();
 }
 
-/* Not to be had: never seen, and called off; seen, but its packets are lost: after six of them. */
+/* A sync that is not established: the train is never received, and the host cancels; or six of its
+ * packets are lost. */
 static void not_established(void **state)
 {
     (void)state;
@@ -213,7 +218,7 @@ static void not_established(void **state)
     assert_non_null(event(SYNC, ESTABLISHED));
     assert_int_equal(event(SYNC, ESTABLISHED)[0], WOAD_HCI_FAILED_TO_ESTABLISH);
     assert_int_equal(count(SYNC, ESTABLISHED), 1);
-    assert_int_equal(create(SYNC, 0, 0, 100), 0); /* and again, with better luck */
+    assert_int_equal(create(SYNC, 0, 0, 100), 0); /* and again, with better reception */
     w.drop_trains = 0;
     forget();
     run_ms(1000);
@@ -222,7 +227,7 @@ static void not_established(void **state)
     apart();
 }
 
-/* Packets of chains are lost: what is reported is whole or said to be cut off. */
+/* Packets of chains are lost: each report is complete or marked as truncated. */
 static void chains_cut(void **state)
 {
     size_t cut;
@@ -237,7 +242,7 @@ static void chains_cut(void **state)
     apart();
 }
 
-/* LL/DDI/SCN/BV-…: any of the list. */
+/* LL/DDI/SCN/BV-…: a sync to any train of the Periodic Advertiser List. */
 static void by_list(void **state)
 {
     (void)state;
@@ -266,7 +271,7 @@ static void by_list(void **state)
     apart();
 }
 
-/* What the commands refuse. */
+/* Commands that are refused. */
 static void refused(void **state)
 {
     (void)state;
@@ -277,7 +282,7 @@ static void refused(void **state)
     assert_int_equal(command(ADV, 0x2036,
                              "05 01 00 a0 00 00 a0 00 00 07 00 00 00 00 00 00 00 00 "
                              "00 7f 01 00 01 09 00"),
-                     0); /* connectable */
+                     0); /* a connectable set has no train */
     assert_int_equal(command(ADV, 0x203e, "05 18 00 18 00 00 00"), WOAD_HCI_INVALID_PARAMETERS);
     assert_int_equal(command(ADV, 0x2040, "01 05"), WOAD_HCI_COMMAND_DISALLOWED);
     train(1, 24, 10);
@@ -292,7 +297,7 @@ static void refused(void **state)
     apart();
 }
 
-/* Clocks apart by all that is allowed, an interval of ten seconds: together for an hour. */
+/* Clocks that differ by the maximum, at an interval of ten seconds: the sync lives for an hour. */
 static void drift(void **state)
 {
     (void)state;
@@ -306,9 +311,9 @@ static void drift(void **state)
     }
 }
 
-/* --- told by a peer --------------------------------------------------------------------------- */
+/* --- sync transfer ---------------------------------------------------------------------------- */
 
-/* `central` of `peripheral`, every `interval` steps of 1.25 ms. */
+/* Connects `central` to `peripheral`, every `interval` steps of 1.25 ms. */
 static void join(int central, int peripheral, unsigned interval)
 {
     char text[200];
@@ -327,8 +332,8 @@ static void join(int central, int peripheral, unsigned interval)
     forget();
 }
 
-/* LL/CON/CEN/BV-99-C …, LL/CON/PER/BV-101-C …: of one's own train, by either role, and of one that
- * somebody else sends; whatever the intervals. */
+/* LL/CON/CEN/BV-99-C …, LL/CON/PER/BV-101-C …: transfer of the sender's own train, by either role,
+ * and of another device's train; at all intervals. */
 static void transfer(void **state)
 {
     static const struct {
@@ -338,7 +343,7 @@ static void transfer(void **state)
     for (size_t k = 0; k < sizeof sorts / sizeof *sorts; k++) {
         for (int kind = 0; kind < 3; kind++) {
             world(k, 0, 0);
-            /* THIRD is to be told: by ADV, in either role, or by SYNC. */
+            /* ADV, in either role, or SYNC transfers the sync to THIRD. */
             int teller = kind == 2 ? SYNC : ADV;
             if (kind == 2) {
                 synchronised(sorts[k].phy, sorts[k].interval, 10, 0, 0x1000);
@@ -350,7 +355,7 @@ static void transfer(void **state)
             unsigned opcode = kind == 2 ? 0x205a : 0x205b;
             assert_int_equal(command(teller, opcode, tell), 0);
             run_ms(3000 + sorts[k].interval * 2);
-            assert_null(event(THIRD, PAST)); /* it does not want to know */
+            assert_null(event(THIRD, PAST)); /* transfers to it are off */
             assert_int_equal(command(THIRD, 0x205c, "40 00 02 00 00 00 10 00"), 0);
             assert_int_equal(command(teller, opcode, tell), 0);
             run_ms(3000 + sorts[k].interval * 5);
@@ -366,7 +371,8 @@ static void transfer(void **state)
     }
 }
 
-/* Told of what cannot be heard: said so; without reports if so asked; what cannot be told. */
+/* A transfer of a train that can't be received fails with an event; reports may be off; commands
+ * for unknown syncs and trains are refused. */
 static void transfer_fails(void **state)
 {
     (void)state;
@@ -397,7 +403,7 @@ static void transfer_fails(void **state)
     apart();
 }
 
-/* With a connection that wants the radio every 7.5 ms: neither is lost. */
+/* A sync beside a connection with an interval of 7.5 ms: both survive. */
 static void with_a_connection(void **state)
 {
     size_t cut;
@@ -428,7 +434,7 @@ int main(void)
         cmocka_unit_test(with_a_connection),
     };
     if (getenv("PCAP")) {
-        cmocka_set_skip_filter("*drift*"); /* its microseconds are not ours */
+        cmocka_set_skip_filter("*drift*"); /* too slow for a controller with its own clock */
     }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* What real peers do to a connection, its parameters and its pairing, by the public report of each
- * (owner/repo#N).  Each has always worked. */
+/* Behaviour of real peers at connection, parameter update and pairing, each from its public report
+ * (owner/repo#N).  Each case has always worked. */
 #include "pairing.h"
 
 static struct device *dev(int k)
@@ -18,7 +18,7 @@ static void forget_all(void)
     }
 }
 
-/* --- a connection that never is --------------------------------------------------------------- */
+/* --- connections that are not established ----------------------------------------------------- */
 
 static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
 static unsigned restarted;
@@ -32,8 +32,8 @@ static void advertises_again(struct device *d, const struct woad_event *ev)
     }
 }
 
-/* espressif/esp-idf#14875, project-chip/connectedhomeip#74202: a phone is gone right after its
- * CONNECT_IND, again and again; the peripheral has room for one connection, and advertises again
+/* espressif/esp-idf#14875, project-chip/connectedhomeip#74202: a phone disappears right after its
+ * CONNECT_IND, again and again.  The peripheral has one connection slot, and advertises again
  * inside the event. */
 static void gone_after_connect_ind(void **state)
 {
@@ -90,7 +90,8 @@ static void updates(int k, const struct woad_connect_params *params, int status,
     assert_update(k, status, interval);
 }
 
-/* zephyrproject-rtos/zephyr#11140: the central's link layer does not have the procedure. */
+/* zephyrproject-rtos/zephyr#11140: the central's link layer lacks the Connection Parameters Request
+ * procedure. */
 static void parameters_by_l2cap_alone(void **state)
 {
     (void)state;
@@ -105,7 +106,7 @@ static void parameters_by_l2cap_alone(void **state)
     world_free(w);
 }
 
-/* The central's host refuses by the link layer, with this error, and then no more. */
+/* The central's host refuses the link-layer request with 0x1a, once. */
 static void refuses_by_1a(struct device *d, const uint8_t *p, size_t n)
 {
     if (d == dev(CENTRAL) && p[0] == 1 && p[1] == 0x21 && p[2] == 0x20) {
@@ -114,8 +115,8 @@ static void refuses_by_1a(struct device *d, const uint8_t *p, size_t n)
     }
 }
 
-/* zephyrproject-rtos/zephyr#11140, embassy-rs/trouble#664: iOS has the feature's bit, and refuses
- * with Unsupported Remote Feature; by L2CAP it takes the same parameters. */
+/* zephyrproject-rtos/zephyr#11140, embassy-rs/trouble#664: iOS sets the feature bit but refuses
+ * with Unsupported Remote Feature; by L2CAP it accepts the same parameters. */
 static void parameters_by_l2cap_after_1a(void **state)
 {
     (void)state;
@@ -132,8 +133,8 @@ static void parameters_by_l2cap_after_1a(void **state)
     world_free(w);
 }
 
-/* Apple's rules: what is refused (0x3b) is so once, and others are taken later; and the central
- * changes them at the same time as the peripheral asks. */
+/* Apple's rules: a refusal (0x3b) is for these parameters, and other ones are accepted later.  The
+ * central changes the parameters while the peripheral requests some. */
 static void parameters_refused_then_taken(void **state)
 {
     (void)state;
@@ -164,7 +165,8 @@ static void parameters_refused_then_taken(void **state)
 
 /* --- pairing ---------------------------------------------------------------------------------- */
 
-/* The passkey 000000 is one like any other: it is shown, typed, and authenticates. */
+/* The passkey 000000 is valid: one side displays it, the other enters it, and the pairing is
+ * authenticated. */
 static void passkey_of_zeros(void **state)
 {
     (void)state;
@@ -191,10 +193,11 @@ static void passkey_of_zeros(void **state)
     }
 }
 
-/* InfiniTimeOrg/InfiniTime#2295, zephyrproject-rtos/zephyr#49927: a phone bonds by comparison,
- * forgets, and is back behind another private address with Just Works: by its identity it is known,
- * and the stronger bond stays.  A central is told of the refusal of a key only if it has not ended
- * by then: its own keys were the last of the pairing, and nothing answers them. */
+/* InfiniTimeOrg/InfiniTime#2295, zephyrproject-rtos/zephyr#49927: a phone bonds by numeric
+ * comparison, loses its bond and returns behind another private address with Just Works.  The host
+ * recognises its identity, and the stronger bond stays.  A central gets the refusal of a key only
+ * if its pairing has not ended by then: its own keys were the last PDUs, and they have no
+ * answer. */
 static void forgets_a_stronger_bond(void **state)
 {
     struct woad_security_policy strong = policy(WOAD_IO_DISPLAY_YES_NO, true, true);
@@ -211,7 +214,8 @@ static void forgets_a_stronger_bond(void **state)
     world_run(w, 700000);
     assert_true(level(PERIPHERAL).authenticated && level(PERIPHERAL).bonded);
     woad_bond_remove(host(CENTRAL), NULL);
-    for (int known = 1; known >= 0; known--) { /* by its key; by what it tells */
+    /* recognised by its IRK, or by the identity that it distributes */
+    for (int known = 1; known >= 0; known--) {
         uint8_t irk[16];
         memset(irk, known ? 0x31 : 0x99, sizeof irk);
         woad_set_irk(host(CENTRAL), irk);
@@ -231,7 +235,7 @@ static void forgets_a_stronger_bond(void **state)
         assert_true(b->flags & WOAD_BOND_AUTHENTICATED);
         assert_memory_equal(&b->peer, &phone, sizeof phone);
     }
-    woad_bond_remove(host(PERIPHERAL), NULL); /* the users let each other in again */
+    woad_bond_remove(host(PERIPHERAL), NULL); /* the user removes the old bonds */
     woad_bond_remove(host(CENTRAL), NULL);
     rejoin(CENTRAL);
     assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
@@ -269,7 +273,7 @@ static struct device *add_extended(void)
     return d;
 }
 
-/* The address that a scan finds. */
+/* Returns the address that a scan reports. */
 static struct woad_addr on_the_air(void)
 {
     static const struct woad_scan_params scan = { 16, 16, false, false, 300, false };
@@ -290,8 +294,8 @@ static struct woad_addr on_the_air(void)
     return found;
 }
 
-/* A connectable extended set of a device that hides: a phone connects to the address that is on the
- * air, each time another one, and pairs. */
+/* A connectable extended set of a device with privacy: a phone connects to the address on the air,
+ * each time another one, and pairs. */
 static void extended_set_that_hides(void **state)
 {
     static const struct woad_ext_adv_params params = { .connectable = true,
@@ -336,8 +340,8 @@ static void extended_set_that_hides(void **state)
 
 /* --- advertising data ------------------------------------------------------------------------- */
 
-/* esphome/esphome#4208, go-ble/ble#115, espressif/esp-idf#7392: a length of zero ends the data;
- * what is behind it is not looked at.  Vol 3, Part C, 11.  Lengths that go too far end it too. */
+/* esphome/esphome#4208, go-ble/ble#115, espressif/esp-idf#7392: a length of zero ends the data; the
+ * parser ignores what follows.  Vol 3, Part C, 11.  A length beyond the end also ends the data. */
 static void advertising_data_with_zeros(void **state)
 {
     static const struct {

@@ -1,4 +1,4 @@
-/* What real peers do about security, by the public report of each (owner/repo#N). */
+/* Behaviour of real peers in security procedures, each from its public report (owner/repo#N). */
 #include "pairing.h"
 
 static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37);
@@ -39,7 +39,7 @@ static void forget_all(void)
     }
 }
 
-/* The connection of 0 and 1 is as secure as that; both have been told once. */
+/* The connection of devices 0 and 1 has this security level, and both got one event. */
 static void assert_paired(bool bonded)
 {
     for (int k = 0; k < 2; k++) {
@@ -74,7 +74,7 @@ static unsigned bonds_of(int k)
     return n;
 }
 
-/* A PDU of SMP that the host of `k` has not made. */
+/* Delivers an SMP PDU to device `k` that its peer's host has not sent. */
 static void says(int k, const uint8_t *pdu, size_t len)
 {
     uint8_t acl[80] = { 2, 0x40, 0, (uint8_t)(len + 4), 0, (uint8_t)len, 0, 6, 0 };
@@ -82,7 +82,7 @@ static void says(int k, const uint8_t *pdu, size_t len)
     assert_int_equal(woad_air_rx(dev(k)->ctl, acl, len + 9), 0);
 }
 
-/* The peripheral asks, and the central does not hear it. */
+/* The peripheral sends a Security Request, and the central does not receive it. */
 static void asks_in_vain(void)
 {
     forget_all();
@@ -93,7 +93,7 @@ static void asks_in_vain(void)
 }
 
 /* stoprocent/noble#142, espressif/esp-idf#14082: a central ignores a Security Request, and encrypts
- * later, or pairs.  3.4: after 30 s it can't pair any more on that connection. */
+ * or pairs later. 3.4: after 30 s pairing on that connection is refused. */
 static void security_request_ignored(void **state)
 {
     (void)state;
@@ -126,9 +126,9 @@ static void security_request_ignored(void **state)
     }
 }
 
-/* stoprocent/noble#142, micropython/micropython-lib#791: pair() on a link that is encrypted; and
- * another stack's Security Request there.  2.4.6, Figure 2.7: the key is refreshed, or, if it is
- * not good enough, made anew. */
+/* stoprocent/noble#142, micropython/micropython-lib#791: pair() on an encrypted link, and a
+ * Security Request of another stack there. 2.4.6, Figure 2.7: the key is refreshed, or replaced by
+ * a pairing if it is too weak. */
 static void asked_on_an_encrypted_link(void **state)
 {
     (void)state;
@@ -161,7 +161,7 @@ static void asked_on_an_encrypted_link(void **state)
     }
 }
 
-/* bluez/bluetooth-next#726: a bonded peer stops hiding. */
+/* bluez/bluetooth-next#726: a bonded peer turns its privacy off. */
 static void hides_no_more(void **state)
 {
     static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
@@ -192,7 +192,7 @@ static void hides_no_more(void **state)
     }
 }
 
-/* The identity, or the key, of which zeros are told. */
+/* The device distributes an identity of zeros, or an IRK of zeros. */
 static bool zero_identity;
 
 static void tells_zeros(struct device *d, const uint8_t *p, size_t n)
@@ -204,8 +204,9 @@ static void tells_zeros(struct device *d, const uint8_t *p, size_t n)
     }
 }
 
-/* embassy-rs/trouble#647, HaoboGu/rmk#902: devices that give an IRK of zeros; and Linux's remark on
- * those that tell the address 00:00:00:00:00:00 too: each has its bond, and is known again. */
+/* embassy-rs/trouble#647, HaoboGu/rmk#902: devices that distribute an IRK of zeros; and, from a
+ * remark in Linux, ones that distribute the address 00:00:00:00:00:00 too.  Each gets its own bond,
+ * and is recognised again. */
 static void zeros_for_an_identity(void **state)
 {
     (void)state;
@@ -240,7 +241,7 @@ static void tells_another(struct device *d, const uint8_t *p, size_t n)
     }
 }
 
-/* A peer that stays at its public or static address, and tells another one. */
+/* A peer keeps its public or static address, but distributes another identity address. */
 static void another_identity_than_its_address(void **state)
 {
     (void)state;
@@ -259,14 +260,14 @@ static void another_identity_than_its_address(void **state)
             forget_all();
             join(dev(0), dev(1));
             pair_now();
-            assert_int_equal(side[0].bonds, 1); /* the key has served */
+            assert_int_equal(side[0].bonds, 1); /* encrypted with the bond's key */
             assert_int_equal(side[1].bonds, 1);
             world_free(w);
         }
     }
 }
 
-/* What the peripheral has sent of its keys, and its answer to a request for one. */
+/* The keys that the peripheral has sent, and its host's reply to a key request. */
 static uint8_t told_ltk[16], told_numbers[10], answer_key[16];
 static unsigned keys_told, keys_given;
 
@@ -284,13 +285,13 @@ static void watches(struct device *d, const uint8_t *p, size_t n)
 }
 
 /* Renesas LPCBARESDK-993: a phone refreshes the encryption between the peripheral's keys and its
- * own: with the key of the pairing, or the LTK of legacy pairing that it has just got. */
+ * own, with the key of the pairing, or with the LTK of legacy pairing that it has just received. */
 static void refreshes_between_the_keys(void **state)
 {
     static const uint8_t done[] = { 4, 0x0e, 6, 1, 0x1a, 0x20, 0, 0x40, 0 };
     static const uint8_t refreshed[] = { 4, 0x30, 3, 0, 0x40, 0 };
     (void)state;
-    for (int kind = 0; kind < 3; kind++) { /* secure; STK; LTK */
+    for (int kind = 0; kind < 3; kind++) { /* LTK of LE Secure Connections; STK; legacy LTK */
         uint8_t ask[16] = { 4, 0x3e, 13, 5, 0x40, 0 };
         struct woad_security_policy p = policy(WOAD_IO_NONE, false, kind == 0);
         world_of(2);
@@ -311,7 +312,7 @@ static void refreshes_between_the_keys(void **state)
             memcpy(ask + 6, told_numbers + 2, 8);
             memcpy(ask + 14, told_numbers, 2);
         }
-        dev(PERIPHERAL)->mute = true; /* the test is its controller for a moment */
+        dev(PERIPHERAL)->mute = true; /* the test acts as the device's controller for a moment */
         assert_int_equal(woad_rx(host(PERIPHERAL), ask, sizeof ask), 0);
         world_pump(w);
         dev(PERIPHERAL)->mute = false;
@@ -327,7 +328,7 @@ static void refreshes_between_the_keys(void **state)
     }
 }
 
-/* --- what has always worked ------------------------------------------------------------------- */
+/* --- cases that have always worked ------------------------------------------------------------ */
 
 /* zephyrproject-rtos/zephyr#96614: a non-resolvable address at first, then a resolvable one. */
 static void hides_otherwise_later(void **state)
@@ -371,8 +372,8 @@ static void one_side_does_not_bond(void **state)
     }
 }
 
-/* OneKeyHQ/hardware-js-sdk#951: a phone encrypts twice with a key that the peripheral has not any
- * more, and then pairs on the same link. */
+/* OneKeyHQ/hardware-js-sdk#951: a phone encrypts twice with a key that the peripheral no longer
+ * has, and then pairs on the same link. */
 static void stale_key_twice(void **state)
 {
     (void)state;
@@ -393,8 +394,8 @@ static void stale_key_twice(void **state)
     world_free(w);
 }
 
-/* h2zero/esp-nimble-cpp#321, bluez/bluez#1021: a phone forgets and pairs again; in between it is
- * back behind other private addresses. */
+/* h2zero/esp-nimble-cpp#321, bluez/bluez#1021: a phone loses its bond and pairs again; in between
+ * it connects with other private addresses. */
 static void forgets_and_pairs_again(void **state)
 {
     (void)state;
@@ -414,7 +415,8 @@ static void forgets_and_pairs_again(void **state)
     world_free(w);
 }
 
-/* torlando-tech/ble-reticulum#38: the same identity again while its old link still lives. */
+/* torlando-tech/ble-reticulum#38: the same identity connects again while its old link still
+ * lives. */
 static void same_identity_twice(void **state)
 {
     static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
@@ -429,7 +431,7 @@ static void same_identity_twice(void **state)
     pair_now();
     assert_int_equal(woad_gattc_write(host(0), side[0].conn, PLAIN + 1, on, 2), 0);
     world_run(w, 300000);
-    memset(irk, 0x50, sizeof irk); /* device 2 is device 0, started anew */
+    memset(irk, 0x50, sizeof irk); /* device 2 is device 0 after a restart */
     assert_int_equal(woad_set_irk(host(2), irk), 0);
     assert_int_equal(woad_bond_at(host(0), 0, &b), 0);
     assert_int_equal(woad_bond_add(host(2), &b), 0);
@@ -449,8 +451,8 @@ static void same_identity_twice(void **state)
     world_free(w);
 }
 
-/* Android's and iOS's Pairing Requests: LinkKey, CT2, reserved bits, a few keys only
- * (noble/bleno#171); and one with an IO capability that there is not. */
+/* Pairing Requests of Android and iOS: LinkKey, CT2, reserved bits, few keys (noble/bleno#171); and
+ * one with an undefined IO capability. */
 static void odd_pairing_requests(void **state)
 {
     static const uint8_t requests[][7] = {
@@ -472,8 +474,8 @@ static void odd_pairing_requests(void **state)
     }
 }
 
-/* ARMmbed/mbed-os#14654, Launchpad 1822633 (Dell pen): Security Requests one behind the other, and
- * in the middle of a pairing; apache/mynewt-nimble#710: a Pairing Request in the middle of it. */
+/* ARMmbed/mbed-os#14654, Launchpad 1822633 (Dell pen): repeated Security Requests, also in the
+ * middle of a pairing. apache/mynewt-nimble#710: a Pairing Request in the middle of a pairing. */
 static void requests_in_the_middle(void **state)
 {
     static const uint8_t asks[] = { 0x0b, 0x09 }, pairs[] = { 1, 3, 0, 9, 16, 7, 7 };
@@ -506,7 +508,8 @@ static void requests_in_the_middle(void **state)
     }
 }
 
-/* Windows, Android's createBond(): a bonded phone pairs anew on the encrypted link, for more. */
+/* Windows, Android's createBond(): a bonded phone pairs again on the encrypted link, to raise the
+ * level. */
 static void upgrades_on_the_link(void **state)
 {
     (void)state;
@@ -530,7 +533,7 @@ static void upgrades_on_the_link(void **state)
     world_free(w);
 }
 
-/* Two phones, legacy pairing, both at once, and both are back. */
+/* Two phones pair at the same time by legacy pairing, and both reconnect. */
 static void two_phones(void **state)
 {
     struct woad_security_policy p = policy(WOAD_IO_NONE, false, false);
@@ -557,7 +560,8 @@ static void two_phones(void **state)
     world_free(w);
 }
 
-/* noble/bleno#217: MTU, discovery, an encrypted read, parameters and pairing all at once. */
+/* noble/bleno#217: MTU exchange, discovery, an encrypted read, a parameter update and pairing, all
+ * at the same time. */
 static void all_at_once(void **state)
 {
     static const struct woad_connect_params faster = { 16, 16, 24, 24, 0, 500, 2000 };
@@ -579,7 +583,8 @@ static void all_at_once(void **state)
     world_free(w);
 }
 
-/* A link of two seconds: each PDU takes one interval, a passkey eighty of them. */
+/* A link with an interval of two seconds: each PDU takes one interval, a pairing by passkey
+ * eighty. */
 static void slow_link(void **state)
 {
     static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };

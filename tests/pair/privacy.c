@@ -1,5 +1,6 @@
-/* Privacy in the controller: addresses made, changed and resolved, by HCI on both sides; legacy
- * and extended.  Named after the Link Layer test suite's cases where there is one. */
+/* Privacy in the controller: it generates, changes and resolves addresses, seen by HCI on both
+ * sides; legacy and extended.  The cases bear the names of the Link Layer test suite where it has
+ * them. */
 #include "nodes.h"
 
 enum { ADV = 0, SCAN = 1 };
@@ -32,7 +33,7 @@ static int know(int who, const char *identity, const char *peer_irk, const char 
     return command(who, 0x2027, text);
 }
 
-/* Own address type `own`, towards SCAN; extended or not. */
+/* Advertises with own address type `own`, to SCAN; by extended commands or legacy ones. */
 static void advertise(bool extended, unsigned own)
 {
     char text[200];
@@ -63,15 +64,15 @@ static void scan(bool extended, int on)
     }
 }
 
-/* Type and address of the first report, NULL: none. */
+/* Returns type and address of the first report; NULL: there is none. */
 static const uint8_t *reported(bool extended)
 {
     const uint8_t *e = event(SCAN, extended ? 0x3e0d : 0x3e02);
     return e ? e + (extended ? 3 : 2) : NULL;
 }
 
-/* LL/SEC/SCN/BV-01-C and its like: without the key an RPA is what it is; with it, the identity;
- * with another key, an RPA again. */
+/* LL/SEC/SCN/BV-01-C and its like: without the key an RPA is reported as it is; with the key, the
+ * identity; with another key, the RPA. */
 static void resolving(void **state)
 {
     static const char *const keys[] = { NULL, irk_adv, irk_scan };
@@ -101,7 +102,7 @@ static void resolving(void **state)
     }
 }
 
-/* LL/SEC/ADV/BV-11-C …: the address changes when its time is over, and is resolved all the same. */
+/* LL/SEC/ADV/BV-11-C …: the RPA changes after its timeout, and is still resolved. */
 static void changing(void **state)
 {
     (void)state;
@@ -127,8 +128,8 @@ static void changing(void **state)
     apart();
 }
 
-/* LL/SEC/INI/BV-…, LL/SEC/ADV/BV-…: both sides use RPAs; the connection is between identities,
- * and both hosts hear the addresses that were used. */
+/* LL/SEC/INI/BV-…, LL/SEC/ADV/BV-…: both sides use RPAs.  The connection is between identities, and
+ * both hosts get the addresses that were used. */
 static void connecting(void **state)
 {
     (void)state;
@@ -161,7 +162,8 @@ static void connecting(void **state)
             assert_memory_equal(p + 4, "\x02\x02\x02\x03\x04\x05\x06", 7);
             assert_int_equal(c[16] & 0xc0, 0x40);
             assert_int_equal(c[22] & 0xc0, 0x40);
-            assert_memory_equal(c + 11, p + 17, 6); /* his local is my peer's, and so on */
+            /* the central's local address is the peripheral's peer address, and so on */
+            assert_memory_equal(c + 11, p + 17, 6);
             assert_memory_equal(c + 17, p + 11, 6);
             assert_int_equal(command(SCAN, 0x202b, id_adv), 0);
             size_t len;
@@ -174,8 +176,8 @@ static void connecting(void **state)
     }
 }
 
-/* LL/SEC/SCN/BV-…: a peer that has a key but uses its identity address is not heard in network
- * privacy mode, and is in device privacy mode. */
+/* LL/SEC/SCN/BV-…: a peer with a known IRK uses its identity address.  It is ignored in network
+ * privacy mode, and reported in device privacy mode. */
 static void modes(void **state)
 {
     (void)state;
@@ -194,7 +196,7 @@ static void modes(void **state)
     }
 }
 
-/* The accept list is of identities: an RPA is looked up behind its resolution. */
+/* The accept list has identities: the controller resolves an RPA before it looks it up. */
 static void accept_list(void **state)
 {
     (void)state;
@@ -212,7 +214,8 @@ static void accept_list(void **state)
     apart();
 }
 
-/* Directed at a peer whose key is known: by an address that only it can know for its own. */
+/* Directed advertising to a peer with a known IRK: its target address is an RPA that only this peer
+ * can resolve. */
 static void directed(void **state)
 {
     (void)state;
@@ -243,7 +246,7 @@ static void refused(void **state)
         assert_int_equal(know(ADV, id, irk, irk_adv), 0);
         assert_int_equal(know(ADV, id, irk, irk_adv), 0x12);
         snprintf(id, sizeof id, "00 %02x 02 03 04 05 c6", n);
-        assert_int_equal(know(ADV, id, irk, irk_adv), 0x12); /* its key */
+        assert_int_equal(know(ADV, id, irk, irk_adv), 0x12); /* the peer's IRK */
     }
     assert_int_equal(know(ADV, id_scan, irk_scan, irk_adv), 0x07);
     assert_int_equal(command(ADV, 0x2028, id_scan), 0x02);

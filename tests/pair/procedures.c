@@ -1,6 +1,6 @@
-/* Link-layer control procedures, each in its normal course, refused, in collision and without an
- * answer, seen from both HCI sides.  Controllers alone, commands as octets: no host is in the way.
- * Named after the cases of the Link Layer test suite where there is one. */
+/* Link-layer control procedures: each in its normal course, refused, in collision and without an
+ * answer, seen at the HCI of both sides.  The test sends commands as octets to two controllers,
+ * without a host.  The cases bear the names of the Link Layer test suite where it has them. */
 #include "joined.h"
 
 #define BIT(n) (1ull << (n))
@@ -19,7 +19,7 @@ static const uint64_t plain = BIT(F_REJECT) | BIT(F_PERIPHERAL) | BIT(F_PING);
 
 /* --- features, version ------------------------------------------------------------------------ */
 
-/* LL/CON/CEN/BV-05-C, LL/CON/PER/BV-14-C: features asked by either side. */
+/* LL/CON/CEN/BV-05-C, LL/CON/PER/BV-14-C: either side requests the features. */
 static void features(void **state)
 {
     (void)state;
@@ -30,7 +30,8 @@ static void features(void **state)
         const uint8_t *e = event(who, 0x3e04);
         assert_non_null(e);
         assert_int_equal(e[0], 0);
-        uint8_t both = (uint8_t)(plain & ~BIT(F_PING)); /* LE Ping is masked to a peer: 4.6 */
+        /* the bit of LE Ping is masked to a peer: 4.6 */
+        uint8_t both = (uint8_t)(plain & ~BIT(F_PING));
         assert_int_equal(e[3], who == CENTRAL ? both : e[3]);
         assert_int_equal(count(who, 0x3e04), 1);
         assert_link();
@@ -38,7 +39,8 @@ static void features(void **state)
     }
 }
 
-/* LL/CON/CEN/BV-04-C …: version, once each way however often it is asked. */
+/* LL/CON/CEN/BV-04-C …: the version is sent once in each direction, however often the host requests
+ * it. */
 static void version(void **state)
 {
     (void)state;
@@ -58,8 +60,9 @@ static void version(void **state)
     }
 }
 
-/* No answer in 40 s: the link is lost with LL Response Timeout on the side that asked, and by
- * supervision on the other.  The request is heard as something that asks for nothing. */
+/* No answer for 40 s: the link ends with LL Response Timeout on the side of the request, and by
+ * supervision timeout on the other.  The peer receives the request as a PDU that needs no
+ * answer. */
 static void no_answer(void **state)
 {
     static const struct {
@@ -99,16 +102,16 @@ static void no_answer(void **state)
     }
 }
 
-/* --- what nobody knows ------------------------------------------------------------------------ */
+/* --- malformed PDUs --------------------------------------------------------------------------- */
 
 /* LL/PAC/…: an unknown opcode, and every known one with a wrong length, is answered with
- * LL_UNKNOWN_RSP, or ends nothing. */
+ * LL_UNKNOWN_RSP, or ends no procedure. */
 static void malformed_pdus(void **state)
 {
     (void)state;
     for (unsigned opcode = 0; opcode < 256; opcode++) {
         if (opcode == 0x02 || opcode == 0x0d || opcode == 0x11 || opcode == 0x07) {
-            continue; /* terminate, rejects: nothing is under way */
+            continue; /* terminate, rejects: no procedure is pending */
         }
         for (size_t len = 1; len <= 27; len += 13) {
             for (int who = 0; who < 2; who++) {
@@ -128,8 +131,9 @@ static void malformed_pdus(void **state)
 
 /* --- PHY -------------------------------------------------------------------------------------- */
 
-/* LL/CON/CEN/BV-49-C, LL/CON/PER/BV-42-C and their like: each side asks, each PHY, both directions
- * different too; packets are on it from the instant on, and both are told. */
+/* LL/CON/CEN/BV-49-C, LL/CON/PER/BV-42-C and their like: each side requests each PHY, also
+ * different ones for the two directions.  From the instant on packets use it, and both hosts get
+ * the event. */
 static void phy(void **state)
 {
     static const struct {
@@ -162,7 +166,7 @@ static void phy(void **state)
     }
 }
 
-/* The peer has no 2M: nothing changes, and it is told to who asked, at once. */
+/* The peer does not support 2M: the PHY stays, and the requesting host gets its event at once. */
 static void phy_refused(void **state)
 {
     (void)state;
@@ -187,7 +191,7 @@ static void phy_refused(void **state)
     apart();
 }
 
-/* An instant that is past: 0x28. */
+/* An instant in the past: 0x28. */
 static void instant_passed(void **state)
 {
     static const struct {
@@ -210,7 +214,7 @@ static void instant_passed(void **state)
 
 /* --- connection parameters -------------------------------------------------------------------- */
 
-/* LL/CON/CEN/BV-03-C: the central sets them; both hear it. */
+/* LL/CON/CEN/BV-03-C: the central sets the parameters; both hosts get the event. */
 static void update(void **state)
 {
     (void)state;
@@ -228,8 +232,8 @@ static void update(void **state)
     apart();
 }
 
-/* LL/CON/PER/BV-20-C and its like: the peripheral asks, the central's host agrees, or does not,
- * or does not want to hear of it. */
+/* LL/CON/PER/BV-20-C and its like: the peripheral requests parameters; the central's host accepts,
+ * refuses, or has the event masked. */
 static void param_request(void **state)
 {
     (void)state;
@@ -265,7 +269,7 @@ static void param_request(void **state)
     }
 }
 
-/* Parameters that can't be: LL_REJECT_EXT_IND, Invalid LL Parameters; nobody's host hears of it. */
+/* Invalid parameters: LL_REJECT_EXT_IND with Invalid LL Parameters; no host gets an event. */
 static void param_request_invalid(void **state)
 {
     char pdu[24] = { 0x0f, 0x05, 0, 0x05, 0, 0, 0, 0x64, 0 };
@@ -278,8 +282,8 @@ static void param_request_invalid(void **state)
     apart();
 }
 
-/* A central without the procedure: Unsupported Remote Feature; one without the feature does not
- * begin it: Command Disallowed. */
+/* A central without the procedure: Unsupported Remote Feature.  A peripheral without the feature
+ * does not start it: Command Disallowed. */
 static void param_request_unknown(void **state)
 {
     (void)state;
@@ -291,9 +295,9 @@ static void param_request_unknown(void **state)
 
 /* --- collisions ------------------------------------------------------------------------------- */
 
-/* LL/CON/CEN/BV-… collision: both sides begin at the same tick, the same procedure or another
- * that ends at an instant.  The central's goes on; the peripheral's is refused, 0x23 for the
- * same and 0x2a for another; both hosts hear how theirs ended, once. */
+/* LL/CON/CEN/BV-… collision: both sides start at the same tick, the same procedure or another one
+ * with an instant.  The central's goes on; the peripheral's is refused, with 0x23 for the same
+ * procedure and 0x2a for another.  Each host gets the end of its own procedure, once. */
 static void collisions(void **state)
 {
     static const char phy_wish[] = "40 00 00 02 02 00 00";
@@ -321,7 +325,7 @@ static void collisions(void **state)
         }
         const uint8_t *p = event(PERIPHERAL, peripheral_phy ? 0x3e0c : 0x3e03);
         assert_non_null(p);
-        /* New parameters from the central are, to who had asked for some, the answer. */
+        /* New parameters from the central answer the peripheral's request for parameters. */
         assert_int_equal(p[0], which == 0   ? WOAD_HCI_PROCEDURE_COLLISION
                                : which == 3 ? 0
                                             : WOAD_HCI_TRANSACTION_COLLISION);
@@ -339,7 +343,7 @@ static const char enc[] = "40 00 01 02 03 04 05 06 07 08 34 12 01 02 03 04 05 06
 static const char good_key[] = "40 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10";
 static const char other_key[] = "40 00 ff 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10";
 
-/* The host of the peripheral is asked, with what the central's gave. */
+/* The peripheral's host gets a key request, with the values of the central's command. */
 static void encrypt_ask(void)
 {
     assert_int_equal(command(CENTRAL, 0x2019, enc), 0);
@@ -350,7 +354,7 @@ static void encrypt_ask(void)
                         "\x40\x00\x01\x02\x03\x04\x05\x06\x07\x08\x34\x12", 12);
 }
 
-/* LL/ENC/ADV/BV-01-C …: data before and after, in the clear and not, in every PHY. */
+/* LL/ENC/ADV/BV-01-C …: data before and after the start of encryption, in every PHY. */
 static void encryption(void **state)
 {
     static const uint8_t secret[] = { 4, 0, 4, 0, 's', 'e', 'c', 'r' };
@@ -362,7 +366,7 @@ static void encryption(void **state)
         joined(0, 0);
         assert_int_equal(command(CENTRAL, 0x2032, phys[k]), 0);
         run_ms(300);
-        data(PERIPHERAL, secret, sizeof secret); /* may be queued as it begins */
+        data(PERIPHERAL, secret, sizeof secret); /* data may be queued while encryption starts */
         encrypt_ask();
         data(CENTRAL, secret, sizeof secret);
         run_ms(100);
@@ -377,7 +381,7 @@ static void encryption(void **state)
             assert_int_equal(len, sizeof secret);
             assert_memory_equal(got_data(who, &len), secret, sizeof secret);
         }
-        /* The last data packet on the air was not in the clear. */
+        /* The last data packet before encryption is the only one that was sent unencrypted. */
         assert_int_equal(w.seen_clear, sizeof secret + 4);
         assert_memory_not_equal(w.clear, secret, sizeof secret);
         for (int n = 0; n < 200; n++) {
@@ -393,7 +397,7 @@ static void encryption(void **state)
     }
 }
 
-/* LL/ENC/CEN/BV-…: again, with another key: Key Refresh Complete on both sides. */
+/* LL/ENC/CEN/BV-…: a refresh with another key: Key Refresh Complete on both sides. */
 static void encryption_refresh(void **state)
 {
     (void)state;
@@ -412,7 +416,8 @@ static void encryption_refresh(void **state)
     apart();
 }
 
-/* LL/ENC/ADV/BI-01-C …: no key: refused, the link goes on in the clear.  At a refresh it ends. */
+/* LL/ENC/ADV/BI-01-C …: the peripheral has no key: the start is refused and the link goes on
+ * unencrypted.  At a refresh the link ends. */
 static void encryption_without_a_key(void **state)
 {
     (void)state;
@@ -437,8 +442,8 @@ static void encryption_without_a_key(void **state)
     apart();
 }
 
-/* A wrong key: the first encrypted packet has a wrong MIC.  The side that sees it ends the link at
- * once with 0x3d; the other loses it. */
+/* A wrong key: the first encrypted packet has a wrong MIC.  The side that detects it ends the link
+ * at once with 0x3d; the other side loses the link. */
 static void encryption_wrong_key(void **state)
 {
     (void)state;
@@ -455,7 +460,7 @@ static void encryption_wrong_key(void **state)
     apart();
 }
 
-/* A bit that changes in the air: MIC failure, and nothing of it reaches the host. */
+/* A bit changes on the air: MIC failure, and the host gets nothing of that packet. */
 static void encryption_spoilt(void **state)
 {
     size_t len;
@@ -474,7 +479,7 @@ static void encryption_spoilt(void **state)
     apart();
 }
 
-/* Something else in the middle of it: the link ends with a MIC failure; C6. */
+/* An unexpected PDU while encryption starts: the link ends with a MIC failure; C6. */
 static void encryption_interrupted(void **state)
 {
     (void)state;
@@ -487,7 +492,7 @@ static void encryption_interrupted(void **state)
     apart();
 }
 
-/* What the peripheral had asked before it knew of it is answered when it is over. */
+/* A request of the peripheral from before the encryption start is answered afterwards. */
 static void encryption_and_a_question(void **state)
 {
     (void)state;
@@ -509,7 +514,7 @@ static void encryption_and_a_question(void **state)
     }
 }
 
-/* With loss, and with latency: it ends the same. */
+/* With loss, and with latency, encryption starts all the same. */
 static void encryption_meanwhile(void **state)
 {
     (void)state;
@@ -536,7 +541,7 @@ static void encryption_meanwhile(void **state)
     }
 }
 
-/* HCI LE Encrypt, the sample of FIPS-197 the other way round. */
+/* HCI LE Encrypt, with the sample of FIPS-197 in reverse octet order. */
 static void aes_command(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* Our host on every kind of controller, each with each, either way round: a long value written and
- * read, notifications, services found, parameters changed, things asked of the link. */
+/* A Woad host on every controller profile, each with each, in both roles: a long write and read,
+ * notifications, service discovery, a parameter update, link information. */
 #include "cm.h"
 
 #include "world.h"
@@ -19,7 +19,7 @@ static struct device *add(struct world *w, const char *profile)
     return world_add_config(w, world_host_config(2), c);
 }
 
-/* Until it lasts: some packets are lost. */
+/* Connects; repeats until the connection is established: some packets are lost. */
 static void join(struct world *w, struct device *c, struct device *p, uint16_t *cp, uint16_t *pc)
 {
     static const struct woad_adv_params fast = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
@@ -73,7 +73,8 @@ static void meet(const char *central, const char *peripheral)
     assert_int_equal(woad_link_read(p->host, pc, WOAD_LINK_VERSION), 0);
     world_run(w, 5000000);
     assert_int_equal(device_count(c, WOAD_EV_NOTIFIED), sent);
-    /* Either side asks for other parameters: by the link layer or by L2CAP, whatever there is. */
+    /* Either side requests other parameters, by the link layer or by L2CAP, as the controllers
+     * allow. */
     device_forget(c);
     device_forget(p);
     assert_int_equal(woad_conn_update(p->host, pc, &slower), 0);

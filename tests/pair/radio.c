@@ -1,5 +1,5 @@
-/* What the air does in time, seen by a sniffer: intervals, T_IFS, anchors; and the same seed gives
- * the same packets. */
+/* Timing on the air, measured by a sniffer: intervals, T_IFS, anchors; and the same seed gives the
+ * same packets. */
 #include "cm.h"
 
 #include "world.h"
@@ -32,7 +32,8 @@ static struct world *sniffed(uint64_t seed)
     return w;
 }
 
-/* Vol 6, Part B, 4.4.2.2: T_advEvent = advInterval + advDelay, 0 to 10 ms; 37, 38, 39 in order. */
+/* Vol 6, Part B, 4.4.2.2: T_advEvent = advInterval + advDelay, 0 to 10 ms; channels 37, 38, 39 in
+ * order. */
 static void advertising_events(void **state)
 {
     struct world *w = sniffed(1);
@@ -59,7 +60,7 @@ static void advertising_events(void **state)
     world_free(w);
 }
 
-/* Vol 6, Part B, 4.1, 4.5.1: 150 us between the two packets of an exchange, an interval between
+/* Vol 6, Part B, 4.1, 4.5.1: 150 us between the two packets of an exchange, one interval between
  * anchors, every packet of an event on one channel. */
 static void connection_events(void **state)
 {
@@ -85,7 +86,7 @@ static void connection_events(void **state)
             changes += heard[i].channel != heard[i - 2].channel;
         }
     }
-    assert_in_range(changes, 90, 99); /* 99 times, and one in 37 is the same by chance */
+    assert_in_range(changes, 90, 99); /* 99 times, but one in 37 is the same by chance */
     world_free(w);
 }
 
@@ -118,8 +119,8 @@ static void the_same_seed_the_same_packets(void **state)
     }
 }
 
-/* Two that advertise at the same time spoil each other's packets for one between them, and a near
- * one is heard over a far one. */
+/* Packets of two advertisers that overlap destroy each other for a receiver between them; near one
+ * advertiser, its packets are received all the same. */
 static void collisions(void **state)
 {
     static const struct woad_adv_params fast = { .kind = WOAD_ADV_NONCONN_IND,
@@ -134,13 +135,13 @@ static void collisions(void **state)
     }
     woad_scan_start(ear->host, &scan);
     world_run(w, 5000000);
-    /* 20 advertisers, every 20 to 30 ms, are 4,000 packets on the channel: one in seven meets
-     * another that is near enough to spoil it. */
+    /* 20 advertisers, every 20 to 30 ms, are 4,000 packets on the channel: one in seven overlaps
+     * with one that is near enough to destroy it. */
     assert_in_range(ear->reports, 3200, 3700);
     world_free(w);
 }
 
-/* 150 m away, with 40 dB lost in the first: not heard. */
+/* 150 m away, with 40 dB of loss in the first metre: not received. */
 static void distance(void **state)
 {
     static const struct woad_adv_params fast = { .kind = WOAD_ADV_NONCONN_IND,

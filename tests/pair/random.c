@@ -1,6 +1,6 @@
 /* Two to eight hosts do legal things at random, with loss, in virtual time.  In the end both sides
  * of every connection agree, nothing was lost that was acknowledged or queued, and every procedure
- * that was begun has ended, once.  The same seed gives the same packets.  SEEDS=1000 for more. */
+ * that was started has ended, once.  The same seed gives the same packets.  SEEDS=1000 for more. */
 #include "cm.h"
 
 #include "world.h"
@@ -16,7 +16,7 @@ static const struct woad_attr db[] = {
     WOAD_CCCD,
 };
 
-/* What one side of one connection has seen. */
+/* The events of one side of one connection. */
 struct side {
     uint16_t conn;            /* WOAD_NO_CONN: free */
     unsigned notified, heard; /* notifications queued, received */
@@ -156,7 +156,7 @@ static void act_gatt(struct device *d, struct player *p, struct side *s, uint32_
     p->begun += err == 0;
 }
 
-/* The peer's side of the same connection, by the addresses. */
+/* Returns the peer's side of the same connection, by the addresses. */
 static struct side *other_side(struct world *w, struct device *d, const struct side *s,
                                struct woad_conn_info *info)
 {
@@ -229,7 +229,7 @@ static uint64_t play(uint64_t seed, unsigned *alive)
         woad_adv_stop(w->device[i].host);
         woad_connect_cancel(w->device[i].host);
     }
-    world_run(w, 25000000); /* all that is queued goes, all that is lost is missed */
+    world_run(w, 25000000); /* all queues drain, and lost links time out */
     both_sides_agree(w, alive);
     uint64_t hash = world_hash(w);
     world_free(w);
@@ -248,7 +248,7 @@ static void both_sides_end_in_the_same_state(void **state)
             assert_true(play(seed, &twice) == hash);
         }
     }
-    assert_true(alive > n); /* it was about something */
+    assert_true(alive > n); /* the run had connections to check */
 }
 
 int main(void)

@@ -1,5 +1,6 @@
-/* A central on controllers of every version connects to a bonded peer that hides behind private
- * addresses, heard or not; and over a bad radio each attempt ends with one event. */
+/* A central on controllers of every version connects to a bonded peer with private addresses, with
+ * and without a report of the current address.  Over a bad radio each attempt ends with one
+ * event. */
 #include "pairing.h"
 
 static const struct woad_adv_params fast = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
@@ -32,12 +33,12 @@ static struct device *device(const char *profile, uint16_t seed)
     return d;
 }
 
-/* Connects to the peer, or to who is on the accept list if it is NULL, and ends that again. */
+/* Connects to `peer`, or to the accept list if it is NULL, and disconnects again. */
 static void attempt(struct device *c, struct device *p, const struct woad_addr *peer,
                     const struct woad_addr *id)
 {
     static const struct woad_connect_params params = { 16, 16, 6, 6, 0, 100, 5000 };
-    world_run(w, 61000000); /* another address by now */
+    world_run(w, 61000000); /* long enough for another private address */
     assert_int_equal(woad_adv_start(p->host, &fast), 0);
     device_forget(c);
     assert_int_equal(woad_connect(c->host, peer, &params), 0);
@@ -53,8 +54,9 @@ static void attempt(struct device *c, struct device *p, const struct woad_addr *
     world_run(w, 100000);
 }
 
-/* GAP/CONN/GCEP: by a scan where the controller does not resolve, by the controller where it does:
- * the address has changed; the bond was given back after a restart; by the accept list. */
+/* GAP/CONN/GCEP: the central finds the peer by a scan if its controller does not resolve addresses,
+ * else by its controller: after the address has changed, after a restart with the bond restored,
+ * and by the accept list. */
 static void found_wherever_it_hides(void **state)
 {
     static const char *const profiles[] = { "4.0", "4.1", "4.2", "5.4" };
@@ -89,7 +91,7 @@ static void found_wherever_it_hides(void **state)
 
 static struct device *lossy;
 
-/* A peripheral advertises again when a connection has not been established. */
+/* A peripheral advertises again after a connection that was not established. */
 static void on_peripheral(struct device *d, const struct woad_event *ev)
 {
     on_event(d, ev);
@@ -98,8 +100,8 @@ static void on_peripheral(struct device *d, const struct woad_event *ev)
     }
 }
 
-/* Every other packet is lost: each attempt comes to a connection that was heard, or fails; what is
- * not established is never told of as connected. */
+/* Every other packet is lost: each attempt leads to a connection on which packets were received, or
+ * fails.  A connection that is not established gets no WOAD_EV_CONNECT. */
 static void each_attempt_ends_once(void **state)
 {
     static const struct woad_connect_params params = { 16, 16, 6, 6, 0, 600, 10000 };

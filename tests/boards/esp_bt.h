@@ -1,4 +1,5 @@
-/* So much of ESP-IDF's interface as ports/micropython/hci_vhci.c uses, to compile it without. */
+/* The part of ESP-IDF's interface that ports/micropython/hci_vhci.c uses, so that it compiles
+ * without ESP-IDF. */
 #include <stdbool.h>
 #include <stdint.h>
 typedef int esp_err_t;

@@ -1,4 +1,4 @@
-/* Two controllers on an air, and hosts that send them anything. */
+/* Two controllers on an air; the input is what their hosts send. */
 #include <woad/air.h>
 #include <woad/crypto.h>
 
@@ -7,7 +7,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-/* Not a cipher: but every octet counts. */
+/* Not a cipher, but every octet has an effect. */
 static int aes128(const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
 {
     uint8_t x = 1;
@@ -18,7 +18,7 @@ static int aes128(const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
     return 0;
 }
 
-/* Not a curve: a key whose first octet is odd is none. */
+/* Not a curve: a key with an odd first octet is not on it. */
 static int p256_public(const uint8_t private_key[32], uint8_t public_key[64])
 {
     memcpy(public_key, private_key, 32);
@@ -36,7 +36,7 @@ static int p256_dh(const uint8_t private_key[32], const uint8_t public_key[64], 
 
 static const struct woad_crypto crypto = { aes128, p256_public, p256_dh };
 
-/* Every command that the air has, and how long its parameters are; -1: it varies. */
+/* Every command of the air's controllers with the length of its parameters; -1: variable. */
 static const struct {
     uint16_t opcode;
     int8_t len;
@@ -64,7 +64,7 @@ static const struct {
 };
 enum { COMMANDS = sizeof commands / sizeof *commands, PACKET = 4 + 80 };
 
-/* Small numbers and the handles that there are, more often than chance would have them. */
+/* Small numbers and existing handles, more often than by chance. */
 static uint8_t likely(uint8_t octet)
 {
     if (octet < 0x80) {
@@ -73,7 +73,8 @@ static uint8_t likely(uint8_t octet)
     return octet < 0xa0 ? (uint8_t)(0x40 | (octet & 1)) : octet;
 }
 
-/* The command that the first of `n` octets at packet[4] names, with the others. */
+/* Sends the command that the first of `n` octets at packet[4] selects; the others are its
+ * parameters. */
 static void command(struct woad_air_controller *c, uint8_t packet[PACKET], size_t n)
 {
     uint16_t opcode = commands[packet[4] % COMMANDS].opcode;
@@ -97,7 +98,7 @@ static void drain(struct woad_air_controller *c)
     }
 }
 
-/* `packet` has `n` octets of the input from packet[4] on, and room before them. */
+/* `packet` has `n` octets of the input from packet[4] on, and free octets before them. */
 static void step(struct woad_air *air, struct woad_air_controller *c, uint8_t what,
                  uint8_t packet[PACKET], size_t n)
 {
@@ -105,7 +106,7 @@ static void step(struct woad_air *air, struct woad_air_controller *c, uint8_t wh
     case 4: /* control PDUs that no link layer would send */
         woad_air_inject(c, 0x40, packet + 4, n < 27 ? n : 27);
         break;
-    case 5: /* the commands of encryption, with a handle that is there */
+    case 5: /* the commands of encryption, with an existing handle */
         packet[0] = 1;
         packet[1] = (uint8_t)(0x19 + packet[4] % 3);
         packet[2] = 0x20;
@@ -173,7 +174,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         woad_air_rx(c[i], le_events, sizeof le_events);
         woad_air_rx(c[i], host_feature, sizeof host_feature);
     }
-    if (len & 16) { /* else as after a reset: the input chooses */
+    if (len & 16) { /* else the controllers stay as after a reset */
         woad_air_rx(c[0], advertise, sizeof advertise);
         woad_air_rx(c[1], connect, sizeof connect);
     }

@@ -1,6 +1,6 @@
-/* Signalling, K-frames, PDUs on bearers, calls, as a peer and an application would make them, on a
- * connection that is encrypted or not: each input a fresh host.  What a channel may write to is
- * just as large as it was told, and goes when it does. */
+/* Signalling, K-frames, PDUs on bearers and API calls, as a peer and an application could make
+ * them, on a connection with or without encryption: a fresh host for each input.  The buffer of a
+ * channel has exactly the size that the host knows, and is freed when the channel ends. */
 #include <woad/crypto.h>
 #include <woad/hci.h>
 #include <woad/woad.h>
@@ -38,7 +38,7 @@ struct state {
     uint16_t conn;
     uint8_t how;
     uint32_t now;
-    uint8_t *rx[CIDS], *tx[CIDS], *in[CIDS]; /* by the CID's end */
+    uint8_t *rx[CIDS], *tx[CIDS], *in[CIDS]; /* by the low octet of the CID */
 };
 
 static int nothing(void *ctx, uint8_t *out, size_t len)
@@ -111,7 +111,7 @@ static void answer(struct woad *h, const uint8_t *packet)
         woad_rx(h, sent, sizeof sent);
         return;
     }
-    if (packet[1] == 0x02 && packet[2] == 0x10) { /* what it can */
+    if (packet[1] == 0x02 && packet[2] == 0x10) { /* the supported commands */
         done[2] = 68;
         woad_rx(h, done, 71);
         return;
@@ -184,7 +184,7 @@ static void send(struct woad *h, struct state *s, uint16_t cid, uint8_t n)
 static void receive(struct woad *h, struct state *s, uint16_t cid, uint8_t n)
 {
     uint8_t *copy = malloc(n + 1u), **at = &s->in[cid % CIDS], *before = *at;
-    *at = copy; /* the event may come at once */
+    *at = copy; /* the event may arrive inside the call */
     if (woad_coc_receive(h, s->conn, cid, copy, n + 1u)) {
         *at = before;
         free(copy);
@@ -221,7 +221,7 @@ static void call(struct woad *h, struct state *s, const uint8_t *p, size_t n)
     }
 }
 
-/* A frame, whole or cut in two. */
+/* Delivers a frame, whole or cut in two. */
 static void frame(struct woad *h, uint16_t cid, const uint8_t *p, size_t n, bool cut)
 {
     uint8_t b[300] = { 2, 0x40, 0x20, (uint8_t)(n + 4), 0, (uint8_t)n, 0, (uint8_t)cid, 0 };
@@ -265,7 +265,7 @@ static void begin(struct woad *h, struct state *s, bool encrypted)
     }
 }
 
-/* A command whose lengths are right, about a PSM and channels that there may be. */
+/* Delivers a command with right lengths, for a plausible PSM and plausible channels. */
 static void likely_signal(struct woad *h, const uint8_t *p, size_t n)
 {
     static const struct {
@@ -309,9 +309,9 @@ static void step(struct woad *h, struct state *s, const uint8_t *p, size_t n, ui
     case 1: likely_signal(h, p, n); break;
     case 2: frame(h, (uint16_t)(0x40 + what / 16), p, n, what & 8); break;
     case 3: {
-        uint8_t sdu[66] = { (uint8_t)n, 0 }; /* whole */
+        uint8_t sdu[66] = { (uint8_t)n, 0 }; /* a whole SDU */
         memcpy(sdu + 2, p, n);
-        if (n > 2 && what & 8) { /* about an attribute that is there */
+        if (n > 2 && what & 8) { /* for an existing attribute */
             sdu[3] = (uint8_t)(14 + p[1] % 4);
             sdu[4] = 0;
         }
@@ -366,7 +366,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         size_t n = 1 + data[at + 1] % 64u;
         at += 2;
         n = n < len - at ? n : len - at;
-        uint8_t *copy = malloc(n); /* exactly its octets, for the sanitizer */
+        uint8_t *copy = malloc(n); /* an exact copy: the sanitizer detects reads beyond it */
         memcpy(copy, data + at, n);
         step(h, &s, copy, n, what);
         free(copy);

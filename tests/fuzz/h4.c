@@ -1,4 +1,4 @@
-/* The H4 parser, fed in pieces. */
+/* The H4 parser; the input arrives in pieces. */
 #include "transport/h4.h"
 
 #include <stdlib.h>

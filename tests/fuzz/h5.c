@@ -1,4 +1,4 @@
-/* The three-wire line: octets from nowhere, between them time, and packets of our own. */
+/* The three-wire line: octets of the input, time between them, and packets of the host. */
 #include "transport/h5.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* Bytes as a controller, a peer and an application would make them: each input a fresh host.
- * The first octet of a step says what it is. */
+/* Input as a controller, a peer and an application could make it: a fresh host for each input.  The
+ * first octet of a step selects the kind of step. */
 #include <woad/crypto.h>
 #include <woad/hci.h>
 #include <woad/woad.h>
@@ -45,7 +45,7 @@ static const struct woad_attr db[] = {
                                  WOAD_PERM_WRITE_AUTHORIZED | WOAD_PERM_WRITE_SIGNED),
 };
 
-/* So weak that the fuzzer can guess what a peer would have to know. */
+/* So weak that the fuzzer can guess the values of a peer. */
 static int aes128(const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
 {
     uint8_t x = 0;
@@ -87,7 +87,7 @@ struct state {
     uint32_t now;
 };
 
-/* The application calls back into the host, as the input has it. */
+/* The application calls the API inside events, as the input selects. */
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     struct state *s = ctx;
@@ -116,11 +116,11 @@ static void drain(struct woad *h)
         if (!len) {
             break;
         }
-        if (packet[0] == 1) { /* a command: done */
+        if (packet[0] == 1) { /* a command completes */
             uint8_t done[80] = { 4, 0x0e, 4, 1, packet[1], packet[2], 0 };
             static const uint8_t key[70] = { 4, 0x3e, 66, 8, 0, 1 };
             static const uint8_t secret[37] = { 4, 0x3e, 34, 9, 0, 1 };
-            if (packet[1] == 0x02 && packet[2] == 0x10) { /* what it can */
+            if (packet[1] == 0x02 && packet[2] == 0x10) { /* the supported commands */
                 done[2] = 68;
                 done[7 + 34] = 0x2e;
                 done[7 + 39] = 4;
@@ -331,7 +331,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     size_t size = woad_size(&cfg);
     void *memory = malloc(size);
     struct woad *h = woad_init(memory, size, &cfg);
-    /* A controller with extended advertising, whatever it says. */
+    /* A controller that always reports extended advertising. */
     static const struct woad_quirk extended[] = {
         { 0, 0, 0xffff, WOAD_QUIRK_HAS_COMMANDS, 36, 0xff, NULL },
         { 0, 0, 0xffff, WOAD_QUIRK_HAS_COMMANDS, 37, 0xff, NULL },
@@ -351,7 +351,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         size_t n = 1 + data[at + 1] % 64u;
         at += 2;
         n = n < len - at ? n : len - at;
-        uint8_t *copy = malloc(n); /* exactly its octets, for the sanitizer */
+        uint8_t *copy = malloc(n); /* an exact copy: the sanitizer detects reads beyond it */
         memcpy(copy, data + at, n);
         step(h, &s, copy, n, what);
         free(copy);

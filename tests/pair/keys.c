@@ -11,7 +11,7 @@ static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8
     return woad_mbedtls.aes128(key, in, out);
 }
 
-/* Copies, in reverse order, the 16 octets behind the n-th place of `what` and `skip` more
+/* Copies 16 octets of the log, in reverse order: those behind the n-th `what` and `skip` more
  * octets. */
 static void logged(const char *log, size_t len, const void *what, size_t what_len, size_t skip,
                    int n, uint8_t out[16])

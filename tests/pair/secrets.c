@@ -1,5 +1,5 @@
-/* What is left of a pairing when it has ended: in the instance's memory, on the stack, in captures.
- * Of all that was drawn or calculated, only what the bond is made of. */
+/* Remains of a pairing after its end: in the instance's memory, on the stack, in captures.  Of all
+ * secrets that were drawn or calculated, only those of the bond remain. */
 #define _GNU_SOURCE
 #include "pairing.h"
 
@@ -22,13 +22,14 @@ static bool of_a_bond(const uint8_t *octet)
     return false;
 }
 
-/* In our order of octets, and in that of the air; two halves of what is longer. */
+/* Searches for each secret, in the host's octet order and in that of the air; for a longer one, in
+ * two halves.  Returns the name of one that it finds, or NULL. */
 static const char *found_in(const uint8_t *mem, size_t len, bool as_on_air)
 {
     static char what[80];
     for (size_t n = 0; n < n_secrets; n++) {
         for (size_t half = 0; half < secrets[n].len; half += 16) {
-            static uint8_t there[16], back[16]; /* not on the stack */
+            static uint8_t there[16], back[16]; /* static: not on the stack */
             for (size_t k = 0; k < 16; k++) {
                 there[k] = secrets[n].octet[half + k];
                 back[15 - k] = there[k];
@@ -62,7 +63,7 @@ static void assert_clean(const char *path)
 #endif
 #endif
 #ifdef __SANITIZE_ADDRESS__
-/* It is not where it was. */
+/* The address sanitizer moves the stack's variables: there is nothing to search. */
 static void stack_scrub(void) {}
 static void stack_take(void) {}
 static void stack_clean(const char *path)
@@ -81,7 +82,7 @@ static __attribute__((noinline)) void stack_scrub(void)
     }
 }
 
-/* Below this function lies what others have left. */
+/* Copies the stack below this function, with the remains of earlier calls. */
 static __attribute__((noinline)) void stack_take(void)
 {
     volatile uint8_t here = 0;
@@ -91,8 +92,8 @@ static __attribute__((noinline)) void stack_take(void)
     }
 }
 
-/* Only what our functions had: private keys, and what comes of them, are the library's; and the
- * packets that have been on the air are the transport's. */
+/* Searches only for secrets of the host's own functions.  The library handles private keys and
+ * their products; the transport handles packets that were on the air. */
 static void stack_clean(const char *path)
 {
     for (size_t n = 0; n < n_secrets; n++) {
@@ -105,7 +106,7 @@ static void stack_clean(const char *path)
 }
 #endif
 
-/* Every way to pair, to its end, to a failure of each kind, and cut off at every moment. */
+/* Every method of pairing: to success, to a failure of each kind, and cut off at every moment. */
 static void nothing_left(void **state)
 {
     enum { WELL, WRONG_ANSWER, CUT, LIBRARY, PATHS };
@@ -138,8 +139,10 @@ static void nothing_left(void **state)
                         assert_int_equal(
                             woad_oob_set(w->device[k].host, side[k].conn, &side[1 - k].oob), 0);
                     }
-                    if (path == CUT || path == LIBRARY) { /* it may not have come to that: */
-                        n_secrets -= method == 3 && secure ? n_secrets : 0; /* they are kept */
+                    /* the pairing may end before it uses the out-of-band data */
+                    if (path == CUT || path == LIBRARY) {
+                        /* so those stay valid for the next one */
+                        n_secrets -= method == 3 && secure ? n_secrets : 0;
                     }
                     displayed = 834201;
                     side[0].user = path == WRONG_ANSWER ? method == 2 ? NO : WRONG : YES;
@@ -169,7 +172,7 @@ static void nothing_left(void **state)
     }
 }
 
-/* A PDU that comes in pieces, and half of one when the connection ends. */
+/* A PDU that arrives in fragments, and half of a PDU at the end of the connection. */
 static void pieces(void **state)
 {
     (void)state;
@@ -183,7 +186,7 @@ static void pieces(void **state)
             pdu[n] = (uint8_t)(n * 77);
         }
         secrets[0].len = 16;
-        memcpy(secrets[0].octet, first + 9, 16); /* the code, and 15 of 16 */
+        memcpy(secrets[0].octet, first + 9, 16); /* the opcode and 15 octets of the key */
         n_secrets = 1;
         assert_int_equal(woad_rx(w->device[0].host, first, sizeof first), 0);
         assert_non_null(found_in(w->device[0].memory[0], w->device[0].memory_len[0], false));
@@ -198,9 +201,9 @@ static void pieces(void **state)
     }
 }
 
-/* no_secret_in_log: a log of all that two hosts and their controllers say while they pair, and
- * encrypt again: none of the keys that they have then, nor anything that was drawn for them but
- * the nonces, which everybody hears; with keys, they are there. */
+/* no_secret_in_log: a log of all packets of two hosts and their controllers during a pairing and
+ * another encryption.  It has none of their keys, and no random value except the public nonces.
+ * With the option for keys, the log has the keys. */
 static void logs(void **state)
 {
     (void)state;

@@ -1,12 +1,12 @@
-/* Pairing, both sides ours, over the air in virtual time.  Named after the cases of the Security
- * Manager's test suite where there is one. */
+/* Pairing of two Woad hosts, over the air in virtual time.  The cases bear the names of the
+ * Security Manager's test suite where it has them. */
 #include "pairing.h"
 
 /* --- the table -------------------------------------------------------------------------------- */
 
-/* 2.3.5.1, Table 2.8, again as one reads it there: a row for each responder, a column for each
- * initiator: DisplayOnly, DisplayYesNo, KeyboardOnly, NoInputNoOutput, KeyboardDisplay.  What each
- * side is asked, initiator and responder: - nothing, D display, I input, C compare. */
+/* 2.3.5.1, Table 2.8, copied from the specification: a row for each responder, a column for each
+ * initiator: DisplayOnly, DisplayYesNo, KeyboardOnly, NoInputNoOutput, KeyboardDisplay.  The
+ * actions of initiator and responder: - nothing, D display, I input, C compare. */
 static const char *const secure_table[5][5] = { { "--", "--", "ID", "--", "ID" },
                                                 { "--", "CC", "ID", "--", "CC" },
                                                 { "DI", "DI", "II", "--", "DI" },
@@ -55,7 +55,7 @@ static void matrix_one(const struct one *c)
             give_oob(k, 1 - k, c->secure);
         }
     }
-    displayed = 123456; /* where both type, users agree on one */
+    displayed = 123456; /* both sides have a keyboard: the users agree on a passkey */
     assert_int_equal(woad_pair(w->device[c->who].host, side[c->who].conn), 0);
     settle();
     const char *asked = (c->secure ? secure_table : legacy_table)[c->io[1]][c->io[0]];
@@ -84,11 +84,11 @@ static void matrix_one(const struct one *c)
     world_free(w);
 }
 
-/* Every pair of devices, of wishes, of what is known out of band, whoever begins.
- * SM/CEN/JW/BV-01-C, SM/PER/JW/BV-02-C, SM/CEN/PKE/BV-01-C, SM/PER/PKE/BV-02-C,
- * SM/CEN/OOB/BV-01-C, SM/PER/OOB/BV-02-C, SM/CEN/SCJW/BV-01-C, SM/PER/SCJW/BV-02-C,
- * SM/CEN/SCPK/BV-01-C, SM/PER/SCPK/BV-02-C, SM/CEN/SCOB/BV-01-C, SM/PER/SCOB/BV-02-C,
- * SM/PER/PIS/BV-01-C, SM/CEN/PIS/BV-02-C */
+/* Every pair of IO capabilities, requirements and out-of-band data, with either side as the first.
+ * SM/CEN/JW/BV-01-C, SM/PER/JW/BV-02-C, SM/CEN/PKE/BV-01-C, SM/PER/PKE/BV-02-C, SM/CEN/OOB/BV-01-C,
+ * SM/PER/OOB/BV-02-C, SM/CEN/SCJW/BV-01-C, SM/PER/SCJW/BV-02-C, SM/CEN/SCPK/BV-01-C,
+ * SM/PER/SCPK/BV-02-C, SM/CEN/SCOB/BV-01-C, SM/PER/SCOB/BV-02-C, SM/PER/PIS/BV-01-C,
+ * SM/CEN/PIS/BV-02-C */
 static void matrix(void **state)
 {
     struct one c;
@@ -107,7 +107,8 @@ static void matrix(void **state)
     }
 }
 
-/* The same without a library, on either side and on both: the controller calculates. */
+/* The same without a cryptographic library, on either side and on both: the controller
+ * calculates. */
 static void matrix_by_controller(void **state)
 {
     for (by_controller = 1; by_controller < 4; by_controller++) {
@@ -116,10 +117,10 @@ static void matrix_by_controller(void **state)
     by_controller = 0;
 }
 
-/* --- what goes wrong -------------------------------------------------------------------------- */
+/* --- pairings that fail ----------------------------------------------------------------------- */
 
-/* SM/CEN/PKE/BI-01-C, SM/CEN/SCPK/BI-01-C, SM/PER/SCPK/BI-03-C: a wrong passkey: Confirm Value
- * Failed, nothing is kept; the next time there is another passkey.  SM/CEN/PKE/BV-05-C,
+/* SM/CEN/PKE/BI-01-C, SM/CEN/SCPK/BI-01-C, SM/PER/SCPK/BI-03-C: a wrong passkey ends in Confirm
+ * Value Failed, and no bond is kept; the next pairing has another passkey.  SM/CEN/PKE/BV-05-C,
  * SM/CEN/SCPK/BV-05-C */
 static void wrong_passkey(void **state)
 {
@@ -153,7 +154,7 @@ static void wrong_passkey(void **state)
     }
 }
 
-/* SM/CEN/SCCT …: the numbers differ, says either user. */
+/* SM/CEN/SCCT …: either user answers that the numbers differ. */
 static void comparison_refused(void **state)
 {
     (void)state;
@@ -169,7 +170,8 @@ static void comparison_refused(void **state)
     }
 }
 
-/* SM/CEN/PROT/BV-01-C, SM/PER/PROT/BV-02-C: 30 s, then nothing more on this connection. */
+/* SM/CEN/PROT/BV-01-C, SM/PER/PROT/BV-02-C: after a timeout of 30 s no SMP PDU is accepted on this
+ * connection. */
 static void silence(void **state)
 {
     (void)state;
@@ -192,7 +194,7 @@ static void silence(void **state)
     }
 }
 
-/* S13, SM/CEN/EKS/BI-01-C: what the policy wants, or nothing. */
+/* S13, SM/CEN/EKS/BI-01-C: the pairing meets the policy's requirements, or fails. */
 static void policies(void **state)
 {
     struct woad_security_policy strict[4], peer = policy(WOAD_IO_NONE, false, true);
@@ -236,7 +238,7 @@ static void policies(void **state)
     world_free(w);
 }
 
-/* Without random numbers nobody pairs. */
+/* Without random numbers a pairing fails. */
 static void no_random(void **state)
 {
     (void)state;
@@ -255,9 +257,9 @@ static void no_random(void **state)
 
 /* --- bonds ------------------------------------------------------------------------------------ */
 
-/* SM/PER/KDU/BV-01-C, SM/CEN/KDU/BV-04-C: connected again, whoever asks, in the same roles and,
- * with LE Secure Connections, the other way round: the bond's key serves, and says what it was
- * made by. */
+/* SM/PER/KDU/BV-01-C, SM/CEN/KDU/BV-04-C: after a reconnection either side may start encryption, in
+ * the same roles and, with LE Secure Connections, in exchanged roles.  The bond's key is used, and
+ * the security level is that of its pairing. */
 static void bonded(void **state)
 {
     (void)state;
@@ -288,7 +290,7 @@ static void bonded(void **state)
     }
 }
 
-/* S21: each failure doubles the wait, another connection does not end it, success does. */
+/* S21: each failure doubles the wait, another connection does not end it, a success does. */
 static void repeated_attempts(void **state)
 {
     struct woad_security_policy types = policy(WOAD_IO_KEYBOARD, true, true);
@@ -304,7 +306,7 @@ static void repeated_attempts(void **state)
         settle();
         assert_int_equal(status_of(CENTRAL) == 0, n == 7);
         wait = n == 7 ? 0 : wait ? wait * 2 : 250000;
-        allowed = woad_air_now(w->air) + wait - 20000; /* settle() looks every 10 ms */
+        allowed = woad_air_now(w->air) + wait - 20000; /* settle() checks every 10 ms */
         if (n % 3 == 1) {
             rejoin(CENTRAL);
         }
@@ -316,7 +318,8 @@ static void repeated_attempts(void **state)
     world_free(w);
 }
 
-/* The one connects to who the other is: each is told who came, and the bond serves. */
+/* Device 0 connects to the identity of device 1: both events have the peer's identity, and
+ * encryption uses the bond. */
 static void meet(const struct woad_addr id[2], int round)
 {
     static const struct woad_connect_params params = { 16, 16, 6, 6, 0, 100, 2000 };
@@ -333,9 +336,9 @@ static void meet(const struct woad_addr id[2], int round)
     assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
 }
 
-/* SM/PER/KDU/BV-02-C, SM/CEN/KDU/BV-05-C: both hide.  Who has the key sees who it is, in reports
- * and in connections, also after the address has changed, and connects to the identity; who has
- * not sees addresses that change. */
+/* SM/PER/KDU/BV-02-C, SM/CEN/KDU/BV-05-C: both bonded devices use privacy.  With the IRK a device
+ * reports the peer's identity in scans and connections, also after the address has changed, and
+ * connects to the identity.  Without the IRK a device reports addresses that change. */
 static void hidden(void **state)
 {
     static const struct woad_scan_params scan = { 48, 48, false, false, 0, false };
@@ -362,12 +365,12 @@ static void hidden(void **state)
         assert_true(side[k].bond.has_irk);
     }
     assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
-    world_run(w, 500000); /* it was heard in that connection: no scan is needed */
+    world_run(w, 500000); /* that connection has shown the peer's address: no scan is needed */
     again();
     assert_int_equal(woad_adv_start(w->device[1].host, &adv), 0);
     meet(id, 0);
     for (int round = 0; round < 2; round++) {
-        world_run(w, 61000000); /* another address by now */
+        world_run(w, 61000000); /* long enough for another private address */
         assert_int_equal(woad_adv_start(w->device[1].host, &adv), 0);
         for (int k = 0; k < 3; k += 2) {
             device_forget(&w->device[k]);
@@ -385,7 +388,7 @@ static void hidden(void **state)
         meet(id, round);
     }
     assert_memory_not_equal(&seen[2][0], &seen[2][1], 7);
-    /* Ones that nobody can resolve; and off again. */
+    /* Non-resolvable private addresses; then privacy is turned off. */
     world_run(w, 1000000);
     assert_int_equal(woad_set_privacy(w->device[1].host, WOAD_PRIVACY_NON_RESOLVABLE, 60), 0);
     world_run(w, 10000);
@@ -398,7 +401,8 @@ static void hidden(void **state)
     world_free(w);
 }
 
-/* The peer has forgotten: that is told, and nobody pairs anew behind the user's back.  S11 */
+/* The peer has lost its bond: an event reports that, and the host does not pair again without the
+ * user.  S11 */
 static void bond_forgotten(void **state)
 {
     (void)state;
@@ -414,7 +418,7 @@ static void bond_forgotten(void **state)
         assert_false(level(CENTRAL).encrypted);
         assert_non_null(bond_at(w->device[CENTRAL].host, 0));
         assert_int_equal(side[CENTRAL].bonds, 1);
-        /* When the user has let it go, they pair. */
+        /* After the user has removed the bond, the two pair. */
         assert_int_equal(woad_bond_remove(w->device[CENTRAL].host, &w->device[PERIPHERAL].addr), 0);
         assert_int_equal(woad_bond_remove(w->device[CENTRAL].host, &w->device[PERIPHERAL].addr),
                          WOAD_ENOENT);
@@ -427,8 +431,8 @@ static void bond_forgotten(void **state)
     }
 }
 
-/* A bond that is forgotten before its key was used: there is none, and that is told; then they
- * pair. */
+/* The application removes a bond before its key is used: an event reports the missing key; then the
+ * two pair. */
 static void forgotten_at_once(void **state)
 {
     (void)state;
@@ -482,7 +486,7 @@ static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UU
 #define VALUE(perm) \
     WOAD_CHARACTERISTIC_CCCD(&u_value, WOAD_PROP_READ | WOAD_PROP_NOTIFY, \
                              WOAD_PERM_READ | WOAD_PERM_WRITE | (perm))
-/* From 10: values at 12, 15, 18, … */
+/* Attributes from handle 10: values at 12, 15, 18, … */
 static const struct woad_attr protected[] = {
     WOAD_PRIMARY(&u_service),         VALUE(0),
     VALUE(WOAD_PERM_READ_ENCRYPTED),  VALUE(WOAD_PERM_READ_AUTHENTICATED),
@@ -491,13 +495,13 @@ static const struct woad_attr protected[] = {
 };
 enum { VALUES = 7, FIRST = 12 };
 
-/* GAP/SEC/SEM/…, GATT/SR/GAR/BI-04-C and their like, A12: each permission on each level: what may
- * not be read is not told to subscribers either, and can't be subscribed to. */
+/* GAP/SEC/SEM/…, GATT/SR/GAR/BI-04-C and their like, A12: each permission on each level.  A value
+ * that a client may not read is not notified to it either, and refuses subscriptions. */
 static void permissions(void **state)
 {
     enum { OPEN, HAS_KEY, LEGACY, JUST_WORKS, LEGACY_MITM, MITM, LEVELS };
     static const bool has[LEVELS][VALUES] = {
-        /* that asks for so much is to be had */
+        /* the attributes that each level allows */
         [OPEN] = { 1, 0, 0, 0, 0, 0, 0 },        [HAS_KEY] = { 1, 0, 0, 0, 0, 0, 0 },
         [LEGACY] = { 1, 1, 0, 1, 0, 0, 1 },      [JUST_WORKS] = { 1, 1, 0, 1, 0, 1, 1 },
         [LEGACY_MITM] = { 1, 1, 1, 1, 1, 0, 1 }, [MITM] = { 1, 1, 1, 1, 1, 1, 1 }
@@ -537,7 +541,7 @@ static void permissions(void **state)
     }
 }
 
-/* C6: the level falls while protected notifications wait: they are not sent. */
+/* C6: the level falls while protected notifications are queued: they are not sent. */
 static void level_falls(void **state)
 {
     static const uint8_t lost[] = { 4, 0x08, 4, 0x1f, 0x40, 0, 0 };
@@ -565,7 +569,8 @@ static void level_falls(void **state)
 
 /* --- all at once ------------------------------------------------------------------------------ */
 
-/* There is memory for one pairing: a second is refused, whoever asks for it, until that is over. */
+/* There is memory for one pairing: a second one is refused, in either role, until the first has
+ * ended. */
 static void one_at_a_time(void **state)
 {
     struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);
@@ -604,8 +609,8 @@ static void one_at_a_time(void **state)
     }
 }
 
-/* Of eight bonds as many are kept as there are places; the others have been let go, and that was
- * told, also where they were not kept at all. */
+/* Of eight bonds the host keeps as many as it has slots.  The events report the others as removed,
+ * also those that were not kept at all. */
 static void assert_places(const struct woad *h)
 {
     const struct woad_bond *b;
@@ -630,7 +635,7 @@ static bool has_bond(const struct woad *h, const struct woad_addr *peer)
     return woad_bond_at(h, n, &bond) == 0;
 }
 
-/* Eight peers, each with another method, at the same moment. */
+/* Eight peers pair at the same moment, each by another method. */
 static void eight_at_once(void **state)
 {
     static const struct {
@@ -663,7 +668,7 @@ static void eight_at_once(void **state)
     }
     device_forget(h);
     for (int n = 0; n < 300; n++) {
-        for (size_t e = 0; e < h->logged; e++) { /* the hub's user */
+        for (size_t e = 0; e < h->logged; e++) { /* answers for the hub's user */
             struct woad_event *ev = &h->log[e].ev;
             for (size_t k = 0; k < 8 && ev->type == WOAD_EV_PASSKEY; k++) {
                 if (ev->conn != at[k].conn) {
@@ -689,7 +694,7 @@ static void eight_at_once(void **state)
         struct woad_security now;
         assert_int_equal(woad_conn_security(h->host, at[k].conn, &now), 0);
         assert_true(now.encrypted);
-        /* A weak bond finds no room among stronger ones, and gives way to them. */
+        /* A weak bond finds no slot among stronger ones, and is evicted for them. */
         assert_int_equal(now.bonded, has_bond(h->host, &w->device[k + 1].addr));
         assert_int_equal(now.secure, peers[k].secure);
         assert_int_equal(now.authenticated, peers[k].auth);
@@ -698,7 +703,7 @@ static void eight_at_once(void **state)
     world_free(w);
 }
 
-/* The same with one host, or all of them, without a library. */
+/* The same without a library on one host, or on all. */
 static void eight_by_controller(void **state)
 {
     for (unsigned n = 0; n < 3; n++) {

@@ -1,5 +1,5 @@
-/* A database that changes while it is used, and values that change while they are read: a server
- * and a client over the air, in virtual time. */
+/* A database that changes while clients use it, and values that change during reads: a server and a
+ * client over the air, in virtual time. */
 #include "cm.h"
 
 #include "world.h"
@@ -53,8 +53,8 @@ static void subscribe(struct link *l, uint16_t cccd, uint16_t bits)
     device_forget(l->c);
 }
 
-/* GATT/SR/GAS/BV-01-C: a service comes, is used, is replaced by another at its handles, and
- * goes; the client hears each time which handles. */
+/* GATT/SR/GAS/BV-01-C: a service is added, used, replaced by another at its handles, and removed;
+ * the client is notified of the handles each time. */
 static void services_come_and_go(void **state)
 {
     struct link l = joined(1);
@@ -88,8 +88,8 @@ static void services_come_and_go(void **state)
     world_free(l.w);
 }
 
-/* A client that discovers while services come and go: every procedure ends, nothing is told
- * twice. */
+/* A client discovers while the server adds and removes services: every procedure ends, and nothing
+ * is reported twice. */
 static void discovery_meanwhile(void **state)
 {
     struct link l = joined(2);
@@ -114,7 +114,7 @@ static void discovery_meanwhile(void **state)
     world_free(l.w);
 }
 
-/* The value changes between the parts of a long read: what arrives is one of them, never a
+/* The value changes between the parts of a long read: the result is one of the values, never a
  * mixture. */
 static void long_reads_do_not_tear(void **state)
 {
@@ -128,7 +128,7 @@ static void long_reads_do_not_tear(void **state)
         assert_int_equal(woad_gattc_read(l.c->host, l.cp, VALUE), 0);
         for (int k = 0; k < 40; k++) {
             world_run(l.w, 7500);
-            memset(l.p->value, l.p->value[0] + 1, sizeof l.p->value); /* all the time */
+            memset(l.p->value, l.p->value[0] + 1, sizeof l.p->value); /* changes at every step */
         }
         for (size_t k = 0; k < l.c->logged; k++) {
             const struct seen *s = &l.c->log[k];
@@ -149,8 +149,8 @@ static void long_reads_do_not_tear(void **state)
     world_free(l.w);
 }
 
-/* A value that changes faster than the radio: queued, every one of them arrives in order; latest,
- * those that arrive are newer each time and the last one is the last. */
+/* A value changes faster than the radio can send.  With queued notifications each one arrives in
+ * order; with latest-only ones each is newer than the one before, and the final value arrives. */
 static void queued_and_latest(void **state)
 {
     (void)state;
@@ -193,7 +193,7 @@ static void queued_and_latest(void **state)
     }
 }
 
-/* --- flat ------------------------------------------------------------------------------------- */
+/* --- time of a look-up ------------------------------------------------------------------------ */
 
 static void ignore(void *ctx, struct woad *h, const struct woad_event *ev)
 {
@@ -202,7 +202,7 @@ static void ignore(void *ctx, struct woad *h, const struct woad_event *ev)
     (void)ev;
 }
 
-/* CPU time of so many requests to a host with `services` services of five attributes. */
+/* Measures the CPU time of many requests to a host with `services` services of five attributes. */
 static double requests_take(uint16_t services, const uint8_t *att, size_t len)
 {
     static const struct woad_feature *const features[] = { &woad_feature_gatt_server,
@@ -262,7 +262,8 @@ static double requests_take(uint16_t services, const uint8_t *att, size_t len)
     return min_u32;
 }
 
-/* A handle, a type and a group are found among 2,000 attributes as among 20. */
+/* A look-up of a handle, a type or a group takes the same time among 2,000 attributes as among
+ * 20. */
 static void lookups_are_flat(void **state)
 {
     static const struct {
@@ -282,7 +283,7 @@ static void lookups_are_flat(void **state)
         double many = requests_take(400, asked[n].pdu, asked[n].len);
         print_message("%-34s %5.0f ns of 20 attributes, %5.0f ns of 2,000\n", asked[n].what,
                       few * 1e9, many * 1e9);
-        assert_true(many < few * 10); /* a search one by one takes 100 times as long */
+        assert_true(many < few * 10); /* a linear search takes 100 times as long */
     }
 }
 

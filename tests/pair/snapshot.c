@@ -1,4 +1,5 @@
-/* A world that is put back goes on as it went: hosts, controllers, what is in the air. */
+/* A world that is restored from a snapshot repeats its course: hosts, controllers, packets on the
+ * air. */
 #include "cm.h"
 
 #include "world.h"
@@ -14,7 +15,7 @@ static const struct woad_adv_params fast = { .kind = WOAD_ADV_IND, .interval_625
 static const struct woad_connect_params params = { 16, 16, 12, 12, 0, 256, 2000 };
 enum { DEVICES = 5, VALUE = 12 };
 
-/* The hosts' memory, and what the test keeps of them. */
+/* The hosts' memory, and the test's own state for them. */
 struct picture {
     void *air, *host[DEVICES];
     size_t air_len, host_len;
@@ -37,7 +38,8 @@ static struct picture take(struct world *w)
     p.air = malloc(p.air_len);
     assert_int_equal(woad_air_snapshot(w->air, p.air, p.air_len - 1), -22);
     assert_int_equal(woad_air_snapshot(w->air, p.air, p.air_len), 0);
-    assert_int_equal(woad_air_restore(w->air, p.air, p.air_len - 1), -22); /* nothing has changed */
+    /* nothing was restored */
+    assert_int_equal(woad_air_restore(w->air, p.air, p.air_len - 1), -22);
     for (size_t n = 0; n < w->devices; n++) {
         p.host[n] = malloc(p.host_len);
         memcpy(p.host[n], w->device[n].memory[0], p.host_len);
@@ -63,7 +65,7 @@ static void picture_free(struct picture *p)
     free(p->air);
 }
 
-/* Things go on by themselves, and by what is said at each step. */
+/* Runs for some steps; `what` chooses the test's actions. */
 static void go_on(struct world *w, unsigned steps, unsigned what)
 {
     static const uint8_t value[] = "0123456789abcdef";
@@ -103,7 +105,7 @@ static void world_put_back(void **state)
         uint64_t at = woad_air_now(w->air);
         go_on(w, 100, seed);
         uint64_t first = world_hash(w), end = woad_air_now(w->air);
-        /* Another future, with somebody who was not there. */
+        /* Another course, with a device that was not in the snapshot. */
         put_back(w, &before, DEVICES);
         assert_int_equal(woad_air_now(w->air), at);
         world_add(w, 3);
@@ -112,9 +114,9 @@ static void world_put_back(void **state)
         struct device late = w->device[DEVICES];
         w->devices = DEVICES;
         put_back(w, &before, DEVICES);
-        woad_air_detach(late.ctl); /* it is off already: nothing happens */
+        woad_air_detach(late.ctl); /* it is detached already: no effect */
         device_free(&late);
-        /* The first once more. */
+        /* The first course once more. */
         go_on(w, 100, seed);
         assert_int_equal(woad_air_now(w->air), end);
         assert_true(world_hash(w) == first);

@@ -1,10 +1,10 @@
-/* What is around the devices: places, walls, noise, interferers, links by script, clocks that
- * drift; and controllers that hang, forget or lie.  Seen at HCI on both sides. */
+/* The environment of devices: positions, walls, noise, interferers, scripted links, clock drift;
+ * and controllers that hang, restart or send false events.  Seen at HCI on both sides. */
 #include "nodes.h"
 
 enum { A = 0, B = 1 };
 
-/* Two controllers, `mm` apart, of these drifts. */
+/* Two controllers, `mm` apart, with these drifts. */
 static void two(int32_t mm, int16_t drift_a, int16_t drift_b)
 {
     nodes_begin(7);
@@ -36,7 +36,7 @@ static void scan(int who)
     assert_int_equal(command(who, 0x200c, "01 00"), 0);
 }
 
-/* A is the central. */
+/* Connects A as central to B. */
 static void join(const char *interval_latency_timeout)
 {
     char text[120];
@@ -59,7 +59,8 @@ static size_t heard_in_a_second(int8_t *rssi)
     return count(B, 0x3e02);
 }
 
-/* A wall takes what it says, both ways, from those it stands between and from nobody else. */
+/* A wall attenuates packets of both directions between devices on its two sides, and no other
+ * packets. */
 static void walls(void **state)
 {
     static const struct woad_air_wall wall[] = { { 500, -1000, 500, 1000, 12 },
@@ -77,20 +78,20 @@ static void walls(void **state)
     w.around.walls = sizeof wall / sizeof *wall;
     assert_true(heard_in_a_second(&after) > 20);
     assert_int_equal(after, before - 12);
-    woad_air_move(w.n[B].c, 300, 900, 0); /* on this side of it */
+    woad_air_move(w.n[B].c, 300, 900, 0); /* on this side of the wall */
     assert_true(heard_in_a_second(&after) > 20);
     assert_int_equal(after, before);
-    woad_air_move(w.n[B].c, 500, 400, -20); /* its own power is nothing to it */
+    woad_air_move(w.n[B].c, 500, 400, -20); /* the receiver's own power has no effect */
     assert_true(heard_in_a_second(&after) > 20);
     apart();
 }
 
-/* The coded PHY is heard where 1M is not; with more noise neither is. */
+/* The coded PHY is received where 1M is not; with more noise neither is. */
 static void noise(void **state)
 {
     int8_t rssi;
     (void)state;
-    two(900000, 0, 0); /* 99 dB: 4 below what 1M needs */
+    two(900000, 0, 0); /* 99 dB: 4 below the level that 1M needs */
     advertise(A, 3);
     scan(B);
     assert_int_equal(heard_in_a_second(&rssi), 0);
@@ -115,7 +116,7 @@ static void noise(void **state)
     apart();
 }
 
-/* An interferer drowns what is on its channels while it is on, and not what is 8 dB stronger. */
+/* An interferer destroys packets on its channels while it is on, unless they are 8 dB stronger. */
 static void interferers(void **state)
 {
     struct woad_air_interferer n = {
@@ -152,7 +153,7 @@ static void interferers(void **state)
     apart();
 }
 
-/* One way of a link is bad, as long as it is said to be. */
+/* One direction of a link loses packets, as long as the script says. */
 static void links(void **state)
 {
     struct woad_air_link link = { .loss_per_mille = 1000 };
@@ -169,7 +170,7 @@ static void links(void **state)
     link.from = w.n[A].c;
     link.to = w.n[B].c;
     assert_int_equal(heard_in_a_second(&worse), 0);
-    assert_true(count(A, 0x3e02) > 20); /* the other way */
+    assert_true(count(A, 0x3e02) > 20); /* the other direction */
     link.loss_per_mille = 500;
     size_t half = heard_in_a_second(&worse);
     assert_true(half > 5 && half < 30);
@@ -201,8 +202,9 @@ static void assert_data(bool at_b, bool at_a)
     assert_int_equal(got_data(A, &len) != NULL, at_a);
 }
 
-/* 10 us each way are within what a receiver waits.  100 are not: the peripheral still hears the
- * central, whose packets it waits for in a window, but its answers come when nobody listens. */
+/* A delay of 10 us in each direction is within the receiver's tolerance; 100 us are not.  The
+ * peripheral still receives the central in its receive window, but its answers arrive after the
+ * central's window. */
 static void delays(void **state)
 {
     struct woad_air_link link = { .delay_us = 10 };
@@ -222,7 +224,7 @@ static void delays(void **state)
     apart();
 }
 
-/* By rule: late by so much, and a second time. */
+/* A rule delivers a packet late, and a second time. */
 static void heard_twice(void **state)
 {
     int8_t rssi;
@@ -240,8 +242,8 @@ static void heard_twice(void **state)
     apart();
 }
 
-/* Clocks of every class, both ways, with the longest intervals and with latency: they stay
- * together for ten minutes, and the anchors are where the central's clock says. */
+/* Clocks of every class, fast and slow, with the longest intervals and with latency: the connection
+ * lives for ten minutes, and anchors follow the central's clock. */
 static void drift(void **state)
 {
     static const int16_t ppm[] = { 0, 20, -20, 50, -150, 500, -500 };
@@ -270,7 +272,8 @@ static void drift(void **state)
     }
 }
 
-/* A clock that is 500 ppm slow advertises 500 ppm less often: 100 s of 20 ms and 5 on average. */
+/* A clock that is 500 ppm slow advertises 500 ppm less often: 100 s at 20 ms and 5 ms of delay on
+ * average. */
 static void drift_of_anchors(void **state)
 {
     size_t packets[2];
@@ -284,7 +287,8 @@ static void drift_of_anchors(void **state)
         for (size_t n = packets[k] = 0; n < 37; n++) {
             packets[k] += w.packets[n];
         }
-        /* 1 s each by its clock: the whole microseconds of 500 ppm, no rounding adds up. */
+        /* 1 s each by its clock: the error is 500 ppm in whole microseconds, so no rounding adds
+         * up. */
         uint64_t anchors = packets[k] / 2 - 1;
         assert_in_range(anchors, 1990, 2000);
         assert_int_equal(w.last_anchor - w.first_anchor, anchors * (k ? 1000500 : 1000000));
@@ -292,8 +296,8 @@ static void drift_of_anchors(void **state)
     }
 }
 
-/* A firmware that hangs for less than the supervision timeout loses nothing but time; for longer,
- * the link. */
+/* A controller that hangs for less than the supervision timeout loses only time; if it hangs
+ * longer, the link is lost. */
 static void hang(void **state)
 {
     (void)state;
@@ -317,7 +321,7 @@ static void hang(void **state)
     apart();
 }
 
-/* A firmware that starts anew knows nothing of its connections; what it says instead is ours. */
+/* A controller that restarts has no connections; the test chooses its next event. */
 static void crash(void **state)
 {
     static const uint8_t hardware_error[] = { 4, 0x10, 1, 0x42 };
@@ -336,7 +340,7 @@ static void crash(void **state)
     apart();
 }
 
-/* Run until somebody has something to say. */
+/* Runs until a controller has a packet for its host. */
 static void until(void **state)
 {
     (void)state;

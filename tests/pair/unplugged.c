@@ -1,7 +1,7 @@
-/* A controller is unplugged, hangs, or begins anew by itself, before each packet between it and its
- * host, of a whole connection: found, read, written, subscribed to, paired, a channel, and the end.
- * Whatever was begun ends, once; the host goes down once, or not at all; and started again it does
- * all of that from the beginning. */
+/* A controller is unplugged, hangs, or restarts by itself, before each packet between it and its
+ * host.  The connection goes through all its stages: scan, reads, writes, subscription, pairing, an
+ * L2CAP channel, the end.  Every procedure ends once; the host goes down once, or not at all; after
+ * a new start all stages succeed again. */
 #include "pairing.h"
 
 enum fault { UNPLUGGED, HANGS, RESET_TOLD, RESET_UNTOLD, FAULTS };
@@ -18,7 +18,7 @@ static const struct woad_attr service_of[] = {
 };
 static const struct woad_coc_params channel_of = { .psm = 0x85, .mtu = 400 };
 
-/* What a device has begun and what has ended. */
+/* The procedures that a device has started and ended. */
 static struct doing {
     int gattc, connects, scans, indications, pairings, channels, sdus, downs, ups, connections;
     uint16_t conn, value, cid;
@@ -65,7 +65,7 @@ static void peripheral_event(struct device *d, const struct woad_event *ev)
     }
 }
 
-/* One thing after the other: each is begun when the one before has ended. */
+/* One procedure after the other: each starts when the one before has ended. */
 static void central_goes_on(struct device *d, enum woad_gattc_op op, int status)
 {
     static const uint8_t long_value[400] = { 7 };
@@ -139,7 +139,7 @@ static void count(struct device *d, const struct woad_event *ev)
     case WOAD_EV_SECURITY: me->pairings -= d == dev[1]; break;
     case WOAD_EV_COC_CLOSED:
         me->channels--;
-        me->sdus = 0; /* its buffer is ours again: told by that, too */
+        me->sdus = 0; /* the application owns its buffer again: this event reports that too */
         break;
     case WOAD_EV_COC_SENT: me->sdus--; break;
     case WOAD_EV_DOWN: me->downs++; break;
@@ -240,19 +240,19 @@ static void struck(int who, uint64_t at)
         printf("fault %d of %d before packet %d\n", (int)fault, who, (int)at);
     }
     world_run(w, ALL_US);
-    /* A controller that begins anew without a word is noticed by the next command, or by nobody
-     * while there is nothing to be asked. */
+    /* A silent restart of the controller is noticed at the next command; without a command it is
+     * not. */
     world_run(w, AFTER_US);
     assert_in_range(doing[who].downs, 0, 1);
     assert_true(doing[who].downs == 1 || fault == RESET_UNTOLD);
     if (doing[who].downs == 0) {
-        nothing_is_left(who); /* even so */
+        nothing_is_left(who); /* in this case too */
         woad_fail(dev[who]->host, WOAD_EIO);
     }
     assert_int_equal(doing[who].downs, 1);
     nothing_is_left(who);
     assert_int_equal(doing[who].scans, 0);
-    /* Started again, from the beginning. */
+    /* A new start, all stages from the beginning. */
     dev[who]->deaf = dev[who]->mute = false;
     woad_air_rx(dev[who]->ctl, (const uint8_t[]){ 1, 3, 0x0c, 0 }, 4);
     drain(dev[who]);

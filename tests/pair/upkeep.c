@@ -1,6 +1,6 @@
-/* What two sides keep up between them: subrating, powers, path loss, clocks, signs of life.  Each
- * in its normal course, refused, in collision and without an answer.  Named after the cases of the
- * Link Layer test suite where there is one. */
+/* Procedures that maintain a link: subrating, power control, path loss, sleep clock accuracy, the
+ * authenticated payload timeout.  Each in its normal course, refused, in collision and without an
+ * answer.  The cases bear the names of the Link Layer test suite where it has them. */
 #include "joined.h"
 
 #define BIT(n) (1ull << (n))
@@ -23,8 +23,8 @@ static size_t packets_in(uint64_t ms)
 static const char ten[] = "40 00 0a 00 0a 00 00 00 00 00 c8 00";
 static const char default_wide[] = "01 00 32 00 02 00 0a 00 c8 00";
 
-/* LL/CON/CEN/BV-130-C …: the central's: both are told; a tenth of the packets; data go on, later;
- * a change of the parameters ends it. */
+/* LL/CON/CEN/BV-130-C …: the central sets a subrate: both hosts get the event, and a tenth of the
+ * packets is sent; data still arrive, later; a parameter update ends the subrate. */
 static void subrate_by_central(void **state)
 {
     (void)state;
@@ -46,11 +46,12 @@ static void subrate_by_central(void **state)
     apart();
 }
 
-/* LL/CON/PER/BV-…: the peripheral asks; what comes of it is what the central likes too. */
+/* LL/CON/PER/BV-…: the peripheral requests a subrate; the result is within the central's limits
+ * too. */
 static void subrate_by_peripheral(void **state)
 {
     (void)state;
-    /* A central likes none but 1 unless its host has said so before it connected. */
+    /* A central accepts only factor 1 unless its host has set a default before the connection. */
     static const char *const likes[] = { "", default_wide, "20 00 32 00 02 00 0a 00 c8 00" };
     for (int kind = 0; kind < 3; kind++) {
         joined_knowing(likes[kind], 0);
@@ -72,7 +73,7 @@ static void subrate_by_peripheral(void **state)
     }
 }
 
-/* After data, as many events as the continuation number are used; then every tenth again. */
+/* After data, both sides use as many events as the continuation number; then every tenth again. */
 static void subrate_continuation(void **state)
 {
     (void)state;
@@ -117,7 +118,8 @@ static void subrate_with_loss(void **state)
     }
 }
 
-/* What is not valid; what the peer, or its host, does not know; both at once. */
+/* Invalid parameters; a peer without the feature, or without its host's support; both sides at
+ * once. */
 static void subrate_refused(void **state)
 {
     char wrong[11] = { 0x26, 0, 0, 10, 0, 0, 0, 0, 0, 100, 0 };
@@ -138,7 +140,7 @@ static void subrate_refused(void **state)
     run_ms(200);
     assert_int_equal(count(CENTRAL, 0x3e23) + count(PERIPHERAL, 0x3e23), 0);
     assert_link();
-    /* Both begin: the central's goes on, and is what both hear. */
+    /* Both sides start: the central's request is carried out, and both hosts get its result. */
     assert_int_equal(command(PERIPHERAL, 0x207e, "40 00 02 00 14 00 00 00 00 00 c8 00"), 0);
     assert_int_equal(command(CENTRAL, 0x207e, ten), 0);
     run_ms(500);
@@ -163,7 +165,7 @@ static void subrate_refused(void **state)
 
 /* --- clocks ----------------------------------------------------------------------------------- */
 
-/* LL/CON/CEN/BV-…: each side asks for the other's class. */
+/* LL/CON/CEN/BV-…: each side requests the other's clock accuracy. */
 static void clock_accuracy(void **state)
 {
     (void)state;
@@ -186,8 +188,8 @@ static void clock_accuracy(void **state)
     }
 }
 
-/* LL/CON/CEN/BV-…: a clock that becomes worse, and better again: the peer is told, nobody's host
- * hears of it unasked, and the connection lives with it. */
+/* LL/CON/CEN/BV-…: a clock becomes less accurate, and better again: the peer gets a PDU, no host
+ * gets an unrequested event, and the connection lives. */
 static void clock_changes(void **state)
 {
     (void)state;
@@ -213,7 +215,7 @@ static void clock_changes(void **state)
         run_ms(100);
         assert_null(event(who, 0x3e1f));
         assert_link();
-        w.turn_opcode = 0x1d; /* it is told: it waits for the answer */
+        w.turn_opcode = 0x1d; /* the peer gets a PDU, and the controller waits for the answer */
         assert_int_equal(command(who, 0x205f, "01"), 0);
         run_ms(41000);
         assert_non_null(event(who, 0x05));
@@ -224,7 +226,8 @@ static void clock_changes(void **state)
 
 /* --- powers ----------------------------------------------------------------------------------- */
 
-/* LL/CON/CEN/BV-…: read; asked to change, which is heard; told of when it changes by itself. */
+/* LL/CON/CEN/BV-…: read the power; request a change, which has an effect; get an event when it
+ * changes by itself. */
 static void power(void **state)
 {
     (void)state;
@@ -238,7 +241,7 @@ static void power(void **state)
         assert_non_null(event(who, 0x3e21));
         assert_memory_equal(event(who, 0x3e21), "\x00\x40\x00\x02\x01\x00\x00\x00", 8);
         assert_null(event(peer, 0x3e21));
-        /* 10 dB more, please; then all there is. */
+        /* Request 10 dB more; then the maximum. */
         forget();
         inject(who, "\x23\x01\x0a\x00", 4);
         run_ms(100);
@@ -250,7 +253,7 @@ static void power(void **state)
         assert_int_equal(command(who, 0x2077, "40 00 01"), 0);
         run_ms(100);
         assert_memory_equal(event(who, 0x3e21), "\x00\x40\x00\x02\x01\x14\x02\x00", 8);
-        /* By itself. */
+        /* A change without a request. */
         assert_int_equal(command(who, 0x207a, "40 00 00 01"), 0);
         run_ms(100);
         forget();
@@ -275,7 +278,8 @@ static void power(void **state)
     }
 }
 
-/* The zone is told when it is entered, with hysteresis, after so many events. */
+/* The host gets an event when the path loss enters a zone, with hysteresis, after so many
+ * events. */
 static void path_loss(void **state)
 {
     static const struct {
@@ -359,8 +363,8 @@ static void encrypted(void)
     forget();
 }
 
-/* LL/SEC/ADV/… ping: an idle encrypted link is asked for a sign of life, so nothing expires; where
- * the answer does not come in time the host is told, again and again, and the link goes on. */
+/* LL/SEC/ADV/… ping: on an idle encrypted link LE Ping gets an answer, so the timeout does not
+ * expire.  If the answer is late the host gets the event repeatedly, and the link lives. */
 static void payload_timeout(void **state)
 {
     (void)state;
@@ -372,7 +376,7 @@ static void payload_timeout(void **state)
     run_ms(20000);
     assert_int_equal(count(CENTRAL, 0x57) + count(PERIPHERAL, 0x57), 0);
     apart();
-    /* 10 ms are too short for a question and its answer. */
+    /* 10 ms are too short for a ping and its answer. */
     encrypted();
     assert_int_equal(command(CENTRAL, 0x0c7c, "40 00 01 00"), 0);
     run_ms(1000);

@@ -263,7 +263,8 @@ static void put_connection_params(struct pdu *p)
                         : kind < 7 ? between(100, 400)
                                    : between(400, 1600);
     unsigned latency = below(3) ? 0 : below(5);
-    unsigned min_u32 = (1 + latency) * interval / 4 + 1; /* 10 ms */
+    /* in 10 ms: twice the interval times 1 + latency */
+    unsigned min_u32 = (1 + latency) * interval / 4 + 1;
     min_u32 = min_u32 < 10 ? 10 : min_u32;
     unsigned timeout = below(4) ? min_u32 * 3 + below(600) : min_u32 + below(min_u32);
     put(p, 2, interval);

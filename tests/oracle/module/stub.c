@@ -1,4 +1,4 @@
-/* A backend that is never active: every call, once its arguments are converted, says ENODEV. */
+/* A backend that is never active: every call converts its arguments and returns ENODEV. */
 #include "py/runtime.h"
 #include "extmod/modbluetooth.h"
 #include "py/mperrno.h"

@@ -609,8 +609,8 @@ static void one_at_a_time(void **state)
     }
 }
 
-/* Of eight bonds the host keeps as many as it has slots.  The events report the others as removed,
- * also those that were not kept at all. */
+/* The host keeps as many of the eight bonds as it has slots.  The events report the others as
+ * removed, also those that were not kept at all. */
 static void assert_places(const struct woad *h)
 {
     const struct woad_bond *b;

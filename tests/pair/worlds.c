@@ -1,6 +1,6 @@
-/* No connection dies in the air without loss, distance or a command: random worlds of one to six
- * controllers, a minute of virtual time each, with whatever commands the specification allows.
- * Packets do not collide: a collision is a loss.
+/* Without loss, distance or a command no connection is lost: random worlds of one to six
+ * controllers, a minute of virtual time each, with all commands that the specification allows.
+ * Packets do not collide, because a collision would be a loss.
  *
  *   SEEDS=n     worlds (40)
  *   FIRST=n     the first seed (1)
@@ -252,7 +252,7 @@ static void run_until(uint64_t end)
     }
 }
 
-/* --- what hosts do ---------------------------------------------------------------------------- */
+/* --- random commands of hosts ----------------------------------------------------------------- */
 
 /* Parameters that Vol 4, Part E, 7.8.12 allows: mostly common ones, sometimes at the edge. */
 static void put_connection_params(struct pdu *p)

@@ -1,4 +1,4 @@
-/* ATT PDUs of a peer: requests, and answers to a request of the host's. */
+/* ATT PDUs of a random peer: requests, and answers to the host's requests. */
 #include "storm.h"
 
 static size_t att_le16(uint8_t *p, size_t n, unsigned value)
@@ -14,7 +14,7 @@ static size_t att_any(uint8_t *p, size_t n, size_t len)
     return n + len;
 }
 
-/* To `op`: an error, or what is an answer by its form. */
+/* Writes an answer to `op`: an error, or a PDU with the form of an answer. */
 size_t peer_att_answer(uint8_t *p, uint8_t op)
 {
     size_t n = 1;
@@ -70,7 +70,7 @@ size_t peer_att_request(uint8_t *p)
     uint8_t op = ops[any(sizeof ops)];
     unsigned handle = one_in(8) ? any(65536) : 10 + any(16);
     size_t n = 1;
-    if (one_in(16)) { /* Client Supported Features: all */
+    if (one_in(16)) { /* sets all bits of Client Supported Features */
         static const uint8_t features[] = { 0x12, 0x0b, 0, 7 };
         memcpy(p, features, sizeof features);
         return sizeof features;

@@ -1,4 +1,4 @@
-/* One random call of the API; what the header says of its results. */
+/* Draws one random call of the API and checks its result against woad.h. */
 #include "storm.h"
 
 #include <stdarg.h>
@@ -94,7 +94,7 @@ struct woad_addr some_peer(void)
     return peer;
 }
 
-/* 600 octets. */
+/* Returns 600 octets. */
 const uint8_t *some_octets(void)
 {
     static uint8_t octets[600];
@@ -171,7 +171,7 @@ static void call_accept(void)
         free(rx);
         return;
     }
-    if (!k) { /* one of several whose turn to be asked about comes yet */
+    if (!k) { /* the next of several requested channels: its event arrives later */
         k = channel_new(storm.me, conn, cid);
     }
     MUST(!k->state || k->state == CHANNEL_ASKED, "a channel is accepted twice");
@@ -262,7 +262,7 @@ static void call_receive(void)
     size_t room = 1 + any(299);
     uint8_t *into = malloc(room), *was = k ? k->into : NULL;
     if (k && !was) {
-        k->into = into; /* it may be filled from inside the call */
+        k->into = into; /* the host may fill it inside the call */
     }
     if (result_on(conn, woad_coc_receive(storm.me->h, conn, cid, into, room), "EIB",
                   "woad_coc_receive(%04x, %02x, %zu)", conn, cid, room)) {

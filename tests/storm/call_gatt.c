@@ -4,8 +4,8 @@
 static const struct woad_uuid service = WOAD_UUID16(0x180d), value = WOAD_UUID16(0x2a37);
 static const char constant[] = "constant value of some length, longer than an ATT_MTU of 23";
 
-/* From handle 12 (14 with Client Supported Features): what anyone may read, what takes encryption
- * (ENCRYPTED_HANDLE) and what takes authentication (AUTHENTICATED_HANDLE). */
+/* Values from handle 12 (14 with Client Supported Features): open to every client, with encryption
+ * (ENCRYPTED_HANDLE), with authentication (AUTHENTICATED_HANDLE). */
 enum { EVERY = WOAD_PROP_READ | WOAD_PROP_WRITE | WOAD_PROP_NOTIFY | WOAD_PROP_INDICATE };
 const struct woad_attr storm_db[] = {
     WOAD_PRIMARY(&service),
@@ -19,7 +19,8 @@ const struct woad_attr storm_db[] = {
                                  WOAD_PERM_WRITE_AUTHORIZED)
 };
 
-/* The value of a handle as the application has it: a protected one shows what it is. */
+/* The application's value of a handle: a protected one has a pattern of its own, so that a leak is
+ * visible. */
 const char *const value_patterns[] = { "openopen", "SECRET-E", "SECRET-A" };
 void fill_value(uint8_t *to, uint16_t handle)
 {
@@ -30,7 +31,7 @@ void fill_value(uint8_t *to, uint16_t handle)
     }
 }
 
-/* A handle of ours that has a value. */
+/* Returns a handle of this host's service with a value. */
 static uint16_t own_handle(void)
 {
     static const uint8_t at[] = { 2, 5, 7, 7, 10, 10 };
@@ -38,7 +39,7 @@ static uint16_t own_handle(void)
                                            : some_handle();
 }
 
-/* Of procedures of the client. */
+/* Books the result of a call that starts a client procedure. */
 static void begun(uint16_t conn, enum woad_gattc_op op, int err, struct link *l)
 {
     if (err && l) {
@@ -52,7 +53,7 @@ static struct link *begins(uint16_t conn, enum woad_gattc_op op)
 {
     struct link *l = link_of(storm.me, conn);
     if (l) {
-        l->procedures[op]++; /* it may end from inside the call */
+        l->procedures[op]++; /* the procedure may end inside the call */
     }
     return l;
 }
@@ -151,7 +152,7 @@ static void call_cancel(void)
     result_on(conn, woad_gattc_cancel(storm.me->h, conn), "NE", "woad_gattc_cancel(%04x)", conn);
 }
 
-/* Of what is queued without an answer. */
+/* Books the result of a call that queues a PDU without an answer. */
 static void queued(struct link *l, int err)
 {
     if (l && l->open) {
@@ -221,7 +222,7 @@ static void call_indicate(void)
     }
 }
 
-/* An answer to a question, often with the value of the handle that was asked for. */
+/* Answers a request, often with the value of the requested handle. */
 static void call_answer(void)
 {
     uint16_t conn = some_conn();
@@ -243,7 +244,7 @@ static void call_answer(void)
     }
 }
 
-/* On its way to WOAD_EV_DOWN. */
+/* Returns whether the host is going down, before WOAD_EV_DOWN. */
 static bool storm_falls(void)
 {
     struct woad_addr addr;
@@ -256,7 +257,7 @@ static void call_database(void)
     uint16_t at = a->service;
     unsigned removals = a->removals;
     if (at && one_in(3)) {
-        a->service = 0; /* it is gone when its events come */
+        a->service = 0; /* its events arrive after the removal */
         a->removals++;
         result(woad_gatt_remove(a->h, at), storm_falls() ? "E" : "", "woad_gatt_remove(%u)", at);
     } else if (one_in(8)) {

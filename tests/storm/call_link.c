@@ -48,7 +48,7 @@ static void call_advertise(void)
     }
 }
 
-/* What takes a connection waits for one. */
+/* Advertises with connectable PDUs if the instance has the feature, so that a peer can connect. */
 void call_be_found(void)
 {
     static const struct woad_adv_params p = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
@@ -62,7 +62,7 @@ void call_be_found(void)
 
 static void call_adv_stop(void)
 {
-    storm.me->adv = false; /* whether it has started is not told any more */
+    storm.me->adv = false; /* no event reports any more whether it has started */
     result(woad_adv_stop(storm.me->h), "D", "woad_adv_stop()");
 }
 
@@ -275,7 +275,7 @@ static void call_bond(void)
                            .has_csrk = one_in(2),
                            .has_own_csrk = one_in(2),
                            .peer = some_peer() };
-    b.flags = any(4) & 3u; /* a key of its own for each level */
+    b.flags = any(4) & 3u; /* a separate key for each level */
     b.peer.type &= 1;
     if (one_in(2)) {
         bool all = one_in(3);
@@ -301,7 +301,7 @@ static void call_attempts(void)
     result(woad_attempts_add(storm.me->h, &peer, (uint8_t)any(3)), "SI", "woad_attempts_add()");
 }
 
-/* The peer's own data, or others, or the key of legacy pairing. */
+/* Sets the peer's own out-of-band data, or wrong ones, or the key of legacy pairing. */
 static void call_oob(void)
 {
     uint16_t conn = some_conn();

@@ -1,4 +1,4 @@
-/* Numbers that look random and are the same for the same seed. */
+/* Pseudo-random numbers: the same seed gives the same numbers. */
 #include "storm.h"
 
 static uint64_t noise;
@@ -43,7 +43,7 @@ int storm_random(void *ctx, uint8_t *out, size_t len)
     return 0;
 }
 
-/* Cryptography that is quick, and good enough that keys of two kinds differ. */
+/* Fast cryptography, only strong enough to give different keys different results. */
 static int storm_aes(const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
 {
     uint8_t made[16];

@@ -1,5 +1,5 @@
-/* A controller that does what it is told, mostly: now and then it refuses, is late, or says what
- * nobody has asked for. */
+/* A random controller.  Mostly it carries out its commands; sometimes it refuses one, is late, or
+ * sends an event that the host did not request. */
 #include "storm.h"
 
 enum { LATER = 256, OCTETS = 90 };
@@ -11,15 +11,16 @@ static struct {
 static unsigned later_in, later_out;
 static struct controller_link {
     bool live, encrypted;
-    bool over;     /* the host has been told of its end */
-    unsigned owed; /* packets of the host's that are not completed */
+    bool over;     /* the host has got Disconnection Complete */
+    unsigned owed; /* packets of the host that are not completed */
 } links[SOLO_LINKS];
 static struct {
     uint8_t octet[900];
     size_t n;
 } frame[SOLO_LINKS];
 static bool connecting, advertising, extended[4], calm_now;
-static bool credit_due, silent; /* no credit for commands; it never comes */
+/* the host has no credit for commands; `silent`: it never gets one */
+static bool credit_due, silent;
 static unsigned buffers;
 static uint8_t buffer_len;
 
@@ -37,7 +38,7 @@ bool controller_link(unsigned k)
 {
     return k < SOLO_LINKS && links[k].live;
 }
-/* As the host has been told, also when the link has fallen since. */
+/* Returns the state that the host knows from events, also if the link has ended since. */
 bool controller_encrypted(unsigned k)
 {
     return k < SOLO_LINKS && links[k].encrypted;
@@ -63,7 +64,8 @@ void controller_reset(void)
     buffer_len = one_in(2) ? 27 : 251;
 }
 
-/* Now and then an answer brings no credit for the next command; that comes later, or never. */
+/* Queues an event.  Sometimes an answer gives no credit for the next command; the credit follows
+ * later, or never. */
 static void put(const uint8_t *p, size_t n)
 {
     if (later_in - later_out < LATER) {
@@ -91,7 +93,7 @@ static void put_disconnected(unsigned k, uint8_t reason)
 
 /* --- commands --------------------------------------------------------------------------------- */
 
-/* Those that end by an event of their own.  False: it is none of them. */
+/* Handles commands that end by an event of their own.  Returns false for any other command. */
 static bool by_status(const uint8_t *p, unsigned opcode)
 {
     uint8_t status = 0, lo = p[1], hi = p[2], handle = p[4];
@@ -130,7 +132,7 @@ static bool by_status(const uint8_t *p, unsigned opcode)
     return true;
 }
 
-/* Command Complete with return parameters. */
+/* Queues Command Complete with return parameters. */
 static void complete(const uint8_t *p, unsigned opcode)
 {
     uint8_t e[OCTETS] = { 4, 0x0e, 4, 1, p[1], p[2], 0 };
@@ -203,7 +205,7 @@ static void complete(const uint8_t *p, unsigned opcode)
     }
 }
 
-/* The key of a curve and a product, of LE Read Local P-256 Public Key and LE Generate DHKey. */
+/* Handles LE Read Local P-256 Public Key and LE Generate DHKey. */
 static bool by_curve(const uint8_t *p, unsigned opcode)
 {
     uint8_t e[69] = { 4, 0x3e, 66, 8, (uint8_t)(one_in(9) ? 3 : 0) };
@@ -241,10 +243,11 @@ static void command(const uint8_t *p)
         return;
     }
     if (opcode == 0x200a || opcode == 0x2039) {
-        advertising = advertising && p[4]; /* off, also when it is refused */
+        advertising = advertising && p[4]; /* off, also if the command is refused */
     }
     if (opcode != 0x0c03 && !calm_now && one_in(60)) {
-        PUT(4, 0x0e, 4, 1, p[1], p[2], (uint8_t)(3 + any(40))); /* 2: no such connection */
+        /* not 2, which means that the connection is unknown */
+        PUT(4, 0x0e, 4, 1, p[1], p[2], (uint8_t)(3 + any(40)));
         return;
     }
     if (opcode == 0x200a) {
@@ -263,7 +266,7 @@ static void data(const uint8_t *p, size_t n)
     MUST(controller_credits() < buffers, "a packet without a buffer of the controller's");
     MUST(k >= SOLO_LINKS || !links[k].over, "a packet for a connection that has ended");
     if (!controller_link(k)) {
-        return; /* it has gone, and the host does not know it yet */
+        return; /* the link has ended, and the host has not got the event yet */
     }
     links[k].owed++;
     if ((p[2] >> 4 & 3) != 1) {
@@ -322,7 +325,7 @@ static bool say_one(void)
     if (octet[1] == 8 && k < SOLO_LINKS && octet[3] == 0) {
         links[k].encrypted = octet[6];
     } else if (octet[1] == 0x3e && octet[3] == 1 && octet[4] == 0) {
-        k = octet[5] - (unsigned)SOLO_HANDLE; /* perhaps of a link that it had */
+        k = octet[5] - (unsigned)SOLO_HANDLE; /* the handle of an earlier link, perhaps */
         links[k].over = false;
         links[k].owed = 0;
         frame[k].n = 0;
@@ -336,7 +339,7 @@ static bool say_one(void)
     return true;
 }
 
-/* The one-in-a-while: a link comes, goes, is encrypted or is not any more. */
+/* Rare events: a link starts, ends, or changes its encryption. */
 static void link_step(unsigned k)
 {
     struct controller_link *l = &links[k];
@@ -380,8 +383,8 @@ void controller_step(void)
     link_step(k);
 }
 
-/* Peers do what they have to: they give credits, once, so that nothing but the host itself wakes
- * it. */
+/* The peers finish their duties.  They give credits once, so that afterwards only the host itself
+ * can cause activity. */
 void controller_calm(void)
 {
     for (unsigned k = 0; k < SOLO_LINKS && !calm_now; k++) {
@@ -416,7 +419,7 @@ void controller_drop_all(void)
     controller_calm();
 }
 
-/* --- places ----------------------------------------------------------------------------------- */
+/* --- capacity --------------------------------------------------------------------------------- */
 
 static void open_some(struct actor *a, unsigned conns)
 {
@@ -459,7 +462,7 @@ static void channels_free(struct actor *a, uint16_t conn)
          a->config.l2cap_channels);
 }
 
-/* Out-of-band data take a place of a pairing. */
+/* Out-of-band data occupy a slot for a pairing. */
 static void pairings_free(struct actor *a)
 {
     static const struct woad_oob oob;
@@ -471,7 +474,7 @@ static void pairings_free(struct actor *a)
     MUST(n == want, "a place of a pairing is lost: %u of %u", n, want);
 }
 
-/* As many packets leave as the controller has buffers. */
+/* Checks that the host sends as many packets as the controller has buffers. */
 static void buffers_free(struct actor *a)
 {
     uint8_t octets[20] = { 0 };

@@ -1,5 +1,5 @@
-/* Hosts of this kind against each other: three on one air, each with a controller that is true to
- * the specification, driven as woad.h says and no further. */
+/* Woad hosts against each other: three on one air, each with a correct simulated controller.  The
+ * test calls each host exactly as woad.h says. */
 #include "storm.h"
 
 #include "world.h"
@@ -12,8 +12,8 @@ static struct actor *actor_of(const struct device *d)
     return &storm.actor[d - world->device];
 }
 
-/* The addresses that a host has had, its public one first; and which of its links are encrypted, as
- * its controller has said. */
+/* The addresses that a host has used, its public one first; and which of its links are encrypted,
+ * by its controller's events. */
 enum { KNOWN = 64 };
 static struct {
     uint8_t octet[KNOWN][6];
@@ -42,15 +42,15 @@ static unsigned number_of(const struct link *l)
     return (unsigned)((const char *)l - (const char *)storm.actor) / (unsigned)sizeof *storm.actor;
 }
 
-/* Whether these two may be the ends of one connection: each has the other's address, in the other
- * role.  Two hosts that hide can have two connections. */
+/* Returns whether these two may be the ends of one connection: each has the other's address, in the
+ * other role.  Two hosts with privacy can have two connections. */
 static bool may_be_ends(const struct link *l, const struct link *o)
 {
     return number_of(l) != number_of(o) && o->central != l->central &&
            has_address(number_of(o), &l->peer) && has_address(number_of(l), &o->peer);
 }
 
-/* The other end of a connection.  *others: how many there may be. */
+/* Returns the other end of a connection. *others: how many candidates there are. */
 static struct link *other_end(const struct link *l, struct actor **whose, unsigned *others)
 {
     struct link *end = NULL;
@@ -71,7 +71,7 @@ static struct woad_addr duo_peer(void)
     const struct device *d = &world->device[any((uint32_t)world->devices)];
     struct woad_addr addr = d->addr;
     if (one_in(2) && storm.actor[d - world->device].up) {
-        woad_own_address(d->host, &addr); /* it may be a private one now */
+        woad_own_address(d->host, &addr); /* its current address, which may be a private one */
     }
     return addr;
 }
@@ -92,7 +92,7 @@ static const struct woad_oob *duo_oob(const struct link *l)
     return o && a && a->has_made ? &a->made : NULL;
 }
 
-/* By one that may be the other end; where none is open, by one that has closed since. */
+/* Checks the end that may be the other one; if none is open, one that has closed since. */
 static bool duo_proven(const struct link *l)
 {
     struct actor *a = NULL;
@@ -126,7 +126,7 @@ static void say_packet(const struct actor *a, char way, const uint8_t *p, size_t
     say("\n");
 }
 
-/* What goes to the controller, and what comes from it. */
+/* Records a packet to the controller, and checks it. */
 static void duo_packet(struct device *d, const uint8_t *p, size_t n)
 {
     struct actor *a = actor_of(d);
@@ -234,7 +234,7 @@ static void duo_begin(uint64_t seed)
 
 /* --- steps ------------------------------------------------------------------------------------ */
 
-/* Two that are not connected yet find each other. */
+/* Two devices without a connection advertise and connect. */
 static void duo_join(struct actor *a)
 {
     static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };

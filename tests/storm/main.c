@@ -1,10 +1,10 @@
-/* Runs episodes from seeds, each seed until it has made so many calls; makes one that fails short
- * and prints it.
+/* Runs episodes of seeds, each seed up to a number of calls.  Shortens an episode that fails, and
+ * prints it.
  *
  *     test-storm [solo|duo] [--seed N] [--seeds N] [--calls N] [--whole|--first]
  *     test-storm KIND --episode HEX [--keep 3,17,20] [--verbose]
  *
- * The environment: STORM_SEEDS, STORM_CALLS. */
+ * Environment: STORM_SEEDS, STORM_CALLS. */
 #include "storm.h"
 
 #include <signal.h>
@@ -14,9 +14,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EPISODE_S = 30, SHRINK_S = 10 }; /* longer than this is a hang; time to make it short */
+enum {
+    EPISODE_S = 30,
+    SHRINK_S = 10
+}; /* a longer episode counts as a hang; time limit for shrinking */
 
-/* What a child tells, also if it dies. */
+/* Results of a child process in shared memory: they survive its crash. */
 static struct told {
     uint64_t episode, hash;
     unsigned long calls, events;
@@ -27,7 +30,7 @@ static struct told {
 static const struct kind *kind;
 static struct step steps[STEPS];
 static bool keep[STEPS];
-static bool whole, one; /* a failing episode is not made short; it is the last */
+static bool whole, one; /* whole: do not shrink a failing episode; one: stop after it */
 static size_t n_steps;
 
 static void draw_steps(uint64_t episode)
@@ -49,7 +52,7 @@ static void draw_steps(uint64_t episode)
     }
 }
 
-/* 0, or 1 when something did not hold: storm.why. */
+/* Runs the kept steps.  Returns 0, or 1 if a check failed: storm.why. */
 static int play(uint64_t episode)
 {
     static const char *const names[] = { "call", "inside the next event", "peer", "controller",
@@ -83,7 +86,7 @@ static void too_long(int signal_)
     _exit(1);
 }
 
-/* By the processor's time, whatever else the machine does. */
+/* Limits processor time, so that the load of the machine has no effect. */
 static void end_in_time(void)
 {
     const struct itimerval limit = { .it_value.tv_sec = EPISODE_S };
@@ -91,7 +94,8 @@ static void end_in_time(void)
     setitimer(ITIMER_PROF, &limit, NULL);
 }
 
-/* One episode of the steps that are kept, in a child.  True: it fails, told->why. */
+/* Runs one episode with the kept steps in a child process.  Returns true if it fails, with the
+ * reason in `told->why`. */
 static bool fails(uint64_t episode)
 {
     memset(told, 0, sizeof *told);
@@ -113,7 +117,7 @@ static bool fails(uint64_t episode)
     return status != 0;
 }
 
-/* Steps are left out, in halves, quarters, …, as long as the same does not hold. */
+/* Leaves out steps, in halves, quarters, …, as long as the episode fails in the same way. */
 static void shrink(uint64_t episode)
 {
     static bool was[STEPS];
@@ -159,8 +163,8 @@ static void report(uint64_t episode, uint64_t seed, unsigned long calls)
     fflush(stdout);
 }
 
-/* In a child: episodes of one seed until there are so many calls.  Each tenth twice: the same
- * packets. */
+/* In a child process: runs episodes of one seed up to the number of calls.  Runs each tenth twice,
+ * and compares the packets. */
 static void run_seed(uint64_t seed, unsigned long calls)
 {
     memset(keep, true, sizeof keep);

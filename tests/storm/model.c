@@ -1,4 +1,4 @@
-/* What has been accepted and has not ended, against the events. */
+/* The model: checks events against the calls that were accepted and have not ended. */
 #include "storm.h"
 
 #include <stdarg.h>
@@ -211,7 +211,8 @@ static void done(struct link *l, const struct woad_event *ev)
     l->procedures[op]--;
 }
 
-/* A number is of one question at a time: what it was of before is not waited for any more. */
+/* Books a request.  A number belongs to one request at a time: an older request with the same
+ * number is no longer pending. */
 static void asked(struct link *l, uint8_t request, uint16_t handle)
 {
     for (size_t n = 0; n < sizeof l->asked / sizeof *l->asked; n++) {
@@ -379,7 +380,7 @@ void armed_run(struct actor *a)
     chance_restore(saved);
 }
 
-/* --- what is on the line ---------------------------------------------------------------------- */
+/* --- packets to the controller ---------------------------------------------------------------- */
 
 static bool holds(const uint8_t *p, size_t n, const char *what)
 {
@@ -392,7 +393,7 @@ static bool holds(const uint8_t *p, size_t n, const char *what)
     return false;
 }
 
-/* How many octets are as in a value, from the one at `turn`. */
+/* Returns how many octets match a pattern, from its octet `turn` on. */
 static size_t alike(const uint8_t *p, size_t n, const char *pattern, unsigned turn)
 {
     size_t at = 0;

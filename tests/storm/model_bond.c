@@ -1,4 +1,4 @@
-/* What a store keeps of bonds, and what security was proved by. */
+/* The model of a bond store, and of the proof for each security level. */
 #include "storm.h"
 
 struct woad_bond *store_bond(struct actor *a, const struct woad_addr *peer)
@@ -37,7 +37,7 @@ void store_drop(struct actor *a, const struct woad_addr *peer)
     }
 }
 
-/* The store is asked for bonds as it likes: it always gives them. */
+/* The store answers each WOAD_EV_BOND_WANTED with the bond, if it has one. */
 void store_event(struct actor *a, const struct woad_event *ev)
 {
     if (ev->type == WOAD_EV_BOND_WANTED) {
@@ -54,9 +54,9 @@ void store_event(struct actor *a, const struct woad_event *ev)
     const struct woad_bond *kept = store_bond(a, &b->peer);
     say("    bond of %02x, why %d, flags %u\n", b->peer.octet[0], ev->u.bond.change, b->flags);
     if (ev->u.bond.change == WOAD_BOND_GONE) {
-        a->gone_flags |= kept ? kept->flags : 0; /* until the next packet; not of one that
-                                                  * was made just now, and has no room */
-        return;                                  /* a store may keep it all the same */
+        /* checked until the next packet; not for a new bond that found no slot */
+        a->gone_flags |= kept ? kept->flags : 0;
+        return; /* a store may keep it all the same */
     }
     if (ev->u.bond.change == WOAD_BOND_NEW) {
         MUST(!kept || !(kept->flags & ~b->flags), "host %u: a bond is replaced by a weaker one",
@@ -66,8 +66,8 @@ void store_event(struct actor *a, const struct woad_event *ev)
     store_keep(a, b);
 }
 
-/* Authenticated is only what somebody has looked at or typed, or has brought by another way; or
- * what a bond says that was. */
+/* The level is authenticated only if a user compared or entered a number, if out-of-band data were
+ * used, or if a bond has that flag. */
 void security_event(struct actor *a, struct link *l, const struct woad_event *ev)
 {
     const struct woad_security *now = &ev->u.security.now;

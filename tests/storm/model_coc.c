@@ -1,4 +1,4 @@
-/* L2CAP channels, and who has their buffers. */
+/* The model of L2CAP channels and of their buffers' owners. */
 #include "storm.h"
 
 struct channel *channel_of(struct actor *a, uint16_t conn, uint16_t cid)
@@ -11,7 +11,8 @@ struct channel *channel_of(struct actor *a, uint16_t conn, uint16_t cid)
     return NULL;
 }
 
-/* In the place of one that was asked about, and of which nothing was heard since. */
+/* Adds a channel.  It may replace one with the same CID that was requested and had no event
+ * since. */
 struct channel *channel_new(struct actor *a, uint16_t conn, uint16_t cid)
 {
     struct channel *k = channel_of(a, conn, cid);

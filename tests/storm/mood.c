@@ -1,9 +1,9 @@
-/* What an episode does often, and what never. */
+/* The mood of an episode: frequent calls and events, and excluded ones. */
 #include "storm.h"
 
 static const struct call *const tables[] = { gatt_calls, link_calls, coc_calls };
 
-/* Each call as usual, never, or often; now and then a whole table never. */
+/* Each call with its usual weight, excluded, or frequent; sometimes a whole table is excluded. */
 static void draw_calls(bool usual)
 {
     static const uint8_t factors[] = { 0, 1, 1, 6 };
@@ -14,7 +14,7 @@ static void draw_calls(bool usual)
             storm.mood.weight[t][n] = (uint8_t)(tables[t][n].weight * (usual ? 1 : factor));
         }
     }
-    storm.mood.weight[1][0] |= 1; /* a call there is */
+    storm.mood.weight[1][0] |= 1; /* at least one call has a weight */
 }
 
 void mood_draw(uint64_t seed)

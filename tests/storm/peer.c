@@ -1,13 +1,13 @@
-/* Peers that know the protocols: they answer what the host has asked, or something else, and ask
- * themselves. */
+/* Random peers that know the protocols: they answer the host's requests, rightly or wrongly, and
+ * send requests of their own. */
 #include "storm.h"
 
 static struct peer {
     uint8_t code, id; /* of the host's last signalling request */
-    uint8_t cid[5];   /* channels in it */
+    uint8_t cid[5];   /* channels in that request */
     size_t cids;
-    uint8_t att, eatt[8]; /* its last request, on the fixed bearer and on channels */
-    uint8_t greeted;      /* what it has said of itself */
+    uint8_t att, eatt[8]; /* the host's last request, on the fixed bearer and on channels */
+    uint8_t greeted;      /* how many of its first PDUs the peer has sent */
 } peers[SOLO_LINKS];
 
 void peer_reset(unsigned k)
@@ -50,7 +50,7 @@ void peer_hear(unsigned k, uint16_t cid, const uint8_t *f, size_t n)
     }
 }
 
-/* A frame to the host, whole or in two fragments, now and then with a bit that is wrong. */
+/* Sends a frame to the host, whole or in two fragments, sometimes with a bit error. */
 void peer_say(unsigned k, uint16_t cid, const uint8_t *body, size_t n)
 {
     uint8_t first[600] = { 2, (uint8_t)(SOLO_HANDLE + k), 0x20 }, rest[600];
@@ -92,7 +92,7 @@ static uint8_t some_scid(void)
     return (uint8_t)(0x50 + any(8));
 }
 
-/* An answer to the host's last request. */
+/* Answers the host's last request. */
 static void say_response(unsigned k)
 {
     struct peer *p = &peers[k];
@@ -142,13 +142,13 @@ static void say_request(unsigned k)
     }
 }
 
-/* A PDU of ATT on the fixed bearer or on a channel. */
+/* Sends an ATT PDU on the fixed bearer or on a channel. */
 static void say_att(unsigned k)
 {
     uint8_t body[300], c = (uint8_t)any(8);
     unsigned greeted = peers[k].greeted;
     peers[k].greeted = (uint8_t)(greeted < 2 ? greeted + 1 : greeted);
-    if (greeted == 0) { /* most say at once how much they take, and what */
+    if (greeted == 0) { /* most peers start with their MTU and their features */
         PEER_SAYS(k, 4, 0x02, (uint8_t)(one_in(3) ? 23 : 250), 0);
         return;
     }

@@ -1,5 +1,5 @@
-/* One host: its controller and its peers do what they like.  The host is driven as woad.h says and
- * no further. */
+/* One host with a random controller and random peers.  The test calls the host exactly as woad.h
+ * says. */
 #include "storm.h"
 
 struct solo solo;
@@ -81,7 +81,7 @@ static struct woad_config solo_config(void)
                                  .random = library ? storm_random : NULL };
 }
 
-/* Until woad_tx() gives 0.  True: there was something. */
+/* Sends until woad_tx() returns 0.  Returns true if there was a packet. */
 static bool solo_send(void)
 {
     uint8_t packet[WOAD_TX_ROOM] = { 0 };
@@ -131,9 +131,9 @@ static void solo_begin(uint64_t seed)
     solo_settle();
 }
 
-/* --- as woad.h says --------------------------------------------------------------------------- */
+/* --- calls by the rules of woad.h ------------------------------------------------------------- */
 
-/* After each call, packet and poll. */
+/* Called after each call, packet and poll. */
 void solo_settle(void)
 {
     bool worked = true;
@@ -168,7 +168,7 @@ void solo_give(const uint8_t *packet, size_t len)
     solo.a->gone_flags = 0;
 }
 
-/* Time passes: the host is called when it has said, and not before. */
+/* Time passes: the test polls the host at the time that it returned, and not earlier. */
 static void solo_pass(uint32_t ms)
 {
     uint32_t end = solo.now_ms + ms;
@@ -224,7 +224,8 @@ static void solo_step(const struct step *s)
     solo.a->gone_flags = 0;
 }
 
-/* Two minutes in which nobody does anything but what he has to: then all has ended. */
+/* Two minutes in which all parties only fulfil their duties: afterwards every procedure has
+ * ended. */
 static void solo_calm(unsigned seconds)
 {
     for (unsigned n = 0; n < seconds; n++) {

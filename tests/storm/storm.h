@@ -1,16 +1,15 @@
-/* A random application, and what must hold whatever it does.
+/* A random application, and the model that checks a host's results and events.
  *
- * An episode is a list of steps drawn from a seed: calls of the API, at once or from inside the
- * next event; PDUs of a peer; doings of a controller; time.  Each step has a seed of its own, so
- * that a step can be left out of the list without changing the others: that is how a failing
- * episode is made short.
+ * An episode is a list of steps drawn from a seed: calls of the API, at once or inside the next
+ * event; PDUs of a peer; actions of a controller; time.  Each step has a seed of its own: main.c
+ * shortens a failing episode by leaving out steps, and the other steps stay the same.
  *
  *     main.c     seeds, episodes, shrinking
  *     call.c, call_gatt.c, call_link.c     the calls, with their random arguments
- *     mood.c     what an episode does often, and what never
- *     model.c, model_coc.c     what was accepted and has not ended yet, against the events
+ *     mood.c     the frequency of each call and event in an episode
+ *     model.c, model_coc.c, model_bond.c     accepted calls against events, channels, bonds
  *     solo.c, controller.c, peer.c, answer.c     one host against a random controller and peer
- *     duo.c      hosts of this kind against each other, over the air */
+ *     duo.c      Woad hosts against each other, over the air */
 #ifndef WOAD_TESTS_STORM_H
 #define WOAD_TESTS_STORM_H
 
@@ -39,7 +38,7 @@ void chance_restore(uint64_t saved);
 
 enum channel_state { CHANNEL_NONE, CHANNEL_ASKED, CHANNEL_WAITING, CHANNEL_OPEN };
 
-/* An L2CAP channel, and the buffers that are the host's until an event gives them back. */
+/* An L2CAP channel, and the buffers that the host owns until an event returns them. */
 struct channel {
     uint16_t conn, cid;
     uint8_t state;
@@ -53,18 +52,17 @@ struct link {
     struct woad_addr peer;
     unsigned procedures[OPS]; /* accepted, not ended */
     unsigned indications;
-    unsigned questions;            /* of the server to the application */
+    unsigned questions;            /* requests of the server to the application */
     unsigned reads[ITEMS];         /* of woad_link_read() */
     bool update, pairing, bearers; /* WOAD_EV_CONN_UPDATE, _SECURITY, _ATT_BEARERS is due */
     bool full;                     /* WOAD_EV_TX_READY is due */
     bool queued;                   /* WOAD_EV_TX_DONE is due */
     bool closing;
-    bool proven;        /* a user, or data by another way, took part; or a bond
-                         * says that they did */
+    bool proven;        /* by a user, by out-of-band data, or by a bond with that flag */
     uint8_t tk;         /* which key of legacy pairing was set; 0: none */
-    uint8_t request[8]; /* the last questions: their numbers and handles */
+    uint8_t request[8]; /* the last requests: their numbers and handles */
     uint16_t asked[8];
-    uint8_t action; /* of WOAD_EV_PASSKEY; 0: none asked */
+    uint8_t action; /* of WOAD_EV_PASSKEY; 0: no passkey is pending */
     uint32_t shown;
 };
 
@@ -75,33 +73,33 @@ struct actor {
     bool started, up;
     struct link link[LINKS];
     struct channel channel[CHANNELS];
-    struct woad_bond bond[BONDS]; /* what a store keeps */
+    struct woad_bond bond[BONDS]; /* the bonds in the store */
     struct woad_cccd cccd[BONDS];
     size_t bonds;
-    uint8_t gone_flags; /* of a bond that has given way */
+    uint8_t gone_flags; /* flags of an evicted bond */
     unsigned scans;     /* one may be stopping while the next one waits */
     bool attempt, accept_list, adv, adv_ran, oob;
     bool set[SETS];
     bool down_due;
-    struct woad_oob made; /* what woad_oob_make() has made, good for one pairing */
+    struct woad_oob made; /* the data of woad_oob_make(), valid for one pairing */
     bool has_made;
-    uint16_t service;  /* handle of what woad_gatt_add() added; 0: none */
+    uint16_t service;  /* handle of the service of woad_gatt_add(); 0: none */
     unsigned removals; /* of services */
     unsigned armed;
     uint64_t armed_seed[ARMED];
     unsigned depth;
 };
 
-/* What happens often in an episode, and what never: where everything is equally likely, what takes
- * three rare things does not happen.  Each number is of one_in(). */
+/* Frequent events of an episode, and excluded ones.  If everything were equally likely, a case of
+ * three rare events would not happen.  Each number is the argument of one_in(). */
 struct mood {
     uint8_t weight[3][32]; /* of each call of each table */
     unsigned completes;    /* the controller completes packets */
-    unsigned encrypts;     /* encryption comes or goes */
-    unsigned asks_key;     /* the controller asks for a key */
-    unsigned falls;        /* a link falls */
+    unsigned encrypts;     /* encryption starts or ends */
+    unsigned asks_key;     /* the controller requests a key */
+    unsigned falls;        /* a link is lost */
     unsigned says;         /* the controller's next event */
-    unsigned sends;        /* what there is leaves from inside an event */
+    unsigned sends;        /* the host sends inside an event */
 };
 
 struct step {
@@ -112,20 +110,20 @@ enum step_kind { STEP_CALL, STEP_INSIDE, STEP_PEER, STEP_CONTROLLER, STEP_TIME, 
 
 struct storm {
     struct actor actor[ACTORS];
-    struct actor *me; /* whose call it is */
-    bool calm;        /* the application does nothing any more */
+    struct actor *me; /* the actor of the current call */
+    bool calm;        /* the application makes no more calls */
     struct mood mood;
     bool verbose;
     unsigned long calls, events;
     uint64_t hash; /* of all packets of the hosts */
-    jmp_buf over;  /* failed: the episode ends here */
+    jmp_buf over;  /* a check failed: the episode ends here */
     char why[300];
-    void (*send)(void); /* woad_tx(), from inside an event; NULL: not so */
+    void (*send)(void); /* calls woad_tx() inside an event; NULL: not allowed */
     bool (*encrypted)(const struct actor *a, uint16_t conn);
-    struct woad_addr (*peer)(void);                      /* an address that is somebody's, or was */
-    uint32_t (*passkey)(const struct link *l);           /* what the peer's user sees */
-    bool (*proven)(const struct link *l);                /* by what the peer has done */
-    const struct woad_oob *(*oob)(const struct link *l); /* what the peer has made, or NULL */
+    struct woad_addr (*peer)(void);                      /* returns a present or earlier address */
+    uint32_t (*passkey)(const struct link *l);           /* the number that the peer's user sees */
+    bool (*proven)(const struct link *l);                /* proven by the peer's actions */
+    const struct woad_oob *(*oob)(const struct link *l); /* the peer's data, or NULL */
 };
 extern struct storm storm;
 
@@ -142,15 +140,15 @@ void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 void model_reset(struct actor *a, unsigned number);
 void model_event(struct actor *a, const struct woad_event *ev);
-/* Nothing that was accepted is left without its end, on open connections. */
+/* Checks that every accepted call on an open connection has ended. */
 void model_ended(struct actor *a);
-/* The same, and all connections and buffers are gone. */
+/* The same, and checks that no connection or buffer is left. */
 void model_empty(struct actor *a);
-struct link *link_of(struct actor *a, uint16_t conn); /* open, or NULL */
+struct link *link_of(struct actor *a, uint16_t conn); /* NULL: it is not open */
 const char *event_name(enum woad_event_type type);
-/* A host's ACL packet: no protected value on a connection that is not encrypted. */
+/* Checks a host's ACL packet: no protected value on an unencrypted connection. */
 void model_acl(const struct actor *a, bool encrypted, const uint8_t *packet, size_t len);
-/* What is of a value of the application's is of one value, and nothing but that. */
+/* Checks that octets of an application's value are of that value alone. */
 void model_value(const uint8_t *p, size_t n);
 void hash_octets(const uint8_t *p, size_t n);
 
@@ -170,10 +168,10 @@ void security_event(struct actor *a, struct link *l, const struct woad_event *ev
 /* mood.c */
 void mood_draw(uint64_t seed);
 
-/* call.c: one random call.  An error that the header does not name for it fails; see `may`. */
+/* call.c: one random call.  The check fails if woad.h does not name its error; see `may`. */
 void call_any(void);
 int result(int err, const char *may, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* Of a call on a connection, that must not be taken where there is none. */
+/* Checks the result of a call on a connection: without a connection the call must be refused. */
 int result_on(uint16_t conn, int err, const char *may, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 uint16_t some_conn(void);
@@ -195,14 +193,14 @@ void fill_value(uint8_t *value, uint16_t handle); /* VALUE_MAX octets */
 void random_policy(void);
 void call_be_found(void);
 
-/* Runs what STEP_INSIDE has put by. */
+/* Runs the calls that STEP_INSIDE has deferred. */
 void armed_run(struct actor *a);
 void storm_event(void *ctx, struct woad *h, const struct woad_event *ev);
 int storm_random(void *ctx, uint8_t *out, size_t len);
 extern const struct woad_crypto storm_crypto;
 
-/* Nobody has to be stirred before an event returns, which is what WOAD_CHECK_LOST_WAKEUP looks at.
- */
+/* A layer may mark its connection as ready as late as the return of an event: with
+ * WOAD_CHECK_LOST_WAKEUP a woad_tx() inside the event would trap. */
 #ifdef WOAD_CHECK_LOST_WAKEUP
 enum { SENDS_INSIDE = false };
 #else
@@ -215,8 +213,8 @@ struct kind {
     const char *name;
     void (*begin)(uint64_t seed);
     void (*step)(const struct step *s);
-    void (*end)(void);   /* what must hold in the end */
-    void (*clean)(void); /* frees, also after a failure */
+    void (*end)(void);   /* the final checks */
+    void (*clean)(void); /* frees the memory, also after a failure */
     uint8_t weight[STEP_KINDS];
 };
 extern const struct kind solo_kind, duo_kind;
@@ -225,13 +223,13 @@ extern const struct kind solo_kind, duo_kind;
 struct solo {
     struct actor *a;
     uint32_t now_ms, due_ms;
-    bool sleeps; /* until a packet comes: due_ms is none */
+    bool sleeps; /* until a packet arrives: due_ms is not valid */
     void *memory, *seen;
     size_t len;
 };
 extern struct solo solo;
 void solo_settle(void);
-void solo_give(const uint8_t *packet, size_t len); /* to the host, from its own memory */
+void solo_give(const uint8_t *packet, size_t len); /* gives it to the host from a copy of its own */
 #define SOLO_GIVE(...) \
     do { \
         const uint8_t packet_[] = { __VA_ARGS__ }; \
@@ -242,14 +240,14 @@ void solo_give(const uint8_t *packet, size_t len); /* to the host, from its own 
 void controller_reset(void);
 void controller_take(const uint8_t *packet, size_t len); /* from the host */
 void controller_step(void);
-void controller_calm(void);     /* says all that it has to say */
-void controller_drop_all(void); /* all links fall */
+void controller_calm(void);     /* sends all its pending events */
+void controller_drop_all(void); /* ends all links */
 bool controller_link(unsigned k);
 unsigned controller_links(void);
 bool controller_connects(void);
 bool controller_encrypted(unsigned k);
-unsigned controller_credits(void); /* packets of the host's that are not completed */
-void controller_capacity(void);    /* all of the host's places are there again */
+unsigned controller_credits(void); /* packets of the host that are not completed */
+void controller_capacity(void);    /* checks that all slots of the host are free again */
 enum { SOLO_LINKS = 3, SOLO_HANDLE = 0x40 };
 
 /* peer.c, answer.c */

@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 enum {
-    EPISODE_S = 30,
-    SHRINK_S = 10
-}; /* a longer episode counts as a hang; time limit for shrinking */
+    EPISODE_S = 30, /* a longer episode counts as a hang */
+    SHRINK_S = 10   /* limit of the time for shrinking */
+};
 
 /* Results of a child process in shared memory: they survive its crash. */
 static struct told {

@@ -253,7 +253,7 @@ static void crypto_fails(void **state)
             bool failed = !fail_at;
             fail_at = 0;
             if (!failed || (status_of(0) == 0 && status_of(1) == 0 && at < 3)) {
-                assert_int_equal(status_of(0), 0); /* the first attempt drew another private key */
+                assert_int_equal(status_of(0), 0); /* a key pair that fails is made again */
                 world_free(w);
                 if (!failed) {
                     break;

@@ -140,7 +140,7 @@ static void not_evicted(void **state)
     world_free(w);
 }
 
-/* All slots hold stronger bonds: the new bond is not kept, the store gets no event for it, and the
+/* All slots hold stronger bonds: the new bond is not kept, the store gets no new bond, and the
  * connection does not report a bond. */
 static void no_room_among_stronger(void **state)
 {
@@ -161,7 +161,7 @@ static void no_room_among_stronger(void **state)
     assert_true(level(1).encrypted);
     assert_false(level(1).bonded);
     assert_int_equal(side[1].bonds, 0);
-    assert_int_equal(side[1].gone, 1); /* nothing was stored for that peer */
+    assert_int_equal(side[1].gone, 1); /* the store must drop what it has of that peer: nothing */
     assert_memory_equal(&side[1].bond.peer, &w->device[2].addr, 7);
     assert_null(bond_at(host(1), BOND_PLACES));
     world_free(w);

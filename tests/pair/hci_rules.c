@@ -210,7 +210,8 @@ static void cis_called_off(void **state)
         if (late) {
             assert_int_equal(count(B, 0x3e19), 1);
         }
-        if (!late && event(B, 0x3e1a)) { /* the peer's host learns it when it accepts */
+        /* the peer's host gets the cancellation after it has accepted */
+        if (!late && event(B, 0x3e1a)) {
             assert_int_equal(command(B, 0x2066, "00 01"), 0);
             run_ms(300);
             assert_int_equal(event(B, 0x3e19)[0], 0x44);

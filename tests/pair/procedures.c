@@ -381,7 +381,7 @@ static void encryption(void **state)
             assert_int_equal(len, sizeof secret);
             assert_memory_equal(got_data(who, &len), secret, sizeof secret);
         }
-        /* The last data packet before encryption is the only one that was sent unencrypted. */
+        /* The last data packet on the air was encrypted: 4 octets longer, for the MIC. */
         assert_int_equal(w.seen_clear, sizeof secret + 4);
         assert_memory_not_equal(w.clear, secret, sizeof secret);
         for (int n = 0; n < 200; n++) {

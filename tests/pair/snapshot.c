@@ -38,7 +38,7 @@ static struct picture take(struct world *w)
     p.air = malloc(p.air_len);
     assert_int_equal(woad_air_snapshot(w->air, p.air, p.air_len - 1), -22);
     assert_int_equal(woad_air_snapshot(w->air, p.air, p.air_len), 0);
-    /* nothing was restored */
+    /* too short: nothing is restored */
     assert_int_equal(woad_air_restore(w->air, p.air, p.air_len - 1), -22);
     for (size_t n = 0; n < w->devices; n++) {
         p.host[n] = malloc(p.host_len);

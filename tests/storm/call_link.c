@@ -48,7 +48,7 @@ static void call_advertise(void)
     }
 }
 
-/* Advertises with connectable PDUs if the instance has the feature, so that a peer can connect. */
+/* Starts connectable advertising, so that a peer can connect. */
 void call_be_found(void)
 {
     static const struct woad_adv_params p = { .kind = WOAD_ADV_IND, .interval_625us = 32 };

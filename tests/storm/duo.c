@@ -92,7 +92,8 @@ static const struct woad_oob *duo_oob(const struct link *l)
     return o && a && a->has_made ? &a->made : NULL;
 }
 
-/* Checks the end that may be the other one; if none is open, one that has closed since. */
+/* Returns whether the other end proves the level: a candidate that is open, or, without one, a
+ * candidate that has closed since. */
 static bool duo_proven(const struct link *l)
 {
     struct actor *a = NULL;

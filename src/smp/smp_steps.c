@@ -80,7 +80,10 @@ static uint8_t choose_method(const struct pairing *p)
     if (!((own[PDU_AUTH] | peer[PDU_AUTH]) & AUTH_MITM) || m == 'J') {
         return WOAD_METHOD_JUST_WORKS;
     }
-    return m == 'c' ? WOAD_METHOD_COMPARISON : WOAD_METHOD_PASSKEY;
+    if (m != 'c') {
+        return WOAD_METHOD_PASSKEY;
+    }
+    return WOAD_METHOD_COMPARISON;
 }
 
 /* The list of steps for the method; NULL: this side lacks the out-of-band data that it takes. */
@@ -90,8 +93,10 @@ static const uint8_t *choose_steps(const struct pairing *p)
     if (p->method == WOAD_METHOD_OOB && p->secure) {
         return h->oob ? h->oob->role->step_lists[p->role] : NULL;
     }
-    const struct smp_step_lists *s =
-        p->role == INITIATOR ? &h->smp->central->step_lists : &step_lists;
+    const struct smp_step_lists *s = &step_lists;
+    if (p->role == INITIATOR) {
+        s = &h->smp->central->step_lists;
+    }
     if (p->method == WOAD_METHOD_OOB && !p->has_tk) {
         return NULL;
     }
@@ -102,7 +107,10 @@ static const uint8_t *choose_steps(const struct pairing *p)
 static uint16_t keys_agreed(const struct pairing *p, uint8_t side)
 {
     uint8_t at = PDU_CENTRAL + side, dist = p->own->pdu[at] & p->peer->pdu[at];
-    unsigned pdus = !p->secure && (dist & DIST_LTK) ? 1u << SMP_LTK | 1u << SMP_CENTRAL_ID : 0;
+    unsigned pdus = 0;
+    if (!p->secure && (dist & DIST_LTK)) {
+        pdus = 1u << SMP_LTK | 1u << SMP_CENTRAL_ID;
+    }
     if (dist & DIST_IRK) {
         pdus |= 1u << SMP_IRK | 1u << SMP_IDENTITY;
     }
@@ -140,12 +148,14 @@ static int policy_error(const struct pairing *p)
     if (p->key_size < smp_key_size_min(policy)) {
         return WOAD_SMP_KEY_SIZE;
     }
-    return (!p->secure && !policy->allow_legacy && !policy->prefer_legacy) ||
-                   (policy->require_mitm && p->method == WOAD_METHOD_JUST_WORKS) ||
-                   (policy->methods && !(policy->methods >> p->method & 1)) ||
-                   keys_bond_is_stronger(p, &p->c->peer)
-               ? WOAD_SMP_AUTHENTICATION
-               : 0;
+    int err = 0;
+    if ((!p->secure && !policy->allow_legacy && !policy->prefer_legacy) ||
+        (policy->require_mitm && p->method == WOAD_METHOD_JUST_WORKS) ||
+        (policy->methods && !(policy->methods >> p->method & 1)) ||
+        keys_bond_is_stronger(p, &p->c->peer)) {
+        err = WOAD_SMP_AUTHENTICATION;
+    }
+    return err;
 }
 
 static void side_address(struct smp_side *side, const struct woad_addr *a)
@@ -184,9 +194,15 @@ static int step_select(struct pairing *p)
         p->flags |= WOAD_BOND_AUTHENTICATED;
     }
     int err = policy_error(p);
-    const uint8_t *steps_of_method = err ? NULL : choose_steps(p);
+    const uint8_t *steps_of_method = NULL;
+    if (!err) {
+        steps_of_method = choose_steps(p);
+    }
     if (!steps_of_method) {
-        return err ? err : WOAD_SMP_NO_OOB;
+        if (!err) {
+            err = WOAD_SMP_NO_OOB;
+        }
+        return err;
     }
     smp_begin(p, steps_of_method);
     return 0;
@@ -240,7 +256,10 @@ static int step_key_pair(struct pairing *p)
     int err = random_octets(h, p->own_private, sizeof p->own_private);
     if (!err && h->cfg.crypto->p256_public(p->own_private, p->public_key[p->role]) < 0) {
         /* a random number that is no private key: 1 in 2^32 */
-        err = ++p->round < 4 ? STEP_BLOCKED : WOAD_SMP_UNSPECIFIED;
+        err = STEP_BLOCKED;
+        if (++p->round >= 4) {
+            err = WOAD_SMP_UNSPECIFIED;
+        }
     }
     if (!err) {
         p->round = 0;
@@ -272,7 +291,10 @@ static int step_dh(struct pairing *p)
         if (result == CRYPTO_PENDING) {
             return STEP_BLOCKED;
         }
-        return result ? WOAD_SMP_DHKEY_CHECK : 0;
+        if (result) {
+            return WOAD_SMP_DHKEY_CHECK;
+        }
+        return 0;
     }
     if (!h->smp->may_multiply) {
         return STEP_BLOCKED;
@@ -280,7 +302,10 @@ static int step_dh(struct pairing *p)
     h->smp->may_multiply = false;
     int err = h->cfg.crypto->p256_dh(p->own_private, peer, p->dhkey);
     wipe(p->own_private, sizeof p->own_private);
-    return err < 0 ? WOAD_SMP_DHKEY_CHECK : 0;
+    if (err >= 0) {
+        return 0;
+    }
+    return WOAD_SMP_DHKEY_CHECK;
 }
 
 /* --- values that are computed ----------------------------------------------------------------- */
@@ -289,7 +314,10 @@ static int step_dh(struct pairing *p)
  * flag. */
 static int step_oob(struct pairing *p)
 {
-    return p->own->pdu[PDU_OOB] ? p->c->h->oob->role->check(p) : 0;
+    if (!p->own->pdu[PDU_OOB]) {
+        return 0;
+    }
+    return p->c->h->oob->role->check(p);
 }
 
 static int step_nonce(struct pairing *p)
@@ -330,7 +358,10 @@ static int step_check_confirm(struct pairing *p)
     if (err) {
         return err;
     }
-    return same(confirm, peer->confirm, 16) && !echo ? 0 : WOAD_SMP_CONFIRM;
+    if (!same(confirm, peer->confirm, 16) || echo) {
+        return WOAD_SMP_CONFIRM;
+    }
+    return 0;
 }
 
 /* Begins the bond with the LTK (or the STK of legacy pairing), which is in own->check: that field
@@ -344,7 +375,12 @@ static int key_begin_bond(struct pairing *p, int err)
         bond->peer.type &= 1;
         bond->flags = p->flags & 3u;
         bond->key_size = p->key_size & 31u;
-        uint8_t *key = p->secure ? bond->own_ltk : p->stk;
+        uint8_t *key;
+        if (p->secure) {
+            key = bond->own_ltk;
+        } else {
+            key = p->stk;
+        }
         reversed(key, p->own->check, 16);
         key_cut(key, p->key_size);
     }
@@ -386,7 +422,10 @@ static int step_verify(struct pairing *p)
     if (err) {
         return err;
     }
-    return same(check, p->peer->check, 16) ? 0 : WOAD_SMP_DHKEY_CHECK;
+    if (!same(check, p->peer->check, 16)) {
+        return WOAD_SMP_DHKEY_CHECK;
+    }
+    return 0;
 }
 
 /* The STK of legacy pairing, from both random numbers.  2.3.5.5 */
@@ -555,7 +594,10 @@ static uint8_t *side_value(struct smp_side *side, uint8_t code)
     if (code == SMP_CONFIRM) {
         return side->confirm;
     }
-    return code == SMP_RANDOM ? side->random : side->check;
+    if (code == SMP_RANDOM) {
+        return side->random;
+    }
+    return side->check;
 }
 
 /* SMP_PAIRING_REQUEST, SMP_PAIRING_RESPONSE: IO u8, OOB u8, AuthReq u8, key size u8, keys of the
@@ -587,7 +629,10 @@ static int read_features(uint8_t pdu[7], uint8_t code, struct rd *in)
     rd_copy(in, pdu + 1, 6);
     bool bad = pdu[PDU_IO] > WOAD_IO_KEYBOARD_DISPLAY || pdu[PDU_OOB] > 1 ||
                pdu[PDU_KEY_SIZE] < 7 || pdu[PDU_KEY_SIZE] > 16;
-    return bad ? WOAD_SMP_INVALID_PARAMETERS : 0;
+    if (!bad) {
+        return 0;
+    }
+    return WOAD_SMP_INVALID_PARAMETERS;
 }
 
 static void pdu_take(struct rd *in, uint8_t *out, size_t len)

@@ -111,7 +111,10 @@ void att_rx(struct att_bearer *b, struct rd *in)
         return;
     }
     bool for_client = att_is_for_client(op);
-    const struct att_role *role = for_client ? h->att_client : h->att_server;
+    const struct att_role *role = h->att_server;
+    if (for_client) {
+        role = h->att_client;
+    }
     if (role) {
         role->rx(b, op, in);
     } else if (!for_client) {
@@ -174,7 +177,10 @@ static __attribute__((noinline)) uint16_t att_prepare_queued(struct att_bearer *
     if (is_signed || op == ATT_ENCRYPTED_CMD) {
         pdu[0] = ATT_WRITE_CMD;
     }
-    return (uint16_t)(len - (is_signed ? SIGNATURE : 0));
+    if (is_signed) {
+        return (uint16_t)(len - SIGNATURE);
+    }
+    return len;
 }
 
 /* Writes the first PDU of the queue into `out`. False: nothing may leave here now, because an

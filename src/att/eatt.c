@@ -69,7 +69,10 @@ static uint8_t *eatt_memory(const struct coc *channel, size_t *size)
 
 static struct woad_coc_params eatt_params(const struct woad *h)
 {
-    uint16_t mtu = h->mtu > COC_MTU_MIN_ENHANCED ? h->mtu : (uint16_t)COC_MTU_MIN_ENHANCED;
+    uint16_t mtu = h->mtu;
+    if (h->mtu <= COC_MTU_MIN_ENHANCED) {
+        mtu = (uint16_t)COC_MTU_MIN_ENHANCED;
+    }
     return (struct woad_coc_params){ .psm = PSM_EATT, .mtu = mtu, .security = WOAD_COC_ENCRYPTED };
 }
 
@@ -115,7 +118,10 @@ static void eatt_drop_first_pdu(struct coc *channel)
 
 static bool eatt_is_request(const struct rd *pdu)
 {
-    uint8_t op = pdu->p < pdu->end ? *pdu->p : ATT_CONFIRM;
+    uint8_t op = ATT_CONFIRM;
+    if (pdu->p < pdu->end) {
+        op = *pdu->p;
+    }
     return !att_is_for_client(op) && !(op & ATT_OP_COMMAND) && op != ATT_CONFIRM;
 }
 
@@ -430,8 +436,16 @@ static void eatt_layout(struct woad *h)
         *t = (struct eatt){ bearers, conns };
         h->eatt = t;
     }
-    h->eatt_role = h->coc_enhanced ? &eatt_role : NULL;
-    h->client_features = h->eatt_role ? &gatts_features_eatt : &gatts_features;
+    if (h->coc_enhanced) {
+        h->eatt_role = &eatt_role;
+    } else {
+        h->eatt_role = NULL;
+    }
+    if (h->eatt_role) {
+        h->client_features = &gatts_features_eatt;
+    } else {
+        h->client_features = &gatts_features;
+    }
 }
 
 static void eatt_conn_open(struct conn *c)
@@ -453,7 +467,10 @@ static void eatt_request_bearers(struct conn *c)
     struct eatt_conn *e = eatt_of(c);
     const struct woad_coc_params p = eatt_params(c->h);
     uint16_t cids[WOAD_COC_AT_ONCE];
-    int err = conn_security_error(c, p.security) ? WOAD_EACCES : WOAD_ENOMEM;
+    int err = WOAD_EACCES;
+    if (!conn_security_error(c, p.security)) {
+        err = WOAD_ENOMEM;
+    }
     conn_mark_ready(c);
     e->retry_due = 0;
     e->peer_requested = false;
@@ -532,7 +549,11 @@ int woad_eatt_close(struct woad *h, uint16_t conn)
         struct coc *channel = eatt_channel(h, e);
         if (channel->state != COC_FREE && channel->state != COC_ENDED && !channel->closed_emitted &&
             channel->c == c) {
-            coc_close(channel, eatt_bearer_of(channel)->mtu ? 0 : WOAD_ECANCELED);
+            int status = 0;
+            if (!eatt_bearer_of(channel)->mtu) {
+                status = WOAD_ECANCELED;
+            }
+            coc_close(channel, status);
         }
     }
     return 0;

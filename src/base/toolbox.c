@@ -57,7 +57,10 @@ void toolbox_mac_back(struct toolbox_mac *m, const uint8_t *p, size_t len)
 int toolbox_mac_end(struct toolbox_mac *m, uint8_t mac[16])
 {
     uint8_t sub[16] = { 0 };
-    int err = m->err ? m->err : m->box->aes(m->box->ctx, m->key, sub, sub);
+    int err = m->err;
+    if (!err) {
+        err = m->box->aes(m->box->ctx, m->key, sub, sub);
+    }
     cmac_double(sub);
     if (m->n < 16) {
         m->x[m->n] ^= 0x80;

@@ -18,7 +18,11 @@ bool own_address_pending(const struct woad *h)
 
 void resolve_changed(struct woad *h)
 {
-    h->resolve_dirty = h->resolve ? RESOLVE_RESTART : 0;
+    if (h->resolve) {
+        h->resolve_dirty = RESOLVE_RESTART;
+    } else {
+        h->resolve_dirty = 0;
+    }
     h->commands_idle = false;
 }
 
@@ -28,7 +32,12 @@ int woad_own_address(const struct woad *h, struct woad_addr *addr)
         return WOAD_ENODEV;
     }
     const struct controller *ctl = &h->controller;
-    const struct woad_addr *own = h->own_type ? &ctl->random_addr : &ctl->public_addr;
+    const struct woad_addr *own;
+    if (h->own_type) {
+        own = &ctl->random_addr;
+    } else {
+        own = &ctl->public_addr;
+    }
     memcpy(addr, own, sizeof *own);
     return 0;
 }

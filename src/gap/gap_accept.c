@@ -71,7 +71,11 @@ static void accept_complete(struct woad *h, uint16_t opcode, uint8_t status, str
     if (l->dirty) {
         return; /* another list was set meanwhile */
     }
-    l->entries_sent = l->clearing ? 0 : (uint8_t)(l->entries_sent + 1);
+    if (l->clearing) {
+        l->entries_sent = 0;
+    } else {
+        l->entries_sent = (uint8_t)(l->entries_sent + 1);
+    }
     if (status || l->entries_sent == l->n) {
         accept_emit(h, status);
     }
@@ -79,7 +83,10 @@ static void accept_complete(struct woad *h, uint16_t opcode, uint8_t status, str
 
 const struct woad_addr *accept_peer(const struct woad *h, uint8_t n)
 {
-    return h->accept && n < h->accept->n ? &h->accept->peers[n] : NULL;
+    if (!h->accept || n >= h->accept->n) {
+        return NULL;
+    }
+    return &h->accept->peers[n];
 }
 
 const struct woad_feature woad_feature_accept_list = {

@@ -76,7 +76,10 @@ static uint16_t adv_write_data(const struct woad *h, int part, struct wr *params
     wr_u8(params, len);
     wr_bytes(params, octets, len);
     wr_zero(params, WOAD_ADV_DATA_MAX - (size_t)len);
-    return part == RSP ? OP_LE_SET_SCAN_RSP_DATA : OP_LE_SET_ADV_DATA;
+    if (part == RSP) {
+        return OP_LE_SET_SCAN_RSP_DATA;
+    }
+    return OP_LE_SET_ADV_DATA;
 }
 
 static uint16_t adv_write_enable(struct woad *h, bool on, struct wr *params)
@@ -86,7 +89,7 @@ static uint16_t adv_write_enable(struct woad *h, bool on, struct wr *params)
     if (ext_advertises(h)) {
         return h->ext_role->adv_enable(&h->adv->params, on, params);
     }
-    wr_u8(params, on ? 1 : 0);
+    wr_u8(params, on);
     return OP_LE_SET_ADV_ENABLE;
 }
 
@@ -120,7 +123,10 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
     if (restart) {
         return adv_write_params(h, params);
     }
-    uint16_t opcode = !on && ext_advertises(h) ? h->ext_role->adv_address(h, params) : 0;
+    uint16_t opcode = 0;
+    if (!on && ext_advertises(h)) {
+        opcode = h->ext_role->adv_address(h, params);
+    }
     if (opcode) {
         return opcode;
     }

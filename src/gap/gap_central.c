@@ -123,7 +123,10 @@ static void central_failed(struct woad *h, bool central, int status)
     bool late = state <= CENTRAL_WAIT_COMMAND ||
                 (status == WOAD_HCI_UNKNOWN_CONNECTION && state != CENTRAL_CANCEL);
     if (central && !late) {
-        central_fail(h, state == CENTRAL_CANCEL ? h->central->cancel_status : status);
+        if (state == CENTRAL_CANCEL) {
+            status = h->central->cancel_status;
+        }
+        central_fail(h, status);
     }
 }
 

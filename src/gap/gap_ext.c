@@ -168,7 +168,10 @@ static uint16_t ext_write_data(uint8_t handle, bool response, uint8_t operation,
     wr_u8(out, 0);
     wr_u8(out, (uint8_t)len);
     wr_bytes(out, data, len);
-    return response ? OP_LE_SET_EXT_SCAN_RSP_DATA : OP_LE_SET_EXT_ADV_DATA;
+    if (response) {
+        return OP_LE_SET_EXT_SCAN_RSP_DATA;
+    }
+    return OP_LE_SET_EXT_ADV_DATA;
 }
 
 static uint16_t legacy_data(bool response, const uint8_t *data, size_t len, struct wr *out)
@@ -192,7 +195,11 @@ static uint16_t ext_write_enable(uint8_t handle, bool on, uint16_t duration_10ms
 /* High duty cycle directed advertising is limited to 1.28 s. */
 static uint16_t legacy_enable(const struct woad_adv_params *p, bool on, struct wr *out)
 {
-    return ext_write_enable(LEGACY_HANDLE, on, p->kind == WOAD_ADV_DIRECT_HIGH ? 128 : 0, 0, out);
+    uint16_t duration_10ms = 0;
+    if (p->kind == WOAD_ADV_DIRECT_HIGH) {
+        duration_10ms = 128;
+    }
+    return ext_write_enable(LEGACY_HANDLE, on, duration_10ms, 0, out);
 }
 
 /* HCI_LE_Set_Extended_Scan_Parameters: own type u8, filter u8, PHYs u8, for each { type u8,
@@ -209,7 +216,10 @@ static uint16_t ext_scan_params(struct woad *h, const struct woad_scan_params *p
                                                                           : p->window_625us;
         wr_u8(out, p->active);
         wr_le16(out, p->interval_625us);
-        wr_le16(out, window < 4 ? 4 : window);
+        if (window < 4) {
+            window = 4;
+        }
+        wr_le16(out, window);
     }
     return OP_LE_SET_EXT_SCAN_PARAMS;
 }
@@ -310,7 +320,10 @@ static void ext_set_on(struct woad *h, struct ext_set *s, bool on)
 
 static uint8_t set_props(const struct woad_ext_adv_params *p)
 {
-    uint8_t props = p->connectable ? PROP_CONNECTABLE : 0;
+    uint8_t props = 0;
+    if (p->connectable) {
+        props = PROP_CONNECTABLE;
+    }
     props |= p->scannable ? PROP_SCANNABLE : 0;
     props |= p->directed ? PROP_DIRECTED : 0;
     props |= p->anonymous ? PROP_ANONYMOUS : 0;
@@ -426,7 +439,11 @@ static void set_paused(const struct woad *h, struct ext_set *s)
     uint32_t events = ms / (p->interval_625us * 5 / 8 + 5) + 1;
     ms = ms / 10 + 1;
     if (p->duration_10ms) {
-        s->status = ms < p->duration_10ms ? 0 : WOAD_HCI_ADVERTISING_TIMEOUT;
+        if (ms < p->duration_10ms) {
+            s->status = 0;
+        } else {
+            s->status = WOAD_HCI_ADVERTISING_TIMEOUT;
+        }
         p->duration_10ms = (uint16_t)(p->duration_10ms - ms);
     }
     if (p->events_max && !s->status) {
@@ -470,7 +487,10 @@ static void ext_rx_terminated(struct woad *h, struct rd *in)
         return;
     }
     uint8_t status = p[0], handle = p[1];
-    const struct conn *c = status ? NULL : conn_by_handle(h, get_le16(p + 2) & 0xfff);
+    const struct conn *c = NULL;
+    if (!status) {
+        c = conn_by_handle(h, get_le16(p + 2) & 0xfff);
+    }
     if (handle == LEGACY_HANDLE) {
         if (h->adv) { /* status 0 without a connection: there was no room for it */
             adv_ended(h, status || c ? status : WOAD_ENOMEM);
@@ -589,7 +609,10 @@ static int set_for_call(struct woad *h, uint8_t set, struct ext_set **s)
         return WOAD_EINVAL;
     }
     *s = &h->ext->sets[set];
-    return ext_advertises(h) ? 0 : WOAD_ENOTSUP;
+    if (ext_advertises(h)) {
+        return 0;
+    }
+    return WOAD_ENOTSUP;
 }
 
 static int set_store_data(struct woad *h, uint8_t set, bool response, const uint8_t *data,

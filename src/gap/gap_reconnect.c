@@ -25,7 +25,10 @@ ASSERT_SIZE(reconnect, WOAD_SIZE_RECONNECT);
 
 static bool peer_hides(const struct woad *h, const struct woad_addr *peer)
 {
-    const struct bond_slot *bond = h->smp ? bond_find(h, peer) : NULL;
+    const struct bond_slot *bond = NULL;
+    if (h->smp) {
+        bond = bond_find(h, peer);
+    }
     return bond && bond->bits.has_irk;
 }
 
@@ -47,7 +50,11 @@ static bool attempt_hides(const struct woad *h)
 static void reconnect_begin(struct woad *h)
 {
     struct central *c = h->central;
-    c->retries = h->cfg.connect_retries ? h->cfg.connect_retries : RETRIES;
+    if (h->cfg.connect_retries) {
+        c->retries = h->cfg.connect_retries;
+    } else {
+        c->retries = RETRIES;
+    }
     c->target_known = false;
     h->reconnect_mem->due = 0;
     h->reconnect_mem->attempt_until = c->due;
@@ -85,7 +92,12 @@ static void reconnect_on_report(struct woad *h, enum woad_event_type type,
                                 const struct woad_event *ev, const struct woad_addr *air)
 {
     struct central *c = h->central;
-    bool connectable = type == WOAD_EV_REPORT ? ev->u.report.kind <= 1 : ev->u.ext_report.props & 1;
+    bool connectable;
+    if (type == WOAD_EV_REPORT) {
+        connectable = ev->u.report.kind <= 1;
+    } else {
+        connectable = ev->u.ext_report.props & 1;
+    }
     struct woad_addr identity = *air;
     if (h->smp_role) {
         h->smp_role->to_identity(h, &identity);
@@ -142,7 +154,11 @@ static void reconnect_failed(struct woad *h, uint8_t status)
         reconnect_restart(h);
         return;
     }
-    central_fail(h, c->cancel_status ? c->cancel_status : status);
+    int reason = c->cancel_status;
+    if (!reason) {
+        reason = status;
+    }
+    central_fail(h, reason);
 }
 
 static void reconnect_stop(struct woad *h, bool cancels)
@@ -171,7 +187,10 @@ static uint32_t reconnect_run_timers(struct woad *h)
 {
     struct reconnect *r = h->reconnect_mem;
     struct central *c = h->central;
-    uint32_t left = r ? deadline_left(h, r->due) : WOAD_FOREVER;
+    uint32_t left = WOAD_FOREVER;
+    if (r) {
+        left = deadline_left(h, r->due);
+    }
     if (left) {
         return left;
     }
@@ -204,7 +223,11 @@ static const struct reconnect_role reconnect_role = {
 static void reconnect_layout(struct woad *h)
 {
     h->reconnect_mem = arena_alloc(h, 1, sizeof *h->reconnect_mem);
-    h->reconnect = h->central ? &reconnect_role : NULL;
+    if (h->central) {
+        h->reconnect = &reconnect_role;
+    } else {
+        h->reconnect = NULL;
+    }
 }
 
 const struct woad_feature woad_feature_reconnection = { .layout = reconnect_layout,

@@ -22,14 +22,21 @@ static void resolve_layout(struct woad *h)
 static void resolve_reset(struct woad *h)
 {
     h->resolving_enabled = false;
-    h->resolve_dirty = h->smp && h->smp->lru_head ? RESOLVE_RESTART : 0;
+    if (h->smp && h->smp->lru_head) {
+        h->resolve_dirty = RESOLVE_RESTART;
+    } else {
+        h->resolve_dirty = 0;
+    }
 }
 
 /* The next bond with an identity key; NULL: no more.  Only those are counted: a change of one of
  * them rebuilds the list, while bonds without a key may change meanwhile. */
 static const struct bond_slot *resolve_next(const struct woad *h)
 {
-    const struct bond_slot *bond = h->smp ? bond_lru_first(h) : NULL;
+    const struct bond_slot *bond = NULL;
+    if (h->smp) {
+        bond = bond_lru_first(h);
+    }
     uint16_t done = h->resolve->bond_index;
     while (bond && (!bond->bits.has_irk || done)) {
         done = (uint16_t)(done - bond->bits.has_irk);

@@ -96,7 +96,10 @@ static uint16_t scan_command(struct woad *h, struct wr *params)
     if (paused || on) {
         return 0;
     }
-    return restart ? scan_write_params(h, params) : scan_write_enable(h, true, params);
+    if (!restart) {
+        return scan_write_enable(h, true, params);
+    }
+    return scan_write_params(h, params);
 }
 
 /* A command has completed. */
@@ -173,7 +176,10 @@ static void scan_report(struct woad *h, struct rd *in)
     for (uint8_t n = rd_u8(in); n; n--) {
         struct woad_event ev;
         const uint8_t *p = rd_bytes(in, 9);
-        const uint8_t *data = p ? rd_bytes(in, p[8] + 1u) : NULL;
+        const uint8_t *data = NULL;
+        if (p) {
+            data = rd_bytes(in, p[8] + 1u);
+        }
         if (!data || p[8] > WOAD_ADV_DATA_MAX || p[0] > 4) {
             in->bad = true;
             return;

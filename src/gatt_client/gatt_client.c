@@ -426,7 +426,10 @@ static struct proc *gattc_next(struct att_bearer *b)
     struct gattc_conn *g = c->client;
     struct proc *p = gattc_proc_on(b);
     if (p && (p->security_error || gattc_fits(c, p, b->mtu))) {
-        return p->security_error ? NULL : p;
+        if (p->security_error) {
+            p = NULL;
+        }
+        return p;
     }
     if (p) {
         p->bearer = NULL; /* its request is repeated, and the MTU is smaller now: another bearer may
@@ -535,7 +538,10 @@ static uint32_t gattc_run_timers(struct woad *h)
     uint32_t left = WOAD_FOREVER;
     for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
         uint32_t b_left = deadline_left(h, b->client->due);
-        struct proc *p = b_left ? NULL : gattc_proc_on(b);
+        struct proc *p = NULL;
+        if (!b_left) {
+            p = gattc_proc_on(b);
+        }
         if (p) {
             conn_mark_ready(b->c);
             att_timed_out(b);
@@ -592,7 +598,12 @@ int gattc_add_range(struct woad *h, uint16_t conn, const struct gattc_kind *kind
                     uint16_t end, const struct woad_uuid *uuid)
 {
     struct proc *p;
-    int err = start && start <= end ? gattc_add(h, conn, kind, start, NULL, 0, &p) : WOAD_EINVAL;
+    int err;
+    if (start && start <= end) {
+        err = gattc_add(h, conn, kind, start, NULL, 0, &p);
+    } else {
+        err = WOAD_EINVAL;
+    }
     if (err) {
         return err;
     }

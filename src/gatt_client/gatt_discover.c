@@ -12,7 +12,10 @@ static int discover_error(struct conn *c, struct proc *p, int status)
 {
     (void)c;
     (void)p;
-    return status == WOAD_ATT_ATTRIBUTE_NOT_FOUND ? GATTC_DONE : status;
+    if (status == WOAD_ATT_ATTRIBUTE_NOT_FOUND) {
+        return GATTC_DONE;
+    }
+    return status;
 }
 
 /* ATT_READ_BY_GROUP_TYPE_RSP: length of each u8, { start u16, end u16, UUID } each.
@@ -21,7 +24,10 @@ static int discover_error(struct conn *c, struct proc *p, int status)
 static int services_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     bool all = p->kind->request == ATT_READ_BY_GROUP_REQ;
-    uint8_t each = all ? rd_u8(in) : 4;
+    uint8_t each = 4;
+    if (all) {
+        each = rd_u8(in);
+    }
     uint16_t last = 0;
     if ((all && each != 6 && each != 20) || !gattc_is_list(in, each)) {
         return WOAD_EBADMSG;
@@ -88,7 +94,10 @@ enum { INCLUDED_SIZE = 6, INCLUDED_QUEUE_SIZE = 2 * INCLUDED_SIZE };
 static int included_read_uuid(struct conn *c, struct proc *p, struct rd *in)
 {
     uint16_t declaration = rd_le16(in), start = rd_le16(in), end = rd_le16(in);
-    size_t more = rd_left(in) < INCLUDED_QUEUE_SIZE ? rd_left(in) : INCLUDED_QUEUE_SIZE;
+    size_t more = INCLUDED_QUEUE_SIZE;
+    if (rd_left(in) < INCLUDED_QUEUE_SIZE) {
+        more = rd_left(in);
+    }
     if (declaration < p->start || declaration > p->end || !start || end < start) {
         return WOAD_EBADMSG;
     }
@@ -143,7 +152,10 @@ static int included_emit_pending(struct conn *c, struct proc *p, const struct wo
     emit_included(c, f.declaration, f.value, end, uuid);
     int result = gattc_advance(p, f.declaration);
     struct rd queued = rd_of(p->uuid.le, p->uuid.size);
-    return rd_left(&queued) ? included_read_uuid(c, p, &queued) : result;
+    if (rd_left(&queued)) {
+        return included_read_uuid(c, p, &queued);
+    }
+    return result;
 }
 
 /* ATT_READ_RSP: the UUID of the included service. */
@@ -151,14 +163,20 @@ static int included_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     struct woad_uuid uuid = { 0 };
     size_t len = rd_left(in);
-    return uuid_read(in, len, &uuid) ? included_emit_pending(c, p, &uuid) : WOAD_EBADMSG;
+    if (!uuid_read(in, len, &uuid)) {
+        return WOAD_EBADMSG;
+    }
+    return included_emit_pending(c, p, &uuid);
 }
 
 /* The declaration can't be read: raises the event without a UUID. */
 static int included_uuid_error(struct conn *c, struct proc *p, int status)
 {
     static const struct woad_uuid none = { 0 };
-    return p->cancelled ? status : included_emit_pending(c, p, &none);
+    if (!p->cancelled) {
+        return included_emit_pending(c, p, &none);
+    }
+    return status;
 }
 
 static const struct gattc_kind kind_included_uuid = {
@@ -237,7 +255,10 @@ int woad_gattc_characteristics(struct woad *h, uint16_t conn, uint16_t start, ui
 static int descriptors_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     uint8_t format = rd_u8(in);
-    size_t size = format == 1 ? 2 : 16;
+    size_t size = 16;
+    if (format == 1) {
+        size = 2;
+    }
     uint16_t last = 0;
     if (format < 1 || format > 2 || !gattc_is_list(in, size + 2)) {
         return WOAD_EBADMSG;

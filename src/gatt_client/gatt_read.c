@@ -41,7 +41,10 @@ static int read_rx(struct conn *c, struct proc *p, struct rd *in)
     bool more = len >= full && p->offset < WOAD_ATT_VALUE_MAX;
     p->kind = &kind_read_blob;
     emit_part(c, p, p->start, offset, in->p, len);
-    return more ? 0 : GATTC_DONE;
+    if (more) {
+        return 0;
+    }
+    return GATTC_DONE;
 }
 
 /* Read Blob behind a value that ends exactly with a full response: that was all. */
@@ -49,8 +52,10 @@ static int read_blob_error(struct conn *c, struct proc *p, int status)
 {
     (void)c;
     (void)p;
-    return status == WOAD_ATT_ATTRIBUTE_NOT_LONG || status == WOAD_ATT_INVALID_OFFSET ? GATTC_DONE
-                                                                                      : status;
+    if (status == WOAD_ATT_ATTRIBUTE_NOT_LONG || status == WOAD_ATT_INVALID_OFFSET) {
+        return GATTC_DONE;
+    }
+    return status;
 }
 
 static const struct gattc_kind kind_read_blob = { ATT_READ_BLOB_REQ, WOAD_GATTC_READ, .tx = read_tx,
@@ -118,10 +123,16 @@ static int multiple_rx(struct conn *c, struct proc *p, struct rd *in)
         if (in->bad) {
             return WOAD_EBADMSG;
         }
-        size_t n = len < rd_left(in) ? len : rd_left(in);
+        size_t n = len;
+        if (n > rd_left(in)) {
+            n = rd_left(in);
+        }
         emit_part(c, p, handle, 0, rd_bytes(in, n), n);
     }
-    return rd_left(in) ? WOAD_EBADMSG : GATTC_DONE;
+    if (rd_left(in)) {
+        return WOAD_EBADMSG;
+    }
+    return GATTC_DONE;
 }
 
 /* ATT_READ_MULTIPLE_RSP: the values one after the other, without lengths: the application splits
@@ -155,7 +166,10 @@ int woad_gattc_read(struct woad *h, uint16_t conn, uint16_t handle)
 int woad_gattc_read_by_uuid(struct woad *h, uint16_t conn, uint16_t start, uint16_t end,
                             const struct woad_uuid *uuid)
 {
-    return uuid ? gattc_add_range(h, conn, &kind_read_by_uuid, start, end, uuid) : WOAD_EINVAL;
+    if (uuid) {
+        return gattc_add_range(h, conn, &kind_read_by_uuid, start, end, uuid);
+    }
+    return WOAD_EINVAL;
 }
 
 static int read_multiple(struct woad *h, uint16_t conn, const struct gattc_kind *kind,

@@ -16,7 +16,10 @@ static int write_rx(struct conn *c, struct proc *p, struct rd *in)
     if (!rd_done(in)) {
         return WOAD_EBADMSG;
     }
-    return p->abort_status ? p->abort_status : GATTC_DONE;
+    if (p->abort_status) {
+        return p->abort_status;
+    }
+    return GATTC_DONE;
 }
 
 static const struct gattc_kind kind_write = { ATT_WRITE_REQ, WOAD_GATTC_WRITE, .tx = write_tx,
@@ -27,7 +30,7 @@ static const struct gattc_kind kind_write = { ATT_WRITE_REQ, WOAD_GATTC_WRITE, .
 static void execute_tx(struct conn *c, struct proc *p, struct wr *out)
 {
     (void)c;
-    wr_u8(out, p->abort_status ? 0 : 1);
+    wr_u8(out, p->abort_status == 0);
 }
 
 static const struct gattc_kind kind_prepare;
@@ -56,7 +59,10 @@ static size_t part_len(struct conn *c, const struct proc *p)
 {
     size_t left = fifo_len(gattc_data(c, p)) - 1u - p->offset;
     size_t max = p->bearer->client->mtu - 5u;
-    return left < max ? left : max;
+    if (left < max) {
+        return left;
+    }
+    return max;
 }
 
 static void prepare_tx(struct conn *c, struct proc *p, struct wr *out)
@@ -144,6 +150,9 @@ int woad_gattc_write_command(struct woad *h, uint16_t conn, uint16_t handle, con
     if (client_require_encryption(c, true)) {
         return WOAD_EACCES;
     }
-    return att_queue(c, c->security.encrypted ? ATT_ENCRYPTED_CMD : ATT_WRITE_CMD, handle, data,
-                     len);
+    uint8_t op = ATT_WRITE_CMD;
+    if (c->security.encrypted) {
+        op = ATT_ENCRYPTED_CMD;
+    }
+    return att_queue(c, op, handle, data, len);
 }

@@ -87,7 +87,10 @@ static int att_rx_multiple(struct att_bearer *b, struct rd *in, struct wr *out)
     while (rd_left(&list)) {
         s->handle = rd_le16(&list);
         const struct woad_attr *a = db_at(h->gatts, s->handle);
-        int err = a ? perm_check_read(b, s->handle, a) : WOAD_ATT_INVALID_HANDLE;
+        int err = WOAD_ATT_INVALID_HANDLE;
+        if (a) {
+            err = perm_check_read(b, s->handle, a);
+        }
         if (err) {
             return err;
         }
@@ -130,7 +133,10 @@ static int multiple_app_answered(struct att_bearer *b, int err, struct rd *value
     if (s->in_multi_step) {
         return ATT_PENDING;
     }
-    return err ? err : multiple_next(b, out);
+    if (err) {
+        return err;
+    }
+    return multiple_next(b, out);
 }
 
 static const struct att_extension read_multiple = { .rx = att_rx_several,

@@ -55,7 +55,10 @@ static int att_rx_prepare(struct att_bearer *b, struct rd *in, struct wr *out)
     size_t len = rd_left(in);
     const uint8_t *part = rd_bytes(in, len);
     const struct woad_attr *a = db_at(h->gatts, handle);
-    int err = a ? perm_check_write(b->c, handle, a) : WOAD_ATT_INVALID_HANDLE;
+    int err = WOAD_ATT_INVALID_HANDLE;
+    if (a) {
+        err = perm_check_write(b->c, handle, a);
+    }
     if (err) {
         return err;
     }
@@ -77,8 +80,10 @@ static int parts_check_lengths(struct gatts_bearer *s, const struct gatts_parts 
         uint16_t offset = get_le16(part + 2), len = get_le16(part + 4);
         if ((uint32_t)offset + len > WOAD_ATT_VALUE_MAX) {
             s->handle = get_le16(part);
-            return offset > WOAD_ATT_VALUE_MAX ? WOAD_ATT_INVALID_OFFSET
-                                               : WOAD_ATT_INVALID_VALUE_LENGTH;
+            if (offset > WOAD_ATT_VALUE_MAX) {
+                return WOAD_ATT_INVALID_OFFSET;
+            }
+            return WOAD_ATT_INVALID_VALUE_LENGTH;
         }
         at += (size_t)PART_HDR + len;
     }
@@ -199,7 +204,11 @@ static int long_read_cached(struct att_bearer *b, struct wr *out)
         return ATT_PENDING;
     }
     bool last = g->long_value_len < s->offset + b->mtu - 1u;
-    g->long_value_handle = last ? 0 : s->handle;
+    if (last) {
+        g->long_value_handle = 0;
+    } else {
+        g->long_value_handle = s->handle;
+    }
     return att_copy_part(g->mem + g->prepared_len, g->long_value_len, s->offset, out);
 }
 
@@ -227,7 +236,10 @@ static uint32_t long_run_timers(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct gatts_parts *g = h->parts; g < h->parts + h->cfg.conns; g++) {
-        uint32_t g_left = g->long_value_handle ? deadline_left(h, g->long_value_due) : WOAD_FOREVER;
+        uint32_t g_left = WOAD_FOREVER;
+        if (g->long_value_handle) {
+            g_left = deadline_left(h, g->long_value_due);
+        }
         g->long_value_handle = g_left ? g->long_value_handle : 0;
         left = g_left ? min_u32(left, g_left) : left;
     }

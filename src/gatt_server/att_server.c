@@ -27,7 +27,10 @@ static int att_rx_range(struct att_bearer *b, struct rd *in, size_t size, struct
     r->start = start;
     r->end = rd_le16(in);
     r->type.size = 0;
-    size_t len = size == TYPE_IS_REST ? rd_left(in) : size;
+    size_t len = size;
+    if (size == TYPE_IS_REST) {
+        len = rd_left(in);
+    }
     if (in->bad || (size != NO_TYPE && !uuid_read(in, len, &r->type))) {
         return WOAD_ATT_INVALID_PDU;
     }
@@ -39,9 +42,17 @@ static int att_rx_range(struct att_bearer *b, struct rd *in, size_t size, struct
 static uint16_t att_range_next(const struct att_bearer *b, struct att_range *r)
 {
     struct gatts *g = b->c->h->gatts;
-    uint16_t handle = r->type.size ? db_find(g, r->start, r->end, &r->type) : db_next(g, r->start);
+    uint16_t handle;
+    if (r->type.size) {
+        handle = db_find(g, r->start, r->end, &r->type);
+    } else {
+        handle = db_next(g, r->start);
+    }
     r->start = handle + 1u;
-    return handle <= r->end ? handle : 0;
+    if (handle <= r->end) {
+        return handle;
+    }
+    return 0;
 }
 
 /* A response that is a list of equal elements begins with `head`, their length or format.  Writes
@@ -57,7 +68,10 @@ static bool att_list_has_room(struct wr *out, size_t head, size_t size)
 /* 0, or Attribute Not Found if the list is empty. */
 static int att_list_end(const struct wr *out)
 {
-    return wr_len(out) > 1 ? 0 : WOAD_ATT_ATTRIBUTE_NOT_FOUND;
+    if (wr_len(out) <= 1) {
+        return WOAD_ATT_ATTRIBUTE_NOT_FOUND;
+    }
+    return 0;
 }
 
 /* Appends { handle u16, value }; the first element is cut at the room there is.  3.4.4.2 */
@@ -111,7 +125,10 @@ static int att_rx_find_info(struct att_bearer *b, struct rd *in, struct wr *out)
     struct gatts *g = b->c->h->gatts;
     struct att_range r;
     uint16_t handle;
-    int err = rd_left(in) == 4 ? att_rx_range(b, in, NO_TYPE, &r) : WOAD_ATT_INVALID_PDU;
+    int err = WOAD_ATT_INVALID_PDU;
+    if (rd_left(in) == 4) {
+        err = att_rx_range(b, in, NO_TYPE, &r);
+    }
     if (err) {
         return err;
     }
@@ -153,7 +170,10 @@ static int att_rx_find_by_value(struct att_bearer *b, struct rd *in, struct wr *
         const struct woad_attr *a = db_at(g, handle);
         if (att_value_equals(b, handle, a, in->p, rd_left(in))) {
             wr_le16(out, handle);
-            wr_le16(out, db_is_service(a) ? db_group_end(g, handle) : handle);
+            if (db_is_service(a)) {
+                handle = db_group_end(g, handle);
+            }
+            wr_le16(out, handle);
         }
     }
     return att_list_end(out);
@@ -206,7 +226,10 @@ static int att_rx_read_by_type(struct att_bearer *b, struct rd *in, struct wr *o
         }
         if (err && wr_len(out) == 1) {
             b->server->handle = handle;
-            return err == ATT_PENDING ? att_ask_value(b, handle, 0) : err;
+            if (err == ATT_PENDING) {
+                return att_ask_value(b, handle, 0);
+            }
+            return err;
         }
         if (err || !att_list_value(out, handle, v.octets, v.len)) {
             break;
@@ -232,7 +255,10 @@ static int att_read(struct att_bearer *b, uint16_t handle, uint16_t offset, stru
     struct gatts_bearer *s = b->server;
     const struct woad_attr *a = db_at(h->gatts, handle);
     struct gatts_value v;
-    int err = a ? perm_check_read(b, handle, a) : WOAD_ATT_INVALID_HANDLE;
+    int err = WOAD_ATT_INVALID_HANDLE;
+    if (a) {
+        err = perm_check_read(b, handle, a);
+    }
     s->handle = handle;
     s->offset = offset;
     if (err) {
@@ -241,21 +267,30 @@ static int att_read(struct att_bearer *b, uint16_t handle, uint16_t offset, stru
     if (gatts_value(b->c, handle, a, &v)) {
         return att_copy_part(v.octets, v.len, offset, out);
     }
-    err = offset && h->att_long ? h->att_long->read_cached(b, out) : ATT_PENDING;
+    if (offset && h->att_long) {
+        err = h->att_long->read_cached(b, out);
+    } else {
+        err = ATT_PENDING;
+    }
     return err == ATT_PENDING ? att_ask_value(b, handle, offset) : err;
 }
 
 /* ATT_READ_REQ: handle u16.  3.4.4.3 */
 static int att_rx_read(struct att_bearer *b, struct rd *in, struct wr *out)
 {
-    return rd_left(in) == 2 ? att_read(b, get_le16(in->p), 0, out) : WOAD_ATT_INVALID_PDU;
+    if (rd_left(in) != 2) {
+        return WOAD_ATT_INVALID_PDU;
+    }
+    return att_read(b, get_le16(in->p), 0, out);
 }
 
 /* ATT_READ_BLOB_REQ: handle u16, offset u16.  3.4.4.5 */
 static int att_rx_read_blob(struct att_bearer *b, struct rd *in, struct wr *out)
 {
-    return rd_left(in) == 4 ? att_read(b, get_le16(in->p), get_le16(in->p + 2), out)
-                            : WOAD_ATT_INVALID_PDU;
+    if (rd_left(in) != 4) {
+        return WOAD_ATT_INVALID_PDU;
+    }
+    return att_read(b, get_le16(in->p), get_le16(in->p + 2), out);
 }
 
 /* ATT_READ_BY_GROUP_TYPE_REQ: start u16, end u16, type.  Answer: length of each u8, { start u16,
@@ -275,7 +310,10 @@ static int att_rx_read_by_group(struct att_bearer *b, struct rd *in, struct wr *
     }
     while ((handle = att_range_next(b, &r)) != 0) {
         const struct woad_attr *a = db_at(g, handle);
-        size_t size = a->uuid->size == 2 ? 6 : 20;
+        size_t size = 6;
+        if (a->uuid->size != 2) {
+            size = 20;
+        }
         if (!att_list_has_room(out, size, size)) {
             break;
         }
@@ -323,8 +361,14 @@ static int att_write(struct att_bearer *b, uint16_t handle, struct rd *in, bool 
 {
     struct woad *h = b->c->h;
     const struct woad_attr *a = db_at(h->gatts, handle);
-    int err = a ? perm_check_write(b->c, handle, a) : WOAD_ATT_INVALID_HANDLE;
-    return err ? err : att_deliver_write(b, handle, a, in, need_answer);
+    int err = WOAD_ATT_INVALID_HANDLE;
+    if (a) {
+        err = perm_check_write(b->c, handle, a);
+    }
+    if (!err) {
+        err = att_deliver_write(b, handle, a, in, need_answer);
+    }
+    return err;
 }
 
 /* ATT_WRITE_REQ: handle u16, value.  3.4.5.1 */
@@ -333,7 +377,10 @@ static int att_rx_write(struct att_bearer *b, struct rd *in, struct wr *out)
     uint16_t handle = rd_le16(in);
     (void)out;
     b->server->handle = handle;
-    return in->bad ? WOAD_ATT_INVALID_PDU : att_write(b, handle, in, true);
+    if (in->bad) {
+        return WOAD_ATT_INVALID_PDU;
+    }
+    return att_write(b, handle, in, true);
 }
 
 /* ATT_WRITE_CMD: handle u16, value.  No answer whatever happens.  3.4.5.3 */
@@ -407,7 +454,11 @@ void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
         err = requests[op >> 1](b, in, &out);
     } else {
         const struct att_extension *ext = att_extension(h, op);
-        err = ext ? ext->rx(b, op, in, &out) : WOAD_ATT_REQUEST_NOT_SUPPORTED;
+        if (ext) {
+            err = ext->rx(b, op, in, &out);
+        } else {
+            err = WOAD_ATT_REQUEST_NOT_SUPPORTED;
+        }
     }
     if (!err) {
         s->rsp_len = (uint16_t)wr_len(&out);
@@ -422,7 +473,10 @@ static int att_rsp_error(const struct att_bearer *b)
 {
     const struct gatts_bearer *s = b->server;
     int err = conn_security_error(b->c, s->rsp_security);
-    return err || s->rsp_len <= b->mtu ? err : WOAD_ATT_UNLIKELY;
+    if (!err && s->rsp_len > b->mtu) {
+        return WOAD_ATT_UNLIKELY;
+    }
+    return err;
 }
 
 /* Writes the response if there is one, else Service Changed.  False: nothing to send. */
@@ -432,7 +486,10 @@ static bool att_server_tx(struct att_bearer *b, struct wr *out)
     if (!s->rsp_len) {
         return att_is_fixed(b) && gatts_tx_changed(b->c, out);
     }
-    int err = s->rsp_security || s->rsp_len > b->mtu ? att_rsp_error(b) : 0;
+    int err = 0;
+    if (s->rsp_security || s->rsp_len > b->mtu) {
+        err = att_rsp_error(b);
+    }
     if (err) {
         att_wr_error(out, s->op, s->handle, err);
     } else {
@@ -485,11 +542,15 @@ static void att_apply_answer(struct att_bearer *b, int err, const uint8_t *value
     struct gatts_bearer *s = b->server;
     struct wr out = att_server_response(b);
     conn_mark_ready(b->c);
-    len = len < WOAD_ATT_VALUE_MAX ? len : (size_t)WOAD_ATT_VALUE_MAX;
+    if (len > WOAD_ATT_VALUE_MAX) {
+        len = WOAD_ATT_VALUE_MAX;
+    }
     s->awaiting_app = false;
     s->element_err = (uint8_t)err;
     if (s->op == ATT_READ_REQ || s->op == ATT_READ_BLOB_REQ) {
-        err = err ? err : att_copy_part(value, len, s->offset, &out);
+        if (!err) {
+            err = att_copy_part(value, len, s->offset, &out);
+        }
         if (!err && b->c->h->att_long) {
             b->c->h->att_long->cache_value(b, value, len);
         }
@@ -498,7 +559,9 @@ static void att_apply_answer(struct att_bearer *b, int err, const uint8_t *value
     } else if (s->op != ATT_WRITE_REQ) {
         const struct att_extension *ext = att_extension(b->c->h, s->op);
         struct rd in = rd_of(len ? value : out.p, len);
-        err = ext ? ext->app_answered(b, err, &in, &out) : err;
+        if (ext) {
+            err = ext->app_answered(b, err, &in, &out);
+        }
     }
     if (err != ATT_PENDING) {
         att_server_finish(s, err, &out);
@@ -548,7 +611,10 @@ static struct att_bearer *att_awaiting_bearer(const struct conn *c, int request)
 int woad_gatt_answer_to(struct woad *h, uint16_t conn, uint8_t request, uint8_t err,
                         const void *data, size_t len)
 {
-    const struct conn *c = h->gatts ? conn_of(h, conn) : NULL;
+    const struct conn *c = NULL;
+    if (h->gatts) {
+        c = conn_of(h, conn);
+    }
     if (!c) {
         return WOAD_ENOTCONN;
     }
@@ -557,7 +623,10 @@ int woad_gatt_answer_to(struct woad *h, uint16_t conn, uint8_t request, uint8_t 
 
 int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *data, size_t len)
 {
-    const struct conn *c = h->gatts ? conn_of(h, conn) : NULL;
+    const struct conn *c = NULL;
+    if (h->gatts) {
+        c = conn_of(h, conn);
+    }
     if (!c) {
         return WOAD_ENOTCONN;
     }

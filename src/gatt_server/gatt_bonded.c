@@ -33,7 +33,10 @@ static uint32_t hash_database(const struct conn *c)
         }
         hash = hash_update(hash, octets, wr_len(&out));
     }
-    return hash >> 8 ? hash >> 8 : 1; /* 24 bits, as in a bond; 0 means not known */
+    if (hash >> 8) {
+        return hash >> 8;
+    }
+    return 1; /* 24 bits, as in a bond; 0 means not known */
 }
 
 /* The client knows the current database: a new client will discover it, a bonded one has confirmed

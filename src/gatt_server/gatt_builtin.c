@@ -85,7 +85,10 @@ int gatts_write(struct conn *c, uint16_t handle, const struct woad_attr *a, uint
     if (offset) {
         return WOAD_ATT_INVALID_OFFSET;
     }
-    return features ? h->client_features->write(c, in) : cccd_write(c, handle, in);
+    if (features) {
+        return h->client_features->write(c, in);
+    }
+    return cccd_write(c, handle, in);
 }
 
 /* --- the name --------------------------------------------------------------------------------- */
@@ -107,6 +110,13 @@ int woad_gatt_set_name(struct woad *h, const uint8_t *name, size_t len)
 
 size_t woad_gatt_name(const struct woad *h, const uint8_t **name)
 {
-    *name = h->gatts ? h->gatts->name : NULL;
-    return h->gatts ? h->gatts->name_len : 0;
+    if (h->gatts) {
+        *name = h->gatts->name;
+    } else {
+        *name = NULL;
+    }
+    if (!h->gatts) {
+        return 0;
+    }
+    return h->gatts->name_len;
 }

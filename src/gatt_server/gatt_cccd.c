@@ -19,7 +19,10 @@ static struct woad_cccd *cccd_find(const struct conn *c, uint16_t handle)
 uint16_t cccd_value(const struct conn *c, uint16_t handle)
 {
     const struct woad_cccd *slot = cccd_find(c, handle);
-    return slot ? slot->value & CCCD_BITS : 0;
+    if (!slot) {
+        return 0;
+    }
+    return slot->value & CCCD_BITS;
 }
 
 /* The bits above CCCD_BITS of a stored value: a tag that identifies the characteristic by its type,
@@ -55,7 +58,10 @@ bool cccd_set(struct conn *c, uint16_t handle, uint16_t value)
 /* Raises WOAD_EV_SUBSCRIBE for a stored CCCD; not for Service Changed, which is the host's own. */
 void cccd_emit(struct conn *c, const struct woad_cccd *set)
 {
-    uint16_t decl = set->handle ? db_characteristic_of(c->h->gatts, set->handle) : 0;
+    uint16_t decl = 0;
+    if (set->handle) {
+        decl = db_characteristic_of(c->h->gatts, set->handle);
+    }
     if (decl && set->handle != HANDLE_SERVICE_CHANGED + 1) {
         struct woad_event ev;
         ev.u.subscribe.value_handle = (uint16_t)(decl + 1);
@@ -71,7 +77,10 @@ int cccd_write(struct conn *c, uint16_t handle, struct rd *value)
 {
     struct woad *h = c->h;
     uint16_t decl = db_characteristic_of(h->gatts, handle);
-    uint8_t props = decl ? db_at(h->gatts, decl)->props : 0;
+    uint8_t props = 0;
+    if (decl) {
+        props = db_at(h->gatts, decl)->props;
+    }
     unsigned allowed = props & WOAD_PROP_NOTIFY ? CCCD_NOTIFY : 0u;
     allowed |= props & WOAD_PROP_INDICATE ? CCCD_INDICATE : 0u;
     uint16_t before = cccd_value(c, handle);
@@ -117,7 +126,13 @@ static uint16_t cccd_after_value(struct gatts *g, uint16_t value_handle)
 
 uint16_t woad_gatt_subscription(const struct woad *h, uint16_t conn, uint16_t value_handle)
 {
-    const struct conn *c = h->gatts ? conn_of(h, conn) : NULL;
-    uint16_t handle = c ? cccd_after_value(h->gatts, value_handle) : 0;
+    const struct conn *c = NULL;
+    if (h->gatts) {
+        c = conn_of(h, conn);
+    }
+    uint16_t handle = 0;
+    if (c) {
+        handle = cccd_after_value(h->gatts, value_handle);
+    }
     return handle ? cccd_value(c, handle) : 0;
 }

@@ -155,7 +155,10 @@ int woad_gatt_add_at(struct woad *h, const struct woad_attr *attrs, uint16_t n, 
 
 int woad_gatt_add(struct woad *h, const struct woad_attr *attrs, uint16_t n, uint16_t *first)
 {
-    uint16_t at = h->gatts && h->state > HOST_FALLING ? db_find_gap(h->gatts, n) : 0;
+    uint16_t at = 0;
+    if (h->gatts && h->state > HOST_FALLING) {
+        at = db_find_gap(h->gatts, n);
+    }
     int err = woad_gatt_add_at(h, attrs, n, at);
     if (!err && first) {
         *first = at;

@@ -38,7 +38,10 @@ static int perm_authorize(struct conn *c, uint16_t handle, const struct woad_att
     if (db_at(h->gatts, handle) != a) {
         return WOAD_ATT_INVALID_HANDLE;
     }
-    return allowed ? 0 : WOAD_ATT_INSUFFICIENT_AUTHORIZATION;
+    if (!allowed) {
+        return WOAD_ATT_INSUFFICIENT_AUTHORIZATION;
+    }
+    return 0;
 }
 
 /* A value may be sent to a client if the connection has the security that reading it takes. */
@@ -69,7 +72,10 @@ int perm_check_read(struct att_bearer *b, uint16_t handle, const struct woad_att
         return 0; /* the usual case, kept short */
     }
     int err = perm_check_security(b, a);
-    return err ? err : perm_authorize(b->c, handle, a, false);
+    if (err) {
+        return err;
+    }
+    return perm_authorize(b->c, handle, a, false);
 }
 
 /* Checks a write.  A write to a CCCD also needs permission to read the value: a client must not get
@@ -81,15 +87,28 @@ int perm_check_write(struct conn *c, uint16_t handle, const struct woad_attr *a)
         return WOAD_ATT_WRITE_NOT_PERMITTED;
     }
     int err = conn_security_error(c, perm_level(a, WRITE_SHIFT));
-    err = err ? err : perm_authorize(c, handle, a, true);
-    uint16_t decl = !err && a->kind == WOAD_ATTR_CCCD ? db_characteristic_of(h->gatts, handle) : 0;
-    const struct woad_attr *value = decl ? db_at(h->gatts, (uint16_t)(decl + 1)) : NULL;
+    if (!err) {
+        err = perm_authorize(c, handle, a, true);
+    }
+    uint16_t decl = 0;
+    if (!err && a->kind == WOAD_ATTR_CCCD) {
+        decl = db_characteristic_of(h->gatts, handle);
+    }
+    const struct woad_attr *value = NULL;
+    if (decl) {
+        value = db_at(h->gatts, (uint16_t)(decl + 1));
+    }
     if (err || !value) {
         return err;
     }
     err = perm_check_subscriber(c, value);
-    err = err ? err : perm_authorize(c, (uint16_t)(decl + 1), value, false);
-    return err || db_at(h->gatts, handle) == a ? err : WOAD_ATT_INVALID_HANDLE;
+    if (!err) {
+        err = perm_authorize(c, (uint16_t)(decl + 1), value, false);
+    }
+    if (!err && db_at(h->gatts, handle) != a) {
+        return WOAD_ATT_INVALID_HANDLE;
+    }
+    return err;
 }
 
 /* Checks a signed write.  The signature replaces encryption, and counts as authenticated if its key
@@ -114,7 +133,10 @@ int perm_check_send(const struct conn *c, uint16_t handle)
     if (!a) {
         return WOAD_EINVAL;
     }
-    return (a->perm & NEEDS_SECURITY) && perm_check_subscriber(c, a) ? WOAD_EACCES : 0;
+    if ((a->perm & NEEDS_SECURITY) && perm_check_subscriber(c, a)) {
+        return WOAD_EACCES;
+    }
+    return 0;
 }
 
 /* Whether a queued PDU may still be sent: the connection has the security for all its values; or,

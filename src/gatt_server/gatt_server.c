@@ -36,7 +36,11 @@ void parts_open(struct conn *c)
 static void gatts_reset(struct woad *h)
 {
     struct gatts *g = h->gatts;
-    g->tables[0] = h->client_features ? h->client_features->table : builtin_table;
+    if (h->client_features) {
+        g->tables[0] = h->client_features->table;
+    } else {
+        g->tables[0] = builtin_table;
+    }
     g->n_tables = 1;
     db_tables_changed(h);
 }

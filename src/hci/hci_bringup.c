@@ -166,7 +166,11 @@ static void bringup_done(struct woad *h)
         host_down(h, WOAD_EIO);
         return;
     }
-    h->own_type = own_has_public(h) ? WOAD_ADDR_PUBLIC : WOAD_ADDR_RANDOM;
+    if (own_has_public(h)) {
+        h->own_type = WOAD_ADDR_PUBLIC;
+    } else {
+        h->own_type = WOAD_ADDR_RANDOM;
+    }
     h->random_dirty = h->own_type == WOAD_ADDR_RANDOM;
     h->state = HOST_UP;
     if (h->ext_role) {

@@ -53,7 +53,11 @@ static void ctl_begin(struct woad *h, uint16_t user)
 static void ctl_forget(struct controller_crypto *c)
 {
     c->aes_stale = c->aes == REQUEST_SENT;
-    c->aes = c->aes_stale ? REQUEST_SENT : REQUEST_NONE;
+    if (c->aes_stale) {
+        c->aes = REQUEST_SENT;
+    } else {
+        c->aes = REQUEST_NONE;
+    }
     c->aes_user = CRYPTO_NO_USER;
     c->wake_due = true;
     c->memo_len = c->memo_used = 0;
@@ -289,7 +293,11 @@ static void ctl_rx_block(struct woad *h, uint8_t status, struct rd *ret)
     take_reversed(ret, c->memo[c->memo_len].out, 16);
     c->memo[c->memo_len].hash = c->hash;
     bool bad = status || ret->bad || zeros(c->memo[c->memo_len].out, 16);
-    c->aes = bad ? REQUEST_FAILED : REQUEST_NONE;
+    if (bad) {
+        c->aes = REQUEST_FAILED;
+    } else {
+        c->aes = REQUEST_NONE;
+    }
     c->memo_len = (uint8_t)(c->memo_len + (c->aes == REQUEST_NONE));
 }
 
@@ -313,7 +321,10 @@ static void ctl_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
         rd_copy(ret, octets, sizeof octets);
         bool good = !status && !ret->bad && !zeros(octets, sizeof octets);
         c->no_random = !good;
-        uint32_t n = good ? min_u32(sizeof octets, POOL - c->pooled) : 0;
+        uint32_t n = 0;
+        if (good) {
+            n = min_u32(sizeof octets, POOL - c->pooled);
+        }
         memcpy(c->pool + c->pooled, octets, n);
         c->pooled = (uint8_t)(c->pooled + n);
         wipe(octets, sizeof octets);
@@ -349,7 +360,11 @@ static void ctl_rx_le_event(struct woad *h, uint8_t sub, struct rd *in)
         }
         memcpy(c->public_key, octets, pair ? 64 : 32); /* or c->secret, in the same place */
         bool bad = status || in->bad || all_ones == 0xff || zeros(octets, 32);
-        *request = bad ? REQUEST_FAILED : REQUEST_DONE;
+        if (bad) {
+            *request = REQUEST_FAILED;
+        } else {
+            *request = REQUEST_DONE;
+        }
         wipe(octets, sizeof octets);
     }
     ctl_wake(h);

@@ -67,7 +67,10 @@ static uint16_t vendor_step_command(struct woad *h, const struct woad_step *step
     uint16_t opcode = rd_le16(&in);
     uint8_t len = rd_u8(&in);
     if (in.bad || rd_left(&in) != len || !opcode) {
-        host_down(h, n < 0 ? n : WOAD_EBADMSG);
+        if (n >= 0) {
+            n = WOAD_EBADMSG;
+        }
+        host_down(h, n);
         return 0;
     }
     wr_bytes(params, rd_bytes(&in, len), len);
@@ -190,5 +193,9 @@ void woad_vendor_init_broadcom(struct woad_vendor_init *init, struct woad_broadc
     wr_le32(&params, baud);
     memcpy(b->step, steps, sizeof steps);
     init->steps = b->step;
-    init->n = baud ? WOAD_BROADCOM_STEPS : 6;
+    if (baud) {
+        init->n = WOAD_BROADCOM_STEPS;
+    } else {
+        init->n = 6;
+    }
 }

@@ -63,7 +63,11 @@ static uint32_t watchdog_run_timers(struct woad *h)
     if (h->cfg.watchdog_ms) {
         ms = h->cfg.watchdog_ms;
     }
-    uint32_t at = h->controller.last_rx_ms + ms, left = deadline_left(h, at ? at : 1);
+    uint32_t at = h->controller.last_rx_ms + ms;
+    if (!at) {
+        at = 1;
+    }
+    uint32_t left = deadline_left(h, at);
     h->watchdog->command_due = left == 0;
     return left;
 }

@@ -24,7 +24,10 @@ static void acl_wipe(uint8_t *frame, size_t len)
  * 4.1, 3.4.3 */
 static void acl_too_long(struct conn *c, const uint8_t *frame, size_t len)
 {
-    uint16_t cid = len < L2CAP_HDR ? 0 : get_le16(frame + 2);
+    uint16_t cid = 0;
+    if (len >= L2CAP_HDR) {
+        cid = get_le16(frame + 2);
+    }
     if (cid == CID_SIGNALLING && len > L2CAP_HDR + 1) {
         sig_too_long(c, frame[L2CAP_HDR + 1]);
     } else if (cid >= CID_FIRST && c->h->coc_role) {
@@ -49,7 +52,10 @@ static void acl_deliver(struct conn *c, const uint8_t *frame, size_t len)
 static bool acl_incomplete(struct conn *c, const uint8_t *frame, size_t len)
 {
     size_t max = acl_frame_max(c);
-    size_t need = len < 2 ? max : get_le16(frame) + (size_t)L2CAP_HDR;
+    size_t need = max;
+    if (len >= 2) {
+        need = get_le16(frame) + (size_t)L2CAP_HDR;
+    }
     if (len < need && need <= max) {
         return true;
     }
@@ -261,7 +267,11 @@ static void ready_take_turn(struct woad *h, struct conn *c, bool stays)
         h->ready_tail = c;
     } else {
         tail->ready_next = c->ready_next;
-        h->ready_tail = c == tail ? NULL : tail;
+        if (c == tail) {
+            h->ready_tail = NULL;
+        } else {
+            h->ready_tail = tail;
+        }
         c->ready_next = NULL;
     }
 }

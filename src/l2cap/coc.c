@@ -209,7 +209,12 @@ static void coc_set_memory(struct coc *ch, void *rx, size_t rx_size)
 {
     struct woad *h = ch->c->h;
     size_t mtu_min = coc_mtu_min(ch->enhanced);
-    size_t mps = ch->own[COC_MPS] ? ch->own[COC_MPS] : ch->own[COC_MTU] + 2u;
+    size_t mps;
+    if (ch->own[COC_MPS]) {
+        mps = ch->own[COC_MPS];
+    } else {
+        mps = ch->own[COC_MTU] + 2u;
+    }
     if (mps > h->rx_frame_max) {
         mps = h->rx_frame_max;
     }
@@ -315,7 +320,11 @@ static void coc_conn_close(struct conn *c)
 {
     while (c->coc->first) {
         struct coc *ch = c->coc->first;
-        coc_ended(ch, ch->close_status ? ch->close_status : WOAD_ENOTCONN);
+        int status = ch->close_status;
+        if (!status) {
+            status = WOAD_ENOTCONN;
+        }
+        coc_ended(ch, status);
     }
 }
 
@@ -323,7 +332,10 @@ void coc_close(struct coc *ch, int status)
 {
     ch->close_status = status;
     if (ch->state == COC_REQUEST_DUE) {
-        coc_ended(ch, status ? status : WOAD_ECANCELED);
+        if (!status) {
+            status = WOAD_ECANCELED;
+        }
+        coc_ended(ch, status);
     } else if (ch->state == COC_WAIT_RESPONSE || (ch->state == COC_RESPONSE_DUE && !ch->result)) {
         ch->close_when_open = true;
     } else if (ch->state == COC_WAIT_DECISION) {
@@ -536,7 +548,12 @@ int coc_connect(struct conn *c, const struct woad_coc_params *p, void *const rx[
         made[m]->state = COC_REQUEST_DUE;
         made[m]->initiator = true;
         made[m]->id = id;
-        void *memory = rx ? rx[m] : h->eatt_role->memory(made[m], &rx_size);
+        void *memory;
+        if (rx) {
+            memory = rx[m];
+        } else {
+            memory = h->eatt_role->memory(made[m], &rx_size);
+        }
         coc_set_memory(made[m], memory, rx_size);
         coc_mark_signalling(made[m]);
         cids[m] = made[m]->own[COC_CID];

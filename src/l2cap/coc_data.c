@@ -78,7 +78,11 @@ static void ring_take(struct coc *ch, uint8_t *p, size_t n)
         memcpy(p + first, ch->ring, n - first);
     }
     ch->ring_used -= (uint32_t)n;
-    ch->ring_head = ch->ring_used ? (uint32_t)ring_at(ch, n) : 0;
+    if (ch->ring_used) {
+        ch->ring_head = (uint32_t)ring_at(ch, n);
+    } else {
+        ch->ring_head = 0;
+    }
 }
 
 size_t coc_read_sdu(struct coc *ch, uint8_t *p, size_t room, bool *end)
@@ -94,7 +98,10 @@ size_t coc_read_sdu(struct coc *ch, uint8_t *p, size_t room, bool *end)
         ch->read_begun = true;
         ch->ring_sdus--;
     }
-    size_t n = ch->ring_sdus ? ch->read_left : min_u32(ch->read_left, ch->ring_used);
+    size_t n = ch->read_left;
+    if (!ch->ring_sdus) {
+        n = min_u32(ch->read_left, ch->ring_used);
+    }
     if (n > room) {
         n = room;
     }
@@ -329,7 +336,10 @@ void coc_sent(struct conn *c)
 static void coc_tx_part(struct coc *ch, struct wr *body, struct rd *tail)
 {
     size_t room = ch->peer[COC_MPS], left = (size_t)(ch->sdu_len - ch->sdu_off);
-    const uint8_t *part = left ? ch->sdu + ch->sdu_off : ch->sdu; /* an empty SDU may be NULL */
+    const uint8_t *part = ch->sdu;
+    if (left) {
+        part = ch->sdu + ch->sdu_off;
+    } /* an empty SDU may be NULL */
     if (!ch->sdu_begun) {
         wr_le16(body, ch->sdu_len);
         room -= 2;
@@ -358,7 +368,10 @@ uint16_t coc_tx(struct conn *c, struct wr *body, struct rd *tail)
 {
     struct woad *h = c->h;
     struct coc_conn *cc = c->coc;
-    struct coc *ch = cc->turn ? cc->turn : cc->first;
+    struct coc *ch = cc->turn;
+    if (!ch) {
+        ch = cc->first;
+    }
     cc->turn = NULL;
     for (; ch && (cc->senders || cc->bearers); ch = ch->next) {
         if (!ch->sending && ch->att_bearer && ch->state == COC_OPEN) {

@@ -417,7 +417,11 @@ static const struct coc_enhanced coc_enhanced = {
 
 static void enhanced_layout(struct woad *h)
 {
-    h->coc_enhanced = h->coc_role ? &coc_enhanced : NULL;
+    if (h->coc_role) {
+        h->coc_enhanced = &coc_enhanced;
+    } else {
+        h->coc_enhanced = NULL;
+    }
 }
 
 static const struct woad_needs enhanced_needs = { .frame_max = COC_MTU_MIN_ENHANCED };

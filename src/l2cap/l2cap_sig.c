@@ -61,7 +61,7 @@ static bool sig_rx_param_req(struct conn *c, uint8_t id, struct rd *in)
         return false;
     }
     bool ok = !c->update_pending && conn_rx_params(c, in); /* not while ours is pending */
-    const uint8_t result[2] = { ok ? 0 : 1, 0 };
+    const uint8_t result[2] = { !ok, 0 };
     if (sig_respond(c, SIG_PARAM_RSP, id, result, 2) && ok) {
         c->want_update = true;
     }

@@ -333,7 +333,10 @@ void bond_save_client(struct conn *c)
 {
     struct woad *h = c->h;
     bool proved = c->security.bonded && c->security.encrypted;
-    struct bond_slot *slot = proved ? bond_fetch(c, &c->peer) : NULL;
+    struct bond_slot *slot = NULL;
+    if (proved) {
+        slot = bond_fetch(c, &c->peer);
+    }
     if (slot) {
         struct woad_bond state;
         gatts_save_client(c, &state);
@@ -380,7 +383,10 @@ int woad_bond_add(struct woad *h, const struct woad_bond *bond)
         memcpy(&h->smp->stored_only, bond, sizeof h->smp->stored_only);
     }
     all_mark_ready(h); /* requests to its peer must wait for encryption now */
-    return slot ? 0 : WOAD_ENOMEM;
+    if (!slot) {
+        return WOAD_ENOMEM;
+    }
+    return 0;
 }
 
 int woad_bond_at(const struct woad *h, uint16_t n, struct woad_bond *bond)

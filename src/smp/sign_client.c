@@ -23,7 +23,10 @@ int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, cons
         return WOAD_EAGAIN; /* before a counter value is used up */
     }
     int err = sign_make(c, handle, data, len, signature);
-    uint8_t *pdu = err ? NULL : att_queue_reserve(c, 3 + len + SIGNATURE);
+    uint8_t *pdu = NULL;
+    if (!err) {
+        pdu = att_queue_reserve(c, 3 + len + SIGNATURE);
+    }
     if (pdu) {
         struct wr out = wr_of(pdu, 3 + len + SIGNATURE);
         wr_u8(&out, ATT_SIGNED_WRITE_CMD);
@@ -32,5 +35,8 @@ int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, cons
         wr_bytes(&out, signature, sizeof signature);
         sign_emit_bond(c);
     }
-    return pdu || err ? err : WOAD_EAGAIN;
+    if (!pdu && !err) {
+        return WOAD_EAGAIN;
+    }
+    return err;
 }

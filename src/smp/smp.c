@@ -23,7 +23,10 @@ void smp_free_pairing(struct conn *c)
 struct pairing *smp_active_pairing(const struct conn *c)
 {
     struct pairing *p = c->smp->pairing;
-    return p && p->steps ? p : NULL;
+    if (!p || !p->steps) {
+        return NULL;
+    }
+    return p;
 }
 
 struct pairing *smp_get_pairing(struct conn *c)
@@ -39,7 +42,11 @@ struct pairing *smp_get_pairing(struct conn *c)
         return NULL;
     }
     p->c = c;
-    p->role = c->central ? INITIATOR : RESPONDER;
+    if (c->central) {
+        p->role = INITIATOR;
+    } else {
+        p->role = RESPONDER;
+    }
     p->own = &p->side[p->role];
     p->peer = &p->side[!p->role];
     c->smp->pairing = p;
@@ -67,7 +74,10 @@ void smp_emit_security(struct conn *c, int status)
 uint8_t smp_auth(const struct woad *h)
 {
     const struct woad_security_policy *p = &h->smp->policy;
-    uint8_t auth = p->bond ? AUTH_BOND : 0;
+    uint8_t auth = 0;
+    if (p->bond) {
+        auth = AUTH_BOND;
+    }
     if (p->mitm) {
         auth |= AUTH_MITM;
     }
@@ -348,7 +358,11 @@ static void smp_rx_request(struct conn *c, struct rd *in)
     }
     c->smp->security_request_due = false;
     struct pairing *p = smp_begin_pairing(c, request_steps);
-    smp_continue(c, p ? smp_read(p, SMP_REQUEST, in) : WOAD_SMP_BUSY);
+    int err = WOAD_SMP_BUSY;
+    if (p) {
+        err = smp_read(p, SMP_REQUEST, in);
+    }
+    smp_continue(c, err);
 }
 
 /* SMP_PAIRING_FAILED: reason u8.  3.5.5 */
@@ -428,7 +442,11 @@ static bool smp_tx_request(struct conn *c, struct wr *out)
     }
     c->smp->security_request_due = false;
     if (enough || c->smp->timed_out) {
-        smp_emit_security(c, enough ? 0 : WOAD_ETIMEDOUT);
+        int status = 0;
+        if (!enough) {
+            status = WOAD_ETIMEDOUT;
+        }
+        smp_emit_security(c, status);
         return false;
     }
     wr_u8(out, SMP_SECURITY_REQUEST);
@@ -510,7 +528,10 @@ static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8
     if (h->cfg.crypto) {
         return h->cfg.crypto->aes128(key, in, out);
     }
-    return h->crypto_role ? h->crypto_role->aes(h, h->smp->crypto_user, key, in, out) : -1;
+    if (!h->crypto_role) {
+        return -1;
+    }
+    return h->crypto_role->aes(h, h->smp->crypto_user, key, in, out);
 }
 
 void smp_layout(struct woad *h)
@@ -620,7 +641,11 @@ struct pairing *pairing_for_call(struct woad *h, uint16_t conn, int *err)
     if (!h->smp) {
         *err = WOAD_ENOTSUP;
     } else {
-        *err = c ? WOAD_ENOENT : WOAD_ENOTCONN;
+        if (c) {
+            *err = WOAD_ENOENT;
+        } else {
+            *err = WOAD_ENOTCONN;
+        }
     }
     return h->smp && c ? smp_active_pairing(c) : NULL;
 }

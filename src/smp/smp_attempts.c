@@ -52,7 +52,11 @@ static void attempts_set(struct woad *h, const struct woad_addr *peer, uint8_t f
         addr_copy(&a->peer, peer);
         all_mark_ready(h); /* the peer that was replaced waits no more */
     }
-    a->failures = failures < DOUBLINGS ? failures : DOUBLINGS;
+    if (failures < DOUBLINGS) {
+        a->failures = failures;
+    } else {
+        a->failures = DOUBLINGS;
+    }
     a->wait_until = deadline_in(h, (uint32_t)FIRST_MS << (a->failures - 1));
 }
 
@@ -61,7 +65,11 @@ void attempts_emit(struct woad *h, const struct woad_addr *peer)
     const struct attempts *a = attempts_of(h, peer);
     struct woad_event ev;
     addr_copy(&ev.u.attempts.peer, peer);
-    ev.u.attempts.failures = a ? a->failures : 0;
+    if (a) {
+        ev.u.attempts.failures = a->failures;
+    } else {
+        ev.u.attempts.failures = 0;
+    }
     ev.u.attempts.peer.type &= 1;
     emit_none(h, WOAD_EV_ATTEMPTS, &ev);
 }
@@ -69,7 +77,11 @@ void attempts_emit(struct woad *h, const struct woad_addr *peer)
 void attempts_failed(struct woad *h, const struct woad_addr *peer)
 {
     const struct attempts *a = attempts_of(h, peer);
-    attempts_set(h, peer, a ? (uint8_t)(a->failures + 1) : 1);
+    uint8_t failures = 1;
+    if (a) {
+        failures = (uint8_t)(a->failures + 1);
+    }
+    attempts_set(h, peer, failures);
 }
 
 void attempts_passed(struct woad *h, const struct woad_addr *peer)

@@ -18,7 +18,10 @@ int client_require_encryption(struct conn *c, bool again)
     if (!s->bond_key_tried && !h->smp_role->has_key(c, fetch)) {
         return 0;
     }
-    int err = smp_security_pending(c) ? 0 : WOAD_EACCES;
+    int err = 0;
+    if (!smp_security_pending(c)) {
+        err = WOAD_EACCES;
+    }
     if (again || !s->bond_key_tried) {
         err = h->smp_role->pair(h, c->number);
     }
@@ -36,6 +39,9 @@ bool client_peer_verified(const struct conn *c)
 bool client_raise_security(struct conn *c)
 {
     struct woad *h = c->h;
-    int err = h->smp_role && h->smp->policy.retry ? h->smp_role->pair(h, c->number) : WOAD_ENOTSUP;
+    int err = WOAD_ENOTSUP;
+    if (h->smp_role && h->smp->policy.retry) {
+        err = h->smp_role->pair(h, c->number);
+    }
     return err == 0 || err == WOAD_EALREADY;
 }

@@ -26,7 +26,10 @@ void rpa_resolve(struct woad *h, struct woad_addr *a)
         a->type &= 1; /* an identity that the controller has resolved */
     }
     if (a->type != WOAD_ADDR_RANDOM || a->octet[5] >> KIND_SHIFT != RPA || !h->cfg.crypto) {
-        struct bond_slot *slot = on_air && h->smp->lru_head ? bond_find(h, a) : NULL;
+        struct bond_slot *slot = NULL;
+        if (on_air && h->smp->lru_head) {
+            slot = bond_find(h, a);
+        }
         if (slot) {
             slot->last_rpa[5] = 0;
         }
@@ -85,5 +88,8 @@ int woad_irk(const struct woad *h, uint8_t irk[16])
         return WOAD_ENOTSUP;
     }
     memcpy(irk, h->smp->irk, 16);
-    return h->smp->has_irk ? 0 : WOAD_ENOENT;
+    if (!h->smp->has_irk) {
+        return WOAD_ENOENT;
+    }
+    return 0;
 }

@@ -93,7 +93,10 @@ void keys_write(struct pairing *p, uint8_t code, struct wr *out)
 /* Step: blocks until all keys that the peer has agreed to send are there. */
 int keys_await(struct pairing *p)
 {
-    return p->keys_to_receive ? STEP_BLOCKED : 0;
+    if (p->keys_to_receive) {
+        return STEP_BLOCKED;
+    }
+    return 0;
 }
 
 /* Step: waits until the controller has acknowledged the last key PDUs, because an application that
@@ -113,7 +116,10 @@ int keys_flush(struct pairing *p)
         p->step_due = deadline_in(h, LIMIT_MS);
     }
     bool sent = !h->in_tx && !p->c->packets_in_controller && !p->c->tx_left;
-    return sent || deadline_left(h, p->step_due) == 0 ? 0 : STEP_BLOCKED;
+    if (sent || deadline_left(h, p->step_due) == 0) {
+        return 0;
+    }
+    return STEP_BLOCKED;
 }
 
 /* The next key PDU must be the one of the lowest code that remains.  3.6.1 */
@@ -234,7 +240,10 @@ static bool key_is_agreed(const struct pairing *p)
 bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv)
 {
     struct pairing *p = smp_active_pairing(c);
-    const struct bond_slot *slot = p ? NULL : bond_fetch(c, &c->peer);
+    const struct bond_slot *slot = NULL;
+    if (!p) {
+        slot = bond_fetch(c, &c->peer);
+    }
     const struct bond_legacy *l = NULL;
     if (p ? !key_is_agreed(p) : !slot || !slot->bits.has_own_ltk) {
         return false;
@@ -259,7 +268,12 @@ bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv)
 
 bool smp_has_key(const struct conn *c, bool fetch)
 {
-    const struct bond_slot *slot = fetch ? bond_fetch(c, &c->peer) : bond_find(c->h, &c->peer);
+    const struct bond_slot *slot;
+    if (fetch) {
+        slot = bond_fetch(c, &c->peer);
+    } else {
+        slot = bond_find(c->h, &c->peer);
+    }
     const struct bond_bits *is = slot ? &slot->bits : &c->h->smp->stored_only;
     return (slot || fetch) && is->key_size && (c->central ? is->has_peer_ltk : is->has_own_ltk);
 }
@@ -270,9 +284,14 @@ bool smp_has_key(const struct conn *c, bool fetch)
 static bool link_write_key(struct conn *c, bool central, struct wr *out)
 {
     bool bonded = c->smp->from_bond;
-    const struct pairing *p = bonded ? NULL : smp_active_pairing(c);
-    const struct bond_slot *slot =
-        bonded && smp_has_key(c, true) ? bond_find(c->h, &c->peer) : NULL;
+    const struct pairing *p = NULL;
+    if (!bonded) {
+        p = smp_active_pairing(c);
+    }
+    const struct bond_slot *slot = NULL;
+    if (bonded && smp_has_key(c, true)) {
+        slot = bond_find(c->h, &c->peer);
+    }
     if (!p && !slot) {
         c->want_ltk_reply = !central; /* none */
         if (central) {
@@ -283,7 +302,10 @@ static bool link_write_key(struct conn *c, bool central, struct wr *out)
         return false;
     }
     wr_le16(out, c->handle);
-    const struct bond_legacy *l = slot && central ? bond_legacy(c->h, slot) : NULL;
+    const struct bond_legacy *l = NULL;
+    if (slot && central) {
+        l = bond_legacy(c->h, slot);
+    }
     if (l) {
         wr_bytes(out, l->peer_rand, 8);
         wr_le16(out, l->peer_ediv);
@@ -296,7 +318,11 @@ static bool link_write_key(struct conn *c, bool central, struct wr *out)
     } else if (slot) {
         key = slot->ltk;
     } else {
-        key = p->secure ? p->bond.own_ltk : p->stk;
+        if (p->secure) {
+            key = p->bond.own_ltk;
+        } else {
+            key = p->stk;
+        }
     }
     wr_bytes(out, key, 16);
     return true;
@@ -320,7 +346,10 @@ uint16_t smp_command(struct woad *h, struct wr *params)
         }
         h->hci.pending_arg = c->number;
         s->encryption_pending = true;
-        return central ? OP_LE_ENABLE_ENCRYPTION : OP_LE_LTK_REPLY;
+        if (central) {
+            return OP_LE_ENABLE_ENCRYPTION;
+        }
+        return OP_LE_LTK_REPLY;
     }
     return 0;
 }

@@ -70,7 +70,10 @@ static int oob_check(struct pairing *p)
     if (err) {
         return smp_step_result(err);
     }
-    return same(confirm, peer->confirm, 16) ? 0 : WOAD_SMP_CONFIRM;
+    if (!same(confirm, peer->confirm, 16)) {
+        return WOAD_SMP_CONFIRM;
+    }
+    return 0;
 }
 
 static const struct smp_oob oob_role = {
@@ -125,7 +128,11 @@ static struct pairing *oob_of(struct woad *h, uint16_t conn, int *err)
         *err = WOAD_EALREADY;
     } else {
         p = smp_get_pairing(c);
-        *err = p ? 0 : WOAD_ENOMEM;
+        if (p) {
+            *err = 0;
+        } else {
+            *err = WOAD_ENOMEM;
+        }
     }
     return p;
 }

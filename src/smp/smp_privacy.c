@@ -25,7 +25,10 @@ static int private_make(struct woad *h, uint16_t user, uint8_t arg)
     uint8_t irk[16], prand[3], hash[3];
     (void)user;
     (void)arg;
-    int err = s->rpa_in_progress ? 0 : private_draw(h, &s->next_rpa);
+    int err = 0;
+    if (!s->rpa_in_progress) {
+        err = private_draw(h, &s->next_rpa);
+    }
     s->rpa_in_progress = !err;
     if (!err && s->privacy == WOAD_PRIVACY_RESOLVABLE) {
         reversed(irk, s->irk, 16);
@@ -50,7 +53,11 @@ static int private_renew(struct woad *h)
         return 0;
     }
     s->rpa_in_progress = false;
-    h->address_pending = err && h->address_pending ? ADDRESS_FAILED : 0;
+    if (err && h->address_pending) {
+        h->address_pending = ADDRESS_FAILED;
+    } else {
+        h->address_pending = 0;
+    }
     if (h->address_pending) {
         s->rpa_failures++;
         s->rpa_due = deadline_in(h, 1000);
@@ -88,13 +95,20 @@ static uint32_t private_due(struct woad *h)
             return 0;
         }
         /* an attempt that waits for the address does not use it yet */
-        bool busy = h->activity &
-                    (h->address_pending ? ACTIVE_CONNECT : ACTIVE_CONNECT | CONNECT_REQUESTED);
+        int uses = ACTIVE_CONNECT;
+        if (!h->address_pending) {
+            uses |= CONNECT_REQUESTED;
+        }
+        bool busy = h->activity & uses;
         if (!busy) {
             private_renew(h);
         }
         bool soon = busy || h->address_pending;
-        s->rpa_due = deadline_in(h, soon ? 1000 : s->rpa_interval_ms);
+        uint32_t ms = s->rpa_interval_ms;
+        if (soon) {
+            ms = 1000;
+        }
+        s->rpa_due = deadline_in(h, ms);
         return 0;
     }
     return deadline_left(h, s->rpa_due);

@@ -30,7 +30,10 @@ bool sign_verify(struct conn *c, const uint8_t *pdu, size_t len, bool *authentic
 {
     struct woad *h = c->h;
     struct bond_slot *slot = bond_fetch(c, &c->peer);
-    struct bond_signs *s = slot && slot->bits.has_csrk ? bond_signs(h, slot) : NULL;
+    struct bond_signs *s = NULL;
+    if (slot && slot->bits.has_csrk) {
+        s = bond_signs(h, slot);
+    }
     const uint8_t *count = pdu + len - SIGNATURE;
     uint8_t mac[SIGN_MAC];
     struct rd in = rd_of(count, SIGN_COUNT);
@@ -52,7 +55,10 @@ int sign_make(struct conn *c, uint16_t handle, const void *data, size_t len,
 {
     struct woad *h = c->h;
     const struct bond_slot *slot = bond_fetch(c, &c->peer);
-    struct bond_signs *s = slot && slot->bits.has_own_csrk ? bond_signs(h, slot) : NULL;
+    struct bond_signs *s = NULL;
+    if (slot && slot->bits.has_own_csrk) {
+        s = bond_signs(h, slot);
+    }
     uint8_t head[SIGN_HEAD] = { ATT_SIGNED_WRITE_CMD, (uint8_t)handle, (uint8_t)(handle >> 8) };
     if (!s || s->own_signs == UINT32_MAX) {
         return WOAD_EACCES;

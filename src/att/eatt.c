@@ -71,7 +71,7 @@ static struct woad_coc_params eatt_params(const struct woad *h)
 {
     uint16_t mtu = h->mtu;
     if (h->mtu <= COC_MTU_MIN_ENHANCED) {
-        mtu = (uint16_t)COC_MTU_MIN_ENHANCED;
+        mtu = COC_MTU_MIN_ENHANCED;
     }
     return (struct woad_coc_params){ .psm = PSM_EATT, .mtu = mtu, .security = WOAD_COC_ENCRYPTED };
 }
@@ -359,7 +359,7 @@ static void eatt_ended(struct coc *channel, int status)
     }
 }
 
-/* What a channel would raise as an event to the application. */
+/* An event of a bearer's channel, which the application does not see. */
 static void eatt_event(struct coc *channel, enum woad_event_type type, int status)
 {
     if (type == WOAD_EV_COC_REQUEST) {

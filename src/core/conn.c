@@ -1,4 +1,4 @@
-/* Finding a connection: by public number, HCI handle, or peer.  And woad_disconnect(). */
+/* Finds a connection by public number, HCI handle, or peer; and woad_disconnect(). */
 #include "address.h"
 #include "clock.h"
 #include "ready.h"

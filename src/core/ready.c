@@ -6,8 +6,8 @@ void ready_add(struct conn *c)
     struct woad *h = c->h;
     struct conn *tail = h->ready_tail;
     if (!tail) {
-        tail = c;
-    } /* an empty ring: its own neighbour */
+        tail = c; /* an empty ring: its own neighbour */
+    }
     c->ready_next = tail->ready_next;
     tail->ready_next = c;
     h->ready_tail = c;

@@ -35,7 +35,7 @@ struct ext_set {
     uint16_t data_sent; /* octets of its data that have been sent, while in fragments */
     uint8_t status;     /* of WOAD_EV_EXT_ADV_ENDED, when it is off */
     uint32_t on_since;  /* milliseconds of the application's clock */
-    struct woad_ext_adv_params params; /* with what is left of its limits */
+    struct woad_ext_adv_params params; /* duration and events: what is left of them */
     const uint8_t *data, *rsp;
     uint16_t data_len, rsp_len;
 };
@@ -621,7 +621,10 @@ static int set_store_data(struct woad *h, uint8_t set, bool response, const uint
     struct ext_set *s;
     int err = set_for_call(h, set, &s);
     if (err || len > WOAD_EXT_DATA_MAX || (len && !data)) {
-        return err ? err : WOAD_EINVAL;
+        if (!err) {
+            err = WOAD_EINVAL;
+        }
+        return err;
     }
     *(response ? &s->rsp : &s->data) = data;
     *(response ? &s->rsp_len : &s->data_len) = (uint16_t)len;

@@ -86,7 +86,7 @@ static uint16_t scan_command(struct woad *h, struct wr *params)
         woad_scan_stop(h); /* an attempt to connect ends a scan */
     }
     if (h->reconnect) {
-        h->reconnect->must_scan(h); /* either feature may be asked for commands first */
+        h->reconnect->must_scan(h); /* the order of the features is not fixed */
     }
     bool on = (h->activity & ACTIVE_SCAN) != 0, paused = !s->wanted || own_address_pending(h);
     bool restart = s->dirty || s->own_type != h->own_type;

@@ -98,8 +98,8 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
     }
 }
 
-/* Ends the first procedure whose request is not out, if there is one: the answer to one that is out
- * would be taken for the next request's. */
+/* Ends the first procedure that has no request pending, if there is one: the response to a pending
+ * request would be taken for the next one's. */
 static void gattc_end_first(struct conn *c, int status)
 {
     struct gattc_conn *g = c->client;

@@ -41,7 +41,7 @@ static int multiple_check(struct att_bearer *b, uint16_t handle, const struct wo
     return b->server->db_tables_changed ? perm_check_read(b, handle, a) : perm_check_security(b, a);
 }
 
-/* Appends values until the application must be asked (ATT_PENDING), all are there (0) or one fails
+/* Appends values until the application must answer (ATT_PENDING), all are there (0) or one fails
  * (its ATT error). */
 static int multiple_next(struct att_bearer *b, struct wr *out)
 {

@@ -90,7 +90,7 @@ static int parts_check_lengths(struct gatts_bearer *s, const struct gatts_parts 
     return 0;
 }
 
-/* Delivers prepared writes until the application must be asked (ATT_PENDING), one fails (its ATT
+/* Delivers prepared writes until the application must answer (ATT_PENDING), one fails (its ATT
  * error) or all are written (0). */
 static int execute_parts(struct att_bearer *b)
 {

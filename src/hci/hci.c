@@ -114,7 +114,7 @@ static int hci_rx_status(struct woad *h, struct rd *in)
     return hci_command_ended(h, p + 1, p[0], in);
 }
 
-/* HCI_LE_Advertising_Report, for the scanner.  It makes no connection ready: it may come often.
+/* HCI_LE_Advertising_Report, for the scanner.  A frequent event, so it makes no connection ready.
  * 7.7.65.2 */
 static int hci_rx_report(struct woad *h, struct rd *in)
 {

@@ -66,8 +66,8 @@ static void ctl_forget(struct controller_crypto *c)
     wipe(c->in, sizeof c->in);
 }
 
-/* While a block is still to come, another calculation of the same user has begun, inside an event
- * of this one: that one goes on. */
+/* A calculation of the user has ended.  If a block is pending, another calculation of this user has
+ * begun inside an event of the first: keeps its state. */
 static void ctl_end(struct woad *h, uint16_t user)
 {
     struct controller_crypto *c = h->controller_crypto;

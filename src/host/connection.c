@@ -164,7 +164,7 @@ void conn_close(struct conn *c, uint8_t reason)
     h->hci.acl_free = (uint16_t)(h->hci.acl_free + c->packets_in_controller);
     c->packets_in_controller = 0;
     c->state = CONN_GONE;
-    wipe(c->rx, h->rx_frame_max + 4u); /* part of a frame: perhaps of a pairing */
+    wipe(c->rx, h->rx_frame_max + 4u); /* part of a frame, which may hold keys */
     acl_abandon(c);                    /* before an event, in which woad_tx() may be called */
     if (c->update_pending) {
         conn_updated(c, WOAD_ENOTCONN);

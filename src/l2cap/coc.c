@@ -85,7 +85,7 @@ bool coc_listener(const struct woad *h, uint16_t psm, struct woad_coc_params *p)
 
 /* --- the table -------------------------------------------------------------------------------- */
 
-/* A free slot; NULL: none.  The application's come first in the table, then those of ATT bearers.
+/* A free slot; NULL: none.  The table has the application's slots first, then those of ATT bearers.
  * If none is free, a channel that only waits for a late response gives its slot up. */
 static struct coc *coc_find_free(const struct woad *h, bool att_bearer)
 {
@@ -256,7 +256,7 @@ void coc_opened(struct coc *ch)
 {
     ch->state = COC_OPEN;
     ch->due = 0;
-    if (ch->close_when_open) { /* the peer has granted it before it knew */
+    if (ch->close_when_open) { /* the peer granted it before it knew of the end */
         ch->state = COC_DISCONNECT_DUE;
         coc_mark_signalling(ch);
     } else {
@@ -383,7 +383,7 @@ static struct coc *coc_awaiting_encryption(const struct conn *c)
     return ch;
 }
 
-/* The peer of waiting requests has been authenticated, or could not be. */
+/* Pairing or encryption, which channel requests wait for, has ended with `status`. */
 static void coc_security_changed(struct conn *c, int status)
 {
     struct coc *ch;

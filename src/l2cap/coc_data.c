@@ -336,10 +336,10 @@ void coc_sent(struct conn *c)
 static void coc_tx_part(struct coc *ch, struct wr *body, struct rd *tail)
 {
     size_t room = ch->peer[COC_MPS], left = (size_t)(ch->sdu_len - ch->sdu_off);
-    const uint8_t *part = ch->sdu;
+    const uint8_t *part = ch->sdu; /* an empty SDU may be NULL */
     if (left) {
         part = ch->sdu + ch->sdu_off;
-    } /* an empty SDU may be NULL */
+    }
     if (!ch->sdu_begun) {
         wr_le16(body, ch->sdu_len);
         room -= 2;

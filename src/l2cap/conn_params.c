@@ -86,7 +86,7 @@ int woad_conn_update(struct woad *h, uint16_t conn, const struct woad_connect_pa
         return WOAD_EBUSY;
     }
     memcpy(c->requested_params, params, sizeof params);
-    c->refuse_params = true; /* a reply to the peer's request is pending: it lost its parameters */
+    c->refuse_params = true; /* a pending request of the peer has lost its parameters: refuse it */
     c->requested_by_app = c->update_pending = true;
     c->due = deadline_in(h, SIG_LONG_TIMEOUT_MS);
     if (c->central || h->controller.le_features[0] >> 1 & 1) {

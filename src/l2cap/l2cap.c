@@ -74,7 +74,7 @@ static uint16_t l2cap_tx_fixed(struct conn *c, struct wr *body)
     return 0;
 }
 
-/* Fixed channels come first: there, a peer or a procedure is waiting.  Then one frame from each
+/* Fixed channels have priority: there, a peer or a procedure is waiting.  Then one frame from each
  * credit-based channel, and one from the queue of notifications, in turn. */
 uint16_t l2cap_tx(struct conn *c, struct wr *body, struct rd *tail)
 {
@@ -94,7 +94,7 @@ uint16_t l2cap_tx(struct conn *c, struct wr *body, struct rd *tail)
             return cid;
         }
     }
-    /* The rest of a round of the channels, the queue, then a whole round. */
+    /* The channels left of the current round, the queue, then a whole round of the channels. */
     for (int n = 0; n < 3; n++) {
         uint16_t cid = 0;
         if (!c->channels_turn) {

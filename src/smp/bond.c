@@ -161,7 +161,10 @@ static uint8_t *bond_hash_head(const struct woad *h, const uint8_t peer[6])
 
 struct bond_slot *bond_find(const struct woad *h, const struct woad_addr *peer)
 {
-    struct bond_slot *slot = h->cfg.bonds ? bond_slot_at(h, *bond_hash_head(h, peer->octet)) : NULL;
+    struct bond_slot *slot = NULL;
+    if (h->cfg.bonds) {
+        slot = bond_slot_at(h, *bond_hash_head(h, peer->octet));
+    }
     while (slot && (slot->bits.random != peer->type ||
                     memcmp(slot->peer, peer->octet, sizeof slot->peer))) {
         slot = bond_slot_at(h, slot->hash_next);
@@ -255,8 +258,8 @@ static void bond_free(struct woad *h, struct bond_slot *slot)
     }
 }
 
-/* The bond of this peer, of all with NULL, is forgotten: connections to it have none.  With `held`
- * a client that has tried its key goes on to believe nothing in the clear. */
+/* Connections to this peer, or to all peers with NULL, have no bond any more.  With `held`, a
+ * client that has tried the bond's key still believes nothing that arrives unencrypted. */
 static void bond_unbind(struct woad *h, const struct woad_addr *peer, bool held)
 {
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
@@ -391,7 +394,10 @@ int woad_bond_add(struct woad *h, const struct woad_bond *bond)
 
 int woad_bond_at(const struct woad *h, uint16_t n, struct woad_bond *bond)
 {
-    const struct bond_slot *slot = h->smp ? bond_lru_first(h) : NULL;
+    const struct bond_slot *slot = NULL;
+    if (h->smp) {
+        slot = bond_lru_first(h);
+    }
     for (; slot && n; n--) {
         slot = bond_lru_next(h, slot);
     }

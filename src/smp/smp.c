@@ -640,12 +640,10 @@ struct pairing *pairing_for_call(struct woad *h, uint16_t conn, int *err)
     struct conn *c = conn_for_call(h, conn);
     if (!h->smp) {
         *err = WOAD_ENOTSUP;
+    } else if (c) {
+        *err = WOAD_ENOENT;
     } else {
-        if (c) {
-            *err = WOAD_ENOENT;
-        } else {
-            *err = WOAD_ENOTCONN;
-        }
+        *err = WOAD_ENOTCONN;
     }
     return h->smp && c ? smp_active_pairing(c) : NULL;
 }

@@ -177,10 +177,7 @@ static __attribute__((noinline)) uint16_t att_prepare_queued(struct att_bearer *
     if (is_signed || op == ATT_ENCRYPTED_CMD) {
         pdu[0] = ATT_WRITE_CMD;
     }
-    if (is_signed) {
-        return (uint16_t)(len - SIGNATURE);
-    }
-    return len;
+    return (uint16_t)(len - (is_signed ? SIGNATURE : 0));
 }
 
 /* Writes the first PDU of the queue into `out`. False: nothing may leave here now, because an
@@ -192,7 +189,11 @@ bool att_tx_queue(struct att_bearer *b, struct wr *out)
     struct conn *c = b->c;
     struct fifo *q = &c->queue;
     uint8_t *pdu = fifo_first(q);
-    uint16_t queued_len = pdu ? fifo_len(pdu) : 0, len = queued_len;
+    uint16_t queued_len = 0;
+    if (pdu) {
+        queued_len = fifo_len(pdu);
+    }
+    uint16_t len = queued_len;
     if (!pdu || c->queue_bearer || (len > b->mtu && b->mtu < att_max_mtu(c))) {
         return false;
     }
@@ -202,7 +203,10 @@ bool att_tx_queue(struct att_bearer *b, struct wr *out)
             return false;
         }
     }
-    wr_copy(out, pdu, len < b->mtu ? len : b->mtu);
+    if (len > b->mtu) {
+        len = b->mtu;
+    }
+    wr_copy(out, pdu, len);
     fifo_drop_len(q, queued_len);
     if (c->tx_ready_due) {
         att_emit_tx_ready(c);
@@ -275,7 +279,10 @@ uint16_t att_offer(struct conn *c)
 void att_set_mtu(struct conn *c, uint16_t peer_mtu)
 {
     uint32_t mtu = min_u32(att_offer(c), peer_mtu);
-    c->bearer->mtu = (uint16_t)(mtu < ATT_MTU_DEFAULT ? ATT_MTU_DEFAULT : mtu);
+    if (mtu < ATT_MTU_DEFAULT) {
+        mtu = ATT_MTU_DEFAULT;
+    }
+    c->bearer->mtu = (uint16_t)mtu;
     conn_mark_ready(c); /* a response must leave before what the application sends in the event */
     struct woad_event ev;
     ev.u.mtu.mtu = c->bearer->mtu;
@@ -328,7 +335,11 @@ void att_drop_queue(struct conn *c, int status)
 {
     struct fifo *q = &c->queue;
     for (const uint8_t *pdu; (pdu = fifo_first(q)) != NULL;) {
-        c->bearer->indication_handle = pdu[0] == ATT_INDICATE ? get_le16(pdu + 1) : 0;
+        uint16_t handle = 0;
+        if (pdu[0] == ATT_INDICATE) {
+            handle = get_le16(pdu + 1);
+        }
+        c->bearer->indication_handle = handle;
         fifo_drop(q);
         att_end_indication(c->bearer, status);
     }

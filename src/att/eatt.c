@@ -200,14 +200,20 @@ static bool eatt_queue_fits(const struct coc *channel)
     const struct conn *c = channel->c;
     const struct woad *h = c->h;
     const uint8_t *pdu = fifo_first(&c->queue);
-    uint32_t len = pdu ? min_u32(fifo_len(pdu), eatt_bearer_of(channel)->mtu) : 0;
+    uint32_t len = 0;
+    if (pdu) {
+        len = min_u32(fifo_len(pdu), eatt_bearer_of(channel)->mtu);
+    }
     if (eatt_sendable_now(channel) >= len) {
         return pdu != NULL;
     }
     uint32_t most = c->bearer->mtu;
     for (uint16_t e = 0; e < h->cfg.att_bearers; e++) {
         const struct coc *other = eatt_channel(h, e);
-        uint32_t sendable = other->c == c ? eatt_sendable_now(other) : 0;
+        uint32_t sendable = 0;
+        if (other->c == c) {
+            sendable = eatt_sendable_now(other);
+        }
         most = sendable > most ? sendable : most;
     }
     return len > most;

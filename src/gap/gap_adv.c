@@ -60,7 +60,11 @@ static uint16_t adv_write_params(struct woad *h, struct wr *params)
     wr_u8(params, h->own_type);
     wr_u8(params, p->peer.type & 1);
     wr_bytes(params, p->peer.octet, 6);
-    wr_u8(params, p->adv_channel_map ? p->adv_channel_map : 7);
+    uint8_t channel_map = 7;
+    if (p->adv_channel_map) {
+        channel_map = p->adv_channel_map;
+    }
+    wr_u8(params, channel_map);
     wr_u8(params, p->filter_policy);
     return OP_LE_SET_ADV_PARAMS;
 }

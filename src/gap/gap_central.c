@@ -208,7 +208,11 @@ int woad_connect(struct woad *h, const struct woad_addr *peer, const struct woad
     c->use_accept_list = !peer;
     c->params = *p;
     c->state = CENTRAL_WAIT_COMMAND;
-    c->due = p->timeout_ms ? deadline_in(h, p->timeout_ms) : 0;
+    uint32_t due = 0;
+    if (p->timeout_ms) {
+        due = deadline_in(h, p->timeout_ms);
+    }
+    c->due = due;
     c->cancel_status = 0;
     h->activity |= CONNECT_REQUESTED;
     if (h->reconnect) {

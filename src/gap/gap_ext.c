@@ -388,7 +388,10 @@ static uint16_t set_command(struct woad *h, struct ext_set *s, uint8_t handle, s
         memset(s->address, 0, 6);
         return ext_write_params(h, handle, props, &s->params, out);
     }
-    uint16_t opcode = s->on ? 0 : ext_write_address(h, handle, s->address, out);
+    uint16_t opcode = 0;
+    if (!s->on) {
+        opcode = ext_write_address(h, handle, s->address, out);
+    }
     if (opcode) {
         return opcode;
     }
@@ -447,7 +450,11 @@ static void set_paused(const struct woad *h, struct ext_set *s)
         p->duration_10ms = (uint16_t)(p->duration_10ms - ms);
     }
     if (p->events_max && !s->status) {
-        s->status = events < p->events_max ? 0 : WOAD_HCI_LIMIT_REACHED;
+        if (events < p->events_max) {
+            s->status = 0;
+        } else {
+            s->status = WOAD_HCI_LIMIT_REACHED;
+        }
         p->events_max = (uint8_t)(p->events_max - events);
     }
     s->wanted = !s->status;
@@ -554,8 +561,14 @@ static void ext_rx_report(struct woad *h, struct rd *in)
     for (uint8_t n = rd_u8(in); n && !in->bad; n--) {
         struct woad_event ev;
         const uint8_t *p = rd_bytes(in, 24);
-        const uint8_t *data = p ? rd_bytes(in, p[23]) : NULL;
-        int kind = p && p[0] & EVENT_LEGACY ? ext_legacy_kind(p[0] & 0x1f) : 0;
+        const uint8_t *data = NULL;
+        if (p) {
+            data = rd_bytes(in, p[23]);
+        }
+        int kind = 0;
+        if (p && p[0] & EVENT_LEGACY) {
+            kind = ext_legacy_kind(p[0] & 0x1f);
+        }
         if (!data || kind < 0 || ((p[0] & EVENT_LEGACY) && p[23] > WOAD_ADV_DATA_MAX)) {
             in->bad = true;
             return;

@@ -100,7 +100,7 @@ static uint16_t link_write(struct conn *c, uint8_t item, struct wr *params)
     wr_le16(params, c->handle);
     if (item == WOAD_LINK_PHY && l->set_phy) {
         l->set_phy = false;
-        wr_u8(params, (uint8_t)(!l->tx_phys | !l->rx_phys << 1));
+        wr_u8(params, (uint8_t)((l->tx_phys ? 0 : 1) | (l->rx_phys ? 0 : 2)));
         wr_u8(params, l->tx_phys);
         wr_u8(params, l->rx_phys);
         wr_le16(params, l->coded);

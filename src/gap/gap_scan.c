@@ -239,7 +239,11 @@ int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
     }
     s->params = *p;
     s->dirty = s->wanted = s->done_due = true;
-    s->due = p->duration_ms ? deadline_in(h, p->duration_ms) : 0;
+    uint32_t due = 0;
+    if (p->duration_ms) {
+        due = deadline_in(h, p->duration_ms);
+    }
+    s->due = due;
     return 0;
 }
 

@@ -18,7 +18,9 @@ const uint8_t *gattc_data(const struct conn *c, const struct proc *p)
     const struct gattc_conn *g = c->client;
     const uint8_t *data = fifo_first(&g->data);
     for (const struct proc *q = g->procs; q < p; q++) {
-        data = gattc_has_data(q) ? fifo_next(&g->data, data) : data;
+        if (gattc_has_data(q)) {
+            data = fifo_next(&g->data, data);
+        }
     }
     return data;
 }
@@ -255,7 +257,10 @@ static void gattc_finish_request(struct att_bearer *b, uint8_t sent, int status)
         return;
     }
     if (status) {
-        gattc_end(b->c, p, status == GATTC_DONE ? 0 : status);
+        if (status == GATTC_DONE) {
+            status = 0;
+        }
+        gattc_end(b->c, p, status);
     } else {
         gattc_clear_request(b);
     }
@@ -330,7 +335,11 @@ static void gattc_rx_answer(struct att_bearer *b, uint8_t op, struct rd *in)
         return; /* no such request is in progress */
     }
     bool results = !p->cancelled || p->op == WOAD_GATTC_MTU || p->op >= WOAD_GATTC_WRITE_LONG;
-    gattc_finish_request(b, sent, results ? p->kind->rx(b->c, p, in) : GATTC_DONE);
+    int status = GATTC_DONE;
+    if (results) {
+        status = p->kind->rx(b->c, p, in);
+    }
+    gattc_finish_request(b, sent, status);
 }
 
 /* A PDU for the client.  `locked` keeps the procedure that a response is for in its place, whatever
@@ -547,7 +556,10 @@ static uint32_t gattc_run_timers(struct woad *h)
             att_timed_out(b);
             gattc_end(b->c, p, WOAD_ETIMEDOUT);
         }
-        left = min_u32(left, b_left || p ? b_left : WOAD_FOREVER);
+        if (!b_left && !p) {
+            b_left = WOAD_FOREVER;
+        }
+        left = min_u32(left, b_left);
     }
     return left;
 }
@@ -575,7 +587,7 @@ int gattc_add(struct woad *h, uint16_t conn, const struct gattc_kind *kind, uint
     struct proc *p = g->end;
     bool has_room = MAY_FAIL(p < g->procs + h->cfg.procedures);
     if (has_room && kind->op >= WOAD_GATTC_READ_MULTIPLE) {
-        size_t pad = kind->op > WOAD_GATTC_WRITE ? 1 : 0; /* gatt_write.c */
+        size_t pad = kind->op > WOAD_GATTC_WRITE; /* gatt_write.c */
         uint8_t *copy = fifo_put(&g->data, pad + data_len);
         has_room = copy != NULL;
         if (copy && data_len) {

@@ -52,7 +52,10 @@ static int multiple_next(struct att_bearer *b, struct wr *out)
         uint16_t handle = get_le16(m->handles + s->next_element++ * 2u);
         const struct woad_attr *a = db_at(h->gatts, handle);
         struct gatts_value v;
-        int err = a ? multiple_check(b, handle, a) : WOAD_ATT_INVALID_HANDLE;
+        int err = WOAD_ATT_INVALID_HANDLE;
+        if (a) {
+            err = multiple_check(b, handle, a);
+        }
         s->handle = handle;
         if (err) {
             return err;

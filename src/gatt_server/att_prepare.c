@@ -107,7 +107,9 @@ static int execute_parts(struct att_bearer *b)
         const struct woad_attr *a = db_at(h->gatts, handle);
         int err = a ? perm_check_write(c, handle, a)
                     : WOAD_ATT_INVALID_HANDLE; /* the attribute may have changed since Prepare */
-        err = err ? err : gatts_write(c, handle, a, offset, &value);
+        if (!err) {
+            err = gatts_write(c, handle, a, offset, &value);
+        }
         if (!err) {
             continue;
         }
@@ -165,7 +167,10 @@ static int att_rx_execute(struct att_bearer *b, struct rd *in, struct wr *out)
     if (g->executing) {
         return WOAD_ATT_PREPARE_QUEUE_FULL; /* another bearer executes them */
     }
-    int err = flags ? parts_check_lengths(s, g) : 0;
+    int err = 0;
+    if (flags) {
+        err = parts_check_lengths(s, g);
+    }
     if (!flags || err) {
         parts_clear(g);
         return err;
@@ -241,7 +246,9 @@ static uint32_t long_run_timers(struct woad *h)
             g_left = deadline_left(h, g->long_value_due);
         }
         g->long_value_handle = g_left ? g->long_value_handle : 0;
-        left = g_left ? min_u32(left, g_left) : left;
+        if (g_left) {
+            left = min_u32(left, g_left);
+        }
     }
     return left;
 }

@@ -272,7 +272,10 @@ static int att_read(struct att_bearer *b, uint16_t handle, uint16_t offset, stru
     } else {
         err = ATT_PENDING;
     }
-    return err == ATT_PENDING ? att_ask_value(b, handle, offset) : err;
+    if (err == ATT_PENDING) {
+        err = att_ask_value(b, handle, offset);
+    }
+    return err;
 }
 
 /* ATT_READ_REQ: handle u16.  3.4.4.3 */
@@ -558,7 +561,10 @@ static void att_apply_answer(struct att_bearer *b, int err, const uint8_t *value
         att_list_value(&out, s->handle, value, len);
     } else if (s->op != ATT_WRITE_REQ) {
         const struct att_extension *ext = att_extension(b->c->h, s->op);
-        struct rd in = rd_of(len ? value : out.p, len);
+        if (!len) {
+            value = out.p;
+        }
+        struct rd in = rd_of(value, len);
         if (ext) {
             err = ext->app_answered(b, err, &in, &out);
         }

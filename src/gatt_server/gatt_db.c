@@ -24,11 +24,7 @@ static __attribute__((noinline)) const struct woad_attr *db_seek(struct gatts *g
     size_t at = db_table_index(g, handle);
     const struct attr_table *t = &g->tables[at];
     bool any = at < g->n_tables && handle >= t->first;
-    if (any) {
-        g->last_found = &t->attrs[handle - t->first];
-    } else {
-        g->last_found = NULL;
-    }
+    g->last_found = any ? &t->attrs[handle - t->first] : NULL;
     g->last_found_handle = handle;
     return g->last_found;
 }
@@ -36,10 +32,7 @@ static __attribute__((noinline)) const struct woad_attr *db_seek(struct gatts *g
 /* The attribute with this handle; NULL: none. */
 const struct woad_attr *db_at(struct gatts *g, uint16_t handle)
 {
-    if (handle != g->last_found_handle) {
-        return db_seek(g, handle);
-    }
-    return g->last_found;
+    return handle == g->last_found_handle ? g->last_found : db_seek(g, handle);
 }
 
 /* The first handle in use from `handle` on, 0 when there is none. */
@@ -50,10 +43,7 @@ uint16_t db_next(struct gatts *g, uint32_t handle)
     if (at < g->n_tables) {
         first = g->tables[at].first;
     }
-    if (first && handle > first) {
-        return (uint16_t)handle;
-    }
-    return (uint16_t)first;
+    return (uint16_t)(first && handle > first ? handle : first);
 }
 
 /* The attribute's type: given for a value or a descriptor, else by its kind. */

@@ -13,7 +13,10 @@ ALWAYS_INLINE int send_check(const struct conn *c, uint16_t handle)
 ALWAYS_INLINE int send(struct conn *c, uint8_t op, uint16_t handle, const void *data, size_t len)
 {
     int err = send_check(c, handle);
-    return err ? err : att_queue(c, op, handle, data, len);
+    if (!err) {
+        err = att_queue(c, op, handle, data, len);
+    }
+    return err;
 }
 
 int woad_gatt_notify(struct woad *h, uint16_t conn, uint16_t handle, const void *data, size_t len)

@@ -63,7 +63,11 @@ static uint16_t vendor_step_command(struct woad *h, const struct woad_step *step
     if (n == 0) {
         return 0;
     }
-    struct rd in = rd_of(record, n > 0 ? (size_t)n : 0);
+    size_t size = 0;
+    if (n > 0) {
+        size = (size_t)n;
+    }
+    struct rd in = rd_of(record, size);
     uint16_t opcode = rd_le16(&in);
     uint8_t len = rd_u8(&in);
     if (in.bad || rd_left(&in) != len || !opcode) {

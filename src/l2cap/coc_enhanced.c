@@ -417,11 +417,7 @@ static const struct coc_enhanced coc_enhanced = {
 
 static void enhanced_layout(struct woad *h)
 {
-    if (h->coc_role) {
-        h->coc_enhanced = &coc_enhanced;
-    } else {
-        h->coc_enhanced = NULL;
-    }
+    h->coc_enhanced = h->coc_role ? &coc_enhanced : NULL;
 }
 
 static const struct woad_needs enhanced_needs = { .frame_max = COC_MTU_MIN_ENHANCED };

@@ -287,7 +287,9 @@ static bool bond_make_room(struct woad *h, const struct woad_bond *other, bool t
         bond_free(h, slot);
     }
     if (tell) {
-        other = slot ? &bond : other;
+        if (slot) {
+            other = &bond;
+        }
         bond_unbind(h, &other->peer, true);
         bond_emit(h, WOAD_NO_CONN, other, WOAD_BOND_GONE);
     }
@@ -414,7 +416,12 @@ int woad_bond_remove(struct woad *h, const struct woad_addr *peer)
         return WOAD_ENOTSUP;
     }
     bond_unbind(h, peer, false);
-    struct bond_slot *slot = peer ? bond_find(h, peer) : bond_lru_first(h);
+    struct bond_slot *slot;
+    if (peer) {
+        slot = bond_find(h, peer);
+    } else {
+        slot = bond_lru_first(h);
+    }
     if (peer && !slot) {
         return WOAD_ENOENT;
     }

@@ -23,10 +23,7 @@ void smp_free_pairing(struct conn *c)
 struct pairing *smp_active_pairing(const struct conn *c)
 {
     struct pairing *p = c->smp->pairing;
-    if (!p || !p->steps) {
-        return NULL;
-    }
-    return p;
+    return p && p->steps ? p : NULL;
 }
 
 struct pairing *smp_get_pairing(struct conn *c)
@@ -192,7 +189,10 @@ int woad_random(struct woad *h, uint8_t *out, size_t len)
         return WOAD_EINVAL;
     }
     int err = smp_random(h, out, len);
-    return err == CRYPTO_PENDING ? WOAD_EAGAIN : err;
+    if (err == CRYPTO_PENDING) {
+        err = WOAD_EAGAIN;
+    }
+    return err;
 }
 
 /* Runs a function that may need the controller's cryptography, on behalf of `user` (a connection's
@@ -511,7 +511,9 @@ uint32_t smp_run_timers(struct woad *h)
             left = min_u32(left, deadline_left(h, p->step_due));
         }
     }
-    left = h->smp->may_multiply ? left : 0; /* poll again at once: the result is to be sent */
+    if (!h->smp->may_multiply) {
+        left = 0; /* poll again at once: the result is to be sent */
+    }
     h->smp->may_multiply = false;
     return left;
 }

@@ -148,7 +148,10 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
     s->privacy = (uint8_t)mode;
     s->rpa_interval_ms = seconds * 1000u;
     s->rpa_due = mode ? deadline_in(h, s->rpa_interval_ms) : 0;
-    int err = mode ? private_renew(h) : 0;
+    int err = 0;
+    if (mode) {
+        err = private_renew(h);
+    }
     if (err) { /* restore the previous mode */
         s->privacy = previous;
         s->rpa_due = previous ? s->rpa_due : 0;

@@ -215,10 +215,7 @@ int smp_step_result(int err)
     if (err == CRYPTO_PENDING) {
         return STEP_BLOCKED;
     }
-    if (err) {
-        return WOAD_SMP_UNSPECIFIED;
-    }
-    return 0;
+    return err ? WOAD_SMP_UNSPECIFIED : 0;
 }
 
 static int random_octets(struct woad *h, uint8_t *out, size_t len)

@@ -125,10 +125,7 @@ static uint16_t link_command(struct woad *h, struct wr *params)
         return OP_LE_SET_HOST_CHANNELS;
     }
     for (struct conn *c = h->conns; h->state == HOST_UP && c < h->conns_end; c++) {
-        uint8_t want = 0;
-        if (c->state == CONN_OPEN) {
-            want = link_of(c)->wanted;
-        }
+        uint8_t want = c->state == CONN_OPEN ? link_of(c)->wanted : 0;
         for (uint8_t item = 0; want >> item; item++) {
             if (want >> item & 1) {
                 return link_write(c, item, params);
@@ -255,10 +252,7 @@ static int link_for_call(struct woad *h, uint16_t conn, enum woad_link_item item
         return WOAD_ENOTCONN;
     }
     *c = link_of(i);
-    if (((*c)->wanted | (*c)->pending) >> item & 1) {
-        return WOAD_EBUSY;
-    }
-    return 0;
+    return ((*c)->wanted | (*c)->pending) >> item & 1 ? WOAD_EBUSY : 0;
 }
 
 int woad_link_read(struct woad *h, uint16_t conn, enum woad_link_item item)

@@ -39,10 +39,7 @@ const struct woad_attr *db_at(struct gatts *g, uint16_t handle)
 uint16_t db_next(struct gatts *g, uint32_t handle)
 {
     size_t at = db_table_index(g, handle);
-    uint32_t first = 0;
-    if (at < g->n_tables) {
-        first = g->tables[at].first;
-    }
+    uint32_t first = at < g->n_tables ? g->tables[at].first : 0;
     return (uint16_t)(first && handle > first ? handle : first);
 }
 

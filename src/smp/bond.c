@@ -51,7 +51,8 @@ enum { EXTRA_LEGACY = 1, EXTRA_SIGNING = 2 };
 static unsigned extra_slots_of(const struct bond_bits *is)
 {
     bool legacy = !(is->flags & WOAD_BOND_SECURE) && (is->has_own_ltk || is->has_peer_ltk);
-    return (legacy ? EXTRA_LEGACY : 0u) | (is->has_csrk || is->has_own_csrk ? EXTRA_SIGNING : 0u);
+    unsigned extra = legacy ? EXTRA_LEGACY : 0u;
+    return extra | (is->has_csrk || is->has_own_csrk ? EXTRA_SIGNING : 0u);
 }
 
 static unsigned slots_of(const struct bond_bits *is)

@@ -39,11 +39,7 @@ struct pairing *smp_get_pairing(struct conn *c)
         return NULL;
     }
     p->c = c;
-    if (c->central) {
-        p->role = INITIATOR;
-    } else {
-        p->role = RESPONDER;
-    }
+    p->role = c->central ? INITIATOR : RESPONDER;
     p->own = &p->side[p->role];
     p->peer = &p->side[!p->role];
     c->smp->pairing = p;
@@ -71,10 +67,7 @@ void smp_emit_security(struct conn *c, int status)
 uint8_t smp_auth(const struct woad *h)
 {
     const struct woad_security_policy *p = &h->smp->policy;
-    uint8_t auth = 0;
-    if (p->bond) {
-        auth = AUTH_BOND;
-    }
+    uint8_t auth = p->bond ? AUTH_BOND : 0;
     if (p->mitm) {
         auth |= AUTH_MITM;
     }
@@ -189,10 +182,7 @@ int woad_random(struct woad *h, uint8_t *out, size_t len)
         return WOAD_EINVAL;
     }
     int err = smp_random(h, out, len);
-    if (err == CRYPTO_PENDING) {
-        err = WOAD_EAGAIN;
-    }
-    return err;
+    return err == CRYPTO_PENDING ? WOAD_EAGAIN : err;
 }
 
 /* Runs a function that may need the controller's cryptography, on behalf of `user` (a connection's
@@ -358,11 +348,7 @@ static void smp_rx_request(struct conn *c, struct rd *in)
     }
     c->smp->security_request_due = false;
     struct pairing *p = smp_begin_pairing(c, request_steps);
-    int err = WOAD_SMP_BUSY;
-    if (p) {
-        err = smp_read(p, SMP_REQUEST, in);
-    }
-    smp_continue(c, err);
+    smp_continue(c, p ? smp_read(p, SMP_REQUEST, in) : WOAD_SMP_BUSY);
 }
 
 /* SMP_PAIRING_FAILED: reason u8.  3.5.5 */
@@ -442,11 +428,7 @@ static bool smp_tx_request(struct conn *c, struct wr *out)
     }
     c->smp->security_request_due = false;
     if (enough || c->smp->timed_out) {
-        int status = 0;
-        if (!enough) {
-            status = WOAD_ETIMEDOUT;
-        }
-        smp_emit_security(c, status);
+        smp_emit_security(c, enough ? 0 : WOAD_ETIMEDOUT);
         return false;
     }
     wr_u8(out, SMP_SECURITY_REQUEST);
@@ -511,9 +493,7 @@ uint32_t smp_run_timers(struct woad *h)
             left = min_u32(left, deadline_left(h, p->step_due));
         }
     }
-    if (!h->smp->may_multiply) {
-        left = 0; /* poll again at once: the result is to be sent */
-    }
+    left = h->smp->may_multiply ? left : 0; /* poll again at once: the result is to be sent */
     h->smp->may_multiply = false;
     return left;
 }
@@ -530,10 +510,7 @@ static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8
     if (h->cfg.crypto) {
         return h->cfg.crypto->aes128(key, in, out);
     }
-    if (!h->crypto_role) {
-        return -1;
-    }
-    return h->crypto_role->aes(h, h->smp->crypto_user, key, in, out);
+    return h->crypto_role ? h->crypto_role->aes(h, h->smp->crypto_user, key, in, out) : -1;
 }
 
 void smp_layout(struct woad *h)
@@ -642,10 +619,8 @@ struct pairing *pairing_for_call(struct woad *h, uint16_t conn, int *err)
     struct conn *c = conn_for_call(h, conn);
     if (!h->smp) {
         *err = WOAD_ENOTSUP;
-    } else if (c) {
-        *err = WOAD_ENOENT;
     } else {
-        *err = WOAD_ENOTCONN;
+        *err = c ? WOAD_ENOENT : WOAD_ENOTCONN;
     }
     return h->smp && c ? smp_active_pairing(c) : NULL;
 }

@@ -139,9 +139,7 @@ static void nothing_left(void **state)
                         assert_int_equal(
                             woad_oob_set(w->device[k].host, side[k].conn, &side[1 - k].oob), 0);
                     }
-                    /* the pairing may end before it uses the out-of-band data */
-                    if (path == CUT || path == LIBRARY) {
-                        /* so those stay valid for the next one */
+                    if (path == CUT || path == LIBRARY) { /* out-of-band data may be unused */
                         n_secrets -= method == 3 && secure ? n_secrets : 0;
                     }
                     displayed = 834201;

@@ -5,12 +5,18 @@ static const uint16_t sca_ppm[8] = { 500, 250, 150, 100, 75, 50, 30, 20 };
 
 uint8_t controller_sca(const controller *c)
 {
-    uint16_t ppm = (uint16_t)(c->cfg.drift_ppm < 0 ? -c->cfg.drift_ppm : c->cfg.drift_ppm);
+    uint16_t ppm = (uint16_t)c->cfg.drift_ppm;
+    if (c->cfg.drift_ppm < 0) {
+        ppm = (uint16_t)-c->cfg.drift_ppm;
+    }
     uint8_t class = 7;
     while (class && sca_ppm[class] < ppm) {
         class --;
     }
-    return (uint8_t)(class > c->ll->sca_worsened ? class - c->ll->sca_worsened : 0);
+    if (class <= c->ll->sca_worsened) {
+        return 0;
+    }
+    return (uint8_t)(class - c->ll->sca_worsened);
 }
 
 uint32_t clock_widening(const controller *c, uint8_t peer_sca, uint64_t us)

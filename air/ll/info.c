@@ -141,14 +141,20 @@ const struct procedure proc_version = {
 
 uint16_t length_max_time(const controller *c)
 {
-    return controller_has(c, FEATURE_CODED) ? MAX_TIME : TIME_1M;
+    if (!controller_has(c, FEATURE_CODED)) {
+        return TIME_1M;
+    }
+    return MAX_TIME;
 }
 
 /* connMaxTxTime, us: what the host wants, at most what the PHYs supported need. */
 static uint16_t length_wanted_time(const controller *c, const struct link *l)
 {
     uint16_t most = length_max_time(c);
-    return l->host_max_tx_time < most ? l->host_max_tx_time : most;
+    if (l->host_max_tx_time < most) {
+        return l->host_max_tx_time;
+    }
+    return most;
 }
 
 /* How many octets of payload fit into `us` on a PHY, beside a MIC. */
@@ -171,8 +177,13 @@ static uint16_t length_time(const struct link *l, uint8_t phy, uint16_t sends, u
         return (uint16_t)us;
     }
     there = there > CODED_TIME + 2u * T_IFS ? there - CODED_TIME - 2u * T_IFS : 0;
-    us = us < there ? us : there;
-    return (uint16_t)(us > CODED_TIME ? us : CODED_TIME);
+    if (us >= there) {
+        us = there;
+    }
+    if (us <= CODED_TIME) {
+        return CODED_TIME;
+    }
+    return (uint16_t)us;
 }
 
 /* Calculates the effective times and octets. Returns whether the host gets an event. */
@@ -184,14 +195,23 @@ static bool length_recompute(const controller *c, struct link *l)
     bool changed = tx != l->tx_time || rx != l->rx_time;
     l->tx_time = tx;
     l->rx_time = rx;
-    l->effective_tx = fit_tx < l->max_tx ? fit_tx : l->max_tx;
-    l->effective_rx = fit_rx < l->max_rx ? fit_rx : l->max_rx;
+    l->effective_tx = fit_tx;
+    if (l->max_tx < fit_tx) {
+        l->effective_tx = l->max_tx;
+    }
+    l->effective_rx = fit_rx;
+    if (l->max_rx < fit_rx) {
+        l->effective_rx = l->max_rx;
+    }
     return changed;
 }
 
 void length_begin_link(const controller *c, struct link *l)
 {
-    uint16_t time = phy_number(l->tx_phy) == PHY_CODED ? CODED_TIME : SHORT_TIME;
+    uint16_t time = CODED_TIME;
+    if (phy_number(l->tx_phy) != PHY_CODED) {
+        time = SHORT_TIME;
+    }
     l->peer_rx_time = l->peer_tx_time = time;
     length_recompute(c, l);
 }
@@ -246,8 +266,15 @@ static void length_take(controller *c, uint8_t i, struct rd *in)
         return;
     }
     uint8_t before = l->max_tx, before_rx = l->max_rx;
-    l->max_tx = (uint8_t)(rx < l->host_max_tx ? rx : l->host_max_tx);
-    l->max_rx = (uint8_t)(tx < MAX_OCTETS ? tx : MAX_OCTETS);
+    if (rx < l->host_max_tx) {
+        l->max_tx = (uint8_t)rx;
+    } else {
+        l->max_tx = (uint8_t)l->host_max_tx;
+    }
+    l->max_rx = MAX_OCTETS;
+    if (tx < MAX_OCTETS) {
+        l->max_rx = (uint8_t)tx;
+    }
     l->peer_rx_time = rx_time;
     l->peer_tx_time = tx_time;
     if (length_recompute(c, l) || l->max_tx != before || l->max_rx != before_rx) {

@@ -30,6 +30,16 @@ static inline uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+static inline unsigned min_uint(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+static inline unsigned max_uint(unsigned a, unsigned b)
+{
+    return a > b ? a : b;
+}
+
 /* A value kept within two bounds. */
 static inline int clamp(int value, int min, int max)
 {

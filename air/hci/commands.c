@@ -241,7 +241,10 @@ static bool cmd_choose(controller *c, const struct command *k)
 static uint16_t adv_min_interval(const controller *c, uint8_t kind)
 {
     bool slow = kind == ADV_KIND_SCAN || kind == ADV_KIND_NONCONN;
-    return slow && controller_version(c) < VERSION_5_0 ? 0xa0 : 0x20;
+    if (slow && controller_version(c) < VERSION_5_0) {
+        return 0xa0;
+    }
+    return 0x20;
 }
 
 /* interval min u16, max u16, kind u8, own type u8, peer type u8, peer 6, channels u8, filter u8.
@@ -330,7 +333,10 @@ int scan_filter_status(const controller *c, uint8_t filter)
     if (filter > 3 || (filter > 1 && controller_version(c) < VERSION_4_2)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    return filter > 1 ? WOAD_HCI_UNSUPPORTED : 0;
+    if (filter > 1) {
+        return WOAD_HCI_UNSUPPORTED;
+    }
+    return 0;
 }
 
 /* active u8, interval u16, window u16, own type u8, filter u8.  7.8.10 */
@@ -347,7 +353,9 @@ static int cmd_scan_params(controller *c, struct rd *in, struct wr *ret)
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     int status = own_type_check(c, own);
-    status = status ? status : scan_filter_status(c, filter);
+    if (!status) {
+        status = scan_filter_status(c, filter);
+    }
     if (status) {
         return status;
     }
@@ -399,7 +407,10 @@ int conn_command_check(controller *c, const struct conn_command *p)
     if (!link_free(c, &i)) {
         return WOAD_HCI_CONNECTION_LIMIT;
     }
-    return !p->filter && link_with(c, &p->peer) ? WOAD_HCI_CONNECTION_EXISTS : 0;
+    if (!p->filter && link_with(c, &p->peer)) {
+        return WOAD_HCI_CONNECTION_EXISTS;
+    }
+    return 0;
 }
 
 /* Scan interval u16, window u16, filter u8, peer type u8, peer 6, own type u8, interval min u16,
@@ -574,7 +585,10 @@ int cmd_rx(controller *c, struct rd *in)
     int status = WOAD_HCI_INVALID_PARAMETERS;
     bool whole = k->len == len || k->len < 0;
     if (whole) {
-        status = cmd_choose(c, k) ? k->run(c, in, &ret) : WOAD_HCI_COMMAND_DISALLOWED;
+        status = WOAD_HCI_COMMAND_DISALLOWED;
+        if (cmd_choose(c, k)) {
+            status = k->run(c, in, &ret);
+        }
     }
     if (status != CMD_ANSWERED && (k->flags & CMD_STATUS)) {
         evt_status(c, opcode, (uint8_t)status);

@@ -68,12 +68,19 @@ void big_begin(controller *c, struct big *b)
 {
     const struct big_info *info = &b->info;
     b->on = true;
-    b->cssn = b->is_receiver ? NO_CSSN : 0;
+    b->cssn = 0;
+    if (b->is_receiver) {
+        b->cssn = NO_CSSN;
+    }
     for (uint8_t k = 0; k < b->n_streams; k++) {
         struct iso *s = bis_of(c, b, k);
         s->on = true;
         s->nse = info->nse;
-        s->bn_tx = b->is_receiver ? 0 : info->bn;
+        if (b->is_receiver) {
+            s->bn_tx = 0;
+        } else {
+            s->bn_tx = info->bn;
+        }
         s->bn_rx = b->is_receiver ? info->bn : 0;
         s->max_sdu_tx = s->max_sdu_rx = info->max_sdu;
         s->interval = info->interval;
@@ -162,7 +169,11 @@ static bool big_info_read(struct big_info *i, const uint8_t *p)
 {
     unsigned at = 0;
     *i = (struct big_info){ .offset = (uint32_t)rd_bits(p, &at, 14) };
-    i->unit = rd_bits(p, &at, 1) ? FAR_UNIT : UNIT;
+    if (rd_bits(p, &at, 1)) {
+        i->unit = FAR_UNIT;
+    } else {
+        i->unit = UNIT;
+    }
     i->offset *= i->unit;
     i->interval = (uint16_t)rd_bits(p, &at, 12);
     i->num = (uint8_t)rd_bits(p, &at, 5);
@@ -247,7 +258,10 @@ void big_on_acad(controller *c, const struct sync *sync, struct rd acad, uint64_
 {
     while (rd_left(&acad) >= 2) {
         uint8_t len = rd_u8(&acad), type = rd_u8(&acad);
-        const uint8_t *p = len ? rd_bytes(&acad, len - 1u) : NULL;
+        const uint8_t *p = NULL;
+        if (len) {
+            p = rd_bytes(&acad, len - 1u);
+        }
         struct big_info info;
         if (!p || type != 0x2c) {
             continue;
@@ -304,7 +318,11 @@ static void bis_plan(controller *c, struct iso *s)
     if (s->event > b->event) { /* the first stream to end the event */
         b->event = s->event;
         b->anchor += controller_us_to_air(c, s->interval * 1250u, &b->carry);
-        b->widening = b->is_receiver ? clock_widening(c, b->sca, b->anchor - b->last_rx_at) : 0;
+        if (b->is_receiver) {
+            b->widening = clock_widening(c, b->sca, b->anchor - b->last_rx_at);
+        } else {
+            b->widening = 0;
+        }
         big_remap(c, b);
     }
     memcpy(s->chm, remap_at(&b->remap, b->info.chm, (uint16_t)s->event), sizeof s->chm);
@@ -337,7 +355,10 @@ static void bis_send(controller *c, struct iso *s)
     struct wr pdu = radio_pdu(c);
     const uint8_t *data = NULL;
     size_t len = 0;
-    uint8_t llid = s->sending ? iso_payload(s, s->subevent % s->bn_tx, &data, &len) : ISO_START;
+    uint8_t llid = ISO_START;
+    if (s->sending) {
+        llid = iso_payload(s, s->subevent % s->bn_tx, &data, &len);
+    }
     bool control = b->terminating || b->remap.pending;
     wr_u8(&pdu, (uint8_t)(llid | b->cssn << 2 | (control ? CSTF : 0)));
     wr_u8(&pdu, (uint8_t)len);
@@ -457,9 +478,10 @@ uint64_t big_next(const controller *c)
         if (b->used && b->on) {
             next = earlier(b->control_at, next);
             next = earlier(b->lost_at, next);
-            uint64_t ends = b->terminating && (int16_t)((uint16_t)b->event - b->instant) >= 0
-                                ? c->air->now
-                                : NEVER;
+            uint64_t ends = NEVER;
+            if (b->terminating && (int16_t)((uint16_t)b->event - b->instant) >= 0) {
+                ends = c->air->now;
+            }
             next = earlier(ends, next);
         }
     }

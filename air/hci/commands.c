@@ -402,7 +402,11 @@ int conn_command_check(controller *c, const struct conn_command *p)
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     if (own || !has_own_address(c, p->own_type, c->ll->random, p->filter ? NULL : &p->peer)) {
-        return own ? own : WOAD_HCI_INVALID_PARAMETERS;
+        int status = own;
+        if (!status) {
+            status = WOAD_HCI_INVALID_PARAMETERS;
+        }
+        return status;
     }
     if (!link_free(c, &i)) {
         return WOAD_HCI_CONNECTION_LIMIT;

@@ -34,14 +34,20 @@ static int cmd_disconnect(controller *c, struct rd *in, struct wr *ret)
     uint8_t reason = rd_u8(in);
     (void)ret;
     struct link *l = link_by_handle(c, handle, &i);
-    struct iso *s = l ? NULL : iso_by_handle(c, handle);
+    struct iso *s = NULL;
+    if (!l) {
+        s = iso_by_handle(c, handle);
+    }
     if (s && s->kind == ISO_CIS && memchr(reasons, reason, sizeof reasons)) {
         return cis_disconnect(c, s, reason);
     }
     if (s && s->kind == ISO_CIS) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    int status = l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
+    int status = WOAD_HCI_UNKNOWN_CONNECTION;
+    if (l) {
+        status = 0;
+    }
     if (l && !memchr(reasons, reason, sizeof reasons)) {
         status = WOAD_HCI_INVALID_PARAMETERS;
     } else if (l && l->terminating) {
@@ -72,7 +78,10 @@ static int cmd_remote_features(controller *c, struct rd *in, struct wr *ret)
     (void)ret;
     struct link *l = link_by_handle(c, rd_le16(in), &i);
     bool may = l && (l->central || controller_has(c, FEATURE_PERIPHERAL));
-    int refused = l ? WOAD_HCI_COMMAND_DISALLOWED : WOAD_HCI_UNKNOWN_CONNECTION;
+    int refused = WOAD_HCI_UNKNOWN_CONNECTION;
+    if (l) {
+        refused = WOAD_HCI_COMMAND_DISALLOWED;
+    }
     evt_status(c, OP_LE_READ_REMOTE_FEATURES, (uint8_t)(may ? 0 : refused));
     if (may) {
         control_request(c, i, P_FEATURES);
@@ -117,7 +126,10 @@ static int cmd_rssi(controller *c, struct rd *in, struct wr *ret)
     const struct link *l = link_by_handle(c, handle, &i);
     wr_le16(ret, handle);
     wr_u8(ret, (uint8_t)(l && l->established ? l->rssi : 127));
-    return l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
+    if (!l) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    return 0;
 }
 
 /* handle u16, type u8: 0 current, 1 maximum; level i8.  7.3.35 */
@@ -132,7 +144,10 @@ static int cmd_power(controller *c, struct rd *in, struct wr *ret)
     if (!known) {
         return WOAD_HCI_UNKNOWN_CONNECTION;
     }
-    return type > 1 ? WOAD_HCI_INVALID_PARAMETERS : 0;
+    if (type <= 1) {
+        return 0;
+    }
+    return WOAD_HCI_INVALID_PARAMETERS;
 }
 
 /* handle u16; channels 5.  7.8.20 */
@@ -144,7 +159,10 @@ static int cmd_channel_map(controller *c, struct rd *in, struct wr *ret)
     const struct link *l = link_by_handle(c, handle, &i);
     wr_le16(ret, handle);
     wr_bytes(ret, l ? l->chm : none, sizeof none);
-    return l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
+    if (!l) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    return 0;
 }
 
 /* channels 5: those that are not bad. Connections of which this is the central get them as channel
@@ -241,7 +259,10 @@ static int cmd_read_phy(controller *c, struct rd *in, struct wr *ret)
     wr_le16(ret, handle);
     wr_u8(ret, l ? phy_number(l->tx_phy) : 0);
     wr_u8(ret, l ? phy_number(l->rx_phy) : 0);
-    return l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
+    if (l) {
+        return 0;
+    }
+    return WOAD_HCI_UNKNOWN_CONNECTION;
 }
 
 uint8_t phys_supported(const controller *c)
@@ -262,7 +283,10 @@ static int phys_read(const controller *c, struct rd *in, uint8_t *tx, uint8_t *r
     if (!*tx || !*rx) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    return (*tx | *rx) & ~there ? WOAD_HCI_UNSUPPORTED : 0;
+    if ((*tx | *rx) & ~there) {
+        return WOAD_HCI_UNSUPPORTED;
+    }
+    return 0;
 }
 
 /* 7.8.48 */
@@ -286,7 +310,9 @@ static int cmd_set_phy(controller *c, struct rd *in, struct wr *ret)
     int status = phys_read(c, in, &tx, &rx);
     uint16_t coding = rd_le16(in);
     (void)ret;
-    status = !l ? WOAD_HCI_UNKNOWN_CONNECTION : status;
+    if (!l) {
+        status = WOAD_HCI_UNKNOWN_CONNECTION;
+    }
     if (!status && (coding & 3) == 3) {
         status = WOAD_HCI_INVALID_PARAMETERS;
     }
@@ -339,7 +365,11 @@ static int cmd_ltk(controller *c, struct rd *in, struct wr *ret)
     wr_le16(ret, handle);
     rd_copy(in, ltk, 16);
     if (!l || !l->ltk_requested) {
-        return l ? WOAD_HCI_COMMAND_DISALLOWED : WOAD_HCI_UNKNOWN_CONNECTION;
+        int status = WOAD_HCI_UNKNOWN_CONNECTION;
+        if (l) {
+            status = WOAD_HCI_COMMAND_DISALLOWED;
+        }
+        return status;
     }
     encrypt_key(c, i, ltk);
     return 0;
@@ -353,7 +383,11 @@ static int cmd_no_ltk(controller *c, struct rd *in, struct wr *ret)
     struct link *l = link_by_handle(c, handle, &i);
     wr_le16(ret, handle);
     if (!l || !l->ltk_requested) {
-        return l ? WOAD_HCI_COMMAND_DISALLOWED : WOAD_HCI_UNKNOWN_CONNECTION;
+        int status = WOAD_HCI_UNKNOWN_CONNECTION;
+        if (l) {
+            status = WOAD_HCI_COMMAND_DISALLOWED;
+        }
+        return status;
     }
     encrypt_key(c, i, NULL);
     return 0;
@@ -367,7 +401,10 @@ static int cmd_read_payload_timeout(controller *c, struct rd *in, struct wr *ret
     const struct link *l = link_by_handle(c, handle, &i);
     wr_le16(ret, handle);
     wr_le16(ret, l ? l->payload_timeout : 0);
-    return l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
+    if (!l) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    return 0;
 }
 
 /* handle u16, timeout u16.  7.3.94 */

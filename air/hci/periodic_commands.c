@@ -76,13 +76,19 @@ static int cmd_data(controller *c, struct rd *in, struct wr *ret)
     if (in->bad || rd_left(in) || op > DATA_UNCHANGED || len > 252) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    int status = a ? periodic_data_status(&a->periodic, op, len) : UNKNOWN_ADVERTISER;
+    int status = UNKNOWN_ADVERTISER;
+    if (a) {
+        status = periodic_data_status(&a->periodic, op, len);
+    }
     if (status || op == DATA_UNCHANGED) {
         return status;
     }
     struct periodic_adv *t = &a->periodic;
-    uint16_t before = op == FRAGMENT_MIDDLE || op == FRAGMENT_LAST ? t->len : 0,
-             all = (uint16_t)(before + len);
+    uint16_t before = 0;
+    if (op == FRAGMENT_MIDDLE || op == FRAGMENT_LAST) {
+        before = t->len;
+    }
+    uint16_t all = (uint16_t)(before + len);
     if (all > a->room || !periodic_adv_fits(a, all, t->interval)) {
         t->len = 0;
         t->data_partial = false;
@@ -347,7 +353,10 @@ void evt_periodic_report(controller *c, const struct sync *s, const struct ext *
                          uint8_t status, int8_t rssi)
 {
     do {
-        size_t n = rd_left(&data) < REPORT_MAX ? rd_left(&data) : REPORT_MAX;
+        size_t n = REPORT_MAX;
+        if (rd_left(&data) < REPORT_MAX) {
+            n = rd_left(&data);
+        }
         const uint8_t *p = rd_bytes(&data, n);
         uint8_t b[255];
         struct wr w = wr_of(b, sizeof b);

@@ -279,7 +279,12 @@ bool adv_accepts_connection(const controller *c, const struct ll_adv *a, const s
 
 bool adv_accepts_scan_req(const controller *c, const struct ll_adv *a, const struct address *peer)
 {
-    bool scannable = a->extended ? a->props & PROP_SCANNABLE : !adv_directed(a);
+    bool scannable;
+    if (a->extended) {
+        scannable = a->props & PROP_SCANNABLE;
+    } else {
+        scannable = !adv_directed(a);
+    }
     return scannable && (!(a->filter & ADV_FILTER_SCAN) || accept_has(c, peer));
 }
 

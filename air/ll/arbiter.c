@@ -325,7 +325,10 @@ static bool turn_is(const struct turn *t, uint8_t owner, uint8_t index)
 /* When the first turn of another activity begins. */
 uint64_t turn_next(const controller *c, uint8_t owner, uint8_t index)
 {
-    uint64_t next = c->cfg.iso ? big_next(c) : NEVER;
+    uint64_t next = NEVER;
+    if (c->cfg.iso) {
+        next = big_next(c);
+    }
     struct turn t;
     for (unsigned n = 0; turn_read(c, n, &t); n++) {
         if (!turn_is(&t, owner, index) && t.at < next) {
@@ -375,7 +378,10 @@ static uint64_t turn_distance(const controller *c, const struct turn *mine, uint
         uint32_t step = common_divisor(t.interval_us, mine->interval_us);
         uint64_t after =
             at >= t.phase ? (at - t.phase) % step : (step - (t.phase - at) % step) % step;
-        uint64_t behind = after > t.duration_us ? after - t.duration_us : 0;
+        uint64_t behind = 0;
+        if (after > t.duration_us) {
+            behind = after - t.duration_us;
+        }
         uint64_t before = step - after > mine->duration_us ? step - after - mine->duration_us : 0;
         uint64_t apart = behind < before ? behind : before;
         shortest = apart < shortest ? apart : shortest;

@@ -109,7 +109,10 @@ void rx_cis_req(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     uint8_t group = rd_u8(in), id = rd_u8(in), to = rd_u8(in), from = rd_u8(in);
-    struct iso *s = cis_find(c, i, group, id) ? NULL : iso_free(c);
+    struct iso *s = NULL;
+    if (!cis_find(c, i, group, id)) {
+        s = iso_free(c);
+    }
     bool able = controller_has(c, FEATURE_CIS_HOST) && evt_le_enabled(c, LE_CIS_REQUEST);
     if (!able || !s) {
         control_reject(c, l, LL_CIS_REQ,
@@ -119,8 +122,14 @@ void rx_cis_req(controller *c, uint8_t i, struct rd *in)
     s->group = group;
     s->id = id;
     s->link = i;
-    s->rx_phy = to == 4 ? PHY_CODED : to;
-    s->tx_phy = from == 4 ? PHY_CODED : from;
+    s->rx_phy = PHY_CODED;
+    if (to != 4) {
+        s->rx_phy = to;
+    }
+    s->tx_phy = PHY_CODED;
+    if (from != 4) {
+        s->tx_phy = from;
+    }
     uint16_t sdu = rd_le16(in);
     s->max_sdu_rx = sdu & 0xfff;
     s->max_sdu_tx = rd_le16(in) & 0xfff;
@@ -416,7 +425,10 @@ void cis_on_cancelled(controller *c, uint8_t i, uint8_t error)
 void cis_on_terminate_acked(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
-    struct iso *s = l->cis_terminating ? &c->iso[l->cis_terminating - 1] : NULL;
+    struct iso *s = NULL;
+    if (l->cis_terminating) {
+        s = &c->iso[l->cis_terminating - 1];
+    }
     l->cis_terminating = 0;
     if (s && s->kind == ISO_CIS && s->link == i && s->terminating) {
         cis_lost(c, s, s->established ? WOAD_HCI_LOCAL_HOST_TERMINATED : CANCELLED);

@@ -41,7 +41,10 @@ struct link *link_by_handle(controller *c, uint16_t handle, uint8_t *i)
     if (handle < HANDLE_BASE || handle >= HANDLE_BASE + c->cfg.conns) {
         return NULL;
     }
-    return c->links[*i].used ? &c->links[*i] : NULL;
+    if (c->links[*i].used) {
+        return &c->links[*i];
+    }
+    return NULL;
 }
 
 /* PERM: reverses the bits of each octet. */
@@ -127,7 +130,10 @@ static uint32_t link_window_delay(const struct conn_request *how)
     if (!how->aux) {
         return 1250;
     }
-    return how->phy == PHY_CODED ? 3750 : 2500;
+    if (how->phy != PHY_CODED) {
+        return 2500;
+    }
+    return 3750;
 }
 
 /* Sets the next anchor, `us` after the last one by this controller's clock. A peripheral listens
@@ -280,7 +286,11 @@ void link_catch_up(controller *c)
         struct link *l = &c->links[i];
         if (l->used && (l->anchor <= c->air->now || l->anchor == NEVER)) {
             uint64_t step = l->interval * 1250u, now = c->air->now;
-            uint64_t past = now > l->ref_anchor ? now - l->ref_anchor : 0; /* before an anchor */
+            /* before an anchor */
+            uint64_t past = 0;
+            if (now > l->ref_anchor) {
+                past = now - l->ref_anchor;
+            }
             link_plan_event(c, l, (uint32_t)(past / step + 1));
         }
     }
@@ -489,7 +499,9 @@ void link_on_tx_done(controller *c)
 {
     uint8_t i = c->radio.index;
     struct link *l = &c->links[i];
-    l->last_exchange_at = l->central ? l->last_exchange_at : c->air->now;
+    if (!l->central) {
+        l->last_exchange_at = c->air->now;
+    }
     if (l->close_reason) {
         link_end_event(c, i); /* LL_TERMINATE_IND has been acknowledged */
     } else if (l->central || !l->closes_event) {

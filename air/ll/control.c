@@ -50,7 +50,12 @@ static void control_send_short(struct link *l, size_t len, uint8_t opcode, uint8
 void control_reject(const controller *c, struct link *l, uint8_t opcode, uint8_t error)
 {
     bool mine = controller_has(c, FEATURE_REJECT_EXT);
-    bool theirs = l->features_known ? peer_has(l, FEATURE_REJECT_EXT) : opcode != LL_ENC_REQ;
+    bool theirs;
+    if (l->features_known) {
+        theirs = peer_has(l, FEATURE_REJECT_EXT);
+    } else {
+        theirs = opcode != LL_ENC_REQ;
+    }
     if (!mine || !theirs) {
         control_send_short(l, 2, LL_REJECT_IND, error, 0);
     } else {

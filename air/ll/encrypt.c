@@ -186,7 +186,11 @@ static void send_enc_req(controller *c, uint8_t i)
     struct wr pdu = wr_of(b, sizeof b);
     for (size_t n = 0; n < 8; n++) {
         l->skd[n] = random_octet(c);
-        l->iv[n] = n < 4 ? random_octet(c) : 0;
+        if (n < 4) {
+            l->iv[n] = random_octet(c);
+        } else {
+            l->iv[n] = 0;
+        }
     }
     wr_u8(&pdu, LL_ENC_REQ);
     wr_bytes(&pdu, l->rand, 8);

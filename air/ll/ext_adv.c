@@ -38,7 +38,10 @@ bool ext_read(struct rd *pdu, struct ext *e)
         return false;
     }
     struct rd in = rd_of(body, first & 63);
-    uint8_t flags = rd_left(&in) ? rd_u8(&in) : 0;
+    uint8_t flags = 0;
+    if (rd_left(&in)) {
+        flags = rd_u8(&in);
+    }
     e->mode = first >> 6;
     if (flags & HAS_ADV) {
         e->has_adv = true;
@@ -127,7 +130,11 @@ size_t ext_write(struct wr *pdu, uint8_t type, const struct ext *e)
 
 static uint8_t ext_phy(uint8_t phy)
 {
-    return phy ? phy : PHY_1M;
+    uint8_t result = phy;
+    if (!result) {
+        result = PHY_1M;
+    }
+    return result;
 }
 
 static void ext_adv_common(const controller *c, const struct ll_adv *a, struct ext *e)
@@ -221,7 +228,9 @@ static void ext_adv_send_data(controller *c, struct ll_adv *a, const uint8_t *da
     privacy_target(c, a->own_type, &a->peer, &e.target);
     e.has_power = first && (a->props & PROP_TX_POWER);
     e.has_sync = first && a->stage == AT_ADV && a->periodic.sending;
-    e.sync = e.has_sync ? periodic_adv_sync_info(c, a, at, 3000) : e.sync;
+    if (e.has_sync) {
+        e.sync = periodic_adv_sync_info(c, a, at, 3000);
+    }
     e.power = adv_power(c, a);
     e.data = rd_of(data + a->sent_len, (size_t)(len - a->sent_len));
     size_t n = ext_write_part(c, &e, phy, ext_adv_channel(c, a));

@@ -18,7 +18,11 @@ struct iso *iso_free(controller *c)
 struct iso *iso_by_handle(controller *c, uint16_t handle)
 {
     uint16_t n = (uint16_t)(handle - ISO_HANDLE);
-    return handle >= ISO_HANDLE && n < c->cfg.iso && c->iso[n].kind != ISO_NONE ? &c->iso[n] : NULL;
+    struct iso *result = NULL;
+    if (handle >= ISO_HANDLE && n < c->cfg.iso && c->iso[n].kind != ISO_NONE) {
+        result = &c->iso[n];
+    }
+    return result;
 }
 
 uint16_t iso_handle(const controller *c, const struct iso *s)
@@ -54,9 +58,12 @@ void iso_turn(const controller *c, uint8_t n, struct turn *t)
     const struct iso *s = &c->iso[n];
     unsigned bn = s->bn_tx > s->bn_rx ? s->bn_tx : s->bn_rx;
     if (s->on) {
-        *t = (struct turn){
-            ACTIVITY_ISO, n, s->at, s->anchor, s->interval * 1250u, (bn ? bn : 1) * s->sub_interval
-        };
+        *t = (struct turn){ ACTIVITY_ISO,
+                            n,
+                            s->at,
+                            s->anchor,
+                            s->interval * 1250u,
+                            max_uint(bn, 1) * s->sub_interval };
     }
 }
 
@@ -72,7 +79,9 @@ uint8_t iso_channel(const struct iso *s, uint8_t subevent)
     }
     for (uint8_t k = 0; k < 37; k++) {
         if (s->chm[k / 8] >> (k % 8) & 1) {
-            at = k == channel ? n : at;
+            if (k == channel) {
+                at = n;
+            }
             used[n++] = k;
         }
     }
@@ -108,13 +117,20 @@ static void sdu_to_host(controller *c, const struct iso *s, bool good)
 {
     uint8_t head[13];
     struct wr w = wr_of(head, sizeof head);
-    uint16_t len = good ? s->rx_len : 0;
+    uint16_t len = 0;
+    if (good) {
+        len = s->rx_len;
+    }
     wr_u8(&w, H4_ISO);
     wr_le16(&w, (uint16_t)(iso_handle(c, s) | 2u << 12 | 1u << 14)); /* whole, with a time */
     wr_le16(&w, (uint16_t)(8 + len));
     wr_le32(&w, (uint32_t)(s->anchor + s->sync_delay));
     wr_le16(&w, (uint16_t)s->event);
-    wr_le16(&w, (uint16_t)(len | (good ? 0 : 2u << 14)));
+    unsigned lost = 0;
+    if (!good) {
+        lost = 2u << 14;
+    }
+    wr_le16(&w, (uint16_t)(len | lost));
     if (evt_room(c, 1024u + len)) {
         uint8_t *packet = fifo_put(&c->host_queue, sizeof head + len);
         memcpy(packet, head, sizeof head);
@@ -142,7 +158,10 @@ uint8_t iso_payload(const struct iso *s, uint8_t number, const uint8_t **data, s
 {
     const struct sdu *u = &s->sdu[0];
     size_t at = (size_t)number * ISO_PDU;
-    size_t left = u->len > at ? u->len - at : 0;
+    size_t left = 0;
+    if (u->len > at) {
+        left = u->len - at;
+    }
     *data = u->data + (left ? at : 0);
     *len = left < ISO_PDU ? left : ISO_PDU;
     bool last = left <= ISO_PDU && (left || !number);
@@ -238,7 +257,9 @@ uint64_t iso_streams_next(const controller *c)
     for (uint8_t n = 0; c->ll->n_isos_on && n < c->cfg.iso; n++) {
         const struct iso *s = &c->iso[n];
         uint64_t mine = earlier(s->at, s->lost_at);
-        next = s->on ? earlier(mine, next) : next;
+        if (s->on) {
+            next = earlier(mine, next);
+        }
     }
     return next;
 }
@@ -322,7 +343,10 @@ void iso_catch_up(controller *c)
     big_catch_up(c);
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         struct iso *s = &c->iso[n];
-        const struct big *b = s->kind == ISO_CIS ? NULL : &c->big[s->group];
+        const struct big *b = NULL;
+        if (s->kind != ISO_CIS) {
+            b = &c->big[s->group];
+        }
         s->subevent = 0;
         while (s->on && (b ? s->event < b->event : s->anchor <= c->air->now)) {
             s->anchor += s->interval * 1250u;

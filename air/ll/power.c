@@ -242,7 +242,11 @@ static int cmd_own_power(controller *c, struct rd *in, struct wr *ret)
     wr_u8(ret, phy);
     wr_u8(ret, (uint8_t)(l ? l->tx_power : 127));
     wr_u8(ret, POWER_MAX);
-    return l ? power_phy_status(c, phy) : WOAD_HCI_UNKNOWN_CONNECTION;
+    int status = WOAD_HCI_UNKNOWN_CONNECTION;
+    if (l) {
+        status = power_phy_status(c, phy);
+    }
+    return status;
 }
 
 /* handle u16, PHY u8.  7.8.118 */
@@ -277,7 +281,11 @@ static int cmd_power_reports(controller *c, struct rd *in, struct wr *ret)
     uint8_t local = rd_u8(in), remote = rd_u8(in);
     wr_le16(ret, handle);
     if (!l || local > 1 || remote > 1) {
-        return l ? WOAD_HCI_INVALID_PARAMETERS : WOAD_HCI_UNKNOWN_CONNECTION;
+        int status = WOAD_HCI_UNKNOWN_CONNECTION;
+        if (l) {
+            status = WOAD_HCI_INVALID_PARAMETERS;
+        }
+        return status;
     }
     l->report_local_power = local;
     l->report_remote_power = remote;
@@ -380,7 +388,11 @@ static int cmd_loss_enable(controller *c, struct rd *in, struct wr *ret)
     uint8_t on = rd_u8(in);
     wr_le16(ret, handle);
     if (!l || on > 1) {
-        return l ? WOAD_HCI_INVALID_PARAMETERS : WOAD_HCI_UNKNOWN_CONNECTION;
+        int status = WOAD_HCI_UNKNOWN_CONNECTION;
+        if (l) {
+            status = WOAD_HCI_INVALID_PARAMETERS;
+        }
+        return status;
     }
     if (!l->loss.configured) {
         return WOAD_HCI_COMMAND_DISALLOWED;

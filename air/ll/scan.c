@@ -44,8 +44,11 @@ static void scan_open_window(controller *c)
     if (!scan_running(c)) {
         return;
     }
-    c->scan->channel =
-        (uint8_t)(c->scan->channel >= 37 && c->scan->channel < 39 ? c->scan->channel + 1 : 37);
+    if (c->scan->channel >= 37 && c->scan->channel < 39) {
+        c->scan->channel = (uint8_t)(c->scan->channel + 1);
+    } else {
+        c->scan->channel = 37;
+    }
     if (c->scan->channel == 37) {
         scan_pick_phy(c, true);
     }
@@ -65,7 +68,10 @@ uint64_t scan_next(const controller *c)
     const struct ll_scan *s = c->scan;
     uint64_t limit = earlier(s->until, s->period_at);
     uint64_t mine = earlier(s->next, s->aux_at);
-    return scan_running(c) ? earlier(mine, limit) : limit;
+    if (scan_running(c)) {
+        return earlier(mine, limit);
+    }
+    return limit;
 }
 
 /* Runs the timer that has expired: the scan's duration or period, an auxiliary packet, a window. */

@@ -286,7 +286,11 @@ static void phy_decide(controller *c, uint8_t i, uint8_t my_tx, uint8_t my_rx, u
     struct link *l = &c->links[i];
     uint8_t tx = phy_best(my_tx & peer_rx), rx = phy_best(my_rx & peer_tx), b[5];
     struct wr pdu = wr_of(b, sizeof b);
-    l->new_tx_phy = tx ? tx : l->tx_phy;
+    if (tx) {
+        l->new_tx_phy = tx;
+    } else {
+        l->new_tx_phy = l->tx_phy;
+    }
     l->new_rx_phy = rx ? rx : l->rx_phy;
     bool same = phy_number(l->new_tx_phy) == phy_number(l->tx_phy) &&
                 phy_number(l->new_rx_phy) == phy_number(l->rx_phy);
@@ -358,7 +362,11 @@ void rx_phy_update_ind(controller *c, uint8_t i, struct rd *in)
 static void phy_instant(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
-    l->tx_phy = l->new_tx_phy == PHY_CODED && l->host_coded_s2 ? PHY_CODED_S2 : l->new_tx_phy;
+    if (l->new_tx_phy == PHY_CODED && l->host_coded_s2) {
+        l->tx_phy = PHY_CODED_S2;
+    } else {
+        l->tx_phy = l->new_tx_phy;
+    }
     l->rx_phy = l->new_rx_phy;
     phy_notify(c, i, 0);
     length_changed(c, i);

@@ -19,7 +19,10 @@ static int32_t decibels(uint64_t mm2)
     for (int half = 32; half; half /= 2) {
         octaves += mm2 >> octaves >> half ? half : 0;
     }
-    unsigned part = octaves >= 3 ? (unsigned)(mm2 >> (octaves - 3)) & 7 : 0;
+    unsigned part = 0;
+    if (octaves >= 3) {
+        part = (unsigned)(mm2 >> (octaves - 3)) & 7;
+    }
     return (octaves * 301 + eighth[part] - 6000) / 100;
 }
 

@@ -9,6 +9,7 @@
 enum { SECURITY = 1, CENTRAL = 2, CHANNELS = 4, EXTENDED = 8 }; /* SIZE: some of these */
 enum { CONNS = 4, BONDS = 4, MTU = 247, MPS = 247, PSM = 0x80, SMALL = 98 };
 #define HAS(what) (((SIZE) & (what)) != 0)
+#define IF_HAS(what, n) (HAS(what) ? (n) : 0)
 
 static const struct woad_uuid service = WOAD_UUID16(0x180f);
 static const struct woad_uuid value = { 16,
@@ -187,17 +188,17 @@ void run(void)
                                   .mtu = MTU,
                                   .tx_queue = MTU + 2,
                                   .request_queue = MTU + 2,
-                                  .bonds = HAS(SECURITY) ? BONDS : 0,
-                                  .pairings = HAS(SECURITY) ? 1 : 0,
-                                  .l2cap_channels = HAS(CHANNELS) ? 2 : 0,
-                                  .psms = HAS(CHANNELS) ? 1 : 0,
-                                  .mps = HAS(CHANNELS) ? MPS : 0,
-                                  .adv_sets = HAS(EXTENDED) ? 1 : 0 };
+                                  .bonds = IF_HAS(SECURITY, BONDS),
+                                  .pairings = IF_HAS(SECURITY, 1),
+                                  .l2cap_channels = IF_HAS(CHANNELS, 2),
+                                  .psms = IF_HAS(CHANNELS, 1),
+                                  .mps = IF_HAS(CHANNELS, MPS),
+                                  .adv_sets = IF_HAS(EXTENDED, 1) };
     size_t size = woad_size(&config);
     struct woad *h = woad_init(mem, sizeof mem, &config);
     struct woad_config small = config;
     small.mtu = SMALL;
-    small.mps = HAS(CHANNELS) ? SMALL : 0;
+    small.mps = IF_HAS(CHANNELS, SMALL);
     small.tx_queue = small.request_queue = SMALL + 2;
     tell("ram ", size);
     tell("small ", woad_size(&small));
@@ -206,9 +207,11 @@ void run(void)
     size = woad_size(&config);
     config.bonds++;
     tell("bond ", woad_size(&config) - size);
-    board_print(h ? "done\n" : "wrong\n");
     if (h) {
+        board_print("done\n");
         woad_start(h);
+    } else {
+        board_print("wrong\n");
     }
     while (h) { /* so that the linker keeps the whole path of packets */
         uint8_t packet[WOAD_TX_ROOM];

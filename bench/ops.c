@@ -212,7 +212,10 @@ static void coc_rx(size_t len)
     frame[0] = (uint8_t)len;
     frame[1] = (uint8_t)(len >> 8);
     while (left) {
-        size_t n = left < MPS ? left : MPS;
+        size_t n = left;
+        if (MPS < left) {
+            n = MPS;
+        }
         while (!b.credits && take()) {
         }
         b.credits--;
@@ -322,7 +325,11 @@ _Bool ops_prepare(void *mem, size_t size, unsigned conns, unsigned attrs)
     for (unsigned n = 0; n < attrs; n++) {
         db[n] = group[n % 4];
     }
-    b.h = attrs <= ATTRS ? woad_init(mem, size, &config) : NULL;
+    if (attrs <= ATTRS) {
+        b.h = woad_init(mem, size, &config);
+    } else {
+        b.h = NULL;
+    }
     if (!b.h) {
         return 0;
     }

@@ -181,7 +181,10 @@ static double write_latency(uint16_t interval)
         pump(&w.d[1]);
         run_us(interval * 1250ull * 7 + (uint64_t)n * 997);
     }
-    double each = r.writes == 100 ? (double)r.latency / 100 / (interval * 1250.0) : -1;
+    double each = -1;
+    if (r.writes == 100) {
+        each = (double)r.latency / 100 / (interval * 1250.0);
+    }
     over();
     return each;
 }

@@ -13,7 +13,10 @@ static int aes128(const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
         err = mbedtls_aes_crypt_ecb(&aes, MBEDTLS_AES_ENCRYPT, in, out);
     }
     mbedtls_aes_free(&aes); /* wipes the key schedule */
-    return err ? -1 : 0;
+    if (err) {
+        return -1;
+    }
+    return 0;
 }
 
 /* Not from the system: only against side channels of what follows, which takes no other secret.
@@ -47,7 +50,10 @@ static int p256_begin(struct p256 *p, const uint8_t private_key[32])
     if (!err) {
         err = mbedtls_mpi_read_binary(&p->d, private_key, 32);
     }
-    return err ? err : mbedtls_ecp_check_privkey(&p->group, &p->d);
+    if (!err) {
+        return mbedtls_ecp_check_privkey(&p->group, &p->d);
+    }
+    return err;
 }
 
 static void p256_end(struct p256 *p)
@@ -70,14 +76,18 @@ static int p256_public(const uint8_t private_key[32], uint8_t public_key[64])
     if (!err) {
         err = mbedtls_ecp_mul(&p.group, &p.point, &p.d, &p.group.G, blinding, &p.blind);
     }
-    err = err ? err
-              : mbedtls_ecp_point_write_binary(&p.group, &p.point, MBEDTLS_ECP_PF_UNCOMPRESSED,
-                                               &len, octets, sizeof octets);
+    if (!err) {
+        err = mbedtls_ecp_point_write_binary(&p.group, &p.point, MBEDTLS_ECP_PF_UNCOMPRESSED, &len,
+                                             octets, sizeof octets);
+    }
     for (size_t n = 0; !err && n < 64; n++) {
         public_key[n] = octets[1 + n];
     }
     p256_end(&p);
-    return err ? -1 : 0;
+    if (err) {
+        return -1;
+    }
+    return 0;
 }
 
 static int p256_dh(const uint8_t private_key[32], const uint8_t public_key[64], uint8_t secret[32])
@@ -98,9 +108,10 @@ static int p256_dh(const uint8_t private_key[32], const uint8_t public_key[64], 
         err = mbedtls_ecp_mul(&p.group, &p.point, &p.d, &p.point, blinding, &p.blind);
     }
     size_t len;
-    err = err ? err
-              : mbedtls_ecp_point_write_binary(&p.group, &p.point, MBEDTLS_ECP_PF_UNCOMPRESSED,
-                                               &len, octets, sizeof octets);
+    if (!err) {
+        err = mbedtls_ecp_point_write_binary(&p.group, &p.point, MBEDTLS_ECP_PF_UNCOMPRESSED, &len,
+                                             octets, sizeof octets);
+    }
     for (size_t n = 0; !err && n < 32; n++) {
         secret[n] = octets[1 + n];
     }
@@ -108,7 +119,10 @@ static int p256_dh(const uint8_t private_key[32], const uint8_t public_key[64], 
         *o = 0;
     }
     p256_end(&p);
-    return err ? -1 : 0;
+    if (err) {
+        return -1;
+    }
+    return 0;
 }
 
 const struct woad_crypto woad_mbedtls = { aes128, p256_public, p256_dh };

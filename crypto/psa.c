@@ -81,7 +81,10 @@ static int psa_p256_dh(const uint8_t private_key[32], const uint8_t public_key[6
     psa_status_t status =
         psa_raw_key_agreement(PSA_ALG_ECDH, id, octets, sizeof octets, secret, 32, &len);
     psa_destroy_key(id);
-    return status == PSA_SUCCESS && len == 32 ? 0 : -1;
+    if (!(status == PSA_SUCCESS && len == 32)) {
+        return -1;
+    }
+    return 0;
 }
 
 const struct woad_crypto woad_psa = { psa_aes128, psa_p256_public, psa_p256_dh };

@@ -36,13 +36,19 @@ static int regular_open(const char *path, const uint8_t *header, size_t len, boo
     if (fd < 0) {
         return fd;
     }
-    int err = fstat(fd, &st) < 0 ? -errno : 0;
+    int err = 0;
+    if (fstat(fd, &st) < 0) {
+        err = -errno;
+    }
     if (!err && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
         err = -EBUSY;
     }
     if (!err && st.st_size > 0) {
         bool capture = pread(fd, there, len, 0) == (ssize_t)len && memcmp(there, header, len) == 0;
-        err = capture ? 0 : -EEXIST;
+        err = -EEXIST;
+        if (capture) {
+            err = 0;
+        }
     }
     if (!err && keys) {
         err = fd_make_private(fd);
@@ -75,7 +81,11 @@ int capture_open(struct capture *c, const char *path, const uint8_t *header, siz
     *c = (struct capture){ .fd = -1, .buf = malloc(CAPTURE_ROOM) };
     int fd = -ENOMEM;
     if (c->buf) {
-        fd = special ? special_open(path) : regular_open(path, header, len, keys);
+        if (special) {
+            fd = special_open(path);
+        } else {
+            fd = regular_open(path, header, len, keys);
+        }
     }
     if (fd < 0) {
         capture_end(c);
@@ -97,7 +107,10 @@ int capture_flush(struct capture *c)
             return 0;
         }
         if (n <= 0) {
-            int err = n < 0 ? -errno : -EIO;
+            int err = -EIO;
+            if (n < 0) {
+                err = -errno;
+            }
             capture_end(c);
             return err;
         }

@@ -302,7 +302,10 @@ static bool client_read(struct hub *hub, struct client *c)
         return client_resync(c);
     }
     for (unsigned reads = 0;;) {
-        int n = c->rx_packet_len ? 0 : framing_next(&c->framing, &c->rx_packet);
+        int n = 0;
+        if (!c->rx_packet_len) {
+            n = framing_next(&c->framing, &c->rx_packet);
+        }
         if (n < 0) {
             return client_resync(c);
         }
@@ -346,7 +349,12 @@ static bool client_write(struct hub *hub, struct client *c)
         if (!len) {
             return true;
         }
-        ssize_t n = c->is_socket ? send(c->fd, out, len, MSG_NOSIGNAL) : write(c->fd, out, len);
+        ssize_t n;
+        if (c->is_socket) {
+            n = send(c->fd, out, len, MSG_NOSIGNAL);
+        } else {
+            n = write(c->fd, out, len);
+        }
         if (n < 0) {
             return errno == EAGAIN || errno == EINTR;
         }
@@ -359,7 +367,10 @@ static uint32_t hub_run_h5_timers(struct hub *hub)
 {
     uint32_t left = UINT32_MAX, now = (uint32_t)(wall_us() / 1000);
     for (struct client *c = hub->clients; c; c = c->next) {
-        uint32_t due = c->fd < 0 ? UINT32_MAX : framing_due(&c->framing, now);
+        uint32_t due = UINT32_MAX;
+        if (c->fd >= 0) {
+            due = framing_due(&c->framing, now);
+        }
         if (due == 0 && !client_read(hub, c)) {
             client_leave(hub, c); /* the H5 link has failed */
         }
@@ -382,7 +393,10 @@ static void hub_move_packets(struct hub *hub)
 static uint64_t hub_next(const struct hub *hub)
 {
     uint64_t next = woad_air_next(hub->air);
-    uint64_t act = hub->options->world ? world_file_next_us(hub->options->world) : UINT64_MAX;
+    uint64_t act = UINT64_MAX;
+    if (hub->options->world) {
+        act = world_file_next_us(hub->options->world);
+    }
     if (act < next) {
         return act;
     }
@@ -424,7 +438,10 @@ static size_t hub_fds(struct hub *hub)
     }
     n = 0;
     for (size_t i = 0; i < hub->options->listeners; i++) {
-        int fd = hub->accept_at_us > wall_us() ? -1 : hub->options->listener[i].fd;
+        int fd = -1;
+        if (hub->accept_at_us <= wall_us()) {
+            fd = hub->options->listener[i].fd;
+        }
         hub->fds[n++] = (struct pollfd){ fd, POLLIN, 0 };
     }
     for (struct client *c = hub->clients; c; c = c->next) {

@@ -70,7 +70,10 @@ static bool parse_channels(const char *text, uint64_t *set)
         for (unsigned long n = from; n <= to; n++) {
             *set |= 1ull << n;
         }
-        text = *end ? end + 1 : end;
+        text = end;
+        if (*end) {
+            text = end + 1;
+        }
     }
     return *set != 0;
 }

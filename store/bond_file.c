@@ -47,7 +47,11 @@ static uint32_t crc32(const uint8_t *p, size_t len)
     for (size_t n = 0; n < len; n++) {
         crc ^= p[n];
         for (int bit = 0; bit < 8; bit++) {
-            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+            uint32_t poly = 0;
+            if (crc & 1) {
+                poly = 0xedb88320u;
+            }
+            crc = crc >> 1 ^ poly;
         }
     }
     return ~crc;
@@ -104,7 +108,11 @@ struct source {
 
 static void take(struct source *in, void *dst, size_t len)
 {
-    size_t left = (size_t)(in->end - in->at), n = len < left ? len : left;
+    size_t left = (size_t)(in->end - in->at);
+    size_t n = len;
+    if (left < len) {
+        n = left;
+    }
     memset(dst, 0, len);
     memcpy(dst, in->at, n);
     in->at += n;
@@ -124,7 +132,10 @@ static uint32_t take_number(struct source *in, size_t octets)
 /* Gives the bond a copy of the CCCDs, without free entries. */
 static int copy_cccds(struct woad_bond *b, const struct woad_cccd *from, size_t n)
 {
-    struct woad_cccd *to = n ? calloc(n, sizeof *to) : NULL;
+    struct woad_cccd *to = NULL;
+    if (n) {
+        to = calloc(n, sizeof *to);
+    }
     b->cccd = to;
     b->cccds = 0;
     for (size_t k = 0; to && k < n; k++) {
@@ -276,7 +287,10 @@ static bool remove_left_over(const char *path)
     uint8_t head[sizeof magic];
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     bool dead = fd >= 0 && file_check(fd) == 0 && file_lock(fd) == 0;
-    ssize_t n = dead ? read(fd, head, sizeof head) : -1;
+    ssize_t n = -1;
+    if (dead) {
+        n = read(fd, head, sizeof head);
+    }
     bool removed =
         n > 0 && memcmp(head, magic, (size_t)n) == 0 && path_is_file(path, fd) && unlink(path) == 0;
     if (fd >= 0) {
@@ -345,7 +359,9 @@ static int read_all(int fd, uint8_t **octets, size_t *len)
         if (n < 0 && errno != EINTR) {
             return -errno;
         }
-        *len += n > 0 ? (size_t)n : 0;
+        if (n > 0) {
+            *len += (size_t)n;
+        }
     }
     if (*octets) {
         return 0;
@@ -375,8 +391,13 @@ static int write_all(int fd, const uint8_t *p, size_t len)
         if (n < 0 && errno != EINTR) {
             return -errno;
         }
-        p += n > 0 ? n : 0;
-        len -= n > 0 ? (size_t)n : 0;
+        if (n > 0) {
+            p += n;
+        }
+        len - = 0;
+        if (n > 0) {
+            - = (size_t)n;
+        }
     }
     if (fsync(fd) < 0) {
         return -errno;
@@ -409,18 +430,28 @@ static int temp_rename(const struct woad_bond_file *f)
     if (f->fd < 0 && errno == EEXIST) {
         return -EEXIST;
     }
-    return rename(f->temp_path, f->path) < 0 ? -errno
-                                             : 0; /* also for file systems without hard links */
+    /* also for file systems without hard links */
+    if (rename(f->temp_path, f->path) < 0) {
+        return -errno;
+    }
+    return 0;
 }
 
 static int file_replace(struct woad_bond_file *f)
 {
     size_t len = file_len(f);
     uint8_t *octets = malloc(len);
-    int fd = octets ? temp_open(f) : -ENOMEM;
+    int fd = -ENOMEM;
+    if (octets) {
+        fd = temp_open(f);
+    }
     if (fd < 0) {
         free(octets);
-        return fd == -ENOENT ? -ESTALE : fd; /* the folder was removed */
+        /* the folder was removed */
+        if (fd == -ENOENT) {
+            return -ESTALE;
+        }
+        return fd;
     }
     file_write(f, octets);
     int err = write_all(fd, octets, len);
@@ -455,7 +486,11 @@ static int file_save(struct woad_bond_file *f)
  * writes CCCDs as fast as it can would keep the program in fsync(). */
 static uint32_t write_pause_ms(const struct woad_bond_file *f)
 {
-    uint32_t passed = woad_port_now_ms() - f->last_write_ms, pause = f->error ? RETRY_MS : PAUSE_MS;
+    uint32_t passed = woad_port_now_ms() - f->last_write_ms;
+    uint32_t pause = PAUSE_MS;
+    if (f->error) {
+        pause = RETRY_MS;
+    }
     if (f->was_written && passed < pause) {
         return pause - passed;
     }
@@ -480,26 +515,45 @@ static int find_path(struct woad_bond_file *f, const char *path)
 {
     struct stat st;
     f->path = realpath(path, NULL);
-    int err = f->path ? 0 : -errno;
+    int err = 0;
+    if (!f->path) {
+        err = -errno;
+    }
     if (err && (err != -ENOENT || lstat(path, &st) == 0)) {
         return err;
     }
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *slash = strrchr(path, '/');
+    const char *name = path;
+    if (slash) {
+        name = slash + 1;
+    }
     if (!f->path) {
         char *named = joined(path, ".", ""); /* room to append "." to the folder */
         if (named) {
             strcpy(named + (name - path), ".");
         }
-        char *folder = named && *name ? realpath(named, NULL) : NULL;
-        f->path = folder ? joined(folder, "/", name) : NULL;
+        char *folder = NULL;
+        if (named && *name) {
+            folder = realpath(named, NULL);
+        }
+        f->path = NULL;
+        if (folder) {
+            f->path = joined(folder, "/", name);
+        }
         free(named);
         free(folder);
         if (!folder) {
             return err;
         }
     }
-    f->temp_path = f->path ? joined(f->path, ".new", "1") : NULL;
-    f->folder = f->path ? joined(f->path, "", "") : NULL;
+    f->temp_path = NULL;
+    if (f->path) {
+        f->temp_path = joined(f->path, ".new", "1");
+    }
+    f->folder = NULL;
+    if (f->path) {
+        f->folder = joined(f->path, "", "");
+    }
     if (!f->temp_path || !f->folder) {
         return -ENOMEM;
     }
@@ -516,7 +570,10 @@ static int file_open(struct woad_bond_file *f)
             return -errno;
         }
         fd = fd_above_stdio(fd);
-        int err = fd < 0 ? fd : file_check(fd);
+        int err = file_check(fd);
+        if (fd < 0) {
+            err = fd;
+        }
         if (!err) {
             err = file_lock(fd);
         }
@@ -539,7 +596,10 @@ static int file_begin(struct woad_bond_file *f)
 {
     int err = file_open(f);
     if (err == -ENOENT) {
-        err = woad_port_random(NULL, f->irk, sizeof f->irk) ? -EIO : file_save(f);
+        err = -EIO;
+        if (!woad_port_random(NULL, f->irk, sizeof f->irk)) {
+            err = file_save(f);
+        }
         if (err == -EEXIST) {
             return -EBUSY;
         }
@@ -548,7 +608,10 @@ static int file_begin(struct woad_bond_file *f)
     if (!err) {
         err = file_load(f);
     }
-    int fd = err ? err : temp_open(f);
+    int fd = temp_open(f);
+    if (err) {
+        fd = err;
+    }
     if (fd >= 0) {
         unlink(f->temp_path);
         close(fd);
@@ -643,7 +706,11 @@ static int bond_update(struct woad_bond_file *f, const struct woad_bond *b,
 {
     bool postpone = change == WOAD_BOND_CHANGED && !signs_changed(f, b) && write_pause_ms(f);
     struct woad_bond mine = *b;
-    int err = copy_cccds(&mine, b->cccd, change == WOAD_BOND_GONE ? 0 : b->cccds);
+    size_t n = 0;
+    if (change != WOAD_BOND_GONE) {
+        n = b->cccds;
+    }
+    int err = copy_cccds(&mine, b->cccd, n);
     if (err) {
         return err;
     }

@@ -148,7 +148,10 @@ static int world(const char *path, struct hub_options *o)
 static int folder(const char *path)
 {
     struct stat st;
-    int err = mkdir(path, 0777) < 0 && errno != EEXIST ? errno : 0;
+    int err = 0;
+    if (mkdir(path, 0777) < 0 && errno != EEXIST) {
+        err = errno;
+    }
     if (!err && stat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
         err = ENOTDIR;
     } else if (!err && access(path, W_OK | X_OK) < 0) {
@@ -244,7 +247,10 @@ static int run(int specs, char **spec, struct hub_options *o, struct hci_transpo
         what = serve(spec[i], o, listens, others);
     }
     o->wake = stop_pipe[0];
-    int err = what ? 0 : hub_run(o, &stop);
+    int err = 0;
+    if (!what) {
+        err = hub_run(o, &stop);
+    }
     if (err == -EEXIST) {
         fprintf(stderr, "woad air: %s is something else than a capture; choose another file\n",
                 o->pcap);

@@ -33,7 +33,10 @@ static size_t utf8(const uint8_t *s, size_t len, uint32_t *c)
     if (n > len || (s[0] >= 0x80 && (s[0] & 0xc0) == 0x80) || s[0] >= 0xf8) {
         return 0;
     }
-    *c = n == 1 ? s[0] : s[0] & (0x7fu >> n);
+    *c = s[0];
+    if (n != 1) {
+        *c = s[0] & (0x7fu >> n);
+    }
     for (size_t k = 1; k < n; k++) {
         if ((s[k] & 0xc0) != 0x80) {
             return 0;
@@ -80,8 +83,11 @@ static void show_address(const struct woad_addr *addr, int rssi)
     if (addr->type == 0xff) {
         printf("%-17s %-6s", "anonymous", "");
     } else {
-        printf("%02X:%02X:%02X:%02X:%02X:%02X %s", a[5], a[4], a[3], a[2], a[1], a[0],
-               addr->type & 1 ? "random" : "public");
+        const char *type = "random";
+        if (!(addr->type & 1)) {
+            type = "public";
+        }
+        printf("%02X:%02X:%02X:%02X:%02X:%02X %s", a[5], a[4], a[3], a[2], a[1], a[0], type);
     }
     printf("  %4d dBm  ", rssi);
 }
@@ -96,8 +102,15 @@ static void show_end(struct scan_tool *t)
 static void show_extended(struct scan_tool *t, const struct woad_ext_report *r)
 {
     bool goes_on = t->len && memcmp(&t->from, &r->addr, sizeof r->addr) == 0;
-    size_t at = goes_on ? t->len : 0, room = sizeof t->data - at;
-    size_t n = r->len < room ? r->len : room;
+    size_t at = 0;
+    if (goes_on) {
+        at = t->len;
+    }
+    size_t room = sizeof t->data - at;
+    size_t n = r->len;
+    if (room < r->len) {
+        n = room;
+    }
     memcpy(t->data + at, r->data, n);
     t->from = r->addr;
     t->len = at + n;
@@ -149,7 +162,11 @@ static int scan(struct scan_tool *t, struct woad_port *port, struct woad *h, uns
 {
     const char *name = getenv("WOAD_HCI");
     uint32_t start = woad_port_now_ms();
-    fprintf(stderr, "woad scan: %s, %lu s\n", name ? name : "this user's simulated radio", seconds);
+    const char *shown = name;
+    if (!shown) {
+        shown = "this user's simulated radio";
+    }
+    fprintf(stderr, "woad scan: %s, %lu s\n", shown, seconds);
     woad_start(h);
     while (!t->done && woad_port_now_ms() - start < (uint32_t)seconds * 1000u) {
         woad_port_step(port, h, 100);
@@ -187,11 +204,18 @@ int tool_scan(int argc, char **argv)
                                .request_queue = 32 };
     char message[WOAD_PORT_MESSAGE_MAX];
     int error;
-    unsigned long seconds = argc > 1 ? seconds_of(argv[1]) : 5;
+    unsigned long seconds = 5;
+    if (argc > 1) {
+        seconds = seconds_of(argv[1]);
+    }
     if (argc > 2 || !seconds) {
         bool help = argc > 1 && strcmp(argv[1], "--help") == 0;
+        FILE *out = stderr;
+        if (help) {
+            out = stdout;
+        }
         fprintf(
-            help ? stdout : stderr,
+            out,
             "usage: woad scan [SECONDS]\n\n"
             "Prints each advertising device once for each kind of its packets.  Scans for 5 s, or\n"
             "SECONDS, up to a day.  The controller is the one WOAD_HCI names (unix:/path, usb,\n"
@@ -204,12 +228,19 @@ int tool_scan(int argc, char **argv)
     size_t size = woad_size(&cfg);
     void *memory = malloc(size);
     struct woad *h = woad_init(memory, size, &cfg);
-    struct woad_port *port = h ? woad_port_open(NULL, &error, message) : NULL;
+    struct woad_port *port = NULL;
+    if (h) {
+        port = woad_port_open(NULL, &error, message);
+    }
     int status = 1;
     if (port) {
         status = scan(&tool, port, h, seconds);
     } else {
-        fprintf(stderr, "woad scan: %s\n", h ? message : "no memory");
+        const char *reason = "no memory";
+        if (h) {
+            reason = message;
+        }
+        fprintf(stderr, "woad scan: %s\n", reason);
     }
     woad_port_close(port);
     free(memory);

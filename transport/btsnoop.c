@@ -61,12 +61,18 @@ static int log_begin(int fd)
 
 int btsnoop_open(struct btsnoop *log, const char *path, bool keys)
 {
-    mode_t mode = keys ? 0600 : 0666;
+    mode_t mode = 0666;
+    if (keys) {
+        mode = 0600;
+    }
     int flags = O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
     *log = (struct btsnoop){ .fd = fd_above_stdio(open(path, flags, mode)), .keys = keys };
     int err = log->fd < 0 ? log->fd : 0;
     if (!err) {
-        err = log_lock(log->fd) ? log_begin(log->fd) : -EBUSY;
+        err = -EBUSY;
+        if (log_lock(log->fd)) {
+            err = log_begin(log->fd);
+        }
         flock(log->fd, LOCK_UN);
     }
     if (!err && keys) {
@@ -110,7 +116,10 @@ static const struct {
 /* Offset of a secret in the packet, 0: none; *n: its length. */
 static size_t secret_in_command(const uint8_t *packet, size_t len, size_t *n)
 {
-    unsigned opcode = len > 4 ? packet[1] | (unsigned)packet[2] << 8 : 0;
+    unsigned opcode = 0;
+    if (len > 4) {
+        opcode = packet[1] | (unsigned)packet[2] << 8;
+    }
     for (size_t k = 0; k < sizeof in_commands / sizeof *in_commands; k++) {
         if (in_commands[k].opcode == opcode) {
             *n = in_commands[k].len;
@@ -244,7 +253,10 @@ static void wipe_keys(struct btsnoop_cuts *cuts, bool received, uint8_t *packet,
 size_t btsnoop_record(uint8_t r[BTSNOOP_RECORD], struct btsnoop_cuts *cuts, uint64_t us,
                       bool received, const uint8_t *packet, size_t len)
 {
-    size_t kept = len < BTSNOOP_RECORD - HEAD ? len : BTSNOOP_RECORD - HEAD;
+    size_t kept = len;
+    if (BTSNOOP_RECORD - HEAD < len) {
+        kept = BTSNOOP_RECORD - HEAD;
+    }
     us += 0x00dcddb30f2f8000ull; /* the format counts from the year 0 */
     bool command_or_event = packet[0] == 1 || packet[0] == 4;
     put32(r, (uint32_t)len);
@@ -272,7 +284,10 @@ static int log_write(int log, const uint8_t *record, size_t len)
     if (n == (ssize_t)len) {
         return 0;
     }
-    int err = n < 0 ? -errno : -ENOSPC;
+    int err = -ENOSPC;
+    if (n < 0) {
+        err = -errno;
+    }
     off_t end = n > 0 ? lseek(log, 0, SEEK_CUR) : -1;
     if (end >= n && fstat(log, &st) == 0 && st.st_size == end && ftruncate(log, end - n) < 0) {
         return -errno;

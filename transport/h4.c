@@ -18,7 +18,11 @@ static const uint8_t reset[] = { COMMAND, 0x03, 0x0c, 0 };
 
 void h4_resync(struct h4 *h, bool controller)
 {
-    h->sync_pattern = controller ? reset : reset_answer;
+    if (controller) {
+        h->sync_pattern = reset;
+    } else {
+        h->sync_pattern = reset_answer;
+    }
 }
 
 uint8_t *h4_space(struct h4 *h, size_t *room)
@@ -43,23 +47,38 @@ int h4_length(const uint8_t *p, size_t n)
     switch (p[0]) {
     case COMMAND:
         header = 4;
-        body = n < header ? 0 : p[3];
+        body = 0;
+        if (n >= header) {
+            body = p[3];
+        }
         break;
     case EVENT:
         header = 3;
-        body = n < header ? 0 : p[2];
+        body = 0;
+        if (n >= header) {
+            body = p[2];
+        }
         break;
     case SCO:
         header = 4;
-        body = n < header ? 0 : p[3];
+        body = 0;
+        if (n >= header) {
+            body = p[3];
+        }
         break;
     case ACL:
         header = 5;
-        body = n < header ? 0 : (size_t)(p[3] | p[4] << 8);
+        body = 0;
+        if (n >= header) {
+            body = (size_t)(p[3] | p[4] << 8);
+        }
         break;
     case ISO:
         header = 5;
-        body = n < header ? 0 : (size_t)(p[3] | (p[4] & 0x3f) << 8);
+        body = 0;
+        if (n >= header) {
+            body = (size_t)(p[3] | (p[4] & 0x3f) << 8);
+        }
         break;
     default: return -1;
     }
@@ -95,7 +114,10 @@ int h4_next(struct h4 *h, const uint8_t **packet)
         h4_search(h);
     }
     size_t n = h->len - h->taken;
-    int need = n && !h->sync_pattern ? h4_length(h->buf + h->taken, n) : 0;
+    int need = 0;
+    if (n && !h->sync_pattern) {
+        need = h4_length(h->buf + h->taken, n);
+    }
     if (need < 0 || (size_t)need > h->size) {
         return -1;
     }

@@ -60,7 +60,11 @@ static uint16_t h5_crc(uint16_t crc, const uint8_t *p, size_t n)
     for (; n; n--) {
         crc ^= *p++;
         for (int bit = 0; bit < 8; bit++) {
-            crc = (uint16_t)(crc & 1 ? crc >> 1 ^ 0x8408 : crc >> 1);
+            if (crc & 1) {
+                crc = (uint16_t)(crc >> 1 ^ 0x8408);
+            } else {
+                crc = (uint16_t)(crc >> 1);
+            }
         }
     }
     return crc;

@@ -87,7 +87,12 @@ int serial_open(char *spec, struct hci_transport *transport, char message[WOAD_P
     bool flow = strncmp(spec, "/dev/pts/", 9) != 0 && !transport->three_wire;
     char *at = strrchr(spec, '@');
     char path[128];
-    size_t n = at ? (size_t)(at - spec) : strlen(spec);
+    size_t n;
+    if (at) {
+        n = (size_t)(at - spec);
+    } else {
+        n = strlen(spec);
+    }
     speed_t speed = baud_text(at ? at + 1 : "115200", &transport->baud_initial);
     if (!good || !n || n >= sizeof path || speed == B0) {
         return transport_fail(message, EINVAL,
@@ -108,7 +113,11 @@ int serial_open(char *spec, struct hci_transport *transport, char message[WOAD_P
     }
     cfmakeraw(&t);
     t.c_cflag |= CLOCAL | CREAD;
-    t.c_cflag = flow ? t.c_cflag | CRTSCTS : t.c_cflag & ~(tcflag_t)CRTSCTS;
+    if (flow) {
+        t.c_cflag = t.c_cflag | CRTSCTS;
+    } else {
+        t.c_cflag = t.c_cflag & ~(tcflag_t)CRTSCTS;
+    }
     if (even) {
         t.c_cflag = t.c_cflag | PARENB;
     }
@@ -137,7 +146,11 @@ int serial_make_pty(struct hci_transport *transport, char name[LISTEN_NAME_MAX],
     }
     cfmakeraw(&t);
     tcsetattr(fd, TCSANOW, &t);
-    snprintf(name, LISTEN_NAME_MAX, "pty:%s%s", ptsname(fd), transport->three_wire ? ",h5" : "");
+    const char *suffix = ",h5";
+    if (!transport->three_wire) {
+        suffix = "";
+    }
+    snprintf(name, LISTEN_NAME_MAX, "pty:%s%s", ptsname(fd), suffix);
     transport->fd = fd;
     transport->serial = true;
     return 0;

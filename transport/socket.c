@@ -106,7 +106,11 @@ static void bind_program(int fd, const char *program, const char *path)
     static uint64_t last_program, last_path;
     static unsigned last;
     uint64_t hash = name_hash(program), path_hash = name_hash(path);
-    unsigned first = hash == last_program && path_hash == last_path ? last : 0, number = first;
+    unsigned first = 0;
+    if (hash == last_program && path_hash == last_path) {
+        first = last;
+    }
+    unsigned number = first;
     bool bound = bind_number(fd, hash, path_hash, first);
     for (unsigned n = 0; !bound && n < NUMBERS; n++) {
         number = n;
@@ -189,7 +193,11 @@ static bool split(char *spec, const char **host, const char **port)
     if (bracket) {
         *bracket = '\0';
         *host = spec + 1;
-        *port = bracket[1] == ':' ? bracket + 2 : "";
+        if (bracket[1] == ':') {
+            *port = bracket + 2;
+        } else {
+            *port = "";
+        }
     } else if (colon) {
         *colon = '\0';
         *host = spec;

@@ -99,7 +99,12 @@ static bool endpoint_add(struct usb *u, struct endpoint *p, const uint8_t *octet
 static void on_received(struct libusb_transfer *t)
 {
     struct usb *u = t->user_data;
-    struct endpoint *p = t == u->events.transfer ? &u->events : &u->data;
+    struct endpoint *p;
+    if (t == u->events.transfer) {
+        p = &u->events;
+    } else {
+        p = &u->data;
+    }
     bool well = t->status == LIBUSB_TRANSFER_COMPLETED &&
                 endpoint_add(u, p, t->buffer, (size_t)t->actual_length);
     if (!well || u->gone || libusb_submit_transfer(t)) {
@@ -137,7 +142,11 @@ static ssize_t usb_read(void *usb, uint8_t *to, size_t room)
     if (len) {
         return (ssize_t)len;
     }
-    errno = u->gone ? EIO : EAGAIN;
+    if (u->gone) {
+        errno = EIO;
+    } else {
+        errno = EAGAIN;
+    }
     return -1;
 }
 
@@ -199,7 +208,10 @@ static void usb_add_fd(int fd, short events, void *usb)
 {
     struct usb *u = usb;
     struct epoll_event e = { .data.fd = fd };
-    e.events = events & POLLIN ? EPOLLIN : 0u;
+    e.events = 0u;
+    if (events & POLLIN) {
+        e.events = EPOLLIN;
+    }
     e.events |= events & POLLOUT ? EPOLLOUT : 0u;
     epoll_ctl(u->epoll, EPOLL_CTL_ADD, fd, &e);
 }

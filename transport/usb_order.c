@@ -30,7 +30,10 @@ static size_t order_find(const struct usb_order *o, unsigned handle)
 
 void order_sent(struct usb_order *o, const uint8_t *packet, size_t len)
 {
-    unsigned opcode = len >= 4 && packet[0] == COMMAND ? order_le16(packet + 1) : 0;
+    unsigned opcode = 0;
+    if (len >= 4 && packet[0] == COMMAND) {
+        opcode = order_le16(packet + 1);
+    }
     if (opcode == RESET) {
         o->conns = o->count = 0;
     } else if ((opcode == ENABLE_ENCRYPTION || opcode == LTK_REPLY) && len >= 6) {
@@ -56,8 +59,14 @@ static void order_connected(struct usb_order *o, uint16_t handle)
 /* Layout: code, length, [subevent,] status u8, handle u16. */
 void order_event(struct usb_order *o, const uint8_t *packet, size_t len)
 {
-    unsigned code = len >= 6 ? packet[1] : 0;
-    unsigned le = code == EVENT_LE && len >= 7 ? packet[3] : 0;
+    unsigned code = 0;
+    if (len >= 6) {
+        code = packet[1];
+    }
+    unsigned le = 0;
+    if (code == EVENT_LE && len >= 7) {
+        le = packet[3];
+    }
     if ((le == LE_CONNECTED || le == LE_CONNECTED_ENHANCED) && packet[4] == 0) {
         order_connected(o, order_le16(packet + 5));
         return;

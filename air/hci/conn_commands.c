@@ -125,7 +125,13 @@ static int cmd_rssi(controller *c, struct rd *in, struct wr *ret)
     uint16_t handle = rd_le16(in);
     const struct link *l = link_by_handle(c, handle, &i);
     wr_le16(ret, handle);
-    wr_u8(ret, (uint8_t)(l && l->established ? l->rssi : 127));
+    uint8_t rssi;
+    if (l && l->established) {
+        rssi = (uint8_t)l->rssi;
+    } else {
+        rssi = 127;
+    }
+    wr_u8(ret, rssi);
     if (!l) {
         return WOAD_HCI_UNKNOWN_CONNECTION;
     }
@@ -158,7 +164,13 @@ static int cmd_channel_map(controller *c, struct rd *in, struct wr *ret)
     uint16_t handle = rd_le16(in);
     const struct link *l = link_by_handle(c, handle, &i);
     wr_le16(ret, handle);
-    wr_bytes(ret, l ? l->chm : none, sizeof none);
+    const uint8_t *chm;
+    if (l) {
+        chm = l->chm;
+    } else {
+        chm = none;
+    }
+    wr_bytes(ret, chm, sizeof none);
     if (!l) {
         return WOAD_HCI_UNKNOWN_CONNECTION;
     }
@@ -400,7 +412,13 @@ static int cmd_read_payload_timeout(controller *c, struct rd *in, struct wr *ret
     uint16_t handle = rd_le16(in);
     const struct link *l = link_by_handle(c, handle, &i);
     wr_le16(ret, handle);
-    wr_le16(ret, l ? l->payload_timeout : 0);
+    uint16_t timeout;
+    if (l) {
+        timeout = l->payload_timeout;
+    } else {
+        timeout = 0;
+    }
+    wr_le16(ret, timeout);
     if (!l) {
         return WOAD_HCI_UNKNOWN_CONNECTION;
     }

@@ -18,12 +18,18 @@ static bool config_valid(const struct woad_air_controller_config *c)
 enum { ADV_DATA = 31, EXT_DATA = 1650 };
 static size_t n_sets_of(const struct woad_air_controller_config *c)
 {
-    return c->adv_sets ? c->adv_sets : 1;
+    if (!c->adv_sets) {
+        return 1;
+    }
+    return c->adv_sets;
 }
 
 static uint16_t adv_room(const struct woad_air_controller_config *c)
 {
-    return c->adv_sets ? EXT_DATA : ADV_DATA;
+    if (c->adv_sets) {
+        return EXT_DATA;
+    }
+    return ADV_DATA;
 }
 
 /* An advertising set, with its data, scan response and periodic data. */
@@ -41,7 +47,11 @@ static void layout_sets(controller *c, uint8_t *at)
         c->sets[n].room = adv_room(&c->cfg);
         c->sets[n].data = at + n * (set_size(&c->cfg) - sizeof *c->sets);
         c->sets[n].rsp = c->sets[n].data + adv_room(&c->cfg);
-        c->sets[n].periodic.data = c->cfg.adv_sets ? c->sets[n].rsp + adv_room(&c->cfg) : NULL;
+        if (c->cfg.adv_sets) {
+            c->sets[n].periodic.data = c->sets[n].rsp + adv_room(&c->cfg);
+        } else {
+            c->sets[n].periodic.data = NULL;
+        }
     }
 }
 
@@ -134,7 +144,10 @@ int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len
         return 0;
     }
     if (type == H4_COMMAND) {
-        result = evt_room(c, 300) ? cmd_rx(c, &in) : -11;
+        result = -11;
+        if (evt_room(c, 300)) {
+            result = cmd_rx(c, &in);
+        }
     } else if (type == H4_ACL) {
         result = data_from_host(c, &in);
     } else if (type == H4_ISO) {
@@ -152,7 +165,10 @@ int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len
 size_t woad_air_tx(struct woad_air_controller *c, uint8_t *buf, size_t room)
 {
     const uint8_t *packet = fifo_first(&c->host_queue);
-    size_t len = packet ? fifo_len(packet) : 0;
+    size_t len = 0;
+    if (packet) {
+        len = fifo_len(packet);
+    }
     if (!len || len > room || c->hung) {
         return 0;
     }

@@ -103,20 +103,33 @@ static void evt_rpa(struct wr *w, const struct address *a)
 {
     static const uint8_t none[6] = { 0 };
     bool rpa = a->type == 1 && (a->octet[5] & 0xc0) == 0x40;
-    wr_bytes(w, rpa ? a->octet : none, 6);
+    const uint8_t *octets = none;
+    if (rpa) {
+        octets = a->octet;
+    }
+    wr_bytes(w, octets, 6);
 }
 
 /* LE [Enhanced] Connection Complete, by the mask.  7.7.65.1, 7.7.65.10 */
 void evt_connected(controller *c, uint8_t status, uint8_t i)
 {
     static const struct link none = { .central = true };
-    const struct link *l = status ? &none : &c->links[i];
+    const struct link *l;
+    if (status) {
+        l = &none;
+    } else {
+        l = &c->links[i];
+    }
     bool enhanced = evt_le_enabled(c, LE_ENHANCED_CONNECTION_COMPLETE);
     uint8_t b[32];
     struct wr w = wr_of(b, sizeof b);
     wr_u8(&w, status);
-    wr_le16(&w, status ? 0 : link_handle(i));
-    wr_u8(&w, l->central ? 0 : 1);
+    uint16_t handle = 0;
+    if (!status) {
+        handle = link_handle(i);
+    }
+    wr_le16(&w, handle);
+    wr_u8(&w, !l->central);
     wr_u8(&w, l->peer.type);
     wr_bytes(&w, l->peer.octet, 6);
     if (enhanced) {
@@ -126,7 +139,11 @@ void evt_connected(controller *c, uint8_t status, uint8_t i)
     wr_le16(&w, l->interval);
     wr_le16(&w, l->latency);
     wr_le16(&w, l->supervision);
-    wr_u8(&w, l->central ? 0 : l->peer_sca); /* of the central; reserved at the central */
+    uint8_t sca = 0;
+    if (!l->central) {
+        sca = l->peer_sca;
+    }
+    wr_u8(&w, sca); /* of the central; reserved at the central */
     evt_le(c, enhanced ? LE_ENHANCED_CONNECTION_COMPLETE : LE_CONNECTION_COMPLETE, &w);
 }
 
@@ -191,23 +208,49 @@ void evt_cis_established(controller *c, const struct iso *s, uint8_t status)
     uint8_t b[32];
     struct wr w = wr_of(b, sizeof b);
     bool out = s->central;
-    uint8_t to_peripheral = out ? s->bn_tx : s->bn_rx;
-    uint8_t to_central = out ? s->bn_rx : s->bn_tx;
+    uint8_t to_peripheral;
+    if (out) {
+        to_peripheral = s->bn_tx;
+    } else {
+        to_peripheral = s->bn_rx;
+    }
+    uint8_t to_central = s->bn_tx;
+    if (out) {
+        to_central = s->bn_rx;
+    }
     wr_u8(&w, status);
     wr_le16(&w, iso_handle(c, s));
     wr_le24(&w, s->group_delay);
     wr_le24(&w, s->sync_delay);
     wr_le24(&w, s->group_delay);
     wr_le24(&w, s->group_delay);
-    wr_u8(&w, phy_number(out ? s->tx_phy : s->rx_phy));
-    wr_u8(&w, phy_number(out ? s->rx_phy : s->tx_phy));
+    uint8_t phy_to_peripheral;
+    if (out) {
+        phy_to_peripheral = s->tx_phy;
+    } else {
+        phy_to_peripheral = s->rx_phy;
+    }
+    wr_u8(&w, phy_number(phy_to_peripheral));
+    uint8_t phy_to_central = s->rx_phy;
+    if (!out) {
+        phy_to_central = s->tx_phy;
+    }
+    wr_u8(&w, phy_number(phy_to_central));
     wr_u8(&w, s->nse);
     wr_u8(&w, to_peripheral);
     wr_u8(&w, to_central);
     wr_u8(&w, 1);
     wr_u8(&w, 1);
-    wr_le16(&w, to_peripheral ? ISO_PDU : 0);
-    wr_le16(&w, to_central ? ISO_PDU : 0);
+    uint16_t max_to_peripheral = 0;
+    if (to_peripheral) {
+        max_to_peripheral = ISO_PDU;
+    }
+    wr_le16(&w, max_to_peripheral);
+    uint16_t max_to_central = 0;
+    if (to_central) {
+        max_to_central = ISO_PDU;
+    }
+    wr_le16(&w, max_to_central);
     wr_le16(&w, s->interval);
     evt_le(c, LE_CIS_ESTABLISHED, &w);
 }
@@ -247,7 +290,11 @@ void evt_big(controller *c, const struct big *b, uint8_t status)
     wr_u8(&w, b->info.irc);
     wr_le16(&w, ISO_PDU);
     wr_le16(&w, b->info.interval);
-    wr_u8(&w, status ? 0 : b->n_streams);
+    uint8_t n_streams = 0;
+    if (!status) {
+        n_streams = b->n_streams;
+    }
+    wr_u8(&w, n_streams);
     for (uint8_t k = 0; !status && k < b->n_streams; k++) {
         wr_le16(&w, (uint16_t)(ISO_HANDLE + b->stream[k]));
     }

@@ -56,7 +56,10 @@ int woad_air_inject(controller *c, uint16_t handle, const uint8_t *pdu, size_t l
     control_send(l, &w);
     link_wake(c, i);
     controller_schedule(c);
-    return l->n_controls > before ? 0 : -11;
+    if (l->n_controls <= before) {
+        return -11;
+    }
+    return 0;
 }
 
 int8_t woad_air_power(const controller *c)

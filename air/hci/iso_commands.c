@@ -290,7 +290,11 @@ static int pair_status(controller *c, struct rd *in)
     if (s->on) {
         return WOAD_HCI_CONNECTION_EXISTS;
     }
-    return l->features_known && !peer_has(l, FEATURE_CIS_HOST) ? WOAD_HCI_UNSUPPORTED_REMOTE : 0;
+    int status = 0;
+    if (l->features_known && !peer_has(l, FEATURE_CIS_HOST)) {
+        status = WOAD_HCI_UNSUPPORTED_REMOTE;
+    }
+    return status;
 }
 
 /* Whether a stream of Create CIS waits for its LE CIS Established. */
@@ -363,7 +367,11 @@ static int answer_status(controller *c, const struct iso *s)
     if (!s || s->kind != ISO_CIS) {
         return WOAD_HCI_UNKNOWN_CONNECTION;
     }
-    return s->central || !s->creating || s->accepted ? WOAD_HCI_COMMAND_DISALLOWED : 0;
+    int status = WOAD_HCI_COMMAND_DISALLOWED;
+    if (!(s->central || !s->creating || s->accepted)) {
+        status = 0;
+    }
+    return status;
 }
 
 /* handle u16.  7.8.101 */
@@ -414,7 +422,11 @@ static void big_allocate(controller *c, struct big *b, const uint8_t *numbers, u
         struct iso *s = iso_free(c);
         s->kind = kind;
         s->group = (uint8_t)(b - c->big);
-        s->id = numbers ? numbers[k] : (uint8_t)(k + 1);
+        if (numbers) {
+            s->id = numbers[k];
+        } else {
+            s->id = (uint8_t)(k + 1);
+        }
         b->stream[k] = (uint8_t)(s - c->iso);
     }
 }
@@ -578,7 +590,11 @@ static int cmd_unsync_big(controller *c, struct rd *in, struct wr *ret)
     struct big *b = big_by_handle(c, handle);
     wr_u8(ret, handle);
     if (!b || !b->is_receiver) {
-        return b ? WOAD_HCI_COMMAND_DISALLOWED : UNKNOWN_ADVERTISER;
+        int status = UNKNOWN_ADVERTISER;
+        if (b) {
+            status = WOAD_HCI_COMMAND_DISALLOWED;
+        }
+        return status;
     }
     bool pending = !b->established;
     if (pending) {
@@ -586,7 +602,10 @@ static int cmd_unsync_big(controller *c, struct rd *in, struct wr *ret)
         evt_big(c, b, CANCELLED);
     }
     big_end(c, b);
-    return pending ? CMD_ANSWERED : 0;
+    if (pending) {
+        return CMD_ANSWERED;
+    }
+    return 0;
 }
 
 /* --- data ------------------------------------------------------------------------------------- */
@@ -610,7 +629,10 @@ static int path_status(const struct iso *s)
         return WOAD_HCI_UNKNOWN_CONNECTION;
     }
     bool early = s->kind == ISO_CIS && !s->central && !s->accepted && !s->on;
-    return early ? WOAD_HCI_COMMAND_DISALLOWED : 0;
+    if (early) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    return 0;
 }
 
 /* handle u16, direction u8 (0 from the host, 1 to it), path u8 (0: HCI, the only one), codec 5,
@@ -672,7 +694,11 @@ static int cmd_tx_sync(controller *c, struct rd *in, struct wr *ret)
     bool there = s && s->on;
     wr_le16(ret, handle);
     wr_le16(ret, (uint16_t)(there ? s->event : 0));
-    wr_le32(ret, (uint32_t)(there ? s->anchor : 0));
+    uint32_t anchor = 0;
+    if (there) {
+        anchor = (uint32_t)s->anchor;
+    }
+    wr_le32(ret, anchor);
     wr_le24(ret, 0);
     if (!s) {
         return WOAD_HCI_UNKNOWN_CONNECTION;

@@ -111,7 +111,11 @@ static int cmd_enable(controller *c, struct rd *in, struct wr *ret)
         return UNKNOWN_ADVERTISER;
     }
     if (on > 1) {
-        return on & ~3 ? WOAD_HCI_INVALID_PARAMETERS : WOAD_HCI_UNSUPPORTED;
+        int status = WOAD_HCI_INVALID_PARAMETERS;
+        if (!(on & ~3)) {
+            status = WOAD_HCI_UNSUPPORTED;
+        }
+        return status;
     }
     if (on ? !a->periodic.configured || a->periodic.data_partial || !set_may_be_periodic(a)
            : set_has_big(c, a)) {
@@ -286,7 +290,11 @@ static int cmd_receive(controller *c, struct rd *in, struct wr *ret)
         return UNKNOWN_ADVERTISER;
     }
     if (on > 1) {
-        return on & ~3 ? WOAD_HCI_INVALID_PARAMETERS : WOAD_HCI_UNSUPPORTED;
+        int status = WOAD_HCI_INVALID_PARAMETERS;
+        if (!(on & ~3)) {
+            status = WOAD_HCI_UNSUPPORTED;
+        }
+        return status;
     }
     s->reporting = on;
     return 0;
@@ -334,9 +342,17 @@ void evt_sync_established(controller *c, const struct sync *s, uint8_t status)
         wr_le16(&w, link_handle(s->past_conn));
         wr_le16(&w, s->past_data);
     }
-    wr_le16(&w, status ? 0 : sync_handle(c, s));
+    uint16_t handle = 0;
+    if (!status) {
+        handle = sync_handle(c, s);
+    }
+    wr_le16(&w, handle);
     wr_sync(&w, s);
-    evt_le(c, s->by_host ? LE_SYNC_ESTABLISHED : LE_SYNC_TRANSFER_RECEIVED, &w);
+    uint8_t code = LE_SYNC_ESTABLISHED;
+    if (!s->by_host) {
+        code = LE_SYNC_TRANSFER_RECEIVED;
+    }
+    evt_le(c, code, &w);
 }
 
 void evt_sync_lost(controller *c, const struct sync *s)
@@ -361,7 +377,11 @@ void evt_periodic_report(controller *c, const struct sync *s, const struct ext *
         uint8_t b[255];
         struct wr w = wr_of(b, sizeof b);
         wr_le16(&w, sync_handle(c, s));
-        wr_u8(&w, e->has_power ? (uint8_t)e->power : 127);
+        uint8_t power = 127;
+        if (e->has_power) {
+            power = (uint8_t)e->power;
+        }
+        wr_u8(&w, power);
         wr_u8(&w, (uint8_t)rssi);
         wr_u8(&w, 0xff); /* no constant tone */
         wr_u8(&w, rd_left(&data) ? 1 : status);

@@ -29,7 +29,10 @@ static const struct {
 
 static size_t version_row(uint8_t version)
 {
-    size_t n = version < VERSION_4_0 ? 0 : (size_t)(version - VERSION_4_0);
+    size_t n = 0;
+    if (version >= VERSION_4_0) {
+        n = (size_t)(version - VERSION_4_0);
+    }
     size_t last = sizeof versions / sizeof *versions - 1;
     return n < last ? n : last;
 }

@@ -44,7 +44,13 @@ static bool adv_directed(const struct ll_adv *a)
 
 bool adv_connectable(const struct ll_adv *a)
 {
-    return a->extended ? a->props & PROP_CONNECTABLE : a->kind == ADV_KIND_IND || adv_directed(a);
+    bool result;
+    if (a->extended) {
+        result = a->props & PROP_CONNECTABLE;
+    } else {
+        result = a->kind == ADV_KIND_IND || adv_directed(a);
+    }
+    return result;
 }
 
 void adv_enable(controller *c, struct ll_adv *a, bool on)
@@ -56,7 +62,11 @@ void adv_enable(controller *c, struct ll_adv *a, bool on)
     a->aux_at = NEVER;
     a->events = on ? 0 : a->events; /* a set that ends reports its number of events */
     a->next = c->air->now + 625;
-    a->until = !a->extended && a->kind == ADV_KIND_DIRECT_HIGH ? a->next + DIRECT_LASTS_US : NEVER;
+    if (!a->extended && a->kind == ADV_KIND_DIRECT_HIGH) {
+        a->until = a->next + DIRECT_LASTS_US;
+    } else {
+        a->until = NEVER;
+    }
     periodic_adv_enable(c, a);
 }
 
@@ -83,8 +93,16 @@ void adv_header(const controller *c, struct wr *pdu, uint8_t type, bool tx_rando
 /* The transmit power of a set, dBm: the host's limit, or the controller's power. */
 int8_t adv_power(const controller *c, const struct ll_adv *a)
 {
-    int8_t power = a->power_limited ? a->power : c->cfg.tx_power_dbm;
-    return power < POWER_MIN ? POWER_MIN : power;
+    int8_t power;
+    if (a->power_limited) {
+        power = a->power;
+    } else {
+        power = c->cfg.tx_power_dbm;
+    }
+    if (power >= POWER_MIN) {
+        return power;
+    }
+    return POWER_MIN;
 }
 
 /* ADV_IND, ADV_SCAN_IND, ADV_NONCONN_IND, SCAN_RSP: AdvA 6, data.  2.3.1 */

@@ -192,7 +192,10 @@ static struct lot lot_of(const controller *c, uint8_t owner, uint8_t index)
     }
     if (owner == ACTIVITY_ISO) {
         const struct iso *s = &c->iso[index];
-        uint32_t aa = s->kind == ISO_CIS ? s->aa : c->big[s->group].info.seed;
+        uint32_t aa = c->big[s->group].info.seed;
+        if (s->kind == ISO_CIS) {
+            aa = s->aa;
+        }
         return (struct lot){ aa, s->interval, (uint16_t)s->event };
     }
     if (owner == ACTIVITY_PERIODIC_ADV) {
@@ -209,7 +212,10 @@ static uint32_t lot_draw(struct lot a, struct lot b)
 {
     enum { GOLDEN = 40503 };
     uint32_t x = (a.aa ^ b.aa) * 0x9e3779b1u;
-    bool slower = a.interval != b.interval ? a.interval > b.interval : a.aa < b.aa;
+    bool slower = a.aa < b.aa;
+    if (a.interval != b.interval) {
+        slower = a.interval > b.interval;
+    }
     return ((x >> 16) + (slower ? a : b).turn * (uint32_t)GOLDEN) & 0xffff;
 }
 

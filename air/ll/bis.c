@@ -144,7 +144,11 @@ static void big_info_write(const struct big_info *i, uint8_t out[BIG_INFO])
     unsigned at = 0;
     bool far = i->offset >= (uint32_t)OFFSETS * UNIT;
     memset(out, 0, BIG_INFO);
-    wr_bits(out, &at, i->offset / (far ? FAR_UNIT : UNIT), 14);
+    unsigned unit = FAR_UNIT;
+    if (!far) {
+        unit = UNIT;
+    }
+    wr_bits(out, &at, i->offset / unit, 14);
     wr_bits(out, &at, far, 1);
     wr_bits(out, &at, i->interval, 12);
     wr_bits(out, &at, i->num, 5);

@@ -17,7 +17,10 @@ bool channels_valid(const uint8_t chm[5])
 /* The channel map of an event. */
 const uint8_t *remap_at(const struct remap *r, const uint8_t chm[5], uint16_t event)
 {
-    return r->pending && (int16_t)(uint16_t)(event - r->instant) >= 0 ? r->chm : chm;
+    if (!(r->pending && (int16_t)(uint16_t)(event - r->instant) >= 0)) {
+        return chm;
+    }
+    return r->chm;
 }
 
 /* An event begins: from the instant on the new map replaces the old one. */
@@ -35,7 +38,10 @@ unsigned remap_wait(const struct remap *r, uint16_t event)
 {
     enum { FEW = 8 };
     uint16_t left = (uint16_t)(r->instant - event);
-    return r->pending && left <= FEW ? left : 0;
+    if (r->pending && left <= FEW) {
+        return left;
+    }
+    return 0;
 }
 
 /* Begins an update if the host's channel classification differs from the map. The instant is

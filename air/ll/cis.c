@@ -76,8 +76,16 @@ static void cis_begin(controller *c, uint8_t i)
     wr_le16(&pdu, s->max_sdu_rx);
     wr_le24(&pdu, s->sdu_interval);
     wr_le24(&pdu, s->sdu_interval);
-    wr_le16(&pdu, s->max_sdu_tx ? ISO_PDU : 0);
-    wr_le16(&pdu, s->max_sdu_rx ? ISO_PDU : 0);
+    uint16_t max_tx = 0;
+    if (s->max_sdu_tx) {
+        max_tx = ISO_PDU;
+    }
+    wr_le16(&pdu, max_tx);
+    uint16_t max_rx = 0;
+    if (s->max_sdu_rx) {
+        max_rx = ISO_PDU;
+    }
+    wr_le16(&pdu, max_rx);
     wr_u8(&pdu, s->nse);
     wr_le24(&pdu, s->sub_interval);
     wr_u8(&pdu, (uint8_t)(s->bn_tx | s->bn_rx << 4));
@@ -115,8 +123,11 @@ void rx_cis_req(controller *c, uint8_t i, struct rd *in)
     }
     bool able = controller_has(c, FEATURE_CIS_HOST) && evt_le_enabled(c, LE_CIS_REQUEST);
     if (!able || !s) {
-        control_reject(c, l, LL_CIS_REQ,
-                       able ? WOAD_HCI_MEMORY_EXCEEDED : WOAD_HCI_UNSUPPORTED_REMOTE);
+        uint8_t reason = WOAD_HCI_UNSUPPORTED_REMOTE;
+        if (able) {
+            reason = WOAD_HCI_MEMORY_EXCEEDED;
+        }
+        control_reject(c, l, LL_CIS_REQ, reason);
         return;
     }
     s->group = group;
@@ -441,7 +452,10 @@ void rx_cis_terminate(controller *c, uint8_t i, struct rd *in)
     uint8_t group = rd_u8(in), id = rd_u8(in), reason = rd_u8(in);
     struct iso *s = cis_find(c, i, group, id);
     if (s) {
-        cis_lost(c, s, reason ? reason : WOAD_HCI_REMOTE_USER_TERMINATED);
+        if (!reason) {
+            reason = WOAD_HCI_REMOTE_USER_TERMINATED;
+        }
+        cis_lost(c, s, reason);
     }
 }
 

@@ -81,7 +81,10 @@ uint8_t csa2_first(uint32_t aa, uint16_t event, const uint8_t chm[5], uint16_t *
             used[n++] = k;
         }
     }
-    return n ? used[(uint32_t)n * prn >> 16] : unmapped;
+    if (!n) {
+        return unmapped;
+    }
+    return used[(uint32_t)n * prn >> 16];
 }
 
 uint8_t csa2_channel(uint32_t aa, uint16_t event, const uint8_t chm[5])
@@ -107,7 +110,10 @@ static uint8_t link_channel(const struct link *l)
             used[n++] = k;
         }
     }
-    return n ? used[unmapped % n] : unmapped;
+    if (!n) {
+        return unmapped;
+    }
+    return used[unmapped % n];
 }
 
 /* Whether the parameters of a connection request are valid. With others there is no connection.
@@ -146,7 +152,9 @@ static void link_set_anchor(const controller *c, struct link *l, uint64_t us)
     l->widening = 0;
     if (!l->central) {
         l->widening = clock_widening(c, l->peer_sca, l->anchor - l->last_rx_at);
-        l->widening = l->widening < most ? l->widening : most;
+        if (l->widening >= most) {
+            l->widening = most;
+        }
         l->anchor -= l->widening;
     }
 }
@@ -366,7 +374,10 @@ void link_wake(controller *c, uint8_t i)
 static void link_annotate(controller *c, const struct link *l)
 {
     struct air_packet *f = &c->radio.packet;
-    f->kind = l->central ? KIND_CENTRAL : KIND_PERIPHERAL;
+    f->kind = KIND_PERIPHERAL;
+    if (l->central) {
+        f->kind = KIND_CENTRAL;
+    }
     f->power = l->tx_power;
     f->crc_init = l->crc_init;
     if (c->air->cfg.sniff && l->tx_plain_len) {

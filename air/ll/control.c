@@ -313,7 +313,12 @@ static void control_dispatch(controller *c, uint8_t i, uint8_t opcode, struct rd
         return;
     }
     for (size_t n = 0; n < PDUS; n++) {
-        bool side = l->central ? pdus[n].from_peripheral : pdus[n].from_central;
+        bool side;
+        if (l->central) {
+            side = pdus[n].from_peripheral;
+        } else {
+            side = pdus[n].from_central;
+        }
         bool known = !pdus[n].needs || (controller_features(c) >> pdus[n].needs & 1);
         if (pdus[n].opcode == opcode && pdus[n].len == rd_left(in) + 1 && side && known) {
             pdus[n].heard(c, i, in);

@@ -114,7 +114,11 @@ void data_next(controller *c, struct link *l)
         struct acl_buffer *b = &c->buffers[l->acl_first];
         uint16_t n = (uint16_t)(b->len - b->sent_len);
         n = n < l->effective_tx ? n : l->effective_tx;
-        l->tx_pdu[0] = b->is_start && !b->sent_len ? LLID_START : LLID_CONTINUE;
+        if (b->is_start && !b->sent_len) {
+            l->tx_pdu[0] = LLID_START;
+        } else {
+            l->tx_pdu[0] = LLID_CONTINUE;
+        }
         l->tx_len = (uint8_t)n;
         memcpy(l->tx_pdu + 2, b->data + b->sent_len, n);
         b->sent_len = (uint16_t)(b->sent_len + n);
@@ -172,7 +176,11 @@ static int cmd_host_flow(controller *c, struct rd *in, struct wr *ret)
         }
     }
     if (on > 1) {
-        return on > 3 ? WOAD_HCI_INVALID_PARAMETERS : WOAD_HCI_UNSUPPORTED;
+        int status = WOAD_HCI_INVALID_PARAMETERS;
+        if (on <= 3) {
+            status = WOAD_HCI_UNSUPPORTED;
+        }
+        return status;
     }
     c->ll->host_flow = on;
     return 0;
@@ -205,7 +213,9 @@ static int cmd_host_done(controller *c, struct rd *in, struct wr *ret)
         struct link *l = link_by_handle(c, rd_le16(in), &i);
         uint16_t packets = rd_le16(in);
         if (l) { /* those of an ended connection are free already */
-            packets = packets < l->host_pending ? packets : l->host_pending;
+            if (packets >= l->host_pending) {
+                packets = l->host_pending;
+            }
             l->host_pending = (uint16_t)(l->host_pending - packets);
             c->ll->host_credits = (uint16_t)(c->ll->host_credits + packets);
         }
@@ -226,7 +236,11 @@ const struct command air_data_commands[] = {
  * has no room for them now. */
 bool data_to_host(controller *c, uint8_t i, uint8_t llid, struct rd *in)
 {
-    size_t len = rd_left(in), most = c->ll->host_flow ? c->ll->host_acl_len : MAX_PDU;
+    size_t len = rd_left(in);
+    size_t most = MAX_PDU;
+    if (c->ll->host_flow) {
+        most = c->ll->host_acl_len;
+    }
     size_t packets = (len + most - 1) / most;
     if (len == 0) {
         return true;
@@ -240,9 +254,16 @@ bool data_to_host(controller *c, uint8_t i, uint8_t llid, struct rd *in)
         c->links[i].host_pending = (uint16_t)(c->links[i].host_pending + packets);
     }
     for (bool first = llid == LLID_START; rd_left(in); first = false) {
-        size_t n = rd_left(in) < most ? rd_left(in) : most;
+        size_t n = rd_left(in);
+        if (most < rd_left(in)) {
+            n = most;
+        }
         uint8_t *p = fifo_put(&c->host_queue, 5 + n);
-        struct wr w = wr_of(p, p ? 5 + n : 0);
+        size_t room = 0;
+        if (p) {
+            room = 5 + n;
+        }
+        struct wr w = wr_of(p, room);
         wr_u8(&w, H4_ACL);
         wr_le16(&w, (uint16_t)(link_handle(i) | (first ? 2u : 1u) << 12));
         wr_le16(&w, (uint16_t)n);

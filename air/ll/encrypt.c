@@ -18,7 +18,11 @@ static void crypt_nonce(const struct cipher *k, uint8_t nonce[13])
     for (unsigned n = 0; n < 5; n++) {
         nonce[n] = (uint8_t)(k->counter >> (8 * n));
     }
-    nonce[4] = (uint8_t)((nonce[4] & 0x7f) | (k->from_central ? 0x80 : 0));
+    unsigned direction = 0;
+    if (k->from_central) {
+        direction = 0x80;
+    }
+    nonce[4] = (uint8_t)((nonce[4] & 0x7f) | direction);
     memcpy(nonce + 5, k->iv, 8);
 }
 
@@ -163,7 +167,7 @@ static void encrypt_notify(controller *c, uint8_t i, uint8_t status)
     if (refresh) {
         evt_put(c, EVT_KEY_REFRESH, &w);
     } else {
-        wr_u8(&w, status ? 0 : 1);
+        wr_u8(&w, !status);
         evt_put(c, EVT_ENCRYPTION_CHANGE, &w);
     }
     l->was_encrypted = !status;
@@ -356,7 +360,7 @@ void payload_timeout_restart(controller *c, struct link *l)
     uint64_t all = l->payload_timeout * 10000u;
     uint64_t before = 4u * (l->latency + 1u) * l->subrate_factor * (l->interval * 1250ull);
     l->auth_payload_by = c->air->now + all;
-    l->ping_at = l->auth_payload_by - (before < all / 2 ? before : all / 2);
+    l->ping_at = l->auth_payload_by - earlier(before, all / 2);
 }
 
 /* Time for LL_PING_REQ; or the timeout has expired. Authenticated Payload Timeout Expired: handle

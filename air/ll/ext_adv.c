@@ -188,7 +188,11 @@ static size_t ad_boundary(const uint8_t *data, size_t len, size_t most)
     while (at < len && at + data[at] + 1u <= most && data[at]) {
         at += data[at] + 1u;
     }
-    return at ? at : most;
+    size_t result = most;
+    if (at) {
+        result = at;
+    }
+    return result;
 }
 
 size_t ext_write_part(controller *c, struct ext *e, uint8_t phy, uint8_t next_channel)

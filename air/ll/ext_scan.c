@@ -62,7 +62,10 @@ static void ext_scan_report(controller *c, const struct ext *e, struct rd data, 
 {
     uint16_t type = c->scan->report_type;
     do {
-        size_t n = rd_left(&data) < REPORT_MAX ? rd_left(&data) : REPORT_MAX;
+        size_t n = rd_left(&data);
+        if (REPORT_MAX < rd_left(&data)) {
+            n = REPORT_MAX;
+        }
         const uint8_t *p = rd_bytes(&data, n);
         bool goes_on = rd_left(&data) || more;
         evt_ext_report(c, (uint16_t)(type | (goes_on ? STATUS_MORE << STATUS_SHIFT : 0)), e, p, n,

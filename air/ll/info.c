@@ -36,7 +36,11 @@ static void send_features(controller *c, struct link *l, uint8_t opcode)
 static void features_begin(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
-    send_features(c, l, l->central ? LL_FEATURE_REQ : LL_PERIPHERAL_FEATURE_REQ);
+    uint8_t opcode = LL_FEATURE_REQ;
+    if (!l->central) {
+        opcode = LL_PERIPHERAL_FEATURE_REQ;
+    }
+    send_features(c, l, opcode);
 }
 
 /* LE Read Remote Features Complete: status u8, handle u16, features 8.  Vol 4, Part E, 7.7.65.4 */
@@ -163,7 +167,11 @@ static uint8_t length_octets(uint8_t phy, uint32_t us)
     static const struct {
         uint16_t fixed, octet;
     } of[] = { { 112, 8 }, { 112, 8 }, { 60, 4 }, { 976, 64 }, { 526, 16 } };
-    uint32_t fixed = of[phy].fixed, n = us > fixed ? (us - fixed) / of[phy].octet : 0;
+    uint32_t fixed = of[phy].fixed;
+    uint32_t n = 0;
+    if (us > fixed) {
+        n = (us - fixed) / of[phy].octet;
+    }
     return (uint8_t)clamp((int)n, MIN_OCTETS, MAX_OCTETS);
 }
 
@@ -172,7 +180,11 @@ static uint8_t length_octets(uint8_t phy, uint32_t us)
  * octets. 4.5.10 */
 static uint16_t length_time(const struct link *l, uint8_t phy, uint16_t sends, uint16_t takes)
 {
-    uint32_t us = sends < takes ? sends : takes, there = l->interval * 1250u;
+    uint32_t us = sends;
+    if (takes < sends) {
+        us = takes;
+    }
+    uint32_t there = l->interval * 1250u;
     if (phy_number(phy) != PHY_CODED) {
         return (uint16_t)us;
     }

@@ -85,16 +85,26 @@ uint8_t iso_channel(const struct iso *s, uint8_t subevent)
             used[n++] = k;
         }
     }
-    int d = n - 5 < 3 ? n - 5 : 3;
+    int d = 3;
+    if (n - 5 < 3) {
+        d = n - 5;
+    }
     int wide = (n - 10) / 2 < 11 ? (n - 10) / 2 : 11;
-    d = d > wide ? d : wide;
-    d = d > 1 ? d : 1;
+    if (d <= wide) {
+        d = wide;
+    }
+    if (d <= 1) {
+        d = 1;
+    }
     for (uint8_t k = 0; k < subevent && n > 2; k++) {
         prn = csa2_next(prn, id);
         uint32_t step = ((uint32_t)(uint16_t)(prn ^ id) * (uint32_t)(n - 2 * d + 1)) >> 16;
         at = (uint8_t)((at + (uint32_t)d + step) % n);
     }
-    return n > 2 ? used[at] : channel;
+    if (n > 2) {
+        return used[at];
+    }
+    return channel;
 }
 
 uint8_t iso_payloads(uint16_t max_sdu)
@@ -162,7 +172,11 @@ uint8_t iso_payload(const struct iso *s, uint8_t number, const uint8_t **data, s
     if (u->len > at) {
         left = u->len - at;
     }
-    *data = u->data + (left ? at : 0);
+    size_t from = 0;
+    if (left) {
+        from = at;
+    }
+    *data = u->data + from;
     *len = left < ISO_PDU ? left : ISO_PDU;
     bool last = left <= ISO_PDU && (left || !number);
     return last ? ISO_END : ISO_START;
@@ -352,7 +366,11 @@ void iso_catch_up(controller *c)
             s->anchor += s->interval * 1250u;
             s->event++;
         }
-        s->at = s->on ? s->anchor : NEVER;
+        if (s->on) {
+            s->at = s->anchor;
+        } else {
+            s->at = NEVER;
+        }
     }
 }
 

@@ -13,7 +13,11 @@ enum { NO_SYNC = 0, SILENT = 1, REPORTS = 2, NO_DUPLICATES = 3, PAST_CTE_ALL = 0
 static uint16_t past_event(const struct link *l, uint64_t next)
 {
     uint64_t step = l->interval * 1250u;
-    return (uint16_t)(next > l->ref_anchor + step ? (next - l->ref_anchor) / step : 0);
+    uint16_t result = 0;
+    if (next > l->ref_anchor + step) {
+        result = (uint16_t)((next - l->ref_anchor) / step);
+    }
+    return result;
 }
 
 /* Sends LL_PERIODIC_SYNC_IND: data u16, SyncInfo 18, connection event u16, last periodic event
@@ -24,7 +28,10 @@ static void send_periodic_sync(controller *c, struct link *l, uint16_t data, con
     uint8_t b[CONTROL_MAX];
     struct wr pdu = wr_of(b, sizeof b);
     uint64_t step = s->interval * 1250u, next = s->ref;
-    uint64_t skipped = next > c->air->now ? (next - c->air->now) / step : 0;
+    uint64_t skipped = 0;
+    if (next > c->air->now) {
+        skipped = (next - c->air->now) / step;
+    }
     next -= skipped * step; /* the next event, even if it will be skipped */
     uint16_t ahead = past_event(l, next);
     uint64_t from = l->ref_anchor + ahead * (l->interval * 1250u);
@@ -161,7 +168,10 @@ static int past_read(struct rd *in, struct past *p)
     if (p->mode == NO_DUPLICATES) {
         return WOAD_HCI_UNSUPPORTED;
     }
-    return all_kinds ? WOAD_HCI_COMMAND_DISALLOWED : 0;
+    if (!all_kinds) {
+        return 0;
+    }
+    return WOAD_HCI_COMMAND_DISALLOWED;
 }
 
 /* 7.8.91 */
@@ -186,7 +196,9 @@ static int cmd_past_default(controller *c, struct rd *in, struct wr *ret)
     struct past p;
     int status = past_read(in, &p);
     (void)ret;
-    c->ll->past = status ? c->ll->past : p;
+    if (!status) {
+        c->ll->past = p;
+    }
     return status;
 }
 

@@ -60,7 +60,10 @@ struct sync_info periodic_adv_sync_info(const controller *c, const struct ll_adv
     next += wait * (t->interval * 1250u);
     s.counter = (uint16_t)(s.counter + wait);
     memcpy(s.chm, remap_at(&t->remap, t->chm, s.counter), sizeof s.chm);
-    s.offset = next - from < 2 * (uint32_t)ADJUST_US ? (uint32_t)(next - from) : 0;
+    s.offset = 0;
+    if (next - from < 2 * (uint32_t)ADJUST_US) {
+        s.offset = (uint32_t)(next - from);
+    }
     return s;
 }
 
@@ -111,7 +114,10 @@ static void periodic_adv_send(controller *c, struct ll_adv *a)
     uint8_t channel = t->channel, phy = a->secondary ? a->secondary : PHY_1M;
     uint64_t now = c->air->now;
     uint8_t acad[REMAP_ACAD + 2 + BIG_INFO];
-    size_t len = t->sent_len ? 0 : remap_write(&t->remap, acad);
+    size_t len = 0;
+    if (!t->sent_len) {
+        len = remap_write(&t->remap, acad);
+    }
     e.acad = rd_of(acad, t->sent_len ? 0 : len + big_acad(c, a, now, acad + len));
     e.data = rd_of(a->periodic.data + t->sent_len, (size_t)(t->len - t->sent_len));
     size_t n = ext_write_part(c, &e, phy, (uint8_t)((t->channel + 7) % 37));

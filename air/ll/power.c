@@ -33,7 +33,11 @@ static void sca_notify(controller *c, uint8_t i, uint8_t status)
     struct wr w = wr_of(b, sizeof b);
     wr_u8(&w, status);
     wr_le16(&w, link_handle(i));
-    wr_u8(&w, status ? 0 : c->links[i].peer_sca);
+    uint8_t sca = 0;
+    if (!status) {
+        sca = c->links[i].peer_sca;
+    }
+    wr_u8(&w, sca);
     evt_le(c, LE_PEER_SCA, &w);
 }
 
@@ -256,7 +260,10 @@ static int cmd_remote_power(controller *c, struct rd *in, struct wr *ret)
     struct link *l = link_by_handle(c, rd_le16(in), &i);
     uint8_t phy = rd_u8(in);
     (void)ret;
-    int status = l ? power_phy_status(c, phy) : WOAD_HCI_UNKNOWN_CONNECTION;
+    int status = WOAD_HCI_UNKNOWN_CONNECTION;
+    if (l) {
+        status = power_phy_status(c, phy);
+    }
     if (status) {
         return status;
     }

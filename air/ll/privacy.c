@@ -71,7 +71,10 @@ bool privacy_resolve(controller *c, const struct address *air, struct address *w
             return true;
         }
     }
-    const struct resolving_entry *r = c->ll->address_resolution ? resolving_of(c, air) : NULL;
+    const struct resolving_entry *r = NULL;
+    if (c->ll->address_resolution) {
+        r = resolving_of(c, air);
+    }
     return !r || !r->has_peer || r->device_mode;
 }
 
@@ -85,7 +88,10 @@ bool privacy_has_local(const controller *c, const struct address *peer)
 void privacy_own(const controller *c, uint8_t own_type, const struct address *peer,
                  struct address *own)
 {
-    const struct resolving_entry *r = own_type > 1 ? resolving_of(c, peer) : NULL;
+    const struct resolving_entry *r = NULL;
+    if (own_type > 1) {
+        r = resolving_of(c, peer);
+    }
     controller_address(c, own_type & 1, own);
     if (r && r->has_local) {
         own->type = 1;
@@ -112,7 +118,10 @@ bool privacy_is_own(const controller *c, uint8_t own_type, const struct address 
 void privacy_target(controller *c, uint8_t own_type, const struct address *peer,
                     struct address *target)
 {
-    struct resolving_entry *r = own_type > 1 ? resolving_of(c, peer) : NULL;
+    struct resolving_entry *r = NULL;
+    if (own_type > 1) {
+        r = resolving_of(c, peer);
+    }
     *target = *peer;
     target->type &= 1;
     if (r && r->has_peer) {
@@ -282,7 +291,11 @@ static int cmd_rpa_timeout(controller *c, struct rd *in, struct wr *ret)
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     c->ll->rpa_timeout_s = s;
-    c->ll->rpa_at = c->ll->n_resolving_list ? c->air->now + s * 1000000ull : NEVER;
+    if (c->ll->n_resolving_list) {
+        c->ll->rpa_at = c->air->now + s * 1000000ull;
+    } else {
+        c->ll->rpa_at = NEVER;
+    }
     return 0;
 }
 

@@ -10,8 +10,15 @@ enum { WINDOW_DELAY_US = 1250 }; /* transmitWindowDelay, 4.5.3 */
 static void scan_pick_phy(controller *c, bool other)
 {
     bool both = (c->scan->phys & 5) == 5;
-    bool coded = both ? other && c->scan->phy == PHY_1M : c->scan->phys & 4;
-    c->scan->phy = coded ? PHY_CODED : PHY_1M;
+    bool coded = c->scan->phys & 4;
+    if (both) {
+        coded = other && c->scan->phy == PHY_1M;
+    }
+    if (coded) {
+        c->scan->phy = PHY_CODED;
+    } else {
+        c->scan->phy = PHY_1M;
+    }
     if (c->scan->extended) {
         uint8_t n = c->scan->phy == PHY_CODED;
         c->scan->interval = c->scan->per_phy[n].interval;
@@ -218,7 +225,11 @@ uint32_t ll_access_address(controller *c)
         for (unsigned b = 0; b < 31; b++) {
             bool change = runs >> b & 1;
             changes += change;
-            run = change ? 0 : run + 1;
+            if (change) {
+                run = 0;
+            } else {
+                run = run + 1;
+            }
             longest = run > longest ? run : longest;
         }
         uint32_t differs = aa ^ ADV_AA;

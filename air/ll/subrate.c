@@ -239,8 +239,10 @@ static int cmd_host_feature(controller *c, struct rd *in, struct wr *ret)
     if (value > 1) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    uint64_t needs =
-        bit == FEATURE_CIS_HOST ? 3ull << FEATURE_CIS_CENTRAL : 1ull << FEATURE_SUBRATE;
+    uint64_t needs = 1ull << FEATURE_SUBRATE;
+    if (bit == FEATURE_CIS_HOST) {
+        needs = 3ull << FEATURE_CIS_CENTRAL;
+    }
     if ((bit != FEATURE_CIS_HOST && bit != FEATURE_SUBRATE_HOST) ||
         (value && !(controller_features(c) & needs))) {
         return WOAD_HCI_UNSUPPORTED;

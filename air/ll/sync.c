@@ -24,8 +24,10 @@ uint16_t sync_handle(const controller *c, const struct sync *s)
 
 struct sync *sync_by_handle(controller *c, uint16_t handle)
 {
-    return handle < SYNCS && c->sync[handle].used && c->sync[handle].established ? &c->sync[handle]
-                                                                                 : NULL;
+    if (handle < SYNCS && c->sync[handle].used && c->sync[handle].established) {
+        return &c->sync[handle];
+    }
+    return NULL;
 }
 
 struct sync *sync_with(controller *c, const struct address *who, uint8_t sid)
@@ -142,7 +144,9 @@ uint64_t sync_next(const controller *c)
         const struct sync *s = &c->sync[n];
         uint64_t mine = earlier(s->at, s->chain_at);
         mine = earlier(s->lost_at, mine);
-        next = s->used ? earlier(mine, next) : next;
+        if (s->used) {
+            next = earlier(mine, next);
+        }
     }
     return next;
 }

@@ -35,7 +35,10 @@ static uint8_t rf_channel(uint8_t channel)
     if (channel >= 37 && channel <= 39) {
         return primary[channel - 37];
     }
-    return (uint8_t)(channel < 11 ? channel + 1 : channel + 2);
+    if (channel < 11) {
+        return (uint8_t)(channel + 1);
+    }
+    return (uint8_t)(channel + 2);
 }
 
 /* x^24 + x^10 + x^9 + x^6 + x^4 + x^3 + x + 1, least significant bit first.  3.1.1 */

@@ -23,13 +23,20 @@ uint32_t air_random_below(struct woad_air *air, uint32_t n)
 
 static bool is_earlier(const controller *a, const controller *b)
 {
-    return a->deadline != b->deadline ? a->deadline < b->deadline : a->id < b->id;
+    if (a->deadline != b->deadline) {
+        return a->deadline < b->deadline;
+    }
+    return a->id < b->id;
 }
 
 static controller *heap_meld(controller *a, controller *b)
 {
     if (!a || !b) {
-        return a ? a : b;
+        controller *result = a;
+        if (!result) {
+            result = b;
+        }
+        return result;
     }
     if (is_earlier(b, a)) {
         controller *t = a;
@@ -97,13 +104,18 @@ uint64_t controller_us_to_air(const controller *c, uint64_t us, int32_t *carry)
 
 void controller_schedule(controller *c)
 {
-    uint64_t due = c->radio.state == RADIO_OFF ? NEVER : c->radio.at;
+    uint64_t due = NEVER;
+    if (c->radio.state != RADIO_OFF) {
+        due = c->radio.at;
+    }
     for (const struct activity *a = air_activities; a < air_activities + ACTIVITIES; a++) {
         if (a->next) {
             due = earlier(due, a->next(c));
         }
     }
-    due = c->hung ? NEVER : due;
+    if (c->hung) {
+        due = NEVER;
+    }
     if (due == c->deadline) {
         return;
     }
@@ -141,7 +153,10 @@ uint64_t woad_air_now(const struct woad_air *air)
 
 uint64_t woad_air_next(const struct woad_air *air)
 {
-    uint64_t next = air->heap ? air->heap->deadline : NEVER;
+    uint64_t next = NEVER;
+    if (air->heap) {
+        next = air->heap->deadline;
+    }
     return air->n_delayed ? earlier(next, medium_next(air)) : next;
 }
 

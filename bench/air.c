@@ -130,7 +130,10 @@ int main(int argc, char **argv)
         woad_size(&host) + woad_air_controller_size(&(struct woad_air_controller_config){
                                .conns = 1, .acl_count = 12, .acl_len = 251, .queue = 4096 });
     printf("a device: %zu octets, of host and controller\n", each);
-    FILE *f = argc > 1 ? fopen(argv[1], "w") : NULL;
+    FILE *f = NULL;
+    if (argc > 1) {
+        f = fopen(argv[1], "w");
+    }
     if (f) {
         fprintf(f,
                 "{\"ll_pdu_per_s\": %.0f, \"two_devices_x_realtime\": %.0f, "

@@ -50,7 +50,10 @@ int main(int argc, char **argv)
 {
     static const struct woad_feature *const with[] = { &woad_feature_advertiser,
                                                        &woad_feature_security_manager, NULL };
-    unsigned bonds = argc > 1 ? (unsigned)atoi(argv[1]) : 1;
+    unsigned bonds = 1;
+    if (argc > 1) {
+        bonds = (unsigned)atoi(argv[1]);
+    }
     struct woad_config config = { .features = with,
                                   .event = on_event,
                                   .conns = 1,
@@ -79,5 +82,8 @@ int main(int argc, char **argv)
     answer_all();
     measured(key_request, sizeof key_request);
     answer_all();
-    return answers == 1 ? 0 : 1;
+    if (answers != 1) {
+        return 1;
+    }
+    return 0;
 }

@@ -16,15 +16,24 @@ int main(int argc, char **argv)
     if (argc < 2) {
         return 0;
     }
-    unsigned conns = argc > 2 ? (unsigned)atoi(argv[2]) : 1;
-    unsigned attrs = argc > 3 ? (unsigned)atoi(argv[3]) : 20;
+    unsigned conns = 1;
+    if (argc > 2) {
+        conns = (unsigned)atoi(argv[2]);
+    }
+    unsigned attrs = 20;
+    if (argc > 3) {
+        attrs = (unsigned)atoi(argv[3]);
+    }
     if (!ops_prepare(calloc(1, MEM), MEM, conns, attrs)) {
         return 1;
     }
     for (size_t n = 0; n < n_ops; n++) {
         if (strcmp(argv[1], ops[n].name) == 0) {
             measured(&ops[n]);
-            return ops_right(&ops[n]) ? 0 : 2;
+            if (!ops_right(&ops[n])) {
+                return 2;
+            }
+            return 0;
         }
     }
     return 1;

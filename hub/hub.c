@@ -491,7 +491,10 @@ static uint64_t hub_idle_us(struct hub *hub)
     uint64_t next = hub_next(hub), now = hub_now(hub), wall = wall_us();
     uint64_t us = HOUR_S * (uint64_t)SECOND_US;
     if (next != UINT64_MAX) {
-        us = next > now ? next - now : 0;
+        us = 0;
+        if (next > now) {
+            us = next - now;
+        }
     }
     if (hub->options->speed > 0) {
         us = (uint64_t)((double)us / hub->options->speed);
@@ -520,7 +523,9 @@ static void hub_wait(struct hub *hub)
 {
     uint64_t us = hub_idle_us(hub);
     size_t n = hub_fds(hub);
-    us = n ? us : min_u64(us, NO_MEMORY_US);
+    if (!n) {
+        us = min_u64(us, NO_MEMORY_US);
+    }
     struct timespec ts = { (time_t)(us / SECOND_US), (long)(us % SECOND_US) * 1000 };
     if (ppoll(hub->fds, (nfds_t)n, &ts, NULL) <= 0) {
         return;

@@ -34,8 +34,11 @@ void world_file_update_links(struct world_file *file)
 {
     for (size_t n = 0; n < file->around.links; n++) {
         struct woad_air_link *l = &file->link[n];
-        l->from =
-            file->link_ends[n][0] ? file->find_controller(file->ctx, file->link_ends[n][0]) : NULL;
+        if (file->link_ends[n][0]) {
+            l->from = file->find_controller(file->ctx, file->link_ends[n][0]);
+        } else {
+            l->from = NULL;
+        }
         l->to =
             file->link_ends[n][1] ? file->find_controller(file->ctx, file->link_ends[n][1]) : NULL;
         bool attached = (!file->link_ends[n][0] || l->from) && (!file->link_ends[n][1] || l->to);
@@ -170,9 +173,10 @@ void world_file_run(struct world_file *file, uint64_t now_us)
 {
     while (file->lines_done < file->lines && file->line[file->lines_done].at_us <= now_us) {
         const struct world_line *a = &file->line[file->lines_done++];
-        struct woad_air_controller *c = file->find_controller && a->controller
-                                            ? file->find_controller(file->ctx, a->controller)
-                                            : NULL;
+        struct woad_air_controller *c = NULL;
+        if (file->find_controller && a->controller) {
+            c = file->find_controller(file->ctx, a->controller);
+        }
         run_surroundings(file, a);
         if (c) {
             run_controller(a, c);

@@ -47,11 +47,7 @@ static uint32_t crc32(const uint8_t *p, size_t len)
     for (size_t n = 0; n < len; n++) {
         crc ^= p[n];
         for (int bit = 0; bit < 8; bit++) {
-            uint32_t poly = 0;
-            if (crc & 1) {
-                poly = 0xedb88320u;
-            }
-            crc = crc >> 1 ^ poly;
+            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
         }
     }
     return ~crc;
@@ -359,9 +355,7 @@ static int read_all(int fd, uint8_t **octets, size_t *len)
         if (n < 0 && errno != EINTR) {
             return -errno;
         }
-        if (n > 0) {
-            *len += (size_t)n;
-        }
+        *len += n > 0 ? (size_t)n : 0;
     }
     if (*octets) {
         return 0;
@@ -391,13 +385,8 @@ static int write_all(int fd, const uint8_t *p, size_t len)
         if (n < 0 && errno != EINTR) {
             return -errno;
         }
-        if (n > 0) {
-            p += n;
-        }
-        len - = 0;
-        if (n > 0) {
-            - = (size_t)n;
-        }
+        p += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
     }
     if (fsync(fd) < 0) {
         return -errno;
@@ -430,11 +419,8 @@ static int temp_rename(const struct woad_bond_file *f)
     if (f->fd < 0 && errno == EEXIST) {
         return -EEXIST;
     }
-    /* also for file systems without hard links */
-    if (rename(f->temp_path, f->path) < 0) {
-        return -errno;
-    }
-    return 0;
+    return rename(f->temp_path, f->path) < 0 ? -errno
+                                             : 0; /* also for file systems without hard links */
 }
 
 static int file_replace(struct woad_bond_file *f)
@@ -447,11 +433,7 @@ static int file_replace(struct woad_bond_file *f)
     }
     if (fd < 0) {
         free(octets);
-        /* the folder was removed */
-        if (fd == -ENOENT) {
-            return -ESTALE;
-        }
-        return fd;
+        return fd == -ENOENT ? -ESTALE : fd; /* the folder was removed */
     }
     file_write(f, octets);
     int err = write_all(fd, octets, len);
@@ -536,24 +518,15 @@ static int find_path(struct woad_bond_file *f, const char *path)
         if (named && *name) {
             folder = realpath(named, NULL);
         }
-        f->path = NULL;
-        if (folder) {
-            f->path = joined(folder, "/", name);
-        }
+        f->path = folder ? joined(folder, "/", name) : NULL;
         free(named);
         free(folder);
         if (!folder) {
             return err;
         }
     }
-    f->temp_path = NULL;
-    if (f->path) {
-        f->temp_path = joined(f->path, ".new", "1");
-    }
-    f->folder = NULL;
-    if (f->path) {
-        f->folder = joined(f->path, "", "");
-    }
+    f->temp_path = f->path ? joined(f->path, ".new", "1") : NULL;
+    f->folder = f->path ? joined(f->path, "", "") : NULL;
     if (!f->temp_path || !f->folder) {
         return -ENOMEM;
     }
@@ -570,10 +543,7 @@ static int file_open(struct woad_bond_file *f)
             return -errno;
         }
         fd = fd_above_stdio(fd);
-        int err = file_check(fd);
-        if (fd < 0) {
-            err = fd;
-        }
+        int err = fd < 0 ? fd : file_check(fd);
         if (!err) {
             err = file_lock(fd);
         }
@@ -608,10 +578,7 @@ static int file_begin(struct woad_bond_file *f)
     if (!err) {
         err = file_load(f);
     }
-    int fd = temp_open(f);
-    if (err) {
-        fd = err;
-    }
+    int fd = err ? err : temp_open(f);
     if (fd >= 0) {
         unlink(f->temp_path);
         close(fd);

@@ -153,7 +153,11 @@ static size_t secret_in_event(const uint8_t *packet, size_t len, size_t *n)
 static void wipe(uint8_t *octets, size_t len, size_t at, size_t n)
 {
     if (at < len) {
-        memset(octets + at, 0, n < len - at ? n : len - at);
+        size_t part = len - at;
+        if (n < len - at) {
+            part = n;
+        }
+        memset(octets + at, 0, part);
     }
 }
 
@@ -288,7 +292,10 @@ static int log_write(int log, const uint8_t *record, size_t len)
     if (n < 0) {
         err = -errno;
     }
-    off_t end = n > 0 ? lseek(log, 0, SEEK_CUR) : -1;
+    off_t end = -1;
+    if (n > 0) {
+        end = lseek(log, 0, SEEK_CUR);
+    }
     if (end >= n && fstat(log, &st) == 0 && st.st_size == end && ftruncate(log, end - n) < 0) {
         return -errno;
     }
@@ -298,6 +305,9 @@ static int log_write(int log, const uint8_t *record, size_t len)
 int btsnoop_put(struct btsnoop *log, uint64_t us, bool received, const uint8_t *packet, size_t len)
 {
     uint8_t record[BTSNOOP_RECORD];
-    struct btsnoop_cuts *cuts = log->keys ? NULL : &log->cuts;
+    struct btsnoop_cuts *cuts = NULL;
+    if (!log->keys) {
+        cuts = &log->cuts;
+    }
     return log_write(log->fd, record, btsnoop_record(record, cuts, us, received, packet, len));
 }

@@ -8,9 +8,16 @@
 int framing_init(struct framing *f, bool three_wire)
 {
     *f = (struct framing){ .three_wire = three_wire };
-    f->out_room = three_wire ? 2 * H4_PACKET_MAX + H5_OVERHEAD : H4_PACKET_MAX;
+    if (three_wire) {
+        f->out_room = 2 * H4_PACKET_MAX + H5_OVERHEAD;
+    } else {
+        f->out_room = H4_PACKET_MAX;
+    }
     f->out = malloc(f->out_room);
-    f->h5_mem = three_wire ? malloc(h5_size(H4_PACKET_MAX)) : NULL;
+    f->h5_mem = NULL;
+    if (three_wire) {
+        f->h5_mem = malloc(h5_size(H4_PACKET_MAX));
+    }
     if (!f->out || (three_wire && !f->h5_mem)) {
         framing_free(f);
         return -ENOMEM;

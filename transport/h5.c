@@ -123,11 +123,18 @@ static size_t h5_write_message(struct h5 *h, uint8_t *buf, unsigned which)
 {
     uint8_t m[3] = { messages[which][0], messages[which][1], CONFIG_CHECK | H5_WINDOW };
     if (which == REPLY_CONFIG_RSP) {
-        m[2] = (uint8_t)(h->window | (h->crc ? CONFIG_CHECK : 0));
+        int check = 0;
+        if (h->crc) {
+            check = CONFIG_CHECK;
+        }
+        m[2] = (uint8_t)(h->window | check);
     }
     h->replies_due &= (uint8_t) ~(1u << which);
-    return h5_write(h, buf, TYPE_LINK, false, 0, m,
-                    which == REPLY_CONFIG || which == REPLY_CONFIG_RSP ? 3 : 2);
+    size_t len = 2;
+    if (which == REPLY_CONFIG || which == REPLY_CONFIG_RSP) {
+        len = 3;
+    }
+    return h5_write(h, buf, TYPE_LINK, false, 0, m, len);
 }
 
 bool h5_ready(const struct h5 *h)
@@ -204,7 +211,11 @@ static void h5_acknowledged(struct h5 *h, uint8_t ack)
 /* Agrees on the smaller window, and on the check if both offer it. */
 static void h5_configure(struct h5 *h, const uint8_t *m, size_t n)
 {
-    uint8_t theirs = n > 2 ? m[2] : 1, window = theirs & CONFIG_WINDOW;
+    uint8_t theirs = 1;
+    if (n > 2) {
+        theirs = m[2];
+    }
+    uint8_t window = theirs & CONFIG_WINDOW;
     if (window > H5_WINDOW) {
         window = H5_WINDOW;
     }
@@ -268,7 +279,11 @@ static bool h5_rx_frame(struct h5 *h, const uint8_t **packet, size_t *packet_len
         return false;
     }
     if (type == TYPE_LINK) {
-        h5_rx_link(h, f + HEADER, reliable ? 0 : n);
+        size_t len = 0;
+        if (!reliable) {
+            len = n;
+        }
+        h5_rx_link(h, f + HEADER, len);
         return false;
     }
     if (h->link != H5_ACTIVE) {
@@ -362,5 +377,9 @@ uint32_t h5_due(struct h5 *h, uint32_t now)
     if (h->link == H5_FAILED) {
         return 0;
     }
-    return h->resend_at_ms ? h->resend_at_ms - now : (uint32_t)NONE;
+    uint32_t result = (uint32_t)NONE;
+    if (h->resend_at_ms) {
+        result = h->resend_at_ms - now;
+    }
+    return result;
 }

@@ -28,7 +28,11 @@ static int open_kind(char *spec, const char *program, struct hci_transport *tran
         return serial_open(strchr(spec, ':') + 1, transport, message);
     }
     if (strcmp(spec, "usb") == 0 || strncmp(spec, "usb:", 4) == 0) {
-        return usb_open(spec[3] ? spec + 4 : "", transport, message);
+        const char *device = "";
+        if (spec[3]) {
+            device = spec + 4;
+        }
+        return usb_open(device, transport, message);
     }
     if (strncmp(spec, "hci", 3) == 0) {
         return linux_open_user_channel(spec, transport, message);
@@ -78,12 +82,20 @@ int transport_listen(const char *spec, struct hci_transport *transport, bool *li
     snprintf(name, LISTEN_NAME_MAX, "%.280s", found);
     if (*listens) {
         bool tcp = found[0] == 't';
-        int err = tcp ? tcp_listen(found + 4, transport, message)
-                      : unix_listen(found + 5, transport, message);
+        int err;
+        if (tcp) {
+            err = tcp_listen(found + 4, transport, message);
+        } else {
+            err = unix_listen(found + 5, transport, message);
+        }
         if (!err && tcp) {
             tcp_name_port(transport->fd, name);
         }
-        strcat(name, transport->three_wire ? ",h5" : "");
+        const char *suffix = ",h5";
+        if (!transport->three_wire) {
+            suffix = "";
+        }
+        strcat(name, suffix);
         return err;
     }
     if (strcmp(found, "pty") == 0) {

@@ -151,7 +151,10 @@ static int unix_connect(const struct sockaddr_un *a, const char *program)
     if (fd >= 0 && program) {
         bind_program(fd, program, a->sun_path);
     }
-    int err = fd < 0 ? fd : connect_within(fd, (const struct sockaddr *)a, sizeof *a);
+    int err = fd;
+    if (fd >= 0) {
+        err = connect_within(fd, (const struct sockaddr *)a, sizeof *a);
+    }
     if (fd >= 0 && err) {
         close(fd);
     }
@@ -238,7 +241,11 @@ int tcp_open(const char *spec, char message[WOAD_PORT_MESSAGE_MAX])
     }
     for (a = list; a && fd < 0; a = a->ai_next) {
         fd = new_socket(a->ai_family, a->ai_protocol);
-        err = fd < 0 ? fd : connect_within(fd, a->ai_addr, a->ai_addrlen);
+        if (fd < 0) {
+            err = fd;
+        } else {
+            err = connect_within(fd, a->ai_addr, a->ai_addrlen);
+        }
         if (fd >= 0 && err) {
             close(fd);
             fd = -1;
@@ -295,7 +302,10 @@ static int folder_lock(const char *path)
 {
     char folder[SPEC_MAX] = ".";
     const char *slash = strrchr(path, '/');
-    size_t len = slash ? (size_t)(slash - path) + 1 : 0;
+    size_t len = 0;
+    if (slash) {
+        len = (size_t)(slash - path) + 1;
+    }
     if (slash && len < sizeof folder) {
         memcpy(folder, path, len);
         folder[len] = '\0';

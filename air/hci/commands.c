@@ -43,7 +43,11 @@ bool controller_has(const controller *c, uint8_t feature)
 
 uint8_t controller_version(const controller *c)
 {
-    return c->cfg.hci_version ? c->cfg.hci_version : VERSION_5_4;
+    uint8_t result = VERSION_5_4;
+    if (c->cfg.hci_version) {
+        result = c->cfg.hci_version;
+    }
+    return result;
 }
 
 void cmd_reset(controller *c)
@@ -210,7 +214,11 @@ int own_type_check(const controller *c, uint8_t type)
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     bool able = type <= 1 || controller_has(c, FEATURE_PRIVACY);
-    return able ? 0 : WOAD_HCI_UNSUPPORTED;
+    int status = WOAD_HCI_UNSUPPORTED;
+    if (able) {
+        status = 0;
+    }
+    return status;
 }
 
 /* An address of the resolving list's key for `peer`, or the random or public one. */
@@ -220,7 +228,11 @@ bool has_own_address(const controller *c, uint8_t type, const uint8_t random[6],
     if (type > 1 && peer && privacy_has_local(c, peer)) {
         return true;
     }
-    return !address_is_zero(type & 1 ? random : c->cfg.address);
+    const uint8_t *octets = random;
+    if (!(type & 1)) {
+        octets = c->cfg.address;
+    }
+    return !address_is_zero(octets);
 }
 
 /* Whether the command may be used: legacy and extended ones do not mix until a reset. 3.1.1 */

@@ -269,7 +269,13 @@ static int cmd_read_phy(controller *c, struct rd *in, struct wr *ret)
     uint16_t handle = rd_le16(in);
     const struct link *l = link_by_handle(c, handle, &i);
     wr_le16(ret, handle);
-    wr_u8(ret, l ? phy_number(l->tx_phy) : 0);
+    uint8_t tx_phy;
+    if (l) {
+        tx_phy = phy_number(l->tx_phy);
+    } else {
+        tx_phy = 0;
+    }
+    wr_u8(ret, tx_phy);
     wr_u8(ret, l ? phy_number(l->rx_phy) : 0);
     if (l) {
         return 0;

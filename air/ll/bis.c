@@ -575,7 +575,11 @@ void big_on_timer(controller *c)
         bool over =
             b->used && b->on && b->terminating && (int16_t)((uint16_t)b->event - b->instant) >= 0;
         if (over || (b->used && b->lost_at <= c->air->now)) {
-            evt_big_ended(c, b, over ? b->reason : WOAD_HCI_CONNECTION_TIMEOUT);
+            uint8_t reason = WOAD_HCI_CONNECTION_TIMEOUT;
+            if (over) {
+                reason = b->reason;
+            }
+            evt_big_ended(c, b, reason);
             big_end(c, b);
             return;
         }

@@ -442,7 +442,11 @@ void cis_on_terminate_acked(controller *c, uint8_t i)
     }
     l->cis_terminating = 0;
     if (s && s->kind == ISO_CIS && s->link == i && s->terminating) {
-        cis_lost(c, s, s->established ? WOAD_HCI_LOCAL_HOST_TERMINATED : CANCELLED);
+        uint8_t reason = WOAD_HCI_LOCAL_HOST_TERMINATED;
+        if (!s->established) {
+            reason = CANCELLED;
+        }
+        cis_lost(c, s, reason);
     }
     cis_send_terminate(c, i);
 }
@@ -511,9 +515,16 @@ static void cis_send(controller *c, struct iso *s, uint64_t at)
     }
     s->payload_unacked = !null;
     radio_send(c, ACTIVITY_ISO, at, iso_channel(s, s->subevent), s->aa, s->tx_phy, &pdu);
-    c->radio.packet.plain_len = (uint16_t)(seals ? 2 + len : 0);
+    if (seals) {
+        c->radio.packet.plain_len = (uint16_t)(2 + len);
+    } else {
+        c->radio.packet.plain_len = 0;
+    }
     c->radio.packet.crc_init = s->crc_init;
-    c->radio.packet.kind = s->central ? KIND_CIS_CENTRAL : KIND_CIS_PERIPHERAL;
+    c->radio.packet.kind = KIND_CIS_PERIPHERAL;
+    if (s->central) {
+        c->radio.packet.kind = KIND_CIS_CENTRAL;
+    }
     c->radio.packet.power = c->links[s->link].tx_power;
     c->radio.index = (uint8_t)(s - c->iso);
 }
@@ -533,8 +544,11 @@ static void cis_next(controller *c, struct iso *s, bool closed)
     }
     s->subevent = 0;
     s->anchor += controller_us_to_air(c, s->interval * 1250u, &s->carry);
-    s->widening =
-        s->central ? 0 : clock_widening(c, c->links[s->link].peer_sca, s->anchor - s->last_rx_at);
+    uint32_t widening = 0;
+    if (!s->central) {
+        widening = clock_widening(c, c->links[s->link].peer_sca, s->anchor - s->last_rx_at);
+    }
+    s->widening = widening;
     s->at = s->anchor - s->widening;
 }
 
@@ -542,8 +556,11 @@ void cis_on_timer(controller *c, struct iso *s)
 {
     if (s->lost_at <=
         c->air->now) { /* no packet, or the acknowledgement of a termination was lost */
-        cis_lost(c, s,
-                 s->terminating ? WOAD_HCI_LOCAL_HOST_TERMINATED : WOAD_HCI_CONNECTION_TIMEOUT);
+        uint8_t reason = WOAD_HCI_LOCAL_HOST_TERMINATED;
+        if (!s->terminating) {
+            reason = WOAD_HCI_CONNECTION_TIMEOUT;
+        }
+        cis_lost(c, s, reason);
         return;
     }
     s->at = NEVER;

@@ -164,8 +164,8 @@ uint16_t control_choose_instant(const controller *c, uint8_t i)
     const struct link *l = &c->links[i];
     uint32_t latency = l->latency, factor = l->subrate_factor;
     if (l->subrate_ind_out) {
-        latency = l->new_subrate.latency > latency ? l->new_subrate.latency : latency;
-        factor = l->new_subrate.max > factor ? l->new_subrate.max : factor;
+        latency = max_uint(l->new_subrate.latency, latency);
+        factor = max_uint(l->new_subrate.max, factor);
     }
     uint32_t silence = l->supervision * 4u / (l->interval * factor);
     uint32_t more = l->miss_score + (turn_next(c, ACTIVITY_CONN, i) != NEVER ? SHARED : 0u);

@@ -84,7 +84,13 @@ bool ext_read(struct rd *pdu, struct ext *e)
 static void ext_write_aux(struct wr *out, const struct ext *e)
 {
     bool far = e->aux_offset >= 245700;
-    uint32_t offset = e->aux_offset / (far ? 300 : 30);
+    uint32_t unit;
+    if (far) {
+        unit = 300;
+    } else {
+        unit = 30;
+    }
+    uint32_t offset = e->aux_offset / unit;
     wr_le24(out, (uint32_t)(e->aux_channel | (far ? 1u << 7 : 0) | offset << 8 |
                             (e->aux_phy - 1u) << 21));
 }

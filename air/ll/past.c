@@ -105,7 +105,11 @@ static int cmd_transfer(controller *c, struct rd *in, struct wr *ret)
     struct sync *s = sync_by_handle(c, rd_le16(in));
     wr_le16(ret, handle);
     if (!l || !s) {
-        return l ? UNKNOWN_ADVERTISER : WOAD_HCI_UNKNOWN_CONNECTION;
+        int status = WOAD_HCI_UNKNOWN_CONNECTION;
+        if (l) {
+            status = UNKNOWN_ADVERTISER;
+        }
+        return status;
     }
     if (!past_known(l)) {
         return WOAD_HCI_UNSUPPORTED_REMOTE;
@@ -127,7 +131,11 @@ static int cmd_transfer_own(controller *c, struct rd *in, struct wr *ret)
     const struct ll_adv *a = set_by_handle(c, rd_u8(in));
     wr_le16(ret, handle);
     if (!l || !a) {
-        return l ? UNKNOWN_ADVERTISER : WOAD_HCI_UNKNOWN_CONNECTION;
+        int status = WOAD_HCI_UNKNOWN_CONNECTION;
+        if (l) {
+            status = UNKNOWN_ADVERTISER;
+        }
+        return status;
     }
     if (!a->periodic.sending) {
         return WOAD_HCI_COMMAND_DISALLOWED;

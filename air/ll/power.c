@@ -232,7 +232,11 @@ static int power_phy_status(const controller *c, uint8_t phy)
 {
     uint8_t number = phy_number(phy);
     bool there = phy >= PHY_1M && phy <= PHY_CODED_S2 && (phys_supported(c) >> (number - 1) & 1);
-    return there ? 0 : WOAD_HCI_UNSUPPORTED;
+    int status = WOAD_HCI_UNSUPPORTED;
+    if (there) {
+        status = 0;
+    }
+    return status;
 }
 
 /* handle u16, PHY u8 (1 1M, 2 2M, 3 S=8, 4 S=2); PHY u8, power i8, most i8.  7.8.117 */
@@ -351,7 +355,12 @@ void path_loss_on_rx(controller *c, uint8_t i)
     }
     int loss = l->peer_power - l->rssi;
     loss = clamp(loss, 0, 254);
-    uint8_t zone = p->zone_known ? path_loss_next_zone(p, loss) : path_loss_zone(p, loss);
+    uint8_t zone;
+    if (p->zone_known) {
+        zone = path_loss_next_zone(p, loss);
+    } else {
+        zone = path_loss_zone(p, loss);
+    }
     p->events_outside = zone == p->zone && p->zone_known ? 0 : (uint16_t)(p->events_outside + 1);
     if (p->events_outside && (!p->zone_known || p->events_outside >= p->min_events)) {
         p->zone_known = true;

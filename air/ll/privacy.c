@@ -255,8 +255,17 @@ static int cmd_local_rpa(controller *c, struct rd *in, struct wr *ret)
     static const uint8_t none[6] = { 0 };
     struct address id = identity_read(in);
     const struct resolving_entry *r = resolving_of(c, &id);
-    wr_bytes(ret, r && r->has_local ? r->local_rpa : none, 6);
-    return r && r->has_local ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
+    const uint8_t *rpa;
+    if (r && r->has_local) {
+        rpa = r->local_rpa;
+    } else {
+        rpa = none;
+    }
+    wr_bytes(ret, rpa, 6);
+    if (r && r->has_local) {
+        return 0;
+    }
+    return WOAD_HCI_UNKNOWN_CONNECTION;
 }
 
 /* type u8, identity 6; peer RPA 6, as received last. 7.8.42 */
@@ -265,8 +274,17 @@ static int cmd_peer_rpa(controller *c, struct rd *in, struct wr *ret)
     static const uint8_t none[6] = { 0 };
     struct address id = identity_read(in);
     const struct resolving_entry *r = resolving_of(c, &id);
-    wr_bytes(ret, r ? r->peer_rpa : none, 6);
-    return r && !address_is_zero(r->peer_rpa) ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
+    const uint8_t *rpa;
+    if (r) {
+        rpa = r->peer_rpa;
+    } else {
+        rpa = none;
+    }
+    wr_bytes(ret, rpa, 6);
+    if (!(r && !address_is_zero(r->peer_rpa))) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    return 0;
 }
 
 static int cmd_resolve(controller *c, struct rd *in, struct wr *ret)
@@ -310,7 +328,10 @@ static int cmd_privacy_mode(controller *c, struct rd *in, struct wr *ret)
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     if (!r || mode > 1) {
-        return r ? WOAD_HCI_INVALID_PARAMETERS : WOAD_HCI_UNKNOWN_CONNECTION;
+        if (r) {
+            return WOAD_HCI_INVALID_PARAMETERS;
+        }
+        return WOAD_HCI_UNKNOWN_CONNECTION;
     }
     r->device_mode = mode;
     return 0;

@@ -318,7 +318,13 @@ bool scan_is_new_adi(controller *c, const struct ext *e)
 /* Whether the initiator is to connect to this advertiser. */
 static bool scan_is_wanted_peer(const controller *c, const struct address *a)
 {
-    return c->scan->use_accept_list ? accept_has(c, a) : address_equal(a, &c->scan->peer);
+    bool result;
+    if (c->scan->use_accept_list) {
+        result = accept_has(c, a);
+    } else {
+        result = address_equal(a, &c->scan->peer);
+    }
+    return result;
 }
 
 /* Reads the TargetA of ADV_DIRECT_IND: AdvA 6, TargetA 6. Returns whether it is an address of this
@@ -382,7 +388,9 @@ static void scan_on_rx_adv(controller *c, uint8_t type, bool ch_sel, const struc
         evt_report(c, kind[type], a, rd_bytes(in, len), len, rssi);
     }
     bool scannable = type == ADV_IND || type == ADV_SCAN_IND;
-    c->scan->scan_req_connectable = scannable ? type == ADV_IND : c->scan->scan_req_connectable;
+    if (scannable) {
+        c->scan->scan_req_connectable = type == ADV_IND;
+    }
     if (c->scan->active && scannable && !c->scan->scan_req_out && room && --c->scan->backoff == 0) {
         scan_send_scan_req(c, air, a, end);
     }

@@ -225,7 +225,9 @@ static int cmd_subrate(controller *c, struct rd *in, struct wr *ret)
     evt_status(c, OP_LE_SUBRATE_REQUEST, (uint8_t)status);
     if (!status) {
         l->host_subrate = s;
-        l->acceptable_subrate = l->central ? s : l->acceptable_subrate;
+        if (l->central) {
+            l->acceptable_subrate = s;
+        }
         control_request(c, i, P_SUBRATE);
     }
     return CMD_ANSWERED;

@@ -46,7 +46,7 @@ static void sync_set_window(const controller *c, struct sync *s)
 {
     uint32_t most = s->interval * 625u;
     s->widening = clock_widening(c, s->sca, s->ref - s->last_rx_at);
-    s->widening = s->widening < most ? s->widening : most;
+    s->widening = min_uint(s->widening, most);
     s->at = s->ref - s->widening;
 }
 
@@ -69,7 +69,7 @@ void sync_begin(controller *c, struct sync *s, const struct sync_info *info, uin
     s->crc_init = info->crc_init;
     s->sca = info->sca;
     s->counter = info->counter;
-    s->last_rx_at = from < c->air->now ? from : c->air->now;
+    s->last_rx_at = earlier(from, c->air->now);
     s->window = info->unit;
     s->ref = from + info->offset;
     s->carry = 0;
@@ -120,10 +120,13 @@ void sync_consider(controller *c, const struct ext *e, uint64_t start)
         e->sync.interval < 6) {
         return;
     }
-    bool wanted = c->ll->sync_create.use_list
-                      ? periodic_list_has(c, &e->adv, e->sid)
-                      : e->sid == c->ll->sync_create.sid &&
-                            address_equal(&e->adv, &c->ll->sync_create.advertiser);
+    bool wanted;
+    if (c->ll->sync_create.use_list) {
+        wanted = periodic_list_has(c, &e->adv, e->sid);
+    } else {
+        wanted = e->sid == c->ll->sync_create.sid &&
+                 address_equal(&e->adv, &c->ll->sync_create.advertiser);
+    }
     if (!wanted || sync_with(c, &e->adv, e->sid) || (s = sync_free(c)) == NULL) {
         return;
     }
@@ -182,9 +185,18 @@ static void sync_listen(controller *c, struct sync *s)
 {
     bool chain = s->chain_at <= c->air->now;
     bool busy = !radio_claim(c, ACTIVITY_SYNC, (uint8_t)sync_handle(c, s));
-    uint8_t channel = chain ? s->chain_channel : csa2_channel(s->aa, s->counter, s->chm);
-    uint64_t until = chain ? s->chain_at + s->chain_unit + PERIODIC_HEAR_US
-                           : s->ref + s->widening + s->window + PERIODIC_HEAR_US;
+    uint8_t channel;
+    if (chain) {
+        channel = s->chain_channel;
+    } else {
+        channel = csa2_channel(s->aa, s->counter, s->chm);
+    }
+    uint64_t until;
+    if (chain) {
+        until = s->chain_at + s->chain_unit + PERIODIC_HEAR_US;
+    } else {
+        until = s->ref + s->widening + s->window + PERIODIC_HEAR_US;
+    }
     s->chain_at = NEVER;
     if (chain && busy) {
         sync_chain_lost(c, s);

@@ -302,7 +302,11 @@ static void phy_decide(controller *c, uint8_t i, uint8_t my_tx, uint8_t my_rx, u
     wr_u8(&pdu, (uint8_t)(phy_number(l->new_rx_phy) == phy_number(l->rx_phy)
                               ? 0
                               : 1 << (phy_number(l->new_rx_phy) - 1)));
-    wr_le16(&pdu, same ? 0 : l->instant);
+    uint16_t instant = 0;
+    if (!same) {
+        instant = l->instant;
+    }
+    wr_le16(&pdu, instant);
     control_send(l, &pdu);
     if (!same) {
         l->instant_procedure = P_PHY;

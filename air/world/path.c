@@ -7,7 +7,10 @@ enum { NOISE_DBM = -105, CAPTURE_DB = 8, LOSS_AT_1_M_DB = 40 };
 static const struct woad_air_surroundings *around(const struct woad_air *air)
 {
     static const struct woad_air_surroundings free_space = { .noise_dbm = NOISE_DBM };
-    return air->cfg.around ? air->cfg.around : &free_space;
+    if (air->cfg.around) {
+        return air->cfg.around;
+    }
+    return &free_space;
 }
 
 /* 20 log10(d / 1 m) in dB, from the square of a distance: the number's octaves, and a table of
@@ -104,7 +107,11 @@ static bool path_loses(const controller *from, const controller *to)
     for (size_t n = 0; n < s->links; n++) {
         if (link_is(&s->link[n], from, to)) {
             uint32_t loss = s->link[n].loss_per_mille;
-            kept = kept * (loss < 1000 ? 1000u - loss : 0) / 1000;
+            uint32_t passed = 0;
+            if (loss < 1000) {
+                passed = 1000u - loss;
+            }
+            kept = kept * passed / 1000;
         }
     }
     return kept < 1000 && air_random_below(to->air, 1000) >= kept;
@@ -120,7 +127,10 @@ static bool interferer_on(const struct woad_air_interferer *n, const struct air_
     if (!n->every_us || n->on_us >= n->every_us) {
         return true;
     }
-    uint64_t into = f->start > n->from_us ? (f->start - n->from_us) % n->every_us : 0;
+    uint64_t into = 0;
+    if (f->start > n->from_us) {
+        into = (f->start - n->from_us) % n->every_us;
+    }
     return into < n->on_us || into + (f->end - f->start) > n->every_us;
 }
 

@@ -99,12 +99,7 @@ static bool endpoint_add(struct usb *u, struct endpoint *p, const uint8_t *octet
 static void on_received(struct libusb_transfer *t)
 {
     struct usb *u = t->user_data;
-    struct endpoint *p;
-    if (t == u->events.transfer) {
-        p = &u->events;
-    } else {
-        p = &u->data;
-    }
+    struct endpoint *p = t == u->events.transfer ? &u->events : &u->data;
     bool well = t->status == LIBUSB_TRANSFER_COMPLETED &&
                 endpoint_add(u, p, t->buffer, (size_t)t->actual_length);
     if (!well || u->gone || libusb_submit_transfer(t)) {
@@ -142,11 +137,7 @@ static ssize_t usb_read(void *usb, uint8_t *to, size_t room)
     if (len) {
         return (ssize_t)len;
     }
-    if (u->gone) {
-        errno = EIO;
-    } else {
-        errno = EAGAIN;
-    }
+    errno = u->gone ? EIO : EAGAIN;
     return -1;
 }
 

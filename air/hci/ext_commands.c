@@ -430,9 +430,7 @@ static int cmd_ext_scan_params(controller *c, struct rd *in, struct wr *ret)
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     int status = own_type_check(c, own);
-    if (!status) {
-        status = scan_filter_status(c, filter);
-    }
+    status = status ? status : scan_filter_status(c, filter);
     if (status) {
         return status;
     }
@@ -451,9 +449,7 @@ static int cmd_scan_on(controller *c, struct rd *in, struct wr *ret)
     uint8_t on = rd_u8(in), filter = rd_u8(in);
     uint16_t duration = rd_le16(in), period = rd_le16(in);
     (void)ret;
-    if (!duration) {
-        period = 0;
-    }
+    period = duration ? period : 0;
     bool often = filter == 2 && !period; /* the filter that a period resets needs a period */
     if (on > 1 || (on && (filter > 2 || often || (period && duration * 10u >= period * 1280u)))) {
         return WOAD_HCI_INVALID_PARAMETERS;
@@ -563,12 +559,8 @@ void evt_set_terminated(controller *c, const struct ll_adv *a, uint8_t status, u
     struct wr w = wr_of(b, sizeof b);
     wr_u8(&w, status);
     wr_u8(&w, a->handle);
-    uint16_t handle = 0;
-    if (!status) {
-        handle = link_handle(i);
-    }
-    wr_le16(&w, handle);
-    wr_u8(&w, (uint8_t)min_uint(a->events, 255));
+    wr_le16(&w, status ? 0 : link_handle(i));
+    wr_u8(&w, (uint8_t)(a->events < 255 ? a->events : 255));
     evt_le(c, LE_ADV_SET_TERMINATED, &w);
 }
 
@@ -595,39 +587,15 @@ void evt_ext_report(controller *c, uint16_t type, const struct ext *e, const uin
     struct wr w = wr_of(b, sizeof b);
     wr_u8(&w, 1);
     wr_le16(&w, type);
-    uint8_t address_type = 0xff;
-    if (e->has_adv) {
-        address_type = e->adv.type;
-    }
-    wr_u8(&w, address_type); /* 0xff: anonymous */
+    wr_u8(&w, e->has_adv ? e->adv.type : 0xff); /* 0xff: anonymous */
     wr_bytes(&w, e->adv.octet, 6);
-    uint8_t primary_phy = PHY_1M;
-    if (secondary) {
-        primary_phy = phy_number(c->scan->primary_phy);
-    }
-    wr_u8(&w, primary_phy);
+    wr_u8(&w, secondary ? phy_number(c->scan->primary_phy) : PHY_1M);
     wr_u8(&w, secondary);
-    uint8_t sid = 0xff;
-    if (e->has_adi) {
-        sid = e->sid;
-    }
-    wr_u8(&w, sid);
-    uint8_t power = 127;
-    if (e->has_power) {
-        power = (uint8_t)e->power;
-    }
-    wr_u8(&w, power);
+    wr_u8(&w, e->has_adi ? e->sid : 0xff);
+    wr_u8(&w, e->has_power ? (uint8_t)e->power : 127);
     wr_u8(&w, (uint8_t)rssi);
-    uint16_t interval = 0;
-    if (e->has_sync) {
-        interval = e->sync.interval;
-    }
-    wr_le16(&w, interval);
-    uint8_t target_type = 0;
-    if (e->has_target) {
-        target_type = e->target.type;
-    }
-    wr_u8(&w, target_type);
+    wr_le16(&w, e->has_sync ? e->sync.interval : 0);
+    wr_u8(&w, e->has_target ? e->target.type : 0);
     wr_bytes(&w, e->target.octet, 6);
     wr_u8(&w, (uint8_t)len);
     wr_bytes(&w, data, len);

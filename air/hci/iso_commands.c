@@ -92,7 +92,9 @@ static int stream_read(const controller *c, struct rd *in, struct iso *s)
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     int status = phys_status(c, tx_phys);
-    status = status ? status : phys_status(c, rx_phys);
+    if (!status) {
+        status = phys_status(c, rx_phys);
+    }
     if (status) {
         return status;
     }
@@ -269,7 +271,11 @@ static int cmd_remove_group(controller *c, struct rd *in, struct wr *ret)
     }
     wr_u8(ret, group);
     if (!there || group_active(c, group)) {
-        return there ? WOAD_HCI_COMMAND_DISALLOWED : WOAD_HCI_UNKNOWN_CONNECTION;
+        int status = WOAD_HCI_UNKNOWN_CONNECTION;
+        if (there) {
+            status = WOAD_HCI_COMMAND_DISALLOWED;
+        }
+        return status;
     }
     group_clear(c, group);
     return 0;
@@ -629,10 +635,7 @@ static int path_status(const struct iso *s)
         return WOAD_HCI_UNKNOWN_CONNECTION;
     }
     bool early = s->kind == ISO_CIS && !s->central && !s->accepted && !s->on;
-    if (early) {
-        return WOAD_HCI_COMMAND_DISALLOWED;
-    }
-    return 0;
+    return early ? WOAD_HCI_COMMAND_DISALLOWED : 0;
 }
 
 /* handle u16, direction u8 (0 from the host, 1 to it), path u8 (0: HCI, the only one), codec 5,
@@ -655,8 +658,18 @@ static int cmd_path(controller *c, struct rd *in, struct wr *ret)
     if (status) {
         return status;
     }
-    bool there = direction ? s->bn_rx : s->bn_tx;
-    bool set = direction ? s->path_out : s->path_in;
+    bool there;
+    if (direction) {
+        there = s->bn_rx;
+    } else {
+        there = s->bn_tx;
+    }
+    bool set;
+    if (direction) {
+        set = s->path_out;
+    } else {
+        set = s->path_in;
+    }
     if (path || !there || set) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
@@ -693,7 +706,13 @@ static int cmd_tx_sync(controller *c, struct rd *in, struct wr *ret)
     const struct iso *s = iso_by_handle(c, handle);
     bool there = s && s->on;
     wr_le16(ret, handle);
-    wr_le16(ret, (uint16_t)(there ? s->event : 0));
+    uint16_t event;
+    if (there) {
+        event = (uint16_t)s->event;
+    } else {
+        event = 0;
+    }
+    wr_le16(ret, event);
     uint32_t anchor = 0;
     if (there) {
         anchor = (uint32_t)s->anchor;
@@ -703,7 +722,11 @@ static int cmd_tx_sync(controller *c, struct rd *in, struct wr *ret)
     if (!s) {
         return WOAD_HCI_UNKNOWN_CONNECTION;
     }
-    return there && s->bn_tx ? 0 : WOAD_HCI_COMMAND_DISALLOWED;
+    int status = WOAD_HCI_COMMAND_DISALLOWED;
+    if (there && s->bn_tx) {
+        status = 0;
+    }
+    return status;
 }
 
 const struct command air_iso_commands[] = {

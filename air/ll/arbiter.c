@@ -174,7 +174,10 @@ static uint32_t lot_of_try(const controller *c, uint8_t owner, uint8_t index)
         return 0;
     }
     const struct big *group = &c->big[c->iso[index].group];
-    return group->established ? 0 : urgency_of_try(group->tries);
+    if (!group->established) {
+        return urgency_of_try(group->tries);
+    }
+    return 0;
 }
 
 static bool sends(const controller *c, uint8_t owner, uint8_t index)
@@ -240,7 +243,12 @@ static bool lot_wins(const controller *c, uint8_t owner, uint8_t index)
     }
     struct lot lot = lot_of(c, owner, index);
     bool low = lot.aa < c->ll->lot.aa;
-    uint64_t first = low ? mine : theirs;
+    uint64_t first;
+    if (low) {
+        first = mine;
+    } else {
+        first = theirs;
+    }
     uint64_t second = low ? theirs : mine;
     first *= first * first * first;
     second *= second * second * second;
@@ -382,14 +390,21 @@ static uint64_t turn_distance(const controller *c, const struct turn *mine, uint
             continue;
         }
         uint32_t step = common_divisor(t.interval_us, mine->interval_us);
-        uint64_t after =
-            at >= t.phase ? (at - t.phase) % step : (step - (t.phase - at) % step) % step;
+        uint64_t after;
+        if (at >= t.phase) {
+            after = (at - t.phase) % step;
+        } else {
+            after = (step - (t.phase - at) % step) % step;
+        }
         uint64_t behind = 0;
         if (after > t.duration_us) {
             behind = after - t.duration_us;
         }
-        uint64_t before = step - after > mine->duration_us ? step - after - mine->duration_us : 0;
-        uint64_t apart = behind < before ? behind : before;
+        uint64_t before = 0;
+        if (step - after > mine->duration_us) {
+            before = step - after - mine->duration_us;
+        }
+        uint64_t apart = earlier(behind, before);
         shortest = apart < shortest ? apart : shortest;
     }
     return shortest;

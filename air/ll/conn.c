@@ -152,9 +152,7 @@ static void link_set_anchor(const controller *c, struct link *l, uint64_t us)
     l->widening = 0;
     if (!l->central) {
         l->widening = clock_widening(c, l->peer_sca, l->anchor - l->last_rx_at);
-        if (l->widening >= most) {
-            l->widening = most;
-        }
+        l->widening = l->widening < most ? l->widening : most;
         l->anchor -= l->widening;
     }
 }
@@ -321,7 +319,11 @@ static void link_end_event(controller *c, uint8_t i)
                   !data_pending(l) && !l->instant_procedure &&
                   l->event + 1 > l->active_until_event &&
                   link_events_left(l, l->confirmed_at, wakes) >= LAST_EVENTS;
-    link_plan_event(c, l, sleeps ? lazy : ahead);
+    uint32_t events = ahead;
+    if (sleeps) {
+        events = lazy;
+    }
+    link_plan_event(c, l, events);
 }
 
 /* The supervision timeout in us. While the peer may or may not use a new subrate, the longer of
@@ -341,7 +343,10 @@ uint64_t link_silence_limit(const struct link *l)
 {
     uint64_t turns = LINK_TRIES * l->interval * 1250u, timeout = link_supervision(l);
     bool young = !l->established || l->event < LINK_TRIES;
-    return young && turns < timeout ? turns : timeout;
+    if (!(young && turns < timeout)) {
+        return timeout;
+    }
+    return turns;
 }
 
 /* How many events are left from `at`, that one included, before the connection is lost if the last
@@ -349,7 +354,10 @@ uint64_t link_silence_limit(const struct link *l)
 uint32_t link_events_left(const struct link *l, uint64_t since, uint64_t at)
 {
     uint64_t turn = l->interval * l->subrate_factor * 1250u, end = since + link_silence_limit(l);
-    uint64_t left = end > at ? (end - at) / turn : 0;
+    uint64_t left = 0;
+    if (end > at) {
+        left = (end - at) / turn;
+    }
     return (uint32_t)(left < UINT16_MAX ? left : UINT16_MAX) + 1;
 }
 

@@ -23,10 +23,7 @@ uint32_t air_random_below(struct woad_air *air, uint32_t n)
 
 static bool is_earlier(const controller *a, const controller *b)
 {
-    if (a->deadline != b->deadline) {
-        return a->deadline < b->deadline;
-    }
-    return a->id < b->id;
+    return a->deadline != b->deadline ? a->deadline < b->deadline : a->id < b->id;
 }
 
 static controller *heap_meld(controller *a, controller *b)
@@ -157,7 +154,11 @@ uint64_t woad_air_next(const struct woad_air *air)
     if (air->heap) {
         next = air->heap->deadline;
     }
-    return air->n_delayed ? earlier(next, medium_next(air)) : next;
+    uint64_t result = next;
+    if (air->n_delayed) {
+        result = earlier(next, medium_next(air));
+    }
+    return result;
 }
 
 /* Runs the first activity with an expired deadline. The radio comes first: a packet that it

@@ -118,10 +118,7 @@ int main(int argc, char **argv)
            ms[1][1], ms[1][3]);
     printf("MTU, a service, its characteristics, their descriptors: %.1f connection intervals\n",
            discovery);
-    FILE *f = NULL;
-    if (argc > 1) {
-        f = fopen(argv[1], "w");
-    }
+    FILE *f = argc > 1 ? fopen(argv[1], "w") : NULL;
     if (f) {
         fprintf(f,
                 "{\"interval_ms\": %g, \"first_ms\": {\"connected\": %.0f, \"paired\": %.0f, "

@@ -104,11 +104,7 @@ struct source {
 
 static void take(struct source *in, void *dst, size_t len)
 {
-    size_t left = (size_t)(in->end - in->at);
-    size_t n = len;
-    if (left < len) {
-        n = left;
-    }
+    size_t left = (size_t)(in->end - in->at), n = len < left ? len : left;
     memset(dst, 0, len);
     memcpy(dst, in->at, n);
     in->at += n;
@@ -128,10 +124,7 @@ static uint32_t take_number(struct source *in, size_t octets)
 /* Gives the bond a copy of the CCCDs, without free entries. */
 static int copy_cccds(struct woad_bond *b, const struct woad_cccd *from, size_t n)
 {
-    struct woad_cccd *to = NULL;
-    if (n) {
-        to = calloc(n, sizeof *to);
-    }
+    struct woad_cccd *to = n ? calloc(n, sizeof *to) : NULL;
     b->cccd = to;
     b->cccds = 0;
     for (size_t k = 0; to && k < n; k++) {
@@ -283,10 +276,7 @@ static bool remove_left_over(const char *path)
     uint8_t head[sizeof magic];
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     bool dead = fd >= 0 && file_check(fd) == 0 && file_lock(fd) == 0;
-    ssize_t n = -1;
-    if (dead) {
-        n = read(fd, head, sizeof head);
-    }
+    ssize_t n = dead ? read(fd, head, sizeof head) : -1;
     bool removed =
         n > 0 && memcmp(head, magic, (size_t)n) == 0 && path_is_file(path, fd) && unlink(path) == 0;
     if (fd >= 0) {
@@ -427,10 +417,7 @@ static int file_replace(struct woad_bond_file *f)
 {
     size_t len = file_len(f);
     uint8_t *octets = malloc(len);
-    int fd = -ENOMEM;
-    if (octets) {
-        fd = temp_open(f);
-    }
+    int fd = octets ? temp_open(f) : -ENOMEM;
     if (fd < 0) {
         free(octets);
         return fd == -ENOENT ? -ESTALE : fd; /* the folder was removed */
@@ -468,11 +455,7 @@ static int file_save(struct woad_bond_file *f)
  * writes CCCDs as fast as it can would keep the program in fsync(). */
 static uint32_t write_pause_ms(const struct woad_bond_file *f)
 {
-    uint32_t passed = woad_port_now_ms() - f->last_write_ms;
-    uint32_t pause = PAUSE_MS;
-    if (f->error) {
-        pause = RETRY_MS;
-    }
+    uint32_t passed = woad_port_now_ms() - f->last_write_ms, pause = f->error ? RETRY_MS : PAUSE_MS;
     if (f->was_written && passed < pause) {
         return pause - passed;
     }
@@ -497,27 +480,17 @@ static int find_path(struct woad_bond_file *f, const char *path)
 {
     struct stat st;
     f->path = realpath(path, NULL);
-    int err = 0;
-    if (!f->path) {
-        err = -errno;
-    }
+    int err = f->path ? 0 : -errno;
     if (err && (err != -ENOENT || lstat(path, &st) == 0)) {
         return err;
     }
-    const char *slash = strrchr(path, '/');
-    const char *name = path;
-    if (slash) {
-        name = slash + 1;
-    }
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     if (!f->path) {
         char *named = joined(path, ".", ""); /* room to append "." to the folder */
         if (named) {
             strcpy(named + (name - path), ".");
         }
-        char *folder = NULL;
-        if (named && *name) {
-            folder = realpath(named, NULL);
-        }
+        char *folder = named && *name ? realpath(named, NULL) : NULL;
         f->path = folder ? joined(folder, "/", name) : NULL;
         free(named);
         free(folder);
@@ -566,10 +539,7 @@ static int file_begin(struct woad_bond_file *f)
 {
     int err = file_open(f);
     if (err == -ENOENT) {
-        err = -EIO;
-        if (!woad_port_random(NULL, f->irk, sizeof f->irk)) {
-            err = file_save(f);
-        }
+        err = woad_port_random(NULL, f->irk, sizeof f->irk) ? -EIO : file_save(f);
         if (err == -EEXIST) {
             return -EBUSY;
         }
@@ -673,11 +643,7 @@ static int bond_update(struct woad_bond_file *f, const struct woad_bond *b,
 {
     bool postpone = change == WOAD_BOND_CHANGED && !signs_changed(f, b) && write_pause_ms(f);
     struct woad_bond mine = *b;
-    size_t n = 0;
-    if (change != WOAD_BOND_GONE) {
-        n = b->cccds;
-    }
-    int err = copy_cccds(&mine, b->cccd, n);
+    int err = copy_cccds(&mine, b->cccd, change == WOAD_BOND_GONE ? 0 : b->cccds);
     if (err) {
         return err;
     }

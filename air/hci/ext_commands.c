@@ -209,13 +209,7 @@ static int cmd_set_params(controller *c, struct rd *in, struct wr *ret)
 /* Checks an operation with `len` octets on a set's data. 7.8.54, 7.8.55 */
 static int data_status(const struct ll_adv *a, bool response, uint8_t op, uint8_t len)
 {
-    bool legacy = a->props & PROP_LEGACY;
-    bool partly;
-    if (response) {
-        partly = a->partial_rsp;
-    } else {
-        partly = a->partial_data;
-    }
+    bool legacy = a->props & PROP_LEGACY, partly = response ? a->partial_rsp : a->partial_data;
     if (response ? len && !(a->props & PROP_SCANNABLE) : !props_have_data(a->props)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
@@ -232,11 +226,7 @@ static int data_status(const struct ll_adv *a, bool response, uint8_t op, uint8_
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     bool needed = response && a->on && a->extended && (a->props & PROP_SCANNABLE);
-    int status = 0;
-    if (needed && !len) {
-        status = WOAD_HCI_COMMAND_DISALLOWED;
-    }
-    return status;
+    return needed && !len ? WOAD_HCI_COMMAND_DISALLOWED : 0;
 }
 
 /* Sets advertising or scan response data: handle u8, operation u8, fragment preference u8, length
@@ -250,10 +240,7 @@ static int set_take_data(controller *c, struct rd *in, bool response)
         fragments > 1 || len > 251) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    int status = UNKNOWN_ADVERTISER;
-    if (a) {
-        status = data_status(a, response, op, len);
-    }
+    int status = a ? data_status(a, response, op, len) : UNKNOWN_ADVERTISER;
     if (status) {
         return status;
     }
@@ -262,22 +249,11 @@ static int set_take_data(controller *c, struct rd *in, bool response)
         return 0;
     }
     a->aux_at = a->sent_len ? NEVER : a->aux_at; /* the chain that is being sent ends */
-    uint16_t *have;
-    if (response) {
-        have = &a->rsp_len;
-    } else {
-        have = &a->data_len;
-    }
-    bool *partial = &a->partial_data;
-    if (response) {
-        partial = &a->partial_rsp;
-    }
-    uint16_t before = 0;
-    if (op == FRAGMENT_MIDDLE || op == FRAGMENT_LAST) {
-        before = *have;
-    }
-    uint16_t all = (uint16_t)(before + len);
-    bool fits = all <= a->room && (!(response || a->on) || data_fit(a, all));
+    uint16_t *have = response ? &a->rsp_len : &a->data_len;
+    bool *partial = response ? &a->partial_rsp : &a->partial_data;
+    uint16_t before = op == FRAGMENT_MIDDLE || op == FRAGMENT_LAST ? *have : 0,
+             all = (uint16_t)(before + len);
+    bool fits = all <= a->room && (response || a->on ? data_fit(a, all) : true);
     if (!fits) {
         *have = 0;
         *partial = false;
@@ -317,10 +293,7 @@ static int set_may_begin(controller *c, const struct ll_adv *a, uint16_t duratio
     if (a->extended && (a->props & PROP_CONNECTABLE) && a->data_len > CONNECTABLE_MAX) {
         return WOAD_HCI_INVALID_PARAMETERS; /* connectable advertising has no chain */
     }
-    if (!(data_fit(a, a->data_len) && data_fit(a, a->rsp_len))) {
-        return PACKET_TOO_LONG;
-    }
-    return 0;
+    return data_fit(a, a->data_len) && data_fit(a, a->rsp_len) ? 0 : PACKET_TOO_LONG;
 }
 
 /* Checks all sets of a command: handle u8, duration u16, max events u8 each; no set twice. */
@@ -342,10 +315,7 @@ static int sets_status(controller *c, struct rd in, uint8_t n, bool on)
         const struct ll_adv *a = set_by_handle(c, rd_u8(&first));
         uint16_t duration = rd_le16(&first);
         rd_u8(&first);
-        int status = 0;
-        if (on && a) {
-            status = set_may_begin(c, a, duration);
-        }
+        int status = on && a ? set_may_begin(c, a, duration) : 0;
         if (!a || status) {
             return a ? status : UNKNOWN_ADVERTISER;
         }
@@ -460,9 +430,7 @@ static int cmd_ext_scan_params(controller *c, struct rd *in, struct wr *ret)
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     int status = own_type_check(c, own);
-    if (!status) {
-        status = scan_filter_status(c, filter);
-    }
+    status = status ? status : scan_filter_status(c, filter);
     if (status) {
         return status;
     }
@@ -481,9 +449,7 @@ static int cmd_scan_on(controller *c, struct rd *in, struct wr *ret)
     uint8_t on = rd_u8(in), filter = rd_u8(in);
     uint16_t duration = rd_le16(in), period = rd_le16(in);
     (void)ret;
-    if (!duration) {
-        period = 0;
-    }
+    period = duration ? period : 0;
     bool often = filter == 2 && !period; /* the filter that a period resets needs a period */
     if (on > 1 || (on && (filter > 2 || often || (period && duration * 10u >= period * 1280u)))) {
         return WOAD_HCI_INVALID_PARAMETERS;
@@ -593,12 +559,8 @@ void evt_set_terminated(controller *c, const struct ll_adv *a, uint8_t status, u
     struct wr w = wr_of(b, sizeof b);
     wr_u8(&w, status);
     wr_u8(&w, a->handle);
-    uint16_t handle = 0;
-    if (!status) {
-        handle = link_handle(i);
-    }
-    wr_le16(&w, handle);
-    wr_u8(&w, (uint8_t)min_uint(a->events, 255));
+    wr_le16(&w, status ? 0 : link_handle(i));
+    wr_u8(&w, (uint8_t)(a->events < 255 ? a->events : 255));
     evt_le(c, LE_ADV_SET_TERMINATED, &w);
 }
 
@@ -625,39 +587,15 @@ void evt_ext_report(controller *c, uint16_t type, const struct ext *e, const uin
     struct wr w = wr_of(b, sizeof b);
     wr_u8(&w, 1);
     wr_le16(&w, type);
-    uint8_t address_type = 0xff;
-    if (e->has_adv) {
-        address_type = e->adv.type;
-    }
-    wr_u8(&w, address_type); /* 0xff: anonymous */
+    wr_u8(&w, e->has_adv ? e->adv.type : 0xff); /* 0xff: anonymous */
     wr_bytes(&w, e->adv.octet, 6);
-    uint8_t primary_phy = PHY_1M;
-    if (secondary) {
-        primary_phy = phy_number(c->scan->primary_phy);
-    }
-    wr_u8(&w, primary_phy);
+    wr_u8(&w, secondary ? phy_number(c->scan->primary_phy) : PHY_1M);
     wr_u8(&w, secondary);
-    uint8_t sid = 0xff;
-    if (e->has_adi) {
-        sid = e->sid;
-    }
-    wr_u8(&w, sid);
-    uint8_t power = 127;
-    if (e->has_power) {
-        power = (uint8_t)e->power;
-    }
-    wr_u8(&w, power);
+    wr_u8(&w, e->has_adi ? e->sid : 0xff);
+    wr_u8(&w, e->has_power ? (uint8_t)e->power : 127);
     wr_u8(&w, (uint8_t)rssi);
-    uint16_t interval = 0;
-    if (e->has_sync) {
-        interval = e->sync.interval;
-    }
-    wr_le16(&w, interval);
-    uint8_t target_type = 0;
-    if (e->has_target) {
-        target_type = e->target.type;
-    }
-    wr_u8(&w, target_type);
+    wr_le16(&w, e->has_sync ? e->sync.interval : 0);
+    wr_u8(&w, e->has_target ? e->target.type : 0);
     wr_bytes(&w, e->target.octet, 6);
     wr_u8(&w, (uint8_t)len);
     wr_bytes(&w, data, len);

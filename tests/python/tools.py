@@ -16,6 +16,7 @@ import time
 
 root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 woad = os.path.join(root, "build", "woad")
+signal.signal(signal.SIGHUP, signal.SIG_DFL)   # under nohup it is ignored, and so it would be in the programs
 scratch = tempfile.mkdtemp(prefix="woad-tools-")
 F_SETPIPE_SZ = 1031
 RESET = b"\x01\x03\x0c\x00"

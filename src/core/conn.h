@@ -43,7 +43,7 @@ struct conn {
     bool want_update;
     bool want_sig_update;   /* L2CAP's Connection Parameter Update Request is to be sent */
     bool update_pending;    /* woad_conn_update() was called: WOAD_EV_CONN_UPDATE must follow */
-    uint8_t att_refused_op; /* with no GATT server: request to answer, see att_rx_refused() */
+    uint8_t att_refused_op; /* with no GATT server: request to answer, see att.c */
     bool channels_turn;     /* the channels' turn to send, not the queue's: l2cap_tx() */
     bool tx_ready_due;      /* a call returned WOAD_EAGAIN: WOAD_EV_TX_READY when there is room */
     bool tx_done_due;       /* WOAD_EV_TX_DONE when `queue` is empty */

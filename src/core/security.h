@@ -36,14 +36,14 @@ int conn_security_error(const struct conn *c, unsigned level);
 
 /* Before a client sends a request to a bonded peer, the connection must be encrypted with the
  * bond's key: it authenticates the peer.  Returns 0: send now; CLIENT_WAIT: encryption has been
- * started, att_client->secured() follows; WOAD_EACCES: it failed.  again: try once more after a
- * failure. */
+ * started, att_client->security_changed() follows; WOAD_EACCES: it failed.  again: try once more
+ * after a failure. */
 enum { CLIENT_WAIT = 1 };
 int client_require_encryption(struct conn *c, bool again);
 /* The connection is encrypted with the bond's key. */
 bool client_peer_verified(const struct conn *c);
 /* The peer refused a request for insufficient security.  True: a pairing has been started, and
- * att_client->secured() follows. */
+ * att_client->security_changed() follows. */
 bool client_raise_security(struct conn *c);
 
 #endif

@@ -155,7 +155,8 @@ static bool gattc_raise_security(struct att_bearer *b, struct proc *p, int statu
     uint8_t request = b->client->request;
     p->security_raised = true;
     gattc_clear_request(b);
-    p->security_error = (uint8_t)status; /* client_raise() may raise events, which look at it */
+    /* Set before client_raise_security(), which may raise events that look at it. */
+    p->security_error = (uint8_t)status;
     if (!client_raise_security(b->c)) {
         p->security_error = 0;
         b->client->request = request;
@@ -235,7 +236,8 @@ static bool gattc_must_wait(struct conn *c)
 {
     struct gattc_conn *g = c->client;
     if (!g->awaiting_security) {
-        g->awaiting_security = true; /* client_hold() may raise events, which look at it */
+        /* Set before client_require_encryption(), which may raise events that look at it. */
+        g->awaiting_security = true;
         int err = client_require_encryption(c, true);
         g->awaiting_security = g->awaiting_security && err == CLIENT_WAIT;
         if (err < 0) {

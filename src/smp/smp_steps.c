@@ -535,12 +535,11 @@ static int step_encrypt(struct pairing *p)
     return STEP_BLOCKED; /* link_continue_pairing() continues */
 }
 
-/* A central waits after failures of its peer, as long as attempts_due() says, and until an
+/* A central waits after failures of its peer, while attempts_wait() is true, and until the
  * encryption of a failed pairing has ended. */
 static int step_pause(struct pairing *p)
 {
-    if (p->c->smp->encryption_pending ||
-        attempts_wait(p->c)) { /* the encryption of a failed pairing is still pending */
+    if (p->c->smp->encryption_pending || attempts_wait(p->c)) {
         smp_restart_timer(p->c);
         return STEP_BLOCKED;
     }

@@ -44,10 +44,8 @@ static int regular_open(const char *path, const uint8_t *header, size_t len, boo
         err = -EBUSY;
     }
     if (!err && st.st_size > 0) {
-        bool capture = pread(fd, there, len, 0) == (ssize_t)len && memcmp(there, header, len) == 0;
-        err = -EEXIST;
-        if (capture) {
-            err = 0;
+        if (pread(fd, there, len, 0) != (ssize_t)len || memcmp(there, header, len) != 0) {
+            err = -EEXIST;
         }
     }
     if (!err && keys) {
@@ -58,8 +56,6 @@ static int regular_open(const char *path, const uint8_t *header, size_t len, boo
     }
     if (err) {
         close(fd);
-    }
-    if (err) {
         return err;
     }
     return fd;

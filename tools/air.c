@@ -159,8 +159,6 @@ static int folder(const char *path)
     }
     if (err) {
         fprintf(stderr, "woad air: %s: %s\n", path, strerror(err));
-    }
-    if (err) {
         return -1;
     }
     return 0;

@@ -287,8 +287,6 @@ void sync_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
     if (!s->in_chain) {
         remap_read(&s->remap, e.acad, s->counter);
         sync_on_rx_first(c, s, f->start);
-    }
-    if (!s->in_chain) {
         big_on_acad(c, s, e.acad, f->start);
     }
     s->in_chain = e.has_aux;

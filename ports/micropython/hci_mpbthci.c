@@ -28,14 +28,11 @@ static void hci_timer_init(void)
 int ble_hci_open(void)
 {
     hci_timer_init();
-    int err = mp_bluetooth_hci_uart_init(MICROPY_HW_BLE_UART_ID, MICROPY_HW_BLE_UART_BAUDRATE);
-    if (!err) {
-        err = mp_bluetooth_hci_controller_init();
-        if (err) {
-            mp_bluetooth_hci_uart_deinit();
-        }
+    if (mp_bluetooth_hci_uart_init(MICROPY_HW_BLE_UART_ID, MICROPY_HW_BLE_UART_BAUDRATE)) {
+        return -MP_EIO;
     }
-    if (err) {
+    if (mp_bluetooth_hci_controller_init()) {
+        mp_bluetooth_hci_uart_deinit();
         return -MP_EIO;
     }
     return 0;

@@ -41,8 +41,8 @@ class Host:
 
     def __init__(self, path):
         self.s = socket.socket(socket.AF_UNIX)
+        self.s.connect(path)                # it waits while the backlog is full; with a time limit it would not
         self.s.settimeout(3)
-        self.s.connect(path)
         self.command(0x0c03)
 
     def command(self, opcode, params=b""):

@@ -2,9 +2,11 @@
 """The module from outside: MicroPython programs, each a process, over the simulated radio.
 
 run.py [NAME…]: those tests whose names contain one of the words.
+STARVE=N: each program is stopped for up to a second again and again, by seed N, as on a machine that has no time for it.
 """
 import atexit
 import os
+import random
 import resource
 import shutil
 import signal
@@ -61,6 +63,18 @@ C = UUID(0x2a37)
 """
 
 
+STARVE = int(os.environ.get("STARVE", 0))
+
+
+def starve(process, chance):
+    """Stops a process at random until it has ended."""
+    while process.poll() is None:
+        time.sleep(chance.uniform(0, 0.5))
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(chance.uniform(0, 1))
+        process.send_signal(signal.SIGCONT)
+
+
 class Program:
     """A MicroPython process: it runs `code` after the prelude; or another `command`.  It is a device of its own, whose address no
     other has, unless `env` or the command names it."""
@@ -82,6 +96,8 @@ class Program:
         self.changed = threading.Condition()
         self.ended = False
         self.thread.start()
+        if STARVE:
+            threading.Thread(target=starve, args=(self.p, random.Random(STARVE + len(programs))), daemon=True).start()
         programs.append(self)
 
     def read(self):
@@ -764,6 +780,7 @@ def test_links():
     wait(1)
     (conn,) = ble.gap_connections()
     assert not ble.gap_connection(conn)[2]
+    wait(3, 20000)
     ble.gap_update(conn, 30000, 30000, 0, 3000)
     assert wait(27) == (conn, 24, 0, 300, 0)
     raises(22, ble.gap_update, conn, 1, 2)
@@ -792,6 +809,7 @@ def test_links():
     assert wait(66)[1:] == (4, 0, (100, 251))
     raises(22, ble.gap_data_length, conn, 300)
     raises(22, ble.gap_phy, conn, 8, 0)
+    ble.gattc_write(conn, 12, b"go", 1)
     assert wait(27)[1:] == (24, 0, 300, 0)
     assert ble.gap_connection(conn)[3:6] == (30000, 0, 3000)
     ble.gap_disconnect(conn)

@@ -1,15 +1,8 @@
 /* The server of the air: accepts hosts, moves HCI packets between them and their controllers, and
  * paces the air to the wall clock.  One thread, one poll() loop: hub_run(). */
 #define _GNU_SOURCE
-#include "hub.h"
+#include "hub_state.h"
 
-#include <woad/air.h>
-#include <woad/crypto.h>
-
-#include "../transport/btsnoop.h"
-#include "../transport/framing.h"
-#include "../transport/open.h"
-#include "capture.h"
 #include "world_file.h"
 
 #include <errno.h>
@@ -21,39 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LATE_MAX_US = 20000, LEAVE_MAX_US = 5000000, READS_MAX = 8, ACCEPTS_MAX = 16 };
+enum { LATE_MAX_US = 20000, ACCEPTS_MAX = 16 };
 enum { HOUR_S = 3600, SECOND_US = 1000000, ALONE_US = 5000000, NO_MEMORY_US = 10000 };
-
-/* A host and its controller. */
-struct client {
-    struct client *next;
-    int fd; /* -1: the host has left, and the controller's connections are ending */
-    bool serial, is_socket;
-    bool rx_stalled;     /* rx_packet waits for room in the controller */
-    uint64_t left_at_us; /* air time */
-    struct woad_air_controller *controller;
-    void *memory; /* the controller's */
-    struct framing framing;
-    const uint8_t *rx_packet; /* from the host, not given to the controller yet */
-    size_t rx_packet_len;     /* 0: none */
-    unsigned number;
-    uint8_t address[6];
-    struct btsnoop log;
-};
-
-struct hub {
-    const struct hub_options *options;
-    struct woad_air *air;
-    struct client *clients;
-    unsigned last_number;
-    uint64_t air_epoch_us; /* wall clock at the air's time 0 */
-    uint64_t accept_at_us; /* wall clock: accept no host before */
-    struct pollfd *fds;
-    size_t fds_allocated;
-    struct capture pcap;
-    bool slow_reader_warned; /* of the capture */
-    int first_error;         /* of the first capture or log that could not be written */
-};
 
 static uint64_t wall_us(void)
 {
@@ -89,9 +51,7 @@ static void hub_skip_time(struct hub *hub, uint64_t us)
         hub->options->speed > 0 ? (uint64_t)((double)us / hub->options->speed) : us;
 }
 
-/* A capture or log cannot be written: warns, and keeps the error for hub_run()'s result.  Hosts are
- * still served. */
-static void hub_note_error(struct hub *hub, const char *what, int err)
+void hub_note_error(struct hub *hub, const char *what, int err)
 {
     char line[256];
     if (!hub->first_error) {
@@ -101,15 +61,6 @@ static void hub_note_error(struct hub *hub, const char *what, int err)
         snprintf(line, sizeof line, "%.200s: %s", what,
                  err == -EAGAIN ? "its reader is too slow: packets are missing" : strerror(-err));
         hub->options->warn(line);
-    }
-}
-
-static void hub_log(struct hub *hub, const char *what, const struct client *c)
-{
-    char line[80];
-    if (hub->options->log) {
-        snprintf(line, sizeof line, "controller %u %s", c->number, what);
-        hub->options->log(line);
     }
 }
 
@@ -123,243 +74,6 @@ static struct woad_air_controller *hub_find(void *ctx, unsigned number)
         }
     }
     return NULL;
-}
-
-static void hub_update_links(struct hub *hub)
-{
-    if (hub->options->world) {
-        world_file_update_links(hub->options->world);
-    }
-}
-
-/* Opens DIR/N.btsnoop.  Its timestamps are air time, like the capture's. */
-static void client_open_log(struct hub *hub, struct client *c)
-{
-    char path[4096];
-    c->log.fd = -1;
-    if (!hub->options->btsnoop) {
-        return;
-    }
-    int n = snprintf(path, sizeof path, "%s/%u.btsnoop", hub->options->btsnoop, c->number);
-    int err = -ENAMETOOLONG;
-    if (n < (int)sizeof path) {
-        err = btsnoop_open(&c->log, path, hub->options->keys);
-    }
-    if (err) {
-        hub_note_error(hub, path, err);
-    }
-}
-
-static void client_log_packet(struct hub *hub, struct client *c, bool received,
-                              const uint8_t *packet, size_t len)
-{
-    if (c->log.fd < 0) {
-        return;
-    }
-    int err = btsnoop_put(&c->log, woad_air_now(hub->air), received, packet, len);
-    if (err) {
-        hub_note_error(hub, hub->options->btsnoop, err);
-        btsnoop_close(&c->log);
-    }
-}
-
-static void client_free(struct client *c)
-{
-    woad_air_detach(c->controller);
-    btsnoop_close(&c->log);
-    framing_free(&c->framing);
-    free(c->memory);
-    free(c);
-}
-
-/* Whether a connected host has this address. */
-static bool hub_has_address(const struct hub *hub, const uint8_t address[6])
-{
-    for (const struct client *c = hub->clients; c; c = c->next) {
-        if (c->fd >= 0 && memcmp(c->address, address, 6) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Chooses a locally administered address: "WOAD" with the W's group bit cleared, and a number.  A
- * program that has bound a name (transport_open_as()) gets "WOA" and 23 bits of the name's hash:
- * the same address each time. */
-static void client_address(const struct hub *hub, struct client *c, const char *name, size_t len)
-{
-    enum { NAMED = 1 << 23 };
-    uint32_t low = 'D' << 16 | (c->number & 0xffff), hash = 2166136261u;
-    for (size_t k = 0; k < len; k++) {
-        hash = (hash ^ (uint8_t)name[k]) * 16777619u;
-    }
-    if (len) {
-        low = NAMED | (hash ^ hash >> 23);
-    }
-    do {
-        const uint8_t address[6] = {
-            (uint8_t)low, (uint8_t)(low >> 8), (uint8_t)(low >> 16), 'A', 'O', 0x56
-        };
-        memcpy(c->address, address, sizeof address);
-        low = NAMED | (low + 1);
-    } while (len && hub_has_address(hub, c->address));
-}
-
-/* Attaches a controller for a host.  `name`: what the host's program has bound, `len` 0: nothing.
- * False: no memory; the caller closes fd. */
-static bool client_add(struct hub *hub, const struct hci_transport *transport, int fd, bool socket,
-                       const char *name, size_t len)
-{
-    struct woad_air_controller_config cfg = { .conns = 16,
-                                              .acl_count = 12,
-                                              .acl_len = 251,
-                                              .queue = 16384,
-                                              .crypto = &woad_mbedtls,
-                                              .adv_sets = 4,
-                                              .iso = 4 };
-    unsigned n = ++hub->last_number;
-    struct client *c = calloc(1, sizeof *c);
-    if (!c) {
-        return false;
-    }
-    c->number = n;
-    if (hub->options->profile) {
-        woad_air_profile(hub->options->profile, &cfg);
-    }
-    client_address(hub, c, name, len);
-    memcpy(cfg.address, c->address, sizeof c->address);
-    /* A grid of 64 by 64 places, 1.2 m apart. */
-    cfg.x_mm = (int32_t)(n % 64) * 1200;
-    cfg.y_mm = (int32_t)(n / 64 % 64) * 1200;
-    if (hub->options->world) {
-        world_file_configure(hub->options->world, n, &cfg);
-    }
-    size_t size = woad_air_controller_size(&cfg);
-    void *memory = malloc(size);
-    if (!memory || framing_init(&c->framing, transport->three_wire) < 0) {
-        free(c);
-        free(memory);
-        return false;
-    }
-    c->fd = fd;
-    c->serial = transport->serial;
-    c->is_socket = socket;
-    c->memory = memory;
-    client_open_log(hub, c);
-    c->controller = woad_air_attach(hub->air, memory, size, &cfg);
-    c->next = hub->clients;
-    hub->clients = c;
-    hub_update_links(hub);
-    hub_log(hub, "attached", c);
-    return true;
-}
-
-/* The host has left: its controller ends all connections, then hub_free_left() frees it. */
-static void client_leave(struct hub *hub, struct client *c)
-{
-    close(c->fd);
-    hub->accept_at_us = 0;
-    c->fd = -1;
-    c->left_at_us = woad_air_now(hub->air);
-    woad_air_leave(c->controller);
-    hub_log(hub, "left", c);
-}
-
-static void hub_free_left(struct hub *hub)
-{
-    for (struct client **at = &hub->clients; *at;) {
-        struct client *c = *at;
-        bool over =
-            woad_air_idle(c->controller) || woad_air_now(hub->air) > c->left_at_us + LEAVE_MAX_US;
-        if (c->fd < 0 && over) {
-            *at = c->next;
-            client_free(c);
-            hub_update_links(hub);
-        } else {
-            at = &c->next;
-        }
-    }
-}
-
-/* The octets are no packets.  A serial line continues at the next HCI_Reset, or with a new H5 link;
- * for other transports it returns false, and the client is to leave. */
-static bool client_resync(struct client *c)
-{
-    c->rx_packet_len = 0;
-    c->rx_stalled = false;
-    if (c->serial) {
-        framing_resync(&c->framing, true);
-    }
-    return c->serial;
-}
-
-/* Moves packets from the host to its controller.  False: the client is to leave, because the host
- * closed, sent what is not H4, or does not acknowledge H5.  At most READS_MAX reads, so that a host
- * that writes without pause does not block the others. */
-static bool client_read(struct hub *hub, struct client *c)
-{
-    if (c->rx_packet_len && framing_failed(&c->framing)) {
-        return client_resync(c);
-    }
-    for (unsigned reads = 0;;) {
-        int n = 0;
-        if (!c->rx_packet_len) {
-            n = framing_next(&c->framing, &c->rx_packet);
-        }
-        if (n < 0) {
-            return client_resync(c);
-        }
-        c->rx_packet_len += (size_t)n;
-        if (c->rx_packet_len) {
-            int err = woad_air_rx(c->controller, c->rx_packet, c->rx_packet_len);
-            c->rx_stalled = err == -EAGAIN;
-            if (c->rx_stalled) {
-                return true;
-            }
-            client_log_packet(hub, c, false, c->rx_packet, c->rx_packet_len);
-            c->rx_packet_len = 0;
-            continue;
-        }
-        if (reads++ == READS_MAX) {
-            return true;
-        }
-        size_t room;
-        uint8_t *at = framing_space(&c->framing, &room);
-        ssize_t got = read(c->fd, at, room);
-        if (got <= 0) {
-            return got < 0 && (errno == EAGAIN || errno == EINTR);
-        }
-        framing_added(&c->framing, (size_t)got);
-    }
-}
-
-/* Moves packets from the controller to the host.  If the host does not read, they stay in the
- * controller's queue.  False: the client is to leave. */
-static bool client_write(struct hub *hub, struct client *c)
-{
-    for (;;) {
-        uint8_t packet[WOAD_AIR_PACKET];
-        size_t len = 0;
-        while (framing_ready(&c->framing) &&
-               (len = woad_air_tx(c->controller, packet, sizeof packet)) > 0) {
-            client_log_packet(hub, c, true, packet, len);
-            framing_put(&c->framing, packet, len);
-        }
-        const uint8_t *out = framing_out(&c->framing, &len);
-        if (!len) {
-            return true;
-        }
-        ssize_t n;
-        if (c->is_socket) {
-            n = send(c->fd, out, len, MSG_NOSIGNAL);
-        } else {
-            n = write(c->fd, out, len);
-        }
-        if (n < 0) {
-            return errno == EAGAIN || errno == EINTR;
-        }
-        framing_written(&c->framing, (size_t)n);
-    }
 }
 
 /* Runs the H5 timers; returns the milliseconds until the next. */
@@ -390,17 +104,49 @@ static void hub_move_packets(struct hub *hub)
     }
 }
 
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+    if (a < b) {
+        return a;
+    }
+    return b;
+}
+
+/* The air time of the next event: of the air, the world file, or a hub_extra. */
 static uint64_t hub_next(const struct hub *hub)
 {
+    const struct hub_options *o = hub->options;
     uint64_t next = woad_air_next(hub->air);
-    uint64_t act = UINT64_MAX;
-    if (hub->options->world) {
-        act = world_file_next_us(hub->options->world);
+    if (o->world) {
+        next = min_u64(next, world_file_next_us(o->world));
     }
-    if (act < next) {
-        return act;
+    for (size_t i = 0; i < o->extras; i++) {
+        if (o->extra[i].next_us) {
+            next = min_u64(next, o->extra[i].next_us(o->extra[i].ctx));
+        }
     }
     return next;
+}
+
+/* Calls each extra's serve(); hub.h says when that is due. */
+static void hub_serve_extras(struct hub *hub)
+{
+    const struct hub_options *o = hub->options;
+    hub->packets_moved = false;
+    for (size_t i = 0; i < o->extras; i++) {
+        o->extra[i].serve(o->extra[i].ctx, hub, woad_air_now(hub->air));
+    }
+}
+
+/* Whether an extra wants to be served at this air time. */
+static bool hub_extra_is_due(const struct hub *hub, uint64_t now)
+{
+    const struct hub_options *o = hub->options;
+    bool due = false;
+    for (size_t i = 0; i < o->extras; i++) {
+        due = due || (o->extra[i].next_us && o->extra[i].next_us(o->extra[i].ctx) <= now);
+    }
+    return due;
 }
 
 /* Advances the air to the wall clock.  If that is more than LATE_MAX_US behind, air time is delayed
@@ -412,31 +158,60 @@ static void hub_run_air(struct hub *hub)
         hub_skip_time(hub, now - next);
         now = next;
     }
-    while ((next = hub_next(hub)) <= now) {
+    while (!*hub->stop && (next = hub_next(hub)) <= now) {
         woad_air_step(hub->air, next);
         if (hub->options->world) {
             world_file_run(hub->options->world, next);
         }
         hub_move_packets(hub);
+        if (hub->packets_moved || hub_extra_is_due(hub, next)) {
+            hub_serve_extras(hub);
+        }
     }
-    woad_air_step(hub->air, now);
+    if (!*hub->stop) {
+        woad_air_step(hub->air, now);
+    }
 }
 
-static size_t hub_fds(struct hub *hub)
+/* Counts the extras' descriptors, and puts as many of them as there is room for at `at`. */
+static size_t hub_extra_fds(const struct hub *hub, struct pollfd *at, size_t room)
 {
-    size_t n = hub->options->listeners + 2;
+    const struct hub_options *o = hub->options;
+    size_t n = 0;
+    for (size_t i = 0; i < o->extras; i++) {
+        if (o->extra[i].fds) {
+            size_t used = room < n ? room : n;
+            n += o->extra[i].fds(o->extra[i].ctx, at + used, room - used);
+        }
+    }
+    return n;
+}
+
+/* Makes room for the descriptors of all hosts, listeners and extras. */
+static bool hub_fds_reserve(struct hub *hub)
+{
+    struct pollfd none;
+    size_t n = hub->options->listeners + 2 + hub_extra_fds(hub, &none, 0);
     for (struct client *c = hub->clients; c; c = c->next) {
         n++;
     }
     if (n > hub->fds_allocated) {
         struct pollfd *more = realloc(hub->fds, n * 2 * sizeof *more);
         if (!more) {
-            return 0;
+            return false;
         }
         hub->fds = more;
         hub->fds_allocated = n * 2;
     }
-    n = 0;
+    return true;
+}
+
+static size_t hub_fds(struct hub *hub)
+{
+    size_t n = 0;
+    if (!hub_fds_reserve(hub)) {
+        return 0;
+    }
     for (size_t i = 0; i < hub->options->listeners; i++) {
         int fd = -1;
         if (hub->accept_at_us <= wall_us()) {
@@ -456,7 +231,7 @@ static size_t hub_fds(struct hub *hub)
     if (capture_waits(&hub->pcap)) {
         hub->fds[n++] = (struct pollfd){ hub->pcap.fd, POLLOUT, 0 };
     }
-    return n;
+    return n + hub_extra_fds(hub, hub->fds + n, hub->fds_allocated - n);
 }
 
 /* Without a free descriptor or memory the host stays in the socket's backlog, and the socket stays
@@ -475,14 +250,6 @@ static void hub_accept(struct hub *hub, const struct hci_transport *listener)
             close(fd);
         }
     }
-}
-
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-    if (a < b) {
-        return a;
-    }
-    return b;
 }
 
 /* Microseconds until there is work without a packet from a host. */
@@ -619,7 +386,7 @@ int hub_run(const struct hub_options *o, const volatile int *stop)
 {
     struct woad_air_config cfg = { .seed = o->seed, .loss_per_mille = o->loss_per_mille };
     void *memory = malloc(woad_air_size());
-    struct hub hub = { .options = o, .pcap.fd = -1 };
+    struct hub hub = { .options = o, .stop = stop, .pcap.fd = -1 };
     bool used = false;
     int err = hub_capture(&hub, &cfg);
     if (o->world) {
@@ -647,8 +414,9 @@ int hub_run(const struct hub_options *o, const volatile int *stop)
         hub_run_air(&hub);
         hub_move_packets(&hub);
         hub_free_left(&hub);
+        hub_serve_extras(&hub);
         used = used || hub.clients;
-        if (hub_is_finished(&hub, used, begun)) {
+        if (*stop || hub_is_finished(&hub, used, begun)) {
             break;
         }
         hub_flush(&hub);

@@ -7,6 +7,23 @@
 #include <stdint.h>
 
 struct hci_transport;
+struct hub;
+struct pollfd;
+
+/* Serves descriptors of others in the hub's poll() loop.  None of its functions may block. */
+struct hub_extra {
+    /* Fills `at` with up to `room` descriptors to poll; returns how many there are.  May be NULL.
+     */
+    size_t (*fds)(void *ctx, struct pollfd *at, size_t room);
+    /* Reads and writes what is ready, whatever poll() has said.  Called after each poll(), and
+     * after each step of the air that gave packets to hosts: always before the air's time goes on
+     * past such a step.  To end the hub, it sets *stop (see hub_run()). */
+    void (*serve)(void *ctx, struct hub *hub, uint64_t air_now_us);
+    /* Air time at which serve() is to be called even if nothing happens; UINT64_MAX: none.  May be
+     * NULL.  serve() must move it on, or end the hub. */
+    uint64_t (*next_us)(void *ctx);
+    void *ctx;
+};
 
 struct hub_options {
     const struct hci_transport *listener; /* sockets to accept hosts from */
@@ -18,16 +35,20 @@ struct hub_options {
     const char *profile;      /* of the controllers: woad_air_profile(); NULL: everything */
     struct world_file *world; /* loaded; NULL: none */
     double speed;             /* air time in wall-clock time; 0: 1 */
-    const char *pcap;         /* file for a capture of the air; NULL: none */
-    const char *btsnoop;      /* folder for HCI logs; NULL: none */
-    bool keys;                /* log keys, and capture encrypted packets decrypted */
-    bool exit_when_empty;     /* end after the last host, or after 5 s without one */
+    bool virtual_clock;   /* the air's time goes on as soon as all hosts wait; else by the wall */
+    unsigned expect;      /* virtual_clock: time starts when so many hosts have joined */
+    const char *pcap;     /* file for a capture of the air; NULL: none */
+    const char *btsnoop;  /* folder for HCI logs; NULL: none */
+    bool keys;            /* log keys, and capture encrypted packets decrypted */
+    bool exit_when_empty; /* end after the last host, or after 5 s without one */
     /* Called before that end; false: a host is about to connect. */
     bool (*may_end)(void *ctx);
     void (*log)(const char *line);  /* hosts that connect and leave; may be NULL */
     void (*warn)(const char *line); /* a capture or log that fails; may be NULL */
     void *ctx;
     int wake; /* a descriptor that becomes readable when *stop is set; 0: none */
+    const struct hub_extra *extra;
+    size_t extras;
 };
 
 /* Serves until *stop is not zero, or exit_when_empty applies.  0, or a negative errno, also of the

@@ -1,0 +1,256 @@
+/* The hosts of a hub: each has a controller, a log, and the framing of its transport. */
+#define _GNU_SOURCE
+#include "hub_state.h"
+
+#include <woad/crypto.h>
+
+#include "world_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { LEAVE_MAX_US = 5000000, READS_MAX = 8 };
+
+static void hub_log(struct hub *hub, const char *what, const struct client *c)
+{
+    char line[80];
+    if (hub->options->log) {
+        snprintf(line, sizeof line, "controller %u %s", c->number, what);
+        hub->options->log(line);
+    }
+}
+
+static void hub_update_links(struct hub *hub)
+{
+    if (hub->options->world) {
+        world_file_update_links(hub->options->world);
+    }
+}
+
+/* Opens DIR/N.btsnoop.  Its timestamps are air time, like the capture's. */
+static void client_open_log(struct hub *hub, struct client *c)
+{
+    char path[4096];
+    c->log.fd = -1;
+    if (!hub->options->btsnoop) {
+        return;
+    }
+    int n = snprintf(path, sizeof path, "%s/%u.btsnoop", hub->options->btsnoop, c->number);
+    int err = -ENAMETOOLONG;
+    if (n < (int)sizeof path) {
+        err = btsnoop_open(&c->log, path, hub->options->keys);
+    }
+    if (err) {
+        hub_note_error(hub, path, err);
+    }
+}
+
+static void client_log_packet(struct hub *hub, struct client *c, bool received,
+                              const uint8_t *packet, size_t len)
+{
+    if (c->log.fd < 0) {
+        return;
+    }
+    int err = btsnoop_put(&c->log, woad_air_now(hub->air), received, packet, len);
+    if (err) {
+        hub_note_error(hub, hub->options->btsnoop, err);
+        btsnoop_close(&c->log);
+    }
+}
+
+void client_free(struct client *c)
+{
+    woad_air_detach(c->controller);
+    btsnoop_close(&c->log);
+    framing_free(&c->framing);
+    free(c->memory);
+    free(c);
+}
+
+/* Whether a connected host has this address. */
+static bool hub_has_address(const struct hub *hub, const uint8_t address[6])
+{
+    for (const struct client *c = hub->clients; c; c = c->next) {
+        if (c->fd >= 0 && memcmp(c->address, address, 6) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Chooses a locally administered address: "WOAD" with the W's group bit cleared, and a number.  A
+ * program that has bound a name (transport_open_as()) gets "WOA" and 23 bits of the name's hash:
+ * the same address each time. */
+static void client_address(const struct hub *hub, struct client *c, const char *name, size_t len)
+{
+    enum { NAMED = 1 << 23 };
+    uint32_t low = 'D' << 16 | (c->number & 0xffff), hash = 2166136261u;
+    for (size_t k = 0; k < len; k++) {
+        hash = (hash ^ (uint8_t)name[k]) * 16777619u;
+    }
+    if (len) {
+        low = NAMED | (hash ^ hash >> 23);
+    }
+    do {
+        const uint8_t address[6] = {
+            (uint8_t)low, (uint8_t)(low >> 8), (uint8_t)(low >> 16), 'A', 'O', 0x56
+        };
+        memcpy(c->address, address, sizeof address);
+        low = NAMED | (low + 1);
+    } while (len && hub_has_address(hub, c->address));
+}
+
+bool client_add(struct hub *hub, const struct hci_transport *transport, int fd, bool socket,
+                const char *name, size_t len)
+{
+    struct woad_air_controller_config cfg = { .conns = 16,
+                                              .acl_count = 12,
+                                              .acl_len = 251,
+                                              .queue = 16384,
+                                              .crypto = &woad_mbedtls,
+                                              .adv_sets = 4,
+                                              .iso = 4 };
+    unsigned n = ++hub->last_number;
+    struct client *c = calloc(1, sizeof *c);
+    if (!c) {
+        return false;
+    }
+    c->number = n;
+    if (hub->options->profile) {
+        woad_air_profile(hub->options->profile, &cfg);
+    }
+    client_address(hub, c, name, len);
+    memcpy(cfg.address, c->address, sizeof c->address);
+    /* A grid of 64 by 64 places, 1.2 m apart. */
+    cfg.x_mm = (int32_t)(n % 64) * 1200;
+    cfg.y_mm = (int32_t)(n / 64 % 64) * 1200;
+    if (hub->options->world) {
+        world_file_configure(hub->options->world, n, &cfg);
+    }
+    size_t size = woad_air_controller_size(&cfg);
+    void *memory = malloc(size);
+    if (!memory || framing_init(&c->framing, transport->three_wire) < 0) {
+        free(c);
+        free(memory);
+        return false;
+    }
+    c->fd = fd;
+    c->serial = transport->serial;
+    c->is_socket = socket;
+    c->memory = memory;
+    client_open_log(hub, c);
+    c->controller = woad_air_attach(hub->air, memory, size, &cfg);
+    c->next = hub->clients;
+    hub->clients = c;
+    hub_update_links(hub);
+    hub_log(hub, "attached", c);
+    return true;
+}
+
+void client_leave(struct hub *hub, struct client *c)
+{
+    close(c->fd);
+    hub->accept_at_us = 0;
+    c->fd = -1;
+    c->left_at_us = woad_air_now(hub->air);
+    woad_air_leave(c->controller);
+    hub_log(hub, "left", c);
+}
+
+void hub_free_left(struct hub *hub)
+{
+    for (struct client **at = &hub->clients; *at;) {
+        struct client *c = *at;
+        bool over =
+            woad_air_idle(c->controller) || woad_air_now(hub->air) > c->left_at_us + LEAVE_MAX_US;
+        if (c->fd < 0 && over) {
+            *at = c->next;
+            client_free(c);
+            hub_update_links(hub);
+        } else {
+            at = &c->next;
+        }
+    }
+}
+
+/* The octets are no packets.  A serial line continues at the next HCI_Reset, or with a new H5 link;
+ * for other transports it returns false, and the client is to leave. */
+static bool client_resync(struct client *c)
+{
+    c->rx_packet_len = 0;
+    c->rx_stalled = false;
+    if (c->serial) {
+        framing_resync(&c->framing, true);
+    }
+    return c->serial;
+}
+
+/* At most READS_MAX reads, so that a host that writes without pause does not block the others. */
+bool client_read(struct hub *hub, struct client *c)
+{
+    if (c->rx_packet_len && framing_failed(&c->framing)) {
+        return client_resync(c);
+    }
+    for (unsigned reads = 0;;) {
+        int n = 0;
+        if (!c->rx_packet_len) {
+            n = framing_next(&c->framing, &c->rx_packet);
+        }
+        if (n < 0) {
+            return client_resync(c);
+        }
+        c->rx_packet_len += (size_t)n;
+        if (c->rx_packet_len) {
+            int err = woad_air_rx(c->controller, c->rx_packet, c->rx_packet_len);
+            c->rx_stalled = err == -EAGAIN;
+            if (c->rx_stalled) {
+                return true;
+            }
+            client_log_packet(hub, c, false, c->rx_packet, c->rx_packet_len);
+            c->rx_packet_len = 0;
+            continue;
+        }
+        if (reads++ == READS_MAX) {
+            return true;
+        }
+        size_t room;
+        uint8_t *at = framing_space(&c->framing, &room);
+        ssize_t got = read(c->fd, at, room);
+        if (got <= 0) {
+            return got < 0 && (errno == EAGAIN || errno == EINTR);
+        }
+        framing_added(&c->framing, (size_t)got);
+    }
+}
+
+bool client_write(struct hub *hub, struct client *c)
+{
+    for (;;) {
+        uint8_t packet[WOAD_AIR_PACKET];
+        size_t len = 0;
+        while (framing_ready(&c->framing) &&
+               (len = woad_air_tx(c->controller, packet, sizeof packet)) > 0) {
+            hub->packets_moved = true;
+            client_log_packet(hub, c, true, packet, len);
+            framing_put(&c->framing, packet, len);
+        }
+        const uint8_t *out = framing_out(&c->framing, &len);
+        if (!len) {
+            return true;
+        }
+        ssize_t n;
+        if (c->is_socket) {
+            n = send(c->fd, out, len, MSG_NOSIGNAL);
+        } else {
+            n = write(c->fd, out, len);
+        }
+        if (n < 0) {
+            return errno == EAGAIN || errno == EINTR;
+        }
+        framing_written(&c->framing, (size_t)n);
+    }
+}

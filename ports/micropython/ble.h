@@ -380,7 +380,7 @@ bool ble_connecting(const struct woad_event *ev); /* true: do not deliver this e
 bool ble_connecting_deliver_all(void);            /* false: no connection was held back */
 /* The program wants the features, too.  True: they are already being read. */
 bool ble_connecting_share(uint16_t conn);
-uint32_t ble_connecting_due(void); /* milliseconds until ble_connecting_run() */
+uint32_t ble_connecting_ms_left(void); /* milliseconds until ble_connecting_run() */
 void ble_connecting_run(void);
 uint32_t ble_due(void); /* milliseconds until ble_run() is needed without packets */
 /* ble_l2cap.c */
@@ -389,7 +389,7 @@ void ble_on_coc(const struct woad_event *ev);   /* for the handler */
 void ble_coc_event_lost(const struct woad_event *ev);
 void ble_forget_channels(void); /* the host is stopped */
 void ble_channels_finish(uint16_t conn);
-uint32_t ble_channels_due(void); /* milliseconds until ble_channels_run() */
+uint32_t ble_channels_ms_left(void); /* milliseconds until ble_channels_run() */
 void ble_channels_run(void);
 /* ble_ext.c */
 void ble_forget_ext(void); /* the host is stopped */

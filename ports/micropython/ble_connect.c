@@ -81,7 +81,7 @@ bool ble_connecting_deliver_all(void)
     return any;
 }
 
-uint32_t ble_connecting_due(void)
+uint32_t ble_connecting_ms_left(void)
 {
     uint32_t earliest = WOAD_FOREVER;
     for (size_t k = 0; k < BLE_CONNS; k++) {
@@ -106,7 +106,7 @@ void ble_connecting_run(void)
 
 uint32_t ble_due(void)
 {
-    uint32_t channels = ble_channels_due(), connecting = ble_connecting_due();
+    uint32_t channels = ble_channels_ms_left(), connecting = ble_connecting_ms_left();
     uint32_t due = MIN(channels, connecting), store = ble_port_store_run(false);
     return MIN(due, store);
 }

@@ -97,7 +97,7 @@ void ble_channels_finish(uint16_t conn)
     }
 }
 
-uint32_t ble_channels_due(void)
+uint32_t ble_channels_ms_left(void)
 {
     uint32_t earliest = WOAD_FOREVER;
     for (const struct ble_channel *k = ble.channels; k; k = k->next) {

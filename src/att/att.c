@@ -17,7 +17,7 @@ void att_open(struct att_bearer *b, struct conn *c, uint16_t mtu)
     b->c = c;
     b->mtu = mtu;
     b->indication_handle = 0;
-    b->indication_due = 0;
+    b->indication_deadline = 0;
     if (h->att_server) {
         h->att_server->open(b);
     }
@@ -36,7 +36,7 @@ static void att_end_indication(struct att_bearer *b, int status)
     ev.u.done.status = status;
     bool ours = b->indication_handle == HANDLE_SERVICE_CHANGED && h->gatts;
     b->indication_handle = 0;
-    b->indication_due = 0;
+    b->indication_deadline = 0;
     if (ours && !status && h->gatt_bonds) {
         h->gatt_bonds->service_changed_confirmed(b->c);
     }
@@ -49,7 +49,7 @@ void att_indication_sent(struct att_bearer *b, uint16_t handle)
 {
     struct woad *h = b->c->h;
     b->indication_handle = handle;
-    b->indication_due = deadline_in(h, ATT_TIMEOUT_MS);
+    b->indication_deadline = deadline_in(h, ATT_TIMEOUT_MS);
 }
 
 /* A request on the fixed channel where there is no server.  It is refused, because a peer without a
@@ -306,7 +306,7 @@ uint32_t att_run_timers(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
-        uint32_t b_left = deadline_left(h, b->indication_due);
+        uint32_t b_left = deadline_left(h, b->indication_deadline);
         if (b_left == 0) {
             att_timed_out(b);
             att_end_indication(b, WOAD_ETIMEDOUT);

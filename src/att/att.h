@@ -59,9 +59,9 @@ struct att_bearer {
     struct conn *c; /* valid while the bearer is open */
     struct gatts_bearer *server;
     struct gattc_bearer *client;
-    uint16_t mtu;               /* ATT_MTU in octets; 0: the bearer is closed */
-    uint16_t indication_handle; /* value handle of the unconfirmed indication; 0: none */
-    uint32_t indication_due;    /* deadline for its confirmation; 0: none */
+    uint16_t mtu;                 /* ATT_MTU in octets; 0: the bearer is closed */
+    uint16_t indication_handle;   /* value handle of the unconfirmed indication; 0: none */
+    uint32_t indication_deadline; /* deadline for its confirmation; 0: none */
 };
 
 /* The client or the server, as the bearers call it.  Set by woad_feature_gatt_client and

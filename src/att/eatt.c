@@ -1,8 +1,10 @@
 /* Enhanced ATT: bearers over enhanced credit-based channels.  Vol 3, Part G, 5.3, 5.4
  *
  * Bearer config.conns + e uses channel config.l2cap_channels + e; the application never sees these
- * channels.  The channels (src/l2cap/coc*.c) call this file through struct eatt_role.  A received
- * request stays in its channel's ring until the bearer has answered the request before it. */
+ * channels.  The channels (src/l2cap/coc*.c) and ATT (att.c) call this file through struct
+ * eatt_role. A received request stays in its channel's ring until the bearer has answered the
+ * request before it.  c->queue_bearer is the bearer that sends the first PDU of the connection's
+ * queue; 0: none. */
 #include "../base/bytes.h"
 #include "../core/clock.h"
 #include "../core/event.h"
@@ -20,11 +22,11 @@ struct eatt_bearer {
 
 /* Our request to a peer for bearers: woad_eatt_open(). */
 struct eatt_conn {
-    uint8_t bearers_wanted; /* not opened yet; 0: no request in progress */
-    uint8_t attempts;       /* repeated so often after a collision */
-    bool peer_requested;    /* the peer has requested bearers while ours was pending */
-    int last_status;        /* of the last channel refused */
-    uint32_t retry_due;     /* when to repeat the request; 0: not */
+    uint8_t bearers_wanted;  /* not opened yet; 0: no request in progress */
+    uint8_t attempts;        /* how often it was repeated after collisions */
+    bool peer_requested;     /* the peer has requested bearers while ours was pending */
+    int last_status;         /* of the last channel refused */
+    uint32_t retry_deadline; /* when to repeat the request; 0: not */
 };
 
 struct eatt {
@@ -67,6 +69,8 @@ static uint8_t *eatt_memory(const struct coc *channel, size_t *size)
     return h->eatt->bearers[eatt_index(channel)].ring;
 }
 
+/* The channel's MTU is ours of woad_set_mtu(), at least the 64 that enhanced channels must have;
+ * with bearers woad_init() demands as much of config.mtu. */
 static struct woad_coc_params eatt_params(const struct woad *h)
 {
     uint16_t mtu = h->mtu;
@@ -78,6 +82,8 @@ static struct woad_coc_params eatt_params(const struct woad *h)
 
 /* --- PDUs ------------------------------------------------------------------------------------- */
 
+/* Whether a request must wait: the server serves another, or there is none (eatt_tx_no_server()).
+ */
 static bool eatt_busy(const struct att_bearer *b)
 {
     const struct woad *h = b->c->h;
@@ -125,6 +131,8 @@ static bool eatt_is_request(const struct rd *pdu)
     return !att_is_for_client(op) && !(op & ATT_OP_COMMAND) && op != ATT_CONFIRM;
 }
 
+/* Whether the first PDU in the ring is complete: the next has begun, or nothing of it is missing.
+ */
 static bool eatt_has_pdu(const struct coc *channel)
 {
     return channel->ring_sdus > 1 || (channel->ring_sdus && !channel->rx_left);
@@ -142,7 +150,7 @@ static bool eatt_tx_no_server(struct coc *channel, struct wr *out)
     }
     att_wr_error(out, *in.p, 0, WOAD_ATT_REQUEST_NOT_SUPPORTED);
     eatt_drop_first_pdu(channel);
-    coc_mark_signalling(channel);
+    coc_mark_signalling(channel); /* the room may be worth a credit packet */
     return true;
 }
 
@@ -185,7 +193,7 @@ static struct coc *eatt_channel(const struct woad *h, uint16_t e)
     return &h->cocs->channels[h->cfg.l2cap_channels + e];
 }
 
-/* How many octets of a PDU the present credits allow; 0: the channel is closed. */
+/* How many octets of a PDU the present credits allow; 0: none, or the channel is not open. */
 static uint32_t eatt_sendable_now(const struct coc *channel)
 {
     uint32_t n = (uint32_t)channel->peer[COC_CREDITS] * channel->peer[COC_MPS];
@@ -193,8 +201,8 @@ static uint32_t eatt_sendable_now(const struct coc *channel)
 }
 
 /* Whether the first PDU of the queue may start on this channel.  Yes if its credits cover the whole
- * PDU, so that it blocks nothing behind it.  Otherwise only if no other bearer could send more of
- * it now: some peers give one credit at a time.  Vol 3, Part A, 10.1 */
+ * PDU, so that it blocks nothing behind it.  Otherwise only if no other bearer could send the whole
+ * of it now: some peers give one credit at a time.  Vol 3, Part A, 10.1 */
 static bool eatt_queue_fits(const struct coc *channel)
 {
     const struct conn *c = channel->c;
@@ -242,6 +250,8 @@ static bool eatt_load_pdu(struct coc *channel)
     return true;
 }
 
+/* WOAD_EV_COC_DATA: octets have arrived.  WOAD_EV_COC_SENT: the PDU has left; if it was of the
+ * queue, the next of the queue may start on any bearer. */
 static void eatt_data(struct coc *channel, enum woad_event_type type)
 {
     struct conn *c = channel->c;
@@ -278,7 +288,7 @@ static bool eatt_request_pending(const struct conn *c)
     const struct woad *h = c->h;
     for (uint16_t e = 0; e < h->cfg.att_bearers; e++) {
         const struct coc *channel = eatt_channel(h, e);
-        if (channel->c == c && channel->initiator && !channel->closed_emitted &&
+        if (channel->c == c && channel->initiator && !channel->hidden &&
             (channel->state == COC_REQUEST_DUE || channel->state == COC_WAIT_RESPONSE)) {
             return true;
         }
@@ -294,7 +304,8 @@ static void eatt_schedule_retry(struct conn *c)
     struct eatt_conn *e = eatt_of(c);
     uint32_t ms = 2u * (c->current[CURRENT_LATENCY] + 1u) * c->current[CURRENT_INTERVAL] * 5 / 4;
     ms = ms > EATT_RETRY_MS ? ms : EATT_RETRY_MS;
-    e->retry_due = deadline_in(c->h, c->central ? 1 : ms + 1);
+    /* + 1: the present millisecond is not complete */
+    e->retry_deadline = deadline_in(c->h, c->central ? 1 : ms + 1);
     e->attempts++;
 }
 
@@ -303,7 +314,7 @@ static void eatt_end_request(struct conn *c, int status)
 {
     struct eatt_conn *e = eatt_of(c);
     e->bearers_wanted = 0;
-    e->retry_due = 0;
+    e->retry_deadline = 0;
     eatt_emit(c, status);
 }
 
@@ -354,7 +365,7 @@ static void eatt_ended(struct coc *channel, int status)
         c->coc->bearers--;
         att_close(b, WOAD_ENOTCONN);
         if (c->state == CONN_OPEN && !c->packets_in_controller && !c->tx_left) {
-            att_check_tx_done(c); /* no later packet would raise WOAD_EV_TX_DONE */
+            att_check_tx_done(c); /* nothing is on its way whose completion would call it */
         }
         eatt_emit(c, status);
         return;
@@ -409,6 +420,7 @@ static uint16_t eatt_max_mtu(const struct conn *c)
     return most;
 }
 
+/* The number by which the application names a request on this bearer: 1 for the first. */
 static int eatt_request_number(const struct att_bearer *b)
 {
     const struct woad *h = b->c->h;
@@ -442,7 +454,7 @@ static void eatt_layout(struct woad *h)
         *t = (struct eatt){ bearers, conns };
         h->eatt = t;
     }
-    if (h->coc_enhanced) {
+    if (h->coc_enhanced) { /* named before, else the bearers can't be opened */
         h->eatt_role = &eatt_role;
     } else {
         h->eatt_role = NULL;
@@ -467,7 +479,8 @@ static void eatt_conn_close(struct conn *c)
 }
 
 /* Sends the request again, for as many bearers as channels are free: bearers that the peer has
- * opened count too.  The connection may have lost its security since the application's call. */
+ * opened count too.  The connection may have lost its security since the application's call.  If
+ * none can be requested, the event has the status of the last refusal. */
 static void eatt_request_bearers(struct conn *c)
 {
     struct eatt_conn *e = eatt_of(c);
@@ -478,11 +491,11 @@ static void eatt_request_bearers(struct conn *c)
         err = WOAD_ENOMEM;
     }
     conn_mark_ready(c);
-    e->retry_due = 0;
+    e->retry_deadline = 0;
     e->peer_requested = false;
     e->last_status = err == WOAD_EACCES ? err : e->last_status;
     for (; e->bearers_wanted && err == WOAD_ENOMEM; e->bearers_wanted--) {
-        err = coc_connect(c, &p, NULL, 0, e->bearers_wanted, cids, true);
+        err = coc_connect(c, &p, NULL, 0, e->bearers_wanted, cids, COC_ENHANCED);
         if (!err) {
             return;
         }
@@ -495,7 +508,7 @@ static uint32_t eatt_run_timers(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
-        uint32_t c_left = deadline_left(h, eatt_of(c)->retry_due);
+        uint32_t c_left = deadline_left(h, eatt_of(c)->retry_deadline);
         if (c_left == 0) {
             eatt_request_bearers(c);
         }
@@ -531,7 +544,7 @@ int woad_eatt_open(struct woad *h, uint16_t conn, uint8_t n)
         return WOAD_EALREADY;
     }
     const struct woad_coc_params p = eatt_params(h);
-    int err = coc_connect(c, &p, NULL, 0, n, cids, true);
+    int err = coc_connect(c, &p, NULL, 0, n, cids, COC_ENHANCED);
     if (!err) {
         *eatt_of(c) = (struct eatt_conn){ .bearers_wanted = n };
     }
@@ -548,12 +561,12 @@ int woad_eatt_close(struct woad *h, uint16_t conn)
         return WOAD_ENOTCONN;
     }
     eatt_of(c)->attempts = EATT_ATTEMPTS_MAX; /* no further attempts */
-    if (eatt_of(c)->retry_due) {
+    if (eatt_of(c)->retry_deadline) {
         eatt_end_request(c, WOAD_ECANCELED);
     }
     for (uint16_t e = 0; e < h->cfg.att_bearers; e++) {
         struct coc *channel = eatt_channel(h, e);
-        if (channel->state != COC_FREE && channel->state != COC_ENDED && !channel->closed_emitted &&
+        if (channel->state != COC_FREE && channel->state != COC_ENDED && !channel->hidden &&
             channel->c == c) {
             int status = 0;
             if (!eatt_bearer_of(channel)->mtu) {

@@ -91,7 +91,7 @@ int woad_disconnect(struct woad *h, uint16_t conn, uint8_t reason)
         return WOAD_EINVAL;
     }
     c->state = CONN_CLOSING;
-    c->due = deadline_in(h, DISCONNECT_MS);
+    c->deadline = deadline_in(h, DISCONNECT_MS);
     c->want_disconnect = true;
     c->reason = reason;
     return 0;

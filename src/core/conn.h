@@ -77,7 +77,7 @@ struct conn {
     uint32_t tx_left;       /* octets of the outgoing frame that are not in a packet yet */
     const uint8_t *tx_tail; /* those octets; NULL: the channel was closed, send zeros */
     struct coc *tx_channel; /* the channel of that frame; NULL: none, or closed */
-    uint32_t due;           /* deadline of a parameter update; CONN_CLOSING: of HCI_Disconnect */
+    uint32_t deadline;      /* deadline of a parameter update; CONN_CLOSING: of HCI_Disconnect */
     struct woad_addr peer;  /* the identity address, where it is known */
     struct woad_addr own_air, peer_air; /* the addresses on the air when it was opened */
     uint8_t sig_last_id;                /* the last signalling identifier that was used */

@@ -78,7 +78,7 @@ struct hci {
     uint16_t pending_arg;    /* set by its sender for `complete`: a connection's number, or so */
     uint16_t acl_len;        /* octets of data that a buffer holds; LE's, or those it shares */
     uint16_t acl_total, acl_free; /* buffers: all, and those not in use */
-    uint32_t due;                 /* deadline for the answer, or for the next credit */
+    uint32_t deadline;            /* deadline for the answer, or for the next credit */
     const struct woad_feature *pending_feature; /* that sent the pending command */
 };
 
@@ -141,7 +141,7 @@ struct woad {
     const struct att_extension *att_long;
     struct att_bearer *bearers_end;
     const struct coc_enhanced *coc_enhanced;
-    uint32_t stop_due; /* deadline of woad_stop() */
+    uint32_t stop_deadline; /* deadline of woad_stop() */
     struct controller controller;
     const struct att_extension *att_multiple;
     const struct att_pipeline *att_pipeline;

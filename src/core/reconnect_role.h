@@ -7,6 +7,9 @@
 
 struct conn;
 
+/* `cancels` of stop(): by itself, or by woad_connect_cancel(). */
+enum { ATTEMPT_OVER = false, ATTEMPT_CANCELLED = true };
+
 struct reconnect_role {
     void (*begin)(struct woad *h); /* woad_connect() was called */
     /* Before the connection command is sent: true: a scan for the peer's private address has to
@@ -22,7 +25,7 @@ struct reconnect_role {
     void (*peer_present)(const struct conn *c); /* raise it now: the peer has sent something */
     /* The attempt has failed with this HCI status: the scan, or the connection that was held. */
     void (*failed)(struct woad *h, uint8_t status);
-    void (*stop)(struct woad *h, bool cancels); /* the attempt ends; cancels: by woad_…cancel() */
+    void (*stop)(struct woad *h, bool cancels); /* the attempt ends: ATTEMPT_… */
     bool (*retry)(struct woad *h); /* the command was cancelled; true: the attempt goes on */
 };
 

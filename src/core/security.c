@@ -13,7 +13,7 @@ int conn_security_error(const struct conn *c, unsigned level)
         return 0;
     }
     if (!current->encrypted) {
-        bool has_key = h->smp_role && h->smp_role->has_key(c, false);
+        bool has_key = h->smp_role && h->smp_role->has_key(c, IN_MEMORY);
         if (has_key) {
             return WOAD_ATT_INSUFFICIENT_ENCRYPTION;
         }

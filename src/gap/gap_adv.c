@@ -52,6 +52,7 @@ static uint16_t adv_write_params(struct woad *h, struct wr *params)
     a->dirty &= (uint8_t)~DIRTY_PARAMS;
     a->own_type = h->own_type;
     if (ext_advertises(h)) {
+        /* sets all of `dirty` again when it first removes the set */
         return h->ext_role->adv_params(h, p, &a->dirty, params);
     }
     wr_le16(params, p->interval_625us);
@@ -97,9 +98,9 @@ static uint16_t adv_write_enable(struct woad *h, bool on, struct wr *params)
     return OP_LE_SET_ADV_ENABLE;
 }
 
-/* The parts that each kind of advertising has.  The others are sent when a kind that has them is
- * started, because a controller refuses them for an advertising set.  Vol 4, Part E, 7.8.54, 7.8.55
- */
+/* The data that each kind of advertising has.  Data that a kind does not have stay dirty until a
+ * kind is started that has them: for an advertising set, the controller would refuse them.  Vol 4,
+ * Part E, 7.8.54, 7.8.55 */
 static const uint8_t parts_of_kind[] = {
     [WOAD_ADV_IND] = 1 << DATA | 1 << RSP,
     [WOAD_ADV_DIRECT_HIGH] = 0,
@@ -143,8 +144,8 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
     return on ? 0 : adv_write_enable(h, true, params);
 }
 
-/* A command has completed.  A failure is ignored if parameters have been replaced since, or if it
- * removed a set. */
+/* A command has completed.  A failure is not reported if newer parameters are still to be sent, or
+ * if the command was Remove Advertising Set of h->ext_role->adv_params() and nothing is wanted. */
 static void adv_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct adv *a = h->adv;
@@ -158,11 +159,13 @@ static void adv_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
             adv_emit(h, WOAD_EV_ADV_STOPPED, 0);
         }
     } else if (status) {
-        bool wanted = a->wanted;
-        a->dirty |= DIRTY_PARTS;
-        if (wanted ? !(a->dirty & DIRTY_PARAMS) : enable) {
+        a->dirty |=
+            DIRTY_PARTS; /* the controller may not have the data: send all at the next start */
+        if (a->wanted && !(a->dirty & DIRTY_PARAMS)) {
             a->wanted = false;
-            adv_emit(h, wanted ? WOAD_EV_ADV_FAILED : WOAD_EV_ADV_STOPPED, status);
+            adv_emit(h, WOAD_EV_ADV_FAILED, status);
+        } else if (!a->wanted && enable) { /* woad_adv_stop() was called meanwhile */
+            adv_emit(h, WOAD_EV_ADV_STOPPED, status);
         }
     } else if (enable) {
         h->activity |= ACTIVE_ADV;
@@ -175,9 +178,9 @@ static bool adv_connectable(uint8_t kind)
     return kind == WOAD_ADV_IND || kind == WOAD_ADV_DIRECT_HIGH || kind == WOAD_ADV_DIRECT_LOW;
 }
 
-/* The controller has ended advertising: with status 0 by a connection.  WOAD_EV_CONNECT reports
- * that, WOAD_EV_ADV_STOPPED any other end and each woad_adv_stop().  If it has been started again
- * since, with other parameters, it stays wanted. */
+/* The controller has ended advertising: with status 0 by a connection.  That is reported by
+ * WOAD_EV_CONNECT alone, unless woad_adv_stop() was called; every other end by WOAD_EV_ADV_STOPPED,
+ * unless advertising has been started again since, with other parameters: then it stays wanted. */
 void adv_ended(struct woad *h, int status)
 {
     struct adv *a = h->adv;
@@ -186,25 +189,30 @@ void adv_ended(struct woad *h, int status)
     if (on || a->enable_pending) {
         a->wanted = wanted && (a->dirty & DIRTY_PARAMS);
     }
-    if (on && !(status ? a->wanted : wanted)) {
+    bool silent = wanted; /* WOAD_EV_CONNECT reports it */
+    if (status) {
+        silent = a->wanted; /* it begins again */
+    }
+    if (on && !silent) {
         adv_emit(h, WOAD_EV_ADV_STOPPED, status);
     }
 }
 
-/* A connection as peripheral, even one without room here, ends connectable advertising (Vol 6, Part
+/* `connect_failed` of a feature and, for a connection that opens, adv_open().  A connection as
+ * peripheral, even one without room here, ends connectable advertising (Vol 6, Part
  * B, 4.4.2.3); so does the end of the 1.28 s of high duty cycle (4.4.2.4.3).  With extended sets,
  * LE Advertising Set Terminated tells which set has ended. */
-static void adv_ended_by_connection(struct woad *h, bool central, int status)
+static void adv_ended_by_link(struct woad *h, bool central, int status)
 {
-    bool of_set = ext_advertises(h) && h->ext_role->connectable(h);
-    if (!central && !of_set && adv_connectable(h->adv->params.kind)) {
+    bool set_event_follows = ext_advertises(h) && h->ext_role->connectable(h);
+    if (!central && !set_event_follows && adv_connectable(h->adv->params.kind)) {
         adv_ended(h, status);
     }
 }
 
 static void adv_open(struct conn *c)
 {
-    adv_ended_by_connection(c->h, c->central, 0);
+    adv_ended_by_link(c->h, c->central, 0);
 }
 
 const struct woad_feature woad_feature_advertiser = {
@@ -213,7 +221,7 @@ const struct woad_feature woad_feature_advertiser = {
     .command = adv_command,
     .complete = adv_complete,
     .conn_open = adv_open,
-    .connect_failed = adv_ended_by_connection,
+    .connect_failed = adv_ended_by_link,
 };
 
 static int adv_set(struct woad *h, int part, const uint8_t *data, size_t len)
@@ -265,7 +273,8 @@ int woad_adv_start(struct woad *h, const struct woad_adv_params *p)
 
 int woad_adv_stop(struct woad *h)
 {
-    h->commands_idle = false;
+    h->commands_idle =
+        false; /* not feature_for_call(): stopping is allowed while the host is down */
     if (!h->adv) {
         return WOAD_ENOTSUP;
     }

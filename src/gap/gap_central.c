@@ -24,10 +24,10 @@ static void central_layout(struct woad *h)
 void central_end(struct woad *h)
 {
     if (h->reconnect) {
-        h->reconnect->stop(h, false);
+        h->reconnect->stop(h, ATTEMPT_OVER);
     }
     h->central->state = CENTRAL_IDLE;
-    h->central->due = 0;
+    h->central->deadline = 0;
     h->activity &= (uint8_t) ~(ACTIVE_CONNECT | CONNECT_REQUESTED);
 }
 
@@ -107,7 +107,7 @@ static void central_complete(struct woad *h, uint16_t opcode, uint8_t status, st
         return; /* of an earlier attempt, which has ended */
     }
     if (opcode == OP_LE_CREATE_CONNECTION_CANCEL) {
-        c->due = deadline_in(h, CANCEL_TIMEOUT_MS);
+        c->deadline = deadline_in(h, CANCEL_TIMEOUT_MS);
     } else if (status) {
         central_fail(h, status);
     } else if (c->state == CENTRAL_WAIT_STATUS) {
@@ -146,11 +146,11 @@ void central_cancel(struct woad *h, int status)
     if (c->state == CENTRAL_CANCEL) {
         return; /* its time limit goes on */
     }
-    c->due = 0;
+    c->deadline = 0;
     if (c->state == CENTRAL_WAIT_COMMAND) {
         central_fail(h, status);
     } else if (c->state == CENTRAL_VERIFYING) {
-        h->reconnect->stop(h, true);
+        h->reconnect->stop(h, ATTEMPT_CANCELLED);
     } else {
         c->state = CENTRAL_CANCEL;
         c->cancel_sent = false;
@@ -159,7 +159,7 @@ void central_cancel(struct woad *h, int status)
 
 static uint32_t central_run_timers(struct woad *h)
 {
-    uint32_t left = deadline_left(h, h->central->due);
+    uint32_t left = deadline_left(h, h->central->deadline);
     if (left == 0 && h->central->state == CENTRAL_CANCEL) {
         central_fail(h, h->central->cancel_status);
     } else if (left == 0) {
@@ -208,11 +208,11 @@ int woad_connect(struct woad *h, const struct woad_addr *peer, const struct woad
     c->use_accept_list = !peer;
     c->params = *p;
     c->state = CENTRAL_WAIT_COMMAND;
-    uint32_t due = 0;
+    uint32_t deadline = 0;
     if (p->timeout_ms) {
-        due = deadline_in(h, p->timeout_ms);
+        deadline = deadline_in(h, p->timeout_ms);
     }
-    c->due = due;
+    c->deadline = deadline;
     c->cancel_status = 0;
     h->activity |= CONNECT_REQUESTED;
     if (h->reconnect) {

@@ -24,7 +24,7 @@ struct central {
     uint8_t retries;      /* attempts that remain */
     int cancel_status;    /* status of a cancelled attempt: WOAD_ECANCELED or WOAD_ETIMEDOUT; 0: not
                            * cancelled */
-    uint32_t due;         /* end of the attempt, or of its cancellation; 0: none */
+    uint32_t deadline;    /* end of the attempt, or of its cancellation; 0: none */
     struct woad_addr peer, target;
     struct woad_connect_params params;
 };

@@ -628,6 +628,7 @@ static int set_for_call(struct woad *h, uint8_t set, struct ext_set **s)
     return WOAD_ENOTSUP;
 }
 
+enum { ADV_DATA = false, SCAN_RESPONSE = true };
 static int set_store_data(struct woad *h, uint8_t set, bool response, const uint8_t *data,
                           size_t len)
 {
@@ -648,12 +649,12 @@ static int set_store_data(struct woad *h, uint8_t set, bool response, const uint
 
 int woad_ext_adv_set_data(struct woad *h, uint8_t set, const uint8_t *data, size_t len)
 {
-    return set_store_data(h, set, false, data, len);
+    return set_store_data(h, set, ADV_DATA, data, len);
 }
 
 int woad_ext_adv_set_scan_response(struct woad *h, uint8_t set, const uint8_t *data, size_t len)
 {
-    return set_store_data(h, set, true, data, len);
+    return set_store_data(h, set, SCAN_RESPONSE, data, len);
 }
 
 int woad_ext_adv_start(struct woad *h, uint8_t set, const struct woad_ext_adv_params *p)

@@ -17,7 +17,7 @@ enum { VERIFYING_EVENTS = 8, VERIFYING_MS = 50 };
 
 struct reconnect {
     uint16_t conn;          /* the connection that waits to be established */
-    uint32_t due;           /* deadline of that, or of the address found; 0: none */
+    uint32_t deadline;      /* deadline of that, or of the address found; 0: none */
     uint32_t attempt_until; /* end of the whole attempt; 0: none */
 };
 
@@ -56,8 +56,8 @@ static void reconnect_begin(struct woad *h)
         c->retries = RETRIES;
     }
     c->target_known = false;
-    h->reconnect_mem->due = 0;
-    h->reconnect_mem->attempt_until = c->due;
+    h->reconnect_mem->deadline = 0;
+    h->reconnect_mem->attempt_until = c->deadline;
 }
 
 /* Begins the attempt again, within its time. */
@@ -67,8 +67,8 @@ static void reconnect_restart(struct woad *h)
     c->state = CENTRAL_WAIT_COMMAND;
     c->target_known = false;
     c->cancel_status = 0;
-    c->due = h->reconnect_mem->attempt_until;
-    h->reconnect_mem->due = 0;
+    c->deadline = h->reconnect_mem->attempt_until;
+    h->reconnect_mem->deadline = 0;
     h->activity = (uint8_t)((h->activity & ~ACTIVE_CONNECT) | CONNECT_REQUESTED);
     h->commands_idle = false;
 }
@@ -109,7 +109,7 @@ static void reconnect_on_report(struct woad *h, enum woad_event_type type,
     if (connectable && peer && addr_same(peer, &identity)) {
         c->target_known = true;
         c->target = *air;
-        h->reconnect_mem->due = deadline_in(h, FOUND_MS);
+        h->reconnect_mem->deadline = deadline_in(h, FOUND_MS);
         scan_for_peer_end(h);
     }
 }
@@ -126,11 +126,11 @@ static bool reconnect_hold_connect_event(struct conn *conn)
         return false;
     }
     c->state = CENTRAL_VERIFYING;
-    c->due = 0;
+    c->deadline = 0;
     c->cancel_status = 0;
     conn->connect_held = true;
     h->reconnect_mem->conn = conn->number;
-    h->reconnect_mem->due = deadline_in(h, events + VERIFYING_MS);
+    h->reconnect_mem->deadline = deadline_in(h, events + VERIFYING_MS);
     h->activity = (uint8_t)((h->activity & ~ACTIVE_CONNECT) | CONNECT_REQUESTED);
     return true;
 }
@@ -166,7 +166,7 @@ static void reconnect_stop(struct woad *h, bool cancels)
     if (h->scan) {
         scan_for_peer_end(h);
     }
-    h->reconnect_mem->due = 0;
+    h->reconnect_mem->deadline = 0;
     if (cancels) {
         woad_disconnect(h, h->reconnect_mem->conn, WOAD_HCI_REMOTE_USER_TERMINATED);
     }
@@ -189,12 +189,12 @@ static uint32_t reconnect_run_timers(struct woad *h)
     struct central *c = h->central;
     uint32_t left = WOAD_FOREVER;
     if (r) {
-        left = deadline_left(h, r->due);
+        left = deadline_left(h, r->deadline);
     }
     if (left) {
         return left;
     }
-    r->due = 0;
+    r->deadline = 0;
     if (c->state == CENTRAL_VERIFYING) {
         const struct conn *conn = conn_of(h, r->conn);
         if (conn && conn->connect_held) {

@@ -17,18 +17,18 @@ struct scan {
     uint8_t own_type;
     bool for_connect; /* the host's own scan, for a peer to connect to */
     int status;
-    uint32_t due; /* end of the scan; 0: none */
+    uint32_t deadline; /* end of the scan; 0: none */
     struct woad_scan_params params;
 };
 
 ASSERT_SIZE(scan, WOAD_SIZE_SCAN);
 
-/* The scan is over: raises WOAD_EV_SCAN_DONE if it is due. */
+/* The scan is over: raises WOAD_EV_SCAN_DONE if done_due is set. */
 static void scan_end(struct woad *h, int status)
 {
     struct scan *s = h->scan;
     s->wanted = false;
-    s->due = 0;
+    s->deadline = 0;
     if (s->done_due) {
         s->done_due = false;
         struct woad_event ev;
@@ -195,9 +195,9 @@ static void scan_report(struct woad *h, struct rd *in)
 
 static uint32_t scan_run_timers(struct woad *h)
 {
-    uint32_t left = deadline_left(h, h->scan->due);
+    uint32_t left = deadline_left(h, h->scan->deadline);
     if (left == 0) {
-        h->scan->due = 0;
+        h->scan->deadline = 0;
         woad_scan_stop(h);
     }
     return left;
@@ -239,11 +239,11 @@ int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
     }
     s->params = *p;
     s->dirty = s->wanted = s->done_due = true;
-    uint32_t due = 0;
+    uint32_t deadline = 0;
     if (p->duration_ms) {
-        due = deadline_in(h, p->duration_ms);
+        deadline = deadline_in(h, p->duration_ms);
     }
-    s->due = due;
+    s->deadline = deadline;
     return 0;
 }
 
@@ -259,7 +259,7 @@ int woad_scan_stop(struct woad *h)
     }
     bool started = (h->activity & ACTIVE_SCAN) || s->command_pending;
     s->wanted = false;
-    s->due = 0;
+    s->deadline = 0;
     if (!started) {
         scan_end(h, 0); /* no command in progress will report it */
     }

@@ -54,7 +54,7 @@ static bool gattc_is_out(const struct proc *p)
 static void gattc_clear_request(struct att_bearer *b)
 {
     b->client->request = 0;
-    b->client->due = 0;
+    b->client->deadline = 0;
 }
 
 /* Removes a procedure and raises WOAD_EV_GATTC_DONE.  The queue is consistent before the event, in
@@ -73,9 +73,10 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
         }
     }
     if (p.cancelled) {
+        /* An MTU request that was sent keeps its real result: the server has taken over the MTU. */
         status = p.op == WOAD_GATTC_MTU && sent ? status : WOAD_ECANCELED;
         if (p.op == WOAD_GATTC_MTU && !sent && c->bearer->mtu == ATT_MTU_DEFAULT) {
-            c->offered_mtu = 0;
+            c->offered_mtu = 0; /* the exchange may be begun again */
         }
     }
     if (p.bearer) {
@@ -90,7 +91,7 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
     if (p.op != GATTC_EARLY) {
         struct woad_event ev;
         ev.u.done.op = (enum woad_gattc_op)p.op;
-        ev.u.done.handle = p.start;
+        ev.u.done.handle = p.start; /* the attribute; of a range, where it stopped */
         ev.u.done.status = status;
         emit_of(c, WOAD_EV_GATTC_DONE, &ev);
     }
@@ -115,9 +116,12 @@ static void gattc_end_first(struct conn *c, int status)
 
 static void gattc_security_changed(struct conn *c, int status);
 
-/* The lock ends: removes cancelled procedures, except one that waits for a response or has prepared
- * writes to cancel first.  Then handles a change of security that has been postponed. */
-static void gattc_unlock(struct conn *c)
+/* Does what was postponed while the queue was locked: removes cancelled procedures, then handles a
+ * change of security.  The queue stays locked during the removal, whose events may come back here,
+ * and is unlocked afterwards.  A procedure that waits for a response is not removed yet; nor is a
+ * long write with prepared parts: `error` turns it into Execute Write (cancel), with whose response
+ * it ends. */
+static void gattc_do_postponed(struct conn *c)
 {
     struct gattc_conn *g = c->client;
     g->locked = true;
@@ -165,8 +169,10 @@ static bool gattc_raise_security(struct att_bearer *b, struct proc *p, int statu
     return true;
 }
 
-/* The first early value (`early`), or the first procedure that was refused; NULL: none. */
-static struct proc *gattc_waits(const struct gattc_conn *g, bool early)
+/* The first early value (GATTC_EARLY: gatt_client.h), or the first procedure that was refused for
+ * lack of security; NULL: none. */
+enum { REFUSED = false, EARLY = true };
+static struct proc *gattc_first_waiting(const struct gattc_conn *g, bool early)
 {
     for (struct proc *p = g->procs; p < g->end; p++) {
         if (early ? p->op == GATTC_EARLY : p->security_error != 0) {
@@ -193,11 +199,11 @@ static void gattc_deliver_early(struct conn *c, struct proc *p, bool proved)
 {
     const uint8_t *data = gattc_data(c, p);
     c->client->locked = true;
-    if (proved) {
+    if (proved) { /* the first octet of the data is gattc_add()'s pad */
         gattc_emit_value(c, (enum woad_event_type)p->end, p->start, data + 1, fifo_len(data) - 1u);
     }
     gattc_end(c, p, 0);
-    gattc_unlock(c);
+    gattc_do_postponed(c);
 }
 
 /* A pairing or an encryption has ended with `status`: delivers or drops early values, repeats
@@ -211,21 +217,22 @@ static void gattc_security_changed(struct conn *c, int status)
         g->security_failed = status != 0;
         return;
     }
-    bool was_waiting = g->awaiting_security && !gattc_waits(g, false);
+    /* The whole queue waited; where a procedure was refused, that one alone did. */
+    bool queue_waited = g->awaiting_security && !gattc_first_waiting(g, REFUSED);
     bool proved = client_peer_verified(c);
     g->awaiting_security = false;
     conn_mark_ready(c); /* for procedures that waited, and a confirmation */
-    while ((p = gattc_waits(g, true)) != NULL) {
+    while ((p = gattc_first_waiting(g, EARLY)) != NULL) {
         gattc_deliver_early(c, p, proved);
     }
-    while ((p = gattc_waits(g, false)) != NULL) {
+    while ((p = gattc_first_waiting(g, REFUSED)) != NULL) {
         int error = p->security_error;
         p->security_error = 0;
         if (status) {
             gattc_end(c, p, error);
         }
     }
-    if (was_waiting && status) {
+    if (queue_waited && status) {
         gattc_end_first(c, WOAD_EACCES);
     }
 }
@@ -236,9 +243,9 @@ static bool gattc_must_wait(struct conn *c)
 {
     struct gattc_conn *g = c->client;
     if (!g->awaiting_security) {
-        /* Set before client_require_encryption(), which may raise events that look at it. */
+        /* Set before client_encrypt_to_send(), which may raise events that look at it. */
         g->awaiting_security = true;
-        int err = client_require_encryption(c, true);
+        int err = client_encrypt_to_send(c);
         g->awaiting_security = g->awaiting_security && err == CLIENT_WAIT;
         if (err < 0) {
             gattc_end_first(c, err);
@@ -336,9 +343,10 @@ static void gattc_rx_answer(struct att_bearer *b, uint8_t op, struct rd *in)
     if (!sent || op != sent + 1 || !p) {
         return; /* no such request is in progress */
     }
-    bool results = !p->cancelled || p->op == WOAD_GATTC_MTU || p->op >= WOAD_GATTC_WRITE_LONG;
+    /* The results of a cancelled procedure are dropped, unless the response changes our state. */
+    bool wanted = !p->cancelled || p->op == WOAD_GATTC_MTU || p->op >= WOAD_GATTC_WRITE_LONG;
     int status = GATTC_DONE;
-    if (results) {
+    if (wanted) {
         status = p->kind->rx(b->c, p, in);
     }
     gattc_finish_request(b, sent, status);
@@ -349,7 +357,7 @@ static void gattc_rx_answer(struct att_bearer *b, uint8_t op, struct rd *in)
 static void gattc_rx(struct att_bearer *b, uint8_t op, struct rd *in)
 {
     struct conn *c = b->c;
-    int hold = client_require_encryption(c, false);
+    int hold = client_encrypt_to_believe(c);
     if (op == ATT_NOTIFY || op == ATT_INDICATE) {
         gattc_rx_value(b, op, in, hold);
         return;
@@ -358,7 +366,7 @@ static void gattc_rx(struct att_bearer *b, uint8_t op, struct rd *in)
     if (hold &&
         op != ATT_MTU_RSP) { /* the MTU must be taken over even from a peer that is not believed */
         if (op != ATT_MULTIPLE_NOTIFY) {
-            gattc_clear_request(b); /* sent again when the peer has encrypted */
+            gattc_clear_request(b); /* not believed: it is sent again when the peer has encrypted */
         }
     } else if (op == ATT_MULTIPLE_NOTIFY) {
         gattc_rx_values(c, in);
@@ -367,7 +375,7 @@ static void gattc_rx(struct att_bearer *b, uint8_t op, struct rd *in)
     } else {
         gattc_rx_answer(b, op, in);
     }
-    gattc_unlock(c);
+    gattc_do_postponed(c);
 }
 
 /* --- sent PDUs -------------------------------------------------------------------------------- */
@@ -403,8 +411,7 @@ static bool gattc_may_overtake(const struct proc *p, const struct proc *q)
 }
 
 /* Whether the next request fits into this MTU. */
-static __attribute__((noinline)) bool gattc_fits(const struct conn *c, const struct proc *p,
-                                                 uint16_t mtu)
+static bool gattc_fits(const struct conn *c, const struct proc *p, uint16_t mtu)
 {
     bool several = traits[p->op] & SEVERAL;
     if (!several && p->op != WOAD_GATTC_WRITE) {
@@ -466,7 +473,7 @@ static bool gattc_tx(struct att_bearer *b, struct wr *out)
     struct gattc_bearer *cb = b->client;
     struct conn *c = b->c;
     struct gattc_conn *g = c->client;
-    if (cb->confirmation_due && !client_require_encryption(c, false)) {
+    if (cb->confirmation_due && !client_encrypt_to_believe(c)) {
         cb->confirmation_due = false;
         wr_u8(out, ATT_CONFIRM);
         return true;
@@ -484,11 +491,11 @@ static bool gattc_tx(struct att_bearer *b, struct wr *out)
         return false;
     }
     cb->request = p->kind->request;
-    cb->mtu = b->mtu;
+    cb->mtu = b->mtu; /* to read the response with: b->mtu may change before it comes */
     out->end = out->base + min_u32((uint32_t)wr_room(out), b->mtu);
     wr_u8(out, cb->request);
     p->kind->tx(c, p, out);
-    cb->due = deadline_in(h, ATT_TIMEOUT_MS);
+    cb->deadline = deadline_in(h, ATT_TIMEOUT_MS);
     return true;
 }
 
@@ -531,6 +538,7 @@ static void gattc_layout(struct woad *h)
 static void gattc_open(struct conn *c)
 {
     struct gattc_conn *g = c->client;
+    /* The fields before it hold the arena's memory, for ever. */
     memset(&g->awaiting_security, 0, sizeof *g - offsetof(struct gattc_conn, awaiting_security));
     g->end = g->procs;
     fifo_begin(&g->data, c->h->cfg.request_queue);
@@ -548,7 +556,7 @@ static uint32_t gattc_run_timers(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
-        uint32_t b_left = deadline_left(h, b->client->due);
+        uint32_t b_left = deadline_left(h, b->client->deadline);
         struct proc *p = NULL;
         if (!b_left) {
             p = gattc_proc_on(b);
@@ -558,7 +566,7 @@ static uint32_t gattc_run_timers(struct woad *h)
             att_timed_out(b);
             gattc_end(b->c, p, WOAD_ETIMEDOUT);
         }
-        if (!b_left && !p) {
+        if (!b_left && !p) { /* no request is pending any more: no deadline */
             b_left = WOAD_FOREVER;
         }
         left = min_u32(left, b_left);
@@ -588,8 +596,9 @@ int gattc_add(struct woad *h, uint16_t conn, const struct gattc_kind *kind, uint
     struct gattc_conn *g = c->client;
     struct proc *p = g->end;
     bool has_room = MAY_FAIL(p < g->procs + h->cfg.procedures);
-    if (has_room && kind->op >= WOAD_GATTC_READ_MULTIPLE) {
-        size_t pad = kind->op > WOAD_GATTC_WRITE; /* gatt_write.c */
+    if (has_room && kind->op >= WOAD_GATTC_READ_MULTIPLE) { /* as gattc_has_data() */
+        /* Long writes and early values: one octet of state before the value, see gatt_write.c. */
+        size_t pad = kind->op > WOAD_GATTC_WRITE;
         uint8_t *copy = fifo_put(&g->data, pad + data_len);
         has_room = copy != NULL;
         if (copy && data_len) {
@@ -678,7 +687,7 @@ int woad_gattc_cancel(struct woad *h, uint16_t conn)
         }
     }
     if (!g->locked) {
-        gattc_unlock(c);
+        gattc_do_postponed(c);
     }
     return err;
 }
@@ -713,7 +722,7 @@ int woad_gattc_exchange_mtu(struct woad *h, uint16_t conn)
     struct proc *p;
     int err = gattc_add(h, conn, &kind_mtu, 0, NULL, 0, &p);
     if (!err) {
-        att_offer(c);
+        att_offer(c); /* sets c->offered_mtu: a second exchange is refused from now on */
     }
     return err;
 }

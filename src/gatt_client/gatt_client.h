@@ -47,7 +47,7 @@ struct gattc_bearer {
     uint8_t request;       /* opcode of the request without response yet; 0: none */
     bool confirmation_due; /* an indication is to be confirmed */
     uint16_t mtu;          /* ATT_MTU when the request was sent */
-    uint32_t due;          /* deadline for the response; 0: none */
+    uint32_t deadline;     /* deadline for the response; 0: none */
 };
 ASSERT_SIZE(gattc_conn, WOAD_SIZE_CLIENT_CONN);
 ASSERT_SIZE(gattc_bearer, WOAD_SIZE_CLIENT_BEARER);

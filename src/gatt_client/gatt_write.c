@@ -147,7 +147,7 @@ int woad_gattc_write_command(struct woad *h, uint16_t conn, uint16_t handle, con
     if (!handle || len > WOAD_ATT_VALUE_MAX || len > c->bearer->mtu - 3u) {
         return WOAD_EINVAL;
     }
-    if (client_require_encryption(c, true)) {
+    if (client_encrypt_to_send(c)) {
         return WOAD_EACCES;
     }
     uint8_t op = ATT_WRITE_CMD;

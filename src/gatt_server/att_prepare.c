@@ -196,7 +196,7 @@ static void long_cache(struct att_bearer *b, const uint8_t *value, size_t len)
         memcpy(g->mem + g->prepared_len, value, len);
         g->long_value_handle = s->handle;
         g->long_value_len = (uint16_t)len;
-        g->long_value_due = deadline_in(h, ATT_TIMEOUT_MS);
+        g->long_value_deadline = deadline_in(h, ATT_TIMEOUT_MS);
     }
 }
 
@@ -243,7 +243,7 @@ static uint32_t long_run_timers(struct woad *h)
     for (struct gatts_parts *g = h->parts; g < h->parts + h->cfg.conns; g++) {
         uint32_t g_left = WOAD_FOREVER;
         if (g->long_value_handle) {
-            g_left = deadline_left(h, g->long_value_due);
+            g_left = deadline_left(h, g->long_value_deadline);
         }
         g->long_value_handle = g_left ? g->long_value_handle : 0;
         if (g_left) {

@@ -383,7 +383,7 @@ static int att_rx_write(struct att_bearer *b, struct rd *in, struct wr *out)
     if (in->bad) {
         return WOAD_ATT_INVALID_PDU;
     }
-    return att_write(b, handle, in, true);
+    return att_write(b, handle, in, WRITE_REQUEST);
 }
 
 /* ATT_WRITE_CMD: handle u16, value.  No answer whatever happens.  3.4.5.3 */
@@ -391,7 +391,7 @@ static void att_rx_write_command(struct att_bearer *b, struct rd *in)
 {
     uint16_t handle = rd_le16(in);
     if (!in->bad) {
-        att_write(b, handle, in, false);
+        att_write(b, handle, in, WRITE_COMMAND);
     }
 }
 

@@ -23,6 +23,7 @@ static unsigned perm_level(const struct woad_attr *a, unsigned shift)
 /* Raises WOAD_EV_AUTHORIZE where the attribute demands it.  All other checks precede it, so
  * that an attacker can't make the application ask its user.  The application may remove the
  * attribute in the event.  0 or an ATT error. */
+enum { TO_READ = false, TO_WRITE = true };
 static int perm_authorize(struct conn *c, uint16_t handle, const struct woad_attr *a, bool write)
 {
     struct woad *h = c->h;
@@ -75,7 +76,7 @@ int perm_check_read(struct att_bearer *b, uint16_t handle, const struct woad_att
     if (err) {
         return err;
     }
-    return perm_authorize(b->c, handle, a, false);
+    return perm_authorize(b->c, handle, a, TO_READ);
 }
 
 /* Checks a write.  A write to a CCCD also needs permission to read the value: a client must not get
@@ -88,7 +89,7 @@ int perm_check_write(struct conn *c, uint16_t handle, const struct woad_attr *a)
     }
     int err = conn_security_error(c, perm_level(a, WRITE_SHIFT));
     if (!err) {
-        err = perm_authorize(c, handle, a, true);
+        err = perm_authorize(c, handle, a, TO_WRITE);
     }
     uint16_t decl = 0;
     if (!err && a->kind == WOAD_ATTR_CCCD) {
@@ -103,7 +104,7 @@ int perm_check_write(struct conn *c, uint16_t handle, const struct woad_attr *a)
     }
     err = perm_check_subscriber(c, value);
     if (!err) {
-        err = perm_authorize(c, (uint16_t)(decl + 1), value, false);
+        err = perm_authorize(c, (uint16_t)(decl + 1), value, TO_READ);
     }
     if (!err && db_at(h->gatts, handle) != a) {
         return WOAD_ATT_INVALID_HANDLE;
@@ -119,7 +120,7 @@ bool perm_allows_signed_write(struct conn *c, uint16_t handle, const struct woad
     uint16_t more = WOAD_PERM_WRITE_ENCRYPTED | WOAD_PERM_SECURE | WOAD_PERM_KEY_16;
     return (a->perm & WOAD_PERM_WRITE_SIGNED) && !(a->perm & more) &&
            (authenticated || !(a->perm & WOAD_PERM_WRITE_AUTHENTICATED)) &&
-           perm_authorize(c, handle, a, true) == 0;
+           perm_authorize(c, handle, a, TO_WRITE) == 0;
 }
 
 /* 0, or WOAD_EINVAL (no such handle) or WOAD_EACCES: whether a value may be sent to this client. */

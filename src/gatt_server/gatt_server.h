@@ -80,7 +80,7 @@ struct gatts_parts {
     uint16_t prepared_len, last_part; /* octets of prepared writes; offset of the last one */
     /* handle of the cached long value, 0: none; its octets */
     uint16_t long_value_handle, long_value_len;
-    uint32_t long_value_due; /* when the cached value expires */
+    uint32_t long_value_deadline; /* when the cached value expires */
     bool executing; /* prepared writes are being executed, and the application is asked about one */
 };
 void parts_layout(struct woad *h); /* for both features, called once */
@@ -218,6 +218,7 @@ void perm_withdraw_queued(struct conn *c, uint16_t first, uint16_t last);
 /* att_server.c */
 void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in);
 int att_copy_part(const uint8_t *value, size_t len, uint16_t offset, struct wr *out);
+enum { WRITE_COMMAND = false, WRITE_REQUEST = true }; /* need_answer */
 int att_deliver_write(struct att_bearer *b, uint16_t handle, const struct woad_attr *a,
                       struct rd *in, bool need_answer);
 int att_ask_value(struct att_bearer *b, uint16_t handle, uint16_t offset);

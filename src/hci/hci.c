@@ -59,7 +59,7 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
             buf[3] = (uint8_t)wr_len(&params);
             hci->pending_opcode = opcode;
             hci->pending_feature = owner;
-            hci->due = deadline_in(h, hci_answer_ms(h));
+            hci->deadline = deadline_in(h, hci_answer_ms(h));
             return 4 + wr_len(&params);
         }
     }
@@ -77,12 +77,12 @@ static int hci_command_ended(struct woad *h, const uint8_t *p, uint8_t status, s
     hci->credits = credits;
     if (is_pending) {
         hci->pending_opcode = 0;
-        hci->due = 0;
+        hci->deadline = 0;
     }
     if (!hci->pending_opcode && credits) {
-        hci->due = 0;
-    } else if (!hci->due) { /* the controller must grant one in time */
-        hci->due = deadline_in(h, COMMAND_TIMEOUT_MS);
+        hci->deadline = 0;
+    } else if (!hci->deadline) { /* the controller must grant one in time */
+        hci->deadline = deadline_in(h, COMMAND_TIMEOUT_MS);
     }
     if (is_pending) {
         hci->pending_feature->complete(h, opcode, status, ret);
@@ -218,15 +218,15 @@ int hci_rx_event(struct woad *h, const uint8_t *p, size_t n)
  */
 void hci_clock_set(struct woad *h)
 {
-    if (h->hci.due) {
-        h->hci.due = deadline_in(h, hci_answer_ms(h));
+    if (h->hci.deadline) {
+        h->hci.deadline = deadline_in(h, hci_answer_ms(h));
     }
 }
 
 /* A controller that does not answer a command, or grants no credit for the next one, has failed. */
 uint32_t hci_run_timers(struct woad *h)
 {
-    uint32_t left = deadline_left(h, h->hci.due);
+    uint32_t left = deadline_left(h, h->hci.deadline);
     if (left == 0) {
         host_down(h, WOAD_ETIMEDOUT);
     }

@@ -1,8 +1,10 @@
 /* Cryptography by the controller, for an application without a library: LE Encrypt, LE Rand, and
  * the P-256 commands.  The answers arrive later.  A caller that gets CRYPTO_PENDING repeats its
  * whole calculation when it is woken; the blocks of AES that are known by then are in `memo`, in
- * the order of the calculation.  An answer of zeros counts as a failure: with it, a pairing would
- * have no secret.  Vol 4, Part E, 7.8.22, 7.8.23, 7.8.36, 7.8.37 */
+ * the order of the calculation.  Each calculation has an owner (roles.h): a connection's index, or
+ * CRYPTO_PRIVACY; CRYPTO_NO_OWNER: it could not be woken, and gets WOAD_ENOTSUP.  An answer of
+ * zeros counts as a failure: with it, a pairing would have no secret.  Vol 4, Part
+ * E, 7.8.22, 7.8.23, 7.8.36, 7.8.37 */
 #include "../base/bytes.h"
 #include "../core/feature.h"
 #include "../core/security.h"
@@ -16,22 +18,22 @@ enum { POOL = 32 }; /* random octets kept: enough for a private key of P-256 */
 enum request { REQUEST_NONE, REQUEST_DUE, REQUEST_SENT, REQUEST_DONE, REQUEST_FAILED };
 
 struct controller_crypto {
-    uint16_t aes_user;       /* the user of `memo`; CRYPTO_NO_USER: none */
+    uint16_t aes_owner;      /* the owner of `memo`; CRYPTO_NO_OWNER: none */
     uint8_t memo_used;       /* blocks that this repetition of the calculation has used */
     uint8_t memo_len;        /* blocks in `memo` */
     uint8_t aes;             /* enum request */
-    bool aes_stale;          /* its user has ended: drop the answer */
+    bool aes_stale;          /* its owner has ended: drop the answer */
     uint8_t key[16], in[16]; /* of the block that is requested */
     uint32_t hash;           /* of both */
     struct {
         uint32_t hash; /* of key and input */
         uint8_t out[16];
     } memo[MEMO];
-    /* The controller has one key pair, so one user at a time: */
-    uint16_t p256_user;
+    /* The controller has one key pair, so one owner at a time: */
+    uint16_t p256_owner;
     uint8_t pair, dh; /* enum request: our key pair; the shared secret */
     bool p256_stale;  /* as aes_stale */
-    bool wake_due;    /* AES or P-256 is free again: wake the users that wait for it */
+    bool wake_due;    /* AES or P-256 is free again: wake the owners that wait for it */
     bool no_random;   /* LE Rand has failed, and no caller has got the error yet */
     union {           /* our public key; the peer's, to be sent; then the shared secret */
         uint8_t public_key[64], secret[32];
@@ -41,24 +43,22 @@ struct controller_crypto {
 
 ASSERT_SIZE(controller_crypto, WOAD_SIZE_CONTROLLER_CRYPTO);
 
-/* The first block is the next to be used. */
-static void ctl_begin(struct woad *h, uint16_t user)
+/* A calculation begins, or is repeated: it uses the blocks in `memo` from the first one again. */
+static void ctl_begin(struct woad *h, uint16_t owner)
 {
-    if (h->controller_crypto->aes_user == user) {
+    if (h->controller_crypto->aes_owner == owner) {
         h->controller_crypto->memo_used = 0;
     }
 }
 
-/* Frees AES for another user. */
+/* Frees AES for another owner.  The answer to a request that was sent still comes: aes_stale. */
 static void ctl_forget(struct controller_crypto *c)
 {
     c->aes_stale = c->aes == REQUEST_SENT;
-    if (c->aes_stale) {
-        c->aes = REQUEST_SENT;
-    } else {
+    if (!c->aes_stale) {
         c->aes = REQUEST_NONE;
     }
-    c->aes_user = CRYPTO_NO_USER;
+    c->aes_owner = CRYPTO_NO_OWNER;
     c->wake_due = true;
     c->memo_len = c->memo_used = 0;
     wipe(c->memo, sizeof c->memo);
@@ -66,25 +66,26 @@ static void ctl_forget(struct controller_crypto *c)
     wipe(c->in, sizeof c->in);
 }
 
-/* A calculation of the user has ended.  If a block is pending, another calculation of this user has
- * begun inside an event of the first: keeps its state. */
-static void ctl_end(struct woad *h, uint16_t user)
+/* A calculation has ended: frees AES.  Does nothing while a block is under way: then the owner has
+ * begun its next calculation inside an event of this one, and `memo` has that one's blocks. */
+static void ctl_end(struct woad *h, uint16_t owner)
 {
     struct controller_crypto *c = h->controller_crypto;
-    if (c->aes_user == user && c->aes != REQUEST_DUE && c->aes != REQUEST_SENT) {
+    if (c->aes_owner == owner && c->aes != REQUEST_DUE && c->aes != REQUEST_SENT) {
         ctl_forget(c);
     }
 }
 
-static void ctl_release(struct woad *h, uint16_t user)
+/* The owner's pairing has ended: frees AES, and the controller's key pair. */
+static void ctl_release(struct woad *h, uint16_t owner)
 {
     struct controller_crypto *c = h->controller_crypto;
-    if (c->aes_user == user) {
+    if (c->aes_owner == owner) {
         ctl_forget(c);
     }
-    if (c->p256_user == user) {
+    if (c->p256_owner == owner) {
         c->p256_stale = c->pair == REQUEST_SENT || c->dh == REQUEST_SENT;
-        c->p256_user = CRYPTO_NO_USER;
+        c->p256_owner = CRYPTO_NO_OWNER;
         c->pair = c->dh = REQUEST_NONE;
         c->wake_due = true;
         wipe(c->public_key, sizeof c->public_key);
@@ -102,19 +103,19 @@ static uint32_t ctl_hash(const uint8_t key[16], const uint8_t in[16])
 }
 
 /* One block: from `memo`, or by LE Encrypt. */
-static int ctl_aes(struct woad *h, uint16_t user, const uint8_t key[16], const uint8_t in[16],
+static int ctl_aes(struct woad *h, uint16_t owner, const uint8_t key[16], const uint8_t in[16],
                    uint8_t out[16])
 {
     struct controller_crypto *c = h->controller_crypto;
     h->commands_idle = false;
-    if (user == CRYPTO_NO_USER || h->state != HOST_UP) {
+    if (owner == CRYPTO_NO_OWNER || h->state != HOST_UP) {
         return WOAD_ENOTSUP;
     }
-    if (c->aes_user == CRYPTO_NO_USER && !c->aes_stale) {
-        c->aes_user = user;
+    if (c->aes_owner == CRYPTO_NO_OWNER && !c->aes_stale) {
+        c->aes_owner = owner;
         c->memo_len = c->memo_used = 0;
     }
-    if (c->aes_user != user) {
+    if (c->aes_owner != owner) {
         return CRYPTO_PENDING;
     }
     uint32_t hash = ctl_hash(key, in);
@@ -169,13 +170,13 @@ static int ctl_result(uint8_t *request)
     return CRYPTO_PENDING;
 }
 
-static int ctl_public(struct woad *h, uint16_t user, uint8_t public_key[64])
+static int ctl_public(struct woad *h, uint16_t owner, uint8_t public_key[64])
 {
     struct controller_crypto *c = h->controller_crypto;
-    if (c->p256_user != user && (c->p256_user != CRYPTO_NO_USER || c->p256_stale)) {
+    if (c->p256_owner != owner && (c->p256_owner != CRYPTO_NO_OWNER || c->p256_stale)) {
         return CRYPTO_PENDING;
     }
-    c->p256_user = user;
+    c->p256_owner = owner;
     h->commands_idle = false;
     int err = ctl_result(&c->pair);
     if (!err) {
@@ -184,10 +185,10 @@ static int ctl_public(struct woad *h, uint16_t user, uint8_t public_key[64])
     return err;
 }
 
-static int ctl_dh(struct woad *h, uint16_t user, const uint8_t public_key[64], uint8_t secret[32])
+static int ctl_dh(struct woad *h, uint16_t owner, const uint8_t public_key[64], uint8_t secret[32])
 {
     struct controller_crypto *c = h->controller_crypto;
-    if (c->p256_user != user) {
+    if (c->p256_owner != owner) {
         return WOAD_EIO;
     }
     if (c->dh == REQUEST_NONE) {
@@ -199,11 +200,13 @@ static int ctl_dh(struct woad *h, uint16_t user, const uint8_t public_key[64], u
         if (!err) {
             memcpy(secret, c->secret, 32);
         }
-        ctl_release(h, user);
+        ctl_release(h, owner);
     }
     return err;
 }
 
+/* Supported Commands, octet 34: Read Local P-256 Public Key, Generate DHKey.  Vol 4, Part E, 6.27
+ */
 static bool ctl_has_p256(const struct woad *h)
 {
     return hci_has_command(h, 34, 1) && hci_has_command(h, 34, 2);
@@ -216,6 +219,9 @@ static void ctl_wake(struct woad *h)
     }
 }
 
+/* Wakes the owners that wait for AES or P-256, from woad_poll() and not inside the call that has
+ * freed them.  Returns 0 (poll again at once) after that, because a step that was woken may wait
+ * for the next woad_poll(). */
 static uint32_t ctl_run_timers(struct woad *h)
 {
     bool wake = h->controller_crypto->wake_due;
@@ -229,8 +235,16 @@ static uint32_t ctl_run_timers(struct woad *h)
     return WOAD_FOREVER;
 }
 
-static const struct crypto_role ctl_role = { ctl_begin,  ctl_end,    ctl_release, ctl_aes,
-                                             ctl_random, ctl_public, ctl_dh,      ctl_has_p256 };
+static const struct crypto_role ctl_role = {
+    .begin = ctl_begin,
+    .end = ctl_end,
+    .release = ctl_release,
+    .aes = ctl_aes,
+    .random = ctl_random,
+    .p256_public = ctl_public,
+    .p256_dh = ctl_dh,
+    .has_p256 = ctl_has_p256,
+};
 
 /* --- commands --------------------------------------------------------------------------------- */
 
@@ -254,7 +268,7 @@ static void take_reversed(struct rd *in, uint8_t *p, size_t len)
 static uint16_t ctl_command(struct woad *h, struct wr *params)
 {
     struct controller_crypto *c = h->controller_crypto;
-    if (h->state != HOST_UP || !h->smp_role) {
+    if (h->state != HOST_UP || !h->smp_role) { /* only the Security Manager calculates */
         return 0;
     }
     if (c->aes == REQUEST_DUE) {
@@ -297,8 +311,8 @@ static void ctl_rx_block(struct woad *h, uint8_t status, struct rd *ret)
         c->aes = REQUEST_FAILED;
     } else {
         c->aes = REQUEST_NONE;
+        c->memo_len++;
     }
-    c->memo_len = (uint8_t)(c->memo_len + (c->aes == REQUEST_NONE));
 }
 
 /* A P-256 command has failed at once. */
@@ -383,7 +397,7 @@ static void ctl_layout(struct woad *h)
 static void ctl_reset(struct woad *h)
 {
     wipe(h->controller_crypto, sizeof *h->controller_crypto);
-    h->controller_crypto->aes_user = h->controller_crypto->p256_user = CRYPTO_NO_USER;
+    h->controller_crypto->aes_owner = h->controller_crypto->p256_owner = CRYPTO_NO_OWNER;
 }
 
 static const struct woad_needs ctl_needs = {

@@ -11,7 +11,7 @@ struct vendor_init {
     uint16_t step;                       /* index of the current one */
     bool done;                           /* all of them, in this start */
     bool patch_begun;                    /* the patch's first command has been read */
-    uint32_t due;                        /* end of a WOAD_STEP_WAIT */
+    uint32_t deadline;                   /* end of a WOAD_STEP_WAIT */
 };
 
 ASSERT_SIZE(vendor_init, WOAD_SIZE_VENDOR_INIT);
@@ -85,7 +85,7 @@ static void vendor_next_step(struct vendor_init *s)
 {
     s->step++;
     s->patch_begun = false;
-    s->due = 0;
+    s->deadline = 0;
 }
 
 /* Whether the steps are under way: from the answer to the first reset on. */
@@ -108,8 +108,8 @@ static uint16_t vendor_command(struct woad *h, struct wr *params)
         uint16_t opcode = 0;
         const struct woad_step *step = &s->init->steps[s->step];
         if (step->kind == WOAD_STEP_WAIT) {
-            if (!s->due) {
-                s->due = deadline_in(h, step->value);
+            if (!s->deadline) {
+                s->deadline = deadline_in(h, step->value);
             }
             return 0;
         }
@@ -148,7 +148,7 @@ static void vendor_complete(struct woad *h, uint16_t opcode, uint8_t status, str
 
 static uint32_t vendor_run_timers(struct woad *h)
 {
-    uint32_t left = deadline_left(h, h->vendor_init->due);
+    uint32_t left = deadline_left(h, h->vendor_init->deadline);
     if (left == 0) {
         vendor_next_step(h->vendor_init);
     }

@@ -11,18 +11,19 @@
 /* Cryptography by the controller (h->crypto_role).  A function returns 0, CRYPTO_PENDING, or a
  * WOAD_E….  After CRYPTO_PENDING smp_role->wake() is called when the controller has answered; the
  * caller then repeats the whole calculation from `begin`, and blocks that are known return at once.
- * `user` is a connection's index, or CRYPTO_PRIVACY: our own private address. */
+ * `owner` is a connection's index, or CRYPTO_PRIVACY: our own private address. */
 enum { CRYPTO_PENDING = 1 };
-enum { CRYPTO_PRIVACY = 0xfffe, CRYPTO_NO_USER = 0xffff };
+enum { CRYPTO_PRIVACY = 0xfffe, CRYPTO_NO_OWNER = 0xffff };
 struct crypto_role {
-    void (*begin)(struct woad *h, uint16_t user);   /* a calculation starts, or is repeated */
-    void (*end)(struct woad *h, uint16_t user);     /* it has ended: forget its blocks */
-    void (*release)(struct woad *h, uint16_t user); /* the same, and its P-256 key pair */
-    int (*aes)(struct woad *h, uint16_t user, const uint8_t key[16], const uint8_t in[16],
+    void (*begin)(struct woad *h, uint16_t owner);   /* a calculation starts, or is repeated */
+    void (*end)(struct woad *h, uint16_t owner);     /* it has ended: forget its blocks */
+    void (*release)(struct woad *h, uint16_t owner); /* the same, and its P-256 key pair */
+    int (*aes)(struct woad *h, uint16_t owner, const uint8_t key[16], const uint8_t in[16],
                uint8_t out[16]);
     int (*random)(struct woad *h, uint8_t *out, size_t len);
-    int (*p256_public)(struct woad *h, uint16_t user, uint8_t public_key[64]);
-    int (*p256_dh)(struct woad *h, uint16_t user, const uint8_t public_key[64], uint8_t secret[32]);
+    int (*p256_public)(struct woad *h, uint16_t owner, uint8_t public_key[64]);
+    int (*p256_dh)(struct woad *h, uint16_t owner, const uint8_t public_key[64],
+                   uint8_t secret[32]);
     bool (*has_p256)(const struct woad *h); /* the controller supports the P-256 commands */
 };
 

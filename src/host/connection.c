@@ -373,7 +373,7 @@ uint32_t conns_run_timers(struct woad *h)
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
         uint32_t ms = WOAD_FOREVER;
         if (c->state > CONN_GONE) {
-            ms = deadline_left(h, c->due);
+            ms = deadline_left(h, c->deadline);
         }
         left = min_u32(left, ms);
         if (ms == 0 && c->state == CONN_OPEN) {

@@ -145,7 +145,7 @@ int woad_stop(struct woad *h)
         return 0;
     }
     h->state = HOST_STOPPING;
-    h->stop_due = deadline_in(h, 1000);
+    h->stop_deadline = deadline_in(h, 1000);
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
         if (c->state == CONN_OPEN) {
             woad_disconnect(h, c->number, WOAD_HCI_REMOTE_USER_TERMINATED);
@@ -164,8 +164,8 @@ void host_down(struct woad *h, int error)
     h->state = HOST_FALLING;
     h->hci.pending_opcode = 0;
     h->hci.credits = 0;
-    h->hci.due = 0;
-    h->stop_due = 0;
+    h->hci.deadline = 0;
+    h->stop_deadline = 0;
     h->activity = 0;
     conn_close_all(h, error ? WOAD_HCI_HARDWARE_FAILURE : WOAD_HCI_LOCAL_HOST_TERMINATED);
     reset_features(h);
@@ -247,7 +247,7 @@ uint32_t woad_poll(struct woad *h, uint32_t now_ms)
             left = min_u32(left, (*f)->run_timers(h));
         }
     }
-    uint32_t stop = deadline_left(h, h->stop_due);
+    uint32_t stop = deadline_left(h, h->stop_deadline);
     if (stop == 0) {
         host_down(h, 0); /* the controller has not ended all connections in time */
     }

@@ -40,7 +40,7 @@ struct coc *coc_find(const struct woad *h, uint16_t conn, uint16_t cid)
     if (c) {
         ch = coc_by_cid(c, cid);
     }
-    if (ch && !ch->att_bearer && !ch->closed_emitted) {
+    if (ch && !ch->att_bearer && !ch->hidden) {
         return ch;
     }
     return NULL;
@@ -94,7 +94,7 @@ static struct coc *coc_find_free(const struct woad *h, bool att_bearer)
         if (ch->state == COC_FREE) {
             return ch;
         }
-        if (ch->closed_emitted && ch->state == COC_WAIT_RESPONSE) {
+        if (ch->hidden && ch->state == COC_WAIT_RESPONSE) {
             late = ch;
         }
     }
@@ -127,10 +127,10 @@ struct coc *coc_new(struct conn *c, const struct woad_coc_params *p, bool enhanc
     if (ch) {
         cid = coc_new_cid(c);
     }
-    if (!MAY_FAIL(cid != 0)) {
+    if (!MAY_FAIL(cid != 0)) { /* MAY_FAIL(x): x; a test build can make it false.  base/fifo.h */
         return NULL;
     }
-    *ch = (struct coc){ .state = COC_ENDED, /* until the caller sets it */
+    *ch = (struct coc){ .state = COC_ENDED, /* inert until the caller sets it */
                         .c = c,
                         .att_bearer = att_bearer,
                         .psm = p->psm,
@@ -146,8 +146,8 @@ struct coc *coc_new(struct conn *c, const struct woad_coc_params *p, bool enhanc
     return ch;
 }
 
-/* Stops sending the SDU: its buffer is the application's again.  A frame that is partly sent is
- * completed with zeros. */
+/* Stops sending the SDU: its buffer is the application's again.  If a frame is partly sent, acl.c
+ * completes it with zeros: that is what tx_tail NULL means. */
 static void coc_abandon(struct coc *ch)
 {
     struct conn *c = ch->c;
@@ -173,7 +173,7 @@ void coc_free(struct coc *ch)
     *at = ch->next;
     if (cc->turn == ch) {
         cc->turn = ch->next;
-        if (!ch->next) {
+        if (!ch->next) { /* the round of the channels is over: the queue's turn */
             c->channels_turn = false;
         }
     }
@@ -233,7 +233,7 @@ static void coc_set_memory(struct coc *ch, void *rx, size_t rx_size)
         rx_size = COC_RING_MAX;
     }
     ch->ring_size = (uint32_t)rx_size;
-    ch->own[COC_CREDITS] = coc_credits_due(ch);
+    ch->own[COC_CREDITS] = coc_credits_to_give(ch);
 }
 
 void coc_accept(struct coc *ch, void *rx, size_t rx_size)
@@ -248,14 +248,14 @@ void coc_await_decision(struct coc *ch)
 {
     struct woad *h = ch->c->h;
     ch->state = COC_WAIT_DECISION;
-    ch->due = deadline_in(h, COC_DECISION_MS);
+    ch->deadline = deadline_in(h, COC_DECISION_MS);
     coc_emit(ch, WOAD_EV_COC_REQUEST, 0);
 }
 
 void coc_opened(struct coc *ch)
 {
     ch->state = COC_OPEN;
-    ch->due = 0;
+    ch->deadline = 0;
     if (ch->close_when_open) { /* the peer granted it before it knew of the end */
         ch->state = COC_DISCONNECT_DUE;
         coc_mark_signalling(ch);
@@ -270,9 +270,9 @@ static void coc_emit_ended(struct coc *ch, int status)
     ch->state = COC_ENDED;
     ch->rx_buf = NULL;
     coc_abandon(ch);
-    if (!ch->closed_emitted) {
+    if (!ch->hidden) {
         coc_emit(ch, WOAD_EV_COC_CLOSED, status);
-        ch->closed_emitted = true;
+        ch->hidden = true;
     }
 }
 
@@ -282,10 +282,12 @@ void coc_ended(struct coc *ch, int status)
     coc_free(ch);
 }
 
-/* If the peer grants the channel later, it is closed again: close_when_open. */
+/* No response in time: reports the end, but the channel keeps its identifier for one more time
+ * limit, so that a late grant is answered with a disconnection (close_when_open).  At the second
+ * time-out (the channel is `hidden` already) it is freed. */
 void coc_response_timed_out(struct coc *ch, int status)
 {
-    bool second_time = ch->closed_emitted;
+    bool second_time = ch->hidden;
     coc_emit_ended(ch, status);
     if (second_time || ch->c->state != CONN_OPEN) {
         coc_free(ch);
@@ -293,14 +295,14 @@ void coc_response_timed_out(struct coc *ch, int status)
     }
     ch->state = COC_WAIT_RESPONSE;
     ch->close_when_open = true;
-    ch->due = deadline_in(ch->c->h, SIG_TIMEOUT_MS);
+    ch->deadline = deadline_in(ch->c->h, SIG_TIMEOUT_MS);
 }
 
 void coc_refuse(struct coc *ch, uint8_t result)
 {
     ch->state = COC_RESPONSE_DUE;
     ch->result = result;
-    ch->closed_emitted = true;
+    ch->hidden = true;
     coc_mark_signalling(ch);
 }
 
@@ -352,14 +354,15 @@ static void coc_security_lowered(struct conn *c)
 {
     struct coc *ch = c->coc->first;
     while (ch) {
-        bool ends = ch->state != COC_ENDED && ch->close_status != WOAD_EACCES &&
-                    !ch->closed_emitted && conn_security_error(c, ch->security);
+        /* close_status WOAD_EACCES: closed here before */
+        bool ends = ch->state != COC_ENDED && ch->close_status != WOAD_EACCES && !ch->hidden &&
+                    conn_security_error(c, ch->security);
         if (ends) {
             bool undecided = ch->state == COC_WAIT_DECISION;
             if (c->tx_channel == ch) {
                 c->tx_tail = NULL; /* the rest of the frame is zeros, not the SDU in the clear */
             }
-            ch->last_frame = false; /* no WOAD_EV_COC_SENT */
+            ch->last_frame = false; /* the end of this frame raises no WOAD_EV_COC_SENT */
             coc_close(ch, WOAD_EACCES);
             if (undecided) {
                 ch->result = WOAD_COC_INSUFFICIENT_ENCRYPTION;
@@ -374,6 +377,8 @@ static void coc_security_lowered(struct conn *c)
     }
 }
 
+/* The first channel whose request waits for encryption, as coc_require_encryption() (coc_sig.c) has
+ * noted; NULL: none. */
 static struct coc *coc_awaiting_encryption(const struct conn *c)
 {
     struct coc *ch = c->coc->first;
@@ -383,7 +388,8 @@ static struct coc *coc_awaiting_encryption(const struct conn *c)
     return ch;
 }
 
-/* Pairing or encryption, which channel requests wait for, has ended with `status`. */
+/* Pairing or encryption, which channel requests wait for, has ended with `status`.  The caller has
+ * marked the connection ready. */
 static void coc_security_changed(struct conn *c, int status)
 {
     struct coc *ch;
@@ -403,7 +409,7 @@ static uint32_t coc_run_timers(struct woad *h)
     for (size_t n = (size_t)h->cfg.l2cap_channels + h->cfg.att_bearers; n; n--, ch++) {
         uint32_t ms = WOAD_FOREVER;
         if (ch->state != COC_FREE) {
-            ms = deadline_left(h, ch->due);
+            ms = deadline_left(h, ch->deadline);
         }
         if (ms == 0) {
             conn_mark_ready(ch->c);
@@ -432,13 +438,14 @@ static void coc_layout(struct woad *h)
         arena_alloc(h, (size_t)h->cfg.l2cap_channels + h->cfg.att_bearers, sizeof *channels);
     struct woad_coc_params *psms = arena_alloc(h, h->cfg.psms, sizeof *psms);
     arena_alloc_per_conn(h, sizeof(struct coc_conn), ARENA_SLOT(h->conns, coc));
-    if (t) {
+    if (t) { /* NULL: the memory is only measured, arena.h */
         *t = (struct cocs){ channels, psms };
         h->cocs = t;
     }
     h->coc_role = &coc_role;
 }
 
+/* The channels have ended with their connections. */
 static void coc_reset(struct woad *h)
 {
     for (uint8_t n = 0; n < h->cfg.psms; n++) {
@@ -463,6 +470,7 @@ static bool params_valid(const struct woad_coc_params *p, bool enhanced)
 {
     uint16_t mtu_min = coc_mtu_min(enhanced);
     return p->psm && p->psm <= 0xff && p->mtu >= mtu_min && p->security < 16 &&
+           /* security < 16: the four WOAD_COC_… bits */
            (!p->mps || (p->mps >= mtu_min && p->mps <= COC_MPS_MAX));
 }
 
@@ -472,7 +480,7 @@ int woad_coc_listen(struct woad *h, const struct woad_coc_params *params)
     if (err) {
         return err;
     }
-    if (!params_valid(params, false)) {
+    if (!params_valid(params, COC_BASIC)) {
         return WOAD_EINVAL;
     }
     struct woad_coc_params current;
@@ -585,17 +593,17 @@ static int coc_may_connect(struct woad *h, uint16_t conn, const struct woad_coc_
 int woad_coc_connect(struct woad *h, uint16_t conn, const struct woad_coc_params *params, void *rx,
                      size_t rx_size, uint16_t *cid)
 {
-    int err = coc_may_connect(h, conn, params, rx ? rx_size : 0, false);
+    int err = coc_may_connect(h, conn, params, rx ? rx_size : 0, COC_BASIC);
     if (err) {
         return err;
     }
-    return coc_connect(conn_of(h, conn), params, &rx, rx_size, 1, cid, false);
+    return coc_connect(conn_of(h, conn), params, &rx, rx_size, 1, cid, COC_BASIC);
 }
 
 int woad_coc_connect_enhanced(struct woad *h, uint16_t conn, const struct woad_coc_params *params,
                               void *const rx[], size_t rx_size, size_t n, uint16_t cids[])
 {
-    int err = coc_may_connect(h, conn, params, rx_size, true);
+    int err = coc_may_connect(h, conn, params, rx_size, COC_ENHANCED);
     for (size_t m = 0; !err && m < n && m < WOAD_COC_AT_ONCE; m++) {
         if (!rx[m]) {
             err = WOAD_EINVAL;
@@ -607,7 +615,7 @@ int woad_coc_connect_enhanced(struct woad *h, uint16_t conn, const struct woad_c
     if (err) {
         return err;
     }
-    return coc_connect(conn_of(h, conn), params, rx, rx_size, n, cids, true);
+    return coc_connect(conn_of(h, conn), params, rx, rx_size, n, cids, COC_ENHANCED);
 }
 
 int woad_coc_disconnect(struct woad *h, uint16_t conn, uint16_t cid)

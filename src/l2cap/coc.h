@@ -7,7 +7,7 @@
 #include "../core/conn.h"
 #include "coc_role.h"
 
-/* …_DUE: a signalling command is to be sent; WAIT_…: it has been. */
+/* …_DUE: a signalling command is to be sent; WAIT_…: it has been, and its answer is awaited. */
 enum coc_state {
     COC_FREE,
     COC_REQUEST_DUE,       /* our connection request */
@@ -17,7 +17,8 @@ enum coc_state {
     COC_OPEN,              /* states from here on: both sides have identifiers */
     COC_DISCONNECT_DUE,    /* our disconnection request */
     COC_WAIT_DISCONNECTED, /* the response to it */
-    COC_ENDED              /* its last event is being raised */
+    /* Being made, or its last event is being raised: no timer, PDU or call acts on it. */
+    COC_ENDED
 };
 
 /* A reconfiguration of ours: none, its request is to be sent, its response is awaited. */
@@ -41,14 +42,15 @@ struct coc {
     uint8_t security;       /* WOAD_COC_ENCRYPTED and so on: what it requires */
     bool close_when_open; /* the caller closed it before the response: close it as soon as it opens
                            */
-    bool closed_emitted;  /* the application has had WOAD_EV_COC_CLOSED; it lasts until a response
-                           * has been sent, or in case one arrives late */
+    bool hidden;          /* the application does not see it any more: it has refused it, or has had
+                           * WOAD_EV_COC_CLOSED.  It lasts until a response has been
+                           * sent, or in case one arrives late */
     bool sending;         /* `sdu` is being sent */
     bool last_frame;      /* the frame on its way is the SDU's last */
     bool sdu_begun;       /* the SDU's first frame has been sent */
     bool read_begun; /* read_left is valid: the length of the first SDU was taken off the ring */
-    bool filling;    /* coc_fill() is on the call stack */
-    uint8_t result;  /* of the response: 0, or WOAD_COC_…; of ours: how often it was pending */
+    bool filling; /* coc_fill() is on the call stack, or eatt_rx_pdus(): neither is entered again */
+    uint8_t result; /* of the response: 0, or WOAD_COC_…; of ours: how often it was pending */
     uint8_t request_result; /* why other channels of the same enhanced request were refused */
     uint16_t own[COC_VALUES], peer[COC_VALUES];
     uint16_t sdu_len;   /* of `sdu` */
@@ -59,7 +61,7 @@ struct coc {
     struct conn *c;
     struct coc *next;   /* of the connection's list, in the order of their making */
     int close_status;   /* for WOAD_EV_COC_CLOSED */
-    uint32_t due;       /* deadline of what the state waits for, or of a reconfiguration */
+    uint32_t deadline;  /* deadline of what the state waits for, or of a reconfiguration */
     const uint8_t *sdu; /* the application's; NULL: none, or an empty one */
     uint32_t sdu_off;   /* octets of it that are in frames */
     /* Received SDUs: a ring of { length u16, octets }, in the application's memory. */
@@ -112,6 +114,10 @@ enum { PENDING_MAX = 5 }; /* "connection pending" responses that restart the tim
 
 enum { PSM_EATT = 0x27 };
 
+/* `enhanced`: the request for a channel is an LE Credit Based, or an (enhanced) Credit Based one.
+ */
+enum { COC_BASIC = false, COC_ENHANCED = true };
+
 /* coc.c */
 
 /* By our channel identifier, or by the peer's; NULL: none. */
@@ -161,7 +167,7 @@ void coc_sent(struct conn *c);
 /* The peer grants credits. */
 void coc_add_credits(struct coc *ch, uint16_t credits);
 /* Credits to grant to the peer now; 0: none, or not enough to be worth a packet. */
-uint16_t coc_credits_due(const struct coc *ch);
+uint16_t coc_credits_to_give(const struct coc *ch);
 /* Copies octets of the first SDU; returns how many.  *end: the SDU ends with them. */
 size_t coc_read_sdu(struct coc *ch, uint8_t *p, size_t room, bool *end);
 /* Begins to send an SDU. */

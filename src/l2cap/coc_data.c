@@ -9,7 +9,7 @@
 
 /* --- receiving -------------------------------------------------------------------------------- */
 
-/* The peer has more than half of all credits: coc_credits_due() is 0, without computing it. */
+/* The peer has more than half of all credits: coc_credits_to_give() is 0, without computing it. */
 static bool coc_has_plenty(const struct coc *ch)
 {
     return !ch->credits_per_sdu && !ch->change &&
@@ -19,7 +19,7 @@ static bool coc_has_plenty(const struct coc *ch)
 /* A credit is worth a frame of up to MPS octets; the peer never has more than the ring has room
  * for.  They are granted when the peer has none, or in portions of half of all; credits_per_sdu:
  * for a whole SDU, when everything received has been read. */
-uint16_t coc_credits_due(const struct coc *ch)
+uint16_t coc_credits_to_give(const struct coc *ch)
 {
     uint16_t each = ch->own[COC_MPS];
     if (ch->change && ch->new_mps > each) {
@@ -118,6 +118,8 @@ static uint32_t coc_readable(const struct coc *ch)
     return ch->ring_used - 2 * ch->ring_sdus;
 }
 
+/* `end` of the event: WOAD_EV_COC_SENT is always about a whole SDU. */
+enum { SDU_ENDS = true };
 static void coc_emit_data(struct coc *ch, enum woad_event_type type, const void *data, uint32_t len,
                           bool end)
 {
@@ -215,10 +217,10 @@ void coc_rx(struct conn *c, uint16_t cid, struct rd *in)
         coc_fill(ch); /* else the octets went into the buffer, which is not full */
     }
     if (!ch->rx_buf && (ch->ring_sdus || ch->read_begun) &&
-        (!ch->rx_left || (!ch->own[COC_CREDITS] && !coc_credits_due(ch)))) {
+        (!ch->rx_left || (!ch->own[COC_CREDITS] && !coc_credits_to_give(ch)))) {
         coc_emit_data(ch, WOAD_EV_COC_DATA, NULL, coc_readable(ch), !ch->rx_left);
     }
-    if (!c->coc_sig_pending && !coc_has_plenty(ch) && coc_credits_due(ch)) {
+    if (!c->coc_sig_pending && !coc_has_plenty(ch) && coc_credits_to_give(ch)) {
         c->coc_sig_pending = true; /* acl_rx() marks the connection ready */
     }
 }
@@ -319,7 +321,7 @@ static void coc_copied(struct coc *ch)
     if (ch->last_frame) {
         ch->sending = ch->last_frame = false;
         ch->c->coc->senders--;
-        coc_emit_data(ch, WOAD_EV_COC_SENT, ch->sdu, ch->sdu_len, true);
+        coc_emit_data(ch, WOAD_EV_COC_SENT, ch->sdu, ch->sdu_len, SDU_ENDS);
     }
 }
 

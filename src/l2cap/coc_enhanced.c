@@ -47,7 +47,7 @@ static uint8_t enhanced_take(struct conn *c, const struct woad_coc_params *p,
     uint8_t result = 0;
     for (uint8_t n = 0; n < r->count; n++) {
         uint8_t refusal = coc_check_peer_cid(c, r->cids[n]);
-        struct coc *ch = refusal ? NULL : coc_new(c, p, true);
+        struct coc *ch = refusal ? NULL : coc_new(c, p, COC_ENHANCED);
         made[n] = ch;
         if (!ch) {
             result = refusal ? refusal : WOAD_COC_NO_RESOURCES;
@@ -150,9 +150,9 @@ static const struct coc *enhanced_equalize(struct coc *made[])
         if (made[n] && !made[n]->result) {
             made[n]->own[COC_MPS] = mps;
             made[n]->own[COC_CREDITS] = 0;
-            uint16_t due = coc_credits_due(made[n]);
-            if (credits > due) {
-                credits = due;
+            uint16_t to_give = coc_credits_to_give(made[n]);
+            if (credits > to_give) {
+                credits = to_give;
             }
         }
     }
@@ -215,7 +215,7 @@ static void enhanced_write_request(struct coc *first, struct wr *out)
         if (ch->state == COC_REQUEST_DUE && ch->enhanced && ch->id == id) {
             ch->request_index = (uint8_t)n;
             ch->state = COC_WAIT_RESPONSE;
-            ch->due = deadline_in(h, SIG_TIMEOUT_MS);
+            ch->deadline = deadline_in(h, SIG_TIMEOUT_MS);
             cids[n++] = ch->own[COC_CID];
         }
     }
@@ -253,7 +253,7 @@ static bool enhanced_rx_conn_rsp(struct conn *c, uint8_t id, struct rd *in)
     for (; ch && result >= ALL_PENDING && result <= ALL_PENDING_AUTHORIZATION; ch = ch->next) {
         if (ch->state == COC_WAIT_RESPONSE && ch->id == id && ch->result < PENDING_MAX) {
             ch->result++;
-            ch->due = deadline_in(h, SIG_LONG_TIMEOUT_MS);
+            ch->deadline = deadline_in(h, SIG_LONG_TIMEOUT_MS);
         }
     }
     while (ch && (ch = coc_by_request(c, COC_WAIT_RESPONSE, id)) != NULL) {
@@ -336,7 +336,7 @@ static void reconfigure_done(struct coc *ch, int status)
 {
     ch->change = CHANGE_NONE;
     if (ch->state == COC_OPEN) {
-        ch->due = 0;
+        ch->deadline = 0;
     }
     if (!status || status == WOAD_ETIMEDOUT) {
         ch->own[COC_MTU] = ch->new_mtu;
@@ -377,7 +377,7 @@ static void enhanced_reconfigure(struct coc *first, struct wr *out)
     while (n < WOAD_COC_AT_ONCE && (ch = reconfigure_find(first->c, CHANGE_DUE, id)) != NULL) {
         ch->change = CHANGE_SENT;
         if (ch->state == COC_OPEN) {
-            ch->due = deadline_in(h, SIG_TIMEOUT_MS);
+            ch->deadline = deadline_in(h, SIG_TIMEOUT_MS);
         }
         cids[n++] = ch->own[COC_CID];
     }

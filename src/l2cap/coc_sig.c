@@ -32,7 +32,7 @@ static bool coc_id_used(const struct conn *c, uint8_t id)
             return true;
         }
     }
-    return c->due && c->sig_id == id;
+    return c->deadline && c->sig_id == id;
 }
 
 /* Every credit indication uses an identifier too, so that all 255 are used up soon: one of an
@@ -92,7 +92,7 @@ static bool coc_rx_conn_req(struct conn *c, uint8_t id, struct rd *in)
     if (!result) {
         result = coc_check_peer_cid(c, request[COC_CID]);
     }
-    struct coc *ch = result ? NULL : coc_new(c, &p, false);
+    struct coc *ch = result ? NULL : coc_new(c, &p, COC_BASIC);
     if (!ch) {
         uint8_t rsp[10] = { 0 };
         rsp[8] = result ? result : WOAD_COC_NO_RESOURCES;
@@ -209,7 +209,7 @@ static bool coc_rx_reject(struct conn *c, uint8_t id, struct rd *in)
 void coc_timed_out(struct coc *ch)
 {
     struct woad *h = ch->c->h;
-    ch->due = 0;
+    ch->deadline = 0;
     if (ch->state == COC_WAIT_DECISION) {
         coc_refuse(ch, WOAD_COC_NO_RESOURCES);
         coc_emit(ch, WOAD_EV_COC_CLOSED, WOAD_ETIMEDOUT);
@@ -240,8 +240,8 @@ bool coc_sig_rx(struct conn *c, uint8_t code, uint8_t id, struct rd *in)
 
 /* --- commands to send ------------------------------------------------------------------------- */
 
-/* Whether the connection request may be sent now, as client_require_encryption() says.  Events may
- * be raised: *channel is NULL if the application closed the channel in one. */
+/* Whether the connection request may be sent now: the result of client_encrypt_to_send().  Events
+ * may be raised: *channel is NULL if the application closed the channel in one. */
 static int coc_require_encryption(struct coc **channel)
 {
     struct coc *ch = *channel;
@@ -251,7 +251,7 @@ static int coc_require_encryption(struct coc **channel)
         return CLIENT_WAIT;
     }
     ch->awaits_encryption = true; /* before the events: coc_security_changed() resets it */
-    int err = client_require_encryption(c, true);
+    int err = client_encrypt_to_send(c);
     ch = coc_by_cid(c, cid);
     if (ch && ch->state != COC_REQUEST_DUE) {
         ch = NULL;
@@ -274,7 +274,7 @@ static void coc_tx_conn_req(struct coc *ch, struct wr *out)
     wr_le16(out, ch->psm);
     wr_le16s(out, ch->own, COC_VALUES);
     ch->state = COC_WAIT_RESPONSE;
-    ch->due = deadline_in(h, SIG_TIMEOUT_MS);
+    ch->deadline = deadline_in(h, SIG_TIMEOUT_MS);
 }
 
 static bool coc_tx_conn_rsp(struct coc *ch, struct wr *out)
@@ -306,12 +306,12 @@ static void coc_tx_disc_req(struct coc *ch, struct wr *out)
     wr_le16(out, ch->peer[COC_CID]);
     wr_le16(out, ch->own[COC_CID]);
     ch->state = COC_WAIT_DISCONNECTED;
-    ch->due = deadline_in(h, SIG_TIMEOUT_MS);
+    ch->deadline = deadline_in(h, SIG_TIMEOUT_MS);
 }
 
 static bool coc_tx_credits(struct coc *ch, struct wr *out)
 {
-    uint16_t credits = coc_credits_due(ch);
+    uint16_t credits = coc_credits_to_give(ch);
     if (!credits) {
         return false;
     }

@@ -42,7 +42,7 @@ void conn_updated(struct conn *c, int status)
         c->update_pending = false;
         c->sig_id = 0;
         if (c->state == CONN_OPEN) {
-            c->due = 0;
+            c->deadline = 0;
         }
     }
     struct woad_event ev;
@@ -88,7 +88,7 @@ int woad_conn_update(struct woad *h, uint16_t conn, const struct woad_connect_pa
     memcpy(c->requested_params, params, sizeof params);
     c->refuse_params = true; /* a pending request of the peer has lost its parameters: refuse it */
     c->requested_by_app = c->update_pending = true;
-    c->due = deadline_in(h, SIG_LONG_TIMEOUT_MS);
+    c->deadline = deadline_in(h, SIG_LONG_TIMEOUT_MS);
     if (c->central || h->controller.le_features[0] >> 1 & 1) {
         c->want_update = true;
     } else {

@@ -139,7 +139,7 @@ static void sig_tx_params(struct conn *c, struct wr *out)
     wr_le16(out, 8);
     wr_le16s(out, c->requested_params, PARAMS);
     c->want_sig_update = false;
-    c->due = deadline_in(h, SIG_TIMEOUT_MS);
+    c->deadline = deadline_in(h, SIG_TIMEOUT_MS);
 }
 
 bool sig_tx(struct conn *c, struct wr *out)

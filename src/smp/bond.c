@@ -259,8 +259,9 @@ static void bond_free(struct woad *h, struct bond_slot *slot)
     }
 }
 
-/* Connections to this peer, or to all peers with NULL, have no bond any more.  With `held`, a
+/* Connections to this peer, or to all peers with NULL, have no bond any more.  STILL_DISTRUST: a
  * client that has tried the bond's key still believes nothing that arrives unencrypted. */
+enum { BOND_FORGOTTEN = false, STILL_DISTRUST = true };
 static void bond_unbind(struct woad *h, const struct woad_addr *peer, bool held)
 {
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
@@ -291,7 +292,7 @@ static bool bond_make_room(struct woad *h, const struct woad_bond *other, bool t
         if (slot) {
             other = &bond;
         }
-        bond_unbind(h, &other->peer, true);
+        bond_unbind(h, &other->peer, STILL_DISTRUST);
         bond_emit(h, WOAD_NO_CONN, other, WOAD_BOND_GONE);
     }
     wipe(&bond, sizeof bond);
@@ -383,7 +384,7 @@ int woad_bond_add(struct woad *h, const struct woad_bond *bond)
         memcpy(copy.own_ltk, copy.peer_ltk,
                sizeof copy.own_ltk); /* Secure Connections: there is only one key */
     }
-    const struct bond_slot *slot = bond_put(h, &copy, false);
+    const struct bond_slot *slot = bond_put(h, &copy, FROM_STORE);
     wipe(&copy, sizeof copy);
     if (!slot && h->smp->fetching && addr_same(h->smp->fetching, &bond->peer)) {
         memcpy(&h->smp->stored_only, bond, sizeof h->smp->stored_only);
@@ -416,7 +417,7 @@ int woad_bond_remove(struct woad *h, const struct woad_addr *peer)
     if (!h->smp) {
         return WOAD_ENOTSUP;
     }
-    bond_unbind(h, peer, false);
+    bond_unbind(h, peer, BOND_FORGOTTEN);
     struct bond_slot *slot;
     if (peer) {
         slot = bond_find(h, peer);

@@ -19,7 +19,7 @@ static void att_rx_signed_write(struct att_bearer *b, struct rd *in)
     const struct woad_attr *a = db_at(c->h->gatts, handle);
     in->end -= SIGNATURE;
     if (a && perm_allows_signed_write(b->c, handle, a, authenticated)) {
-        att_deliver_write(b, handle, a, in, false);
+        att_deliver_write(b, handle, a, in, WRITE_COMMAND);
     }
 }
 

@@ -185,23 +185,23 @@ int woad_random(struct woad *h, uint8_t *out, size_t len)
     return err == CRYPTO_PENDING ? WOAD_EAGAIN : err;
 }
 
-/* Runs a function that may need the controller's cryptography, on behalf of `user` (a connection's
+/* Runs a function that may need the controller's cryptography, on behalf of `owner` (a connection's
  * index, or CRYPTO_PRIVACY).  STEP_BLOCKED: the controller still calculates, and the function runs
  * again with the results so far.  Calls nest, because a step may raise an event. */
-int smp_calculate(struct woad *h, uint16_t user,
-                  int (*step_function)(struct woad *h, uint16_t user, uint8_t arg), uint8_t arg)
+int smp_calculate(struct woad *h, uint16_t owner,
+                  int (*step_function)(struct woad *h, uint16_t owner, uint8_t arg), uint8_t arg)
 {
     struct smp *m = h->smp;
-    uint16_t outer = m->crypto_user;
+    uint16_t outer = m->crypto_owner;
     if (h->cfg.crypto || !h->crypto_role) {
-        return step_function(h, user, arg);
+        return step_function(h, owner, arg);
     }
-    m->crypto_user = user;
-    h->crypto_role->begin(h, user);
-    int result = step_function(h, user, arg);
-    m->crypto_user = outer;
+    m->crypto_owner = owner;
+    h->crypto_role->begin(h, owner);
+    int result = step_function(h, owner, arg);
+    m->crypto_owner = outer;
     if (result != STEP_BLOCKED) {
-        h->crypto_role->end(h, user);
+        h->crypto_role->end(h, owner);
     }
     return result;
 }
@@ -474,7 +474,7 @@ uint32_t smp_run_timers(struct woad *h)
 {
     const struct smp *m = h->smp;
     uint32_t left =
-        min_u32(attempts_due(h), m->privacy_ops ? m->privacy_ops->due(h) : WOAD_FOREVER);
+        min_u32(attempts_ms_left(h), m->privacy_ops ? m->privacy_ops->run_timers(h) : WOAD_FOREVER);
     h->smp->may_multiply = true;
     if (h->oob) {
         h->oob->role->make(h);
@@ -490,7 +490,7 @@ uint32_t smp_run_timers(struct woad *h)
         }
         const struct pairing *p = smp_active_pairing(c);
         if (p) {
-            left = min_u32(left, deadline_left(h, p->step_due));
+            left = min_u32(left, deadline_left(h, p->step_deadline));
         }
     }
     left = h->smp->may_multiply ? left : 0; /* poll again at once: the result is to be sent */
@@ -510,7 +510,7 @@ static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8
     if (h->cfg.crypto) {
         return h->cfg.crypto->aes128(key, in, out);
     }
-    return h->crypto_role ? h->crypto_role->aes(h, h->smp->crypto_user, key, in, out) : -1;
+    return h->crypto_role ? h->crypto_role->aes(h, h->smp->crypto_owner, key, in, out) : -1;
 }
 
 void smp_layout(struct woad *h)
@@ -522,7 +522,7 @@ void smp_layout(struct woad *h)
         s->pairings = all;
         s->toolbox = (struct toolbox){ box_aes, h };
         s->policy.io = WOAD_IO_NONE;
-        s->crypto_user = CRYPTO_NO_USER;
+        s->crypto_owner = CRYPTO_NO_OWNER;
         h->smp = s;
         h->smp_role = &role;
         h->gatt_bonds = &gatt_bonds;
@@ -555,7 +555,7 @@ void smp_reset(struct woad *h)
     h->address_pending = 0;
     h->smp->rpa_in_progress = false;
     h->smp->rpa_failures = 0;
-    h->smp->rpa_due = 0;
+    h->smp->rpa_deadline = 0;
 }
 
 const struct woad_needs smp_needs = { .frame_max = SMP_FRAME };

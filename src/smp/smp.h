@@ -50,19 +50,19 @@ enum step {
     STEP_END,
     STEP_SELECT = SMP_CODES, /* choose the method, and begin its list of steps */
     STEP_KEY_PAIR,
-    STEP_DH,
-    STEP_OOB,
+    STEP_DHKEY,
+    STEP_VERIFY_OOB,
     STEP_NONCE,
     STEP_CONFIRM,
-    STEP_CHECK_CONFIRM,
+    STEP_VERIFY_CONFIRM,
     STEP_COMPARE,
     STEP_ASK,
     STEP_USER,
     STEP_LOOP_BEGIN,
     STEP_LOOP_END,
     STEP_F5,
-    STEP_CHECK,
-    STEP_VERIFY,
+    STEP_DHKEY_CHECK,
+    STEP_VERIFY_DHKEY_CHECK,
     STEP_STK,
     STEP_PAUSE,
     STEP_ENCRYPT,
@@ -72,15 +72,16 @@ enum step {
     STEP_DONE,
     STEPS
 };
-#define SECURE_END_CENTRAL \
-    STEP_F5, STEP_CHECK, SEND | SMP_CHECK, AWAIT | SMP_CHECK, STEP_VERIFY, STEP_ENCRYPT, \
-        STEP_AWAIT_KEYS, STEP_SEND_KEYS, STEP_FLUSH, STEP_DONE, STEP_END
-#define SECURE_END_PERIPHERAL \
-    AWAIT | SMP_CHECK, STEP_USER, STEP_F5, STEP_VERIFY, STEP_CHECK, SEND | SMP_CHECK, \
-        STEP_ENCRYPT, STEP_SEND_KEYS, STEP_AWAIT_KEYS, STEP_FLUSH, STEP_DONE, STEP_END
-#define KEYS_CENTRAL STEP_KEY_PAIR, SEND | SMP_PUBLIC_KEY, AWAIT | SMP_PUBLIC_KEY, STEP_DH
-#define KEYS_PERIPHERAL \
-    SEND | SMP_RESPONSE, STEP_KEY_PAIR, AWAIT | SMP_PUBLIC_KEY, STEP_DH, SEND | SMP_PUBLIC_KEY
+#define CHECKS_TO_BOND_CENTRAL \
+    STEP_F5, STEP_DHKEY_CHECK, SEND | SMP_CHECK, AWAIT | SMP_CHECK, STEP_VERIFY_DHKEY_CHECK, \
+        STEP_ENCRYPT, STEP_AWAIT_KEYS, STEP_SEND_KEYS, STEP_FLUSH, STEP_DONE, STEP_END
+#define CHECKS_TO_BOND_PERIPHERAL \
+    AWAIT | SMP_CHECK, STEP_USER, STEP_F5, STEP_VERIFY_DHKEY_CHECK, STEP_DHKEY_CHECK, \
+        SEND | SMP_CHECK, STEP_ENCRYPT, STEP_SEND_KEYS, STEP_AWAIT_KEYS, STEP_FLUSH, STEP_DONE, \
+        STEP_END
+#define PUBLIC_KEYS_CENTRAL STEP_KEY_PAIR, SEND | SMP_PUBLIC_KEY, AWAIT | SMP_PUBLIC_KEY, STEP_DHKEY
+#define PUBLIC_KEYS_PERIPHERAL \
+    SEND | SMP_RESPONSE, STEP_KEY_PAIR, AWAIT | SMP_PUBLIC_KEY, STEP_DHKEY, SEND | SMP_PUBLIC_KEY
 
 enum { STEP_BLOCKED = -1 }; /* result of a step; 0: done; > 0: the reason why it fails */
 
@@ -115,7 +116,7 @@ struct pairing {
     uint8_t flags, key_size;                /* of the key: WOAD_BOND_…; octets */
     uint16_t keys_to_send, keys_to_receive; /* key PDUs that remain, bit 1 << code each */
     uint32_t passkey;
-    uint32_t step_due; /* deadline of a step that has its own; 0: none */
+    uint32_t step_deadline; /* deadline of a step that has its own; 0: none */
     struct smp_side *own, *peer;
     struct smp_side side[2];
     union {
@@ -124,7 +125,7 @@ struct pairing {
     };
     uint8_t dhkey[32];
     union {
-        uint8_t own_private[32]; /* until STEP_DH */
+        uint8_t own_private[32]; /* until STEP_DHKEY */
         uint8_t mac_key[16];
         uint8_t stk[16]; /* legacy pairing: the key to encrypt with, as on the air */
     };
@@ -211,7 +212,7 @@ struct smp_central {
                              uint8_t auth); /* a Security Request has been received */
 };
 struct privacy_ops {
-    uint32_t (*due)(struct woad *h);
+    uint32_t (*run_timers)(struct woad *h);
     void (*calculated)(struct woad *h); /* the controller has calculated an address */
 };
 struct smp_oob {                        /* woad_feature_out_of_band */
@@ -246,10 +247,11 @@ struct smp {
     struct attempts attempts[ATTEMPTS];
     uint8_t irk[16];
     struct woad_addr next_rpa;
-    uint16_t crypto_user; /* the user that the controller calculates for now */
+    uint16_t crypto_owner; /* owner of the calculation that the controller makes now */
     /* our identity; our static random address while private ones are used */
     struct woad_addr identity, static_addr;
-    uint32_t rpa_interval_ms, rpa_due; /* lifetime of a private address; when the next is due */
+    uint32_t rpa_interval_ms,
+        rpa_deadline; /* lifetime of a private address; when the next is due */
 };
 
 ASSERT_SIZE(smp_conn, WOAD_SIZE_SECURITY_CONN);
@@ -282,8 +284,8 @@ void smp_run(struct conn *c);
 bool smp_has_crypto(const struct woad *h);
 bool smp_has_p256(const struct woad *h);
 int smp_random(struct woad *h, void *out, size_t len);
-int smp_calculate(struct woad *h, uint16_t user,
-                  int (*step_function)(struct woad *h, uint16_t user, uint8_t arg), uint8_t arg);
+int smp_calculate(struct woad *h, uint16_t owner,
+                  int (*step_function)(struct woad *h, uint16_t owner, uint8_t arg), uint8_t arg);
 void smp_fail(struct conn *c, uint8_t reason);
 void smp_ended(struct conn *c, int status);
 void smp_free_pairing(struct conn *c);
@@ -301,7 +303,7 @@ struct pairing *pairing_for_call(struct woad *h, uint16_t conn, int *err);
 extern const struct woad_needs smp_needs;
 /* smp_steps.c */
 int smp_step_result(int err); /* the step's result for a cryptographic error or CRYPTO_PENDING */
-int smp_step(struct woad *h, uint16_t user, uint8_t step);
+int smp_step(struct woad *h, uint16_t owner, uint8_t step);
 void smp_write(struct pairing *p, uint8_t code, struct wr *out);
 int smp_read(struct pairing *p, uint8_t code, struct rd *in);
 /* smp_keys.c */
@@ -315,6 +317,7 @@ bool keys_bond_is_stronger(const struct pairing *p, const struct woad_addr *peer
 void keys_write(struct pairing *p, uint8_t code, struct wr *out);
 int keys_done(struct pairing *p);
 /* Starts encryption with the pairing's key, or the bond's. */
+enum { KEY_OF_PAIRING = false, KEY_OF_BOND = true }; /* from_bond */
 void link_request_encryption(const struct conn *c, uint8_t size, uint8_t flags, bool from_bond);
 uint16_t smp_command(struct woad *h, struct wr *params);
 void smp_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret);
@@ -341,6 +344,7 @@ void bond_peer(const struct bond_slot *slot, struct woad_addr *peer);
 void bond_touch(struct woad *h, struct bond_slot *slot);
 /* Replaces the peer's bond, or takes the place of others.  NULL: not kept.  `tell`: other bonds
  * give way only to one that is at least as strong, with WOAD_EV_BOND. */
+enum { FROM_STORE = false, TELL_STORE = true }; /* tell_store */
 struct bond_slot *bond_put(struct woad *h, const struct woad_bond *bond, bool tell_store);
 void bond_save_client(struct conn *c);
 void bond_emit(struct woad *h, uint16_t conn, const struct woad_bond *bond,
@@ -361,7 +365,7 @@ void rpa_identity(const struct woad *h, struct woad_addr *a);
 void attempts_failed(struct woad *h, const struct woad_addr *peer);
 /* forgets its failures, with WOAD_EV_ATTEMPTS */
 void attempts_passed(struct woad *h, const struct woad_addr *peer);
-uint32_t attempts_due(struct woad *h); /* ms until the next wait is over */
+uint32_t attempts_ms_left(struct woad *h); /* ms until the next wait is over */
 void attempts_emit(struct woad *h, const struct woad_addr *peer);
 bool attempts_wait(const struct conn *c); /* the connection's peer must wait before it pairs */
 #endif

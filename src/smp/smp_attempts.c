@@ -21,7 +21,7 @@ static struct attempts *attempts_of(const struct woad *h, const struct woad_addr
 
 /* Clears waits that are over, because an old deadline would seem pending again when the clock
  * wraps; Security Requests may be sent then.  Returns ms to the next one. */
-uint32_t attempts_due(struct woad *h)
+uint32_t attempts_ms_left(struct woad *h)
 {
     uint32_t soonest = WOAD_FOREVER;
     for (struct attempts *a = h->smp->attempts; a < h->smp->attempts + ATTEMPTS; a++) {

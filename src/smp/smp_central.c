@@ -3,18 +3,27 @@
 #include "../core/event.h"
 #include "smp.h"
 
-static const uint8_t compare[] = { KEYS_CENTRAL,      STEP_NONCE,         AWAIT | SMP_CONFIRM,
-                                   SEND | SMP_RANDOM, AWAIT | SMP_RANDOM, STEP_CHECK_CONFIRM,
-                                   STEP_COMPARE,      STEP_USER,          SECURE_END_CENTRAL };
-static const uint8_t passkey[] = {
-    KEYS_CENTRAL,      STEP_ASK,           STEP_USER,          STEP_LOOP_BEGIN,
-    STEP_NONCE,        STEP_CONFIRM,       SEND | SMP_CONFIRM, AWAIT | SMP_CONFIRM,
-    SEND | SMP_RANDOM, AWAIT | SMP_RANDOM, STEP_CHECK_CONFIRM, STEP_LOOP_END,
-    SECURE_END_CENTRAL
+static const uint8_t compare[] = {
+    PUBLIC_KEYS_CENTRAL, STEP_NONCE,         AWAIT | SMP_CONFIRM,
+    SEND | SMP_RANDOM,   AWAIT | SMP_RANDOM, STEP_VERIFY_CONFIRM,
+    STEP_COMPARE,        STEP_USER,          CHECKS_TO_BOND_CENTRAL
 };
+static const uint8_t passkey[] = { PUBLIC_KEYS_CENTRAL,
+                                   STEP_ASK,
+                                   STEP_USER,
+                                   STEP_LOOP_BEGIN,
+                                   STEP_NONCE,
+                                   STEP_CONFIRM,
+                                   SEND | SMP_CONFIRM,
+                                   AWAIT | SMP_CONFIRM,
+                                   SEND | SMP_RANDOM,
+                                   AWAIT | SMP_RANDOM,
+                                   STEP_VERIFY_CONFIRM,
+                                   STEP_LOOP_END,
+                                   CHECKS_TO_BOND_CENTRAL };
 static const uint8_t legacy[] = { STEP_ASK,          STEP_USER,          STEP_NONCE,
                                   STEP_CONFIRM,      SEND | SMP_CONFIRM, AWAIT | SMP_CONFIRM,
-                                  SEND | SMP_RANDOM, AWAIT | SMP_RANDOM, STEP_CHECK_CONFIRM,
+                                  SEND | SMP_RANDOM, AWAIT | SMP_RANDOM, STEP_VERIFY_CONFIRM,
                                   STEP_STK,          STEP_ENCRYPT,       STEP_AWAIT_KEYS,
                                   STEP_SEND_KEYS,    STEP_FLUSH,         STEP_DONE,
                                   STEP_END };
@@ -27,7 +36,7 @@ static int central_pair(struct conn *c)
 {
     const struct bond_slot *slot = bond_fetch(c, &c->peer);
     if (slot && slot->bits.has_peer_ltk && !c->security.encrypted) {
-        link_request_encryption(c, slot->bits.key_size, slot->bits.flags, true);
+        link_request_encryption(c, slot->bits.key_size, slot->bits.flags, KEY_OF_BOND);
         return 0;
     }
     if (c->h->smp->policy.no_pairing) {
@@ -76,7 +85,7 @@ static void central_security_request(struct conn *c, uint8_t auth)
         return; /* the application has begun a pairing in that event */
     }
     if (bond_answers(c, slot, auth)) {
-        link_request_encryption(c, slot->bits.key_size, slot->bits.flags, true);
+        link_request_encryption(c, slot->bits.key_size, slot->bits.flags, KEY_OF_BOND);
     } else if (policy->app_pairs && !policy->no_pairing) {
         central_emit_request(c, auth);
     } else if (woad_pair(c->h, c->number) < 0) {

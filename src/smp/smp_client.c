@@ -6,7 +6,7 @@
  * an attacker.  The bond's key is tried when the client has something to send; nothing is sent or
  * believed until it encrypts.  Once tried, that holds even if the bond has been replaced in memory.
  */
-int client_require_encryption(struct conn *c, bool again)
+static int client_encrypt(struct conn *c, bool again)
 {
     struct woad *h = c->h;
     struct smp_conn *s = c->smp;
@@ -27,6 +27,16 @@ int client_require_encryption(struct conn *c, bool again)
     }
     s->bond_key_tried = true;
     return err == 0 || err == WOAD_EALREADY ? CLIENT_WAIT : WOAD_EACCES;
+}
+
+int client_encrypt_to_send(struct conn *c)
+{
+    return client_encrypt(c, true);
+}
+
+int client_encrypt_to_believe(struct conn *c)
+{
+    return client_encrypt(c, false);
 }
 
 bool client_peer_verified(const struct conn *c)

@@ -76,7 +76,7 @@ int woad_set_irk(struct woad *h, const uint8_t irk[16])
     memcpy(h->smp->irk, irk, 16);
     h->smp->has_irk = true;
     if (h->smp->privacy == WOAD_PRIVACY_RESOLVABLE) {
-        h->smp->rpa_due = deadline_in(h, 0); /* the address in use is of the key before */
+        h->smp->rpa_deadline = deadline_in(h, 0); /* the address in use is of the key before */
     }
     resolve_changed(h);
     return 0;

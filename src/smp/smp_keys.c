@@ -68,9 +68,11 @@ static const struct {
     [SMP_CSRK - SMP_LTK] = { { KEY_AT(own_csrk), KEY_AT(csrk) }, 16 },
 };
 
-static uint8_t *key_of(struct pairing *p, uint8_t code, bool peers)
+/* Where the bond of the pairing has the key of a key PDU: ours, or the peer's. */
+enum { OWN_KEY, PEER_KEY };
+static uint8_t *key_of(struct pairing *p, uint8_t code, unsigned side)
 {
-    return (uint8_t *)&p->bond + keys[code - SMP_LTK].at[peers];
+    return (uint8_t *)&p->bond + keys[code - SMP_LTK].at[side];
 }
 
 /* Writes the parameters of one of our key PDUs. */
@@ -83,7 +85,7 @@ void keys_write(struct pairing *p, uint8_t code, struct wr *out)
         rpa_identity(h, &own);
         wr_bytes(out, &own, sizeof own);
     } else {
-        wr_bytes(out, code == SMP_IRK ? h->smp->irk : key_of(p, code, false),
+        wr_bytes(out, code == SMP_IRK ? h->smp->irk : key_of(p, code, OWN_KEY),
                  keys[code - SMP_LTK].len);
     }
 }
@@ -109,14 +111,14 @@ int keys_flush(struct pairing *p)
     const struct smp_conn *s = p->c->smp;
     enum { LIMIT_MS = 500 };
     if (s->key_command_due || s->encryption_pending) {
-        p->step_due = 0;
+        p->step_deadline = 0;
         return STEP_BLOCKED;
     }
-    if (!p->step_due) {
-        p->step_due = deadline_in(h, LIMIT_MS);
+    if (!p->step_deadline) {
+        p->step_deadline = deadline_in(h, LIMIT_MS);
     }
     bool sent = !h->in_tx && !p->c->packets_in_controller && !p->c->tx_left;
-    if (sent || deadline_left(h, p->step_due) == 0) {
+    if (sent || deadline_left(h, p->step_deadline) == 0) {
         return 0;
     }
     return STEP_BLOCKED;
@@ -169,11 +171,11 @@ int keys_rx(struct pairing *p, uint8_t code, struct rd *in)
     if (code == SMP_IDENTITY) {
         return rx_identity(p, in);
     }
-    rd_copy(in, key_of(p, code, true), keys[code - SMP_LTK].len);
+    rd_copy(in, key_of(p, code, PEER_KEY), keys[code - SMP_LTK].len);
     if (code == SMP_LTK) {
         key_cut(p->bond.peer_ltk, p->key_size);
     } else if (code == SMP_CENTRAL_ID) {
-        p->bond.peer_ediv = get_le16(key_of(p, code, true));
+        p->bond.peer_ediv = get_le16(key_of(p, code, PEER_KEY));
         p->bond.has_peer_ltk = !zeros(p->bond.peer_ltk, 16);
     } else if (code == SMP_CSRK) {
         p->bond.has_csrk = true;
@@ -204,7 +206,7 @@ int keys_done(struct pairing *p)
         if (h->gatts) {
             gatts_save_client(c, &bond);
         }
-        struct bond_slot *slot = bond_put(h, &bond, true);
+        struct bond_slot *slot = bond_put(h, &bond, TELL_STORE);
         if (slot && c->peer_air.type == WOAD_ADDR_RANDOM) {
             memcpy(slot->last_rpa, c->peer_air.octet, sizeof slot->last_rpa);
         }
@@ -258,11 +260,11 @@ bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv)
         return false;
     }
     if (slot) {
-        link_request_encryption(c, slot->bits.key_size, slot->bits.flags, true);
+        link_request_encryption(c, slot->bits.key_size, slot->bits.flags, KEY_OF_BOND);
         return true;
     }
     memcpy(p->stk, p->bond.own_ltk, numbered ? sizeof p->stk : 0);
-    link_request_encryption(c, p->key_size, p->flags, false);
+    link_request_encryption(c, p->key_size, p->flags, KEY_OF_PAIRING);
     return true;
 }
 
@@ -289,7 +291,7 @@ static bool link_write_key(struct conn *c, bool central, struct wr *out)
         p = smp_active_pairing(c);
     }
     const struct bond_slot *slot = NULL;
-    if (bonded && smp_has_key(c, true)) {
+    if (bonded && smp_has_key(c, MAY_FETCH)) {
         slot = bond_find(c->h, &c->peer);
     }
     if (!p && !slot) {
@@ -394,6 +396,7 @@ static void link_continue_pairing(struct conn *c)
 /* Encryption has begun, been refreshed, failed or ended.  Sets c->security and raises
  * WOAD_EV_SECURITY, unless the pairing goes on and will do so.  "Encryption on" without a key from
  * this host is ignored. */
+enum { ENCRYPTION_OFF = false, ENCRYPTION_ON = true };
 static void link_changed(struct conn *c, uint8_t status, bool on)
 {
     struct woad *h = c->h;
@@ -449,7 +452,7 @@ void smp_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *re
     (void)opcode; /* Enable Encryption or Long Term Key Request Reply */
     (void)ret;
     if (status && c) {
-        link_changed(c, status, false);
+        link_changed(c, status, ENCRYPTION_OFF);
     }
 }
 
@@ -463,7 +466,7 @@ static void link_rx_change(struct conn *c, uint8_t status, struct rd *in)
 static void link_rx_refresh(struct conn *c, uint8_t status, struct rd *in)
 {
     (void)in;
-    link_changed(c, status, true);
+    link_changed(c, status, ENCRYPTION_ON);
 }
 
 const struct conn_event smp_events[] = { { EVT_ENCRYPTION_CHANGE, STATUS, 4, link_rx_change },

@@ -5,12 +5,12 @@
 #include "../core/event.h"
 #include "smp.h"
 
-static const uint8_t oob_central[] = { KEYS_CENTRAL,      STEP_OOB,           STEP_NONCE,
-                                       SEND | SMP_RANDOM, AWAIT | SMP_RANDOM, SECURE_END_CENTRAL };
-static const uint8_t oob_peripheral[] = {
-    KEYS_PERIPHERAL, STEP_OOB,          AWAIT | SMP_RANDOM,
-    STEP_NONCE,      SEND | SMP_RANDOM, SECURE_END_PERIPHERAL
-};
+static const uint8_t oob_central[] = { PUBLIC_KEYS_CENTRAL, STEP_VERIFY_OOB,
+                                       STEP_NONCE,          SEND | SMP_RANDOM,
+                                       AWAIT | SMP_RANDOM,  CHECKS_TO_BOND_CENTRAL };
+static const uint8_t oob_peripheral[] = { PUBLIC_KEYS_PERIPHERAL, STEP_VERIFY_OOB,
+                                          AWAIT | SMP_RANDOM,     STEP_NONCE,
+                                          SEND | SMP_RANDOM,      CHECKS_TO_BOND_PERIPHERAL };
 
 static void oob_forget(struct oob *o)
 {

@@ -19,11 +19,11 @@ static int private_draw(struct woad *h, struct woad_addr *a)
 }
 
 /* Makes next_rpa.  0, WOAD_EIO, or STEP_BLOCKED while the controller calculates. */
-static int private_make(struct woad *h, uint16_t user, uint8_t arg)
+static int private_make(struct woad *h, uint16_t owner, uint8_t arg)
 {
     struct smp *s = h->smp;
     uint8_t irk[16], prand[3], hash[3];
-    (void)user;
+    (void)owner;
     (void)arg;
     int err = 0;
     if (!s->rpa_in_progress) {
@@ -60,7 +60,7 @@ static int private_renew(struct woad *h)
     }
     if (h->address_pending) {
         s->rpa_failures++;
-        s->rpa_due = deadline_in(h, 1000);
+        s->rpa_deadline = deadline_in(h, 1000);
     }
     if (!err) {
         s->rpa_failures = 0;
@@ -82,14 +82,14 @@ static void private_calculated(struct woad *h)
 /* Renews the address in time, but not during a connection attempt, nor while the host is down.  A
  * controller that fails RPA_TRIES times is lost: advertising and connecting would wait for ever.
  * Returns ms to the next renewal. */
-static uint32_t private_due(struct woad *h)
+static uint32_t private_run_timers(struct woad *h)
 {
     struct smp *s = h->smp;
     if (h->state != HOST_UP) {
         return WOAD_FOREVER;
     }
     private_calculated(h);
-    if (deadline_left(h, s->rpa_due) == 0) {
+    if (deadline_left(h, s->rpa_deadline) == 0) {
         if (s->rpa_failures >= RPA_TRIES) {
             host_down(h, WOAD_EIO);
             return 0;
@@ -108,13 +108,13 @@ static uint32_t private_due(struct woad *h)
         if (soon) {
             ms = 1000;
         }
-        s->rpa_due = deadline_in(h, ms);
+        s->rpa_deadline = deadline_in(h, ms);
         return 0;
     }
-    return deadline_left(h, s->rpa_due);
+    return deadline_left(h, s->rpa_deadline);
 }
 
-static const struct privacy_ops privacy_ops = { private_due, private_calculated };
+static const struct privacy_ops privacy_ops = { private_run_timers, private_calculated };
 
 int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
 {
@@ -147,14 +147,14 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
     s->rpa_failures = 0;
     s->privacy = (uint8_t)mode;
     s->rpa_interval_ms = seconds * 1000u;
-    s->rpa_due = mode ? deadline_in(h, s->rpa_interval_ms) : 0;
+    s->rpa_deadline = mode ? deadline_in(h, s->rpa_interval_ms) : 0;
     int err = 0;
     if (mode) {
         err = private_renew(h);
     }
     if (err) { /* restore the previous mode */
         s->privacy = previous;
-        s->rpa_due = previous ? s->rpa_due : 0;
+        s->rpa_deadline = previous ? s->rpa_deadline : 0;
     }
     if (mode) {
         return err;

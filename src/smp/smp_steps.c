@@ -1,6 +1,11 @@
 /* The steps of a pairing: choice of the method, keys and check values, the user's part, and the
- * PDUs' contents.  Each step function returns 0, STEP_BLOCKED or the reason of a failure.  Vol 3,
- * Part H, 2.3.5 */
+ * PDUs' contents.  Vol 3, Part H, 2.3.5
+ *
+ * A list of steps is octets: SEND | code or AWAIT | code for a PDU, else a STEP_… of smp.h.
+ * p->steps is the list, p->step the index of the step that is being done.  smp_run() (smp.c) does
+ * one after the other.  A step function returns 0: done, and smp_run() advances p->step unless the
+ * step has changed it; STEP_BLOCKED: do it again when something has changed; or > 0, an
+ * SMP reason: the pairing fails with it. */
 #include <woad/crypto.h>
 
 #include "../core/address.h"
@@ -12,15 +17,27 @@ enum { ROUNDS = 20 }; /* one bit of the passkey each.  2.3.5.6.3 */
 
 /* --- the peripheral's lists of steps ---------------------------------------------------------- */
 
-static const uint8_t compare_peripheral[] = { KEYS_PERIPHERAL,    STEP_NONCE,
-                                              STEP_CONFIRM,       SEND | SMP_CONFIRM,
-                                              AWAIT | SMP_RANDOM, SEND | SMP_RANDOM,
-                                              STEP_COMPARE,       SECURE_END_PERIPHERAL };
-static const uint8_t passkey_peripheral[] = {
-    KEYS_PERIPHERAL,   STEP_ASK,      STEP_LOOP_BEGIN,      AWAIT | SMP_CONFIRM, STEP_USER,
-    STEP_NONCE,        STEP_CONFIRM,  SEND | SMP_CONFIRM,   AWAIT | SMP_RANDOM,  STEP_CHECK_CONFIRM,
-    SEND | SMP_RANDOM, STEP_LOOP_END, SECURE_END_PERIPHERAL
-};
+/* PUBLIC_KEYS_PERIPHERAL (smp.h): Pairing Response, the public keys, DHKey.
+ * CHECKS_TO_BOND_PERIPHERAL: the rest after the method's part: waits for the user (STEP_USER), f5,
+ * the DHKey Checks, encryption, the exchange of keys, the bond.  The central's lists:
+ * smp_central.c; the out-of-band ones: smp_oob.c. */
+static const uint8_t compare_peripheral[] = { PUBLIC_KEYS_PERIPHERAL, STEP_NONCE,
+                                              STEP_CONFIRM,           SEND | SMP_CONFIRM,
+                                              AWAIT | SMP_RANDOM,     SEND | SMP_RANDOM,
+                                              STEP_COMPARE,           CHECKS_TO_BOND_PERIPHERAL };
+static const uint8_t passkey_peripheral[] = { PUBLIC_KEYS_PERIPHERAL,
+                                              STEP_ASK,
+                                              STEP_LOOP_BEGIN,
+                                              AWAIT | SMP_CONFIRM,
+                                              STEP_USER,
+                                              STEP_NONCE,
+                                              STEP_CONFIRM,
+                                              SEND | SMP_CONFIRM,
+                                              AWAIT | SMP_RANDOM,
+                                              STEP_VERIFY_CONFIRM,
+                                              SEND | SMP_RANDOM,
+                                              STEP_LOOP_END,
+                                              CHECKS_TO_BOND_PERIPHERAL };
 static const uint8_t legacy_peripheral[] = { SEND | SMP_RESPONSE,
                                              STEP_ASK,
                                              AWAIT | SMP_CONFIRM,
@@ -29,7 +46,7 @@ static const uint8_t legacy_peripheral[] = { SEND | SMP_RESPONSE,
                                              STEP_CONFIRM,
                                              SEND | SMP_CONFIRM,
                                              AWAIT | SMP_RANDOM,
-                                             STEP_CHECK_CONFIRM,
+                                             STEP_VERIFY_CONFIRM,
                                              STEP_STK,
                                              SEND | SMP_RANDOM,
                                              STEP_ENCRYPT,
@@ -90,7 +107,7 @@ static uint8_t choose_method(const struct pairing *p)
 static const uint8_t *choose_steps(const struct pairing *p)
 {
     const struct woad *h = p->c->h;
-    if (p->method == WOAD_METHOD_OOB && p->secure) {
+    if (p->method == WOAD_METHOD_OOB && p->secure) { /* h->oob: woad_feature_out_of_band */
         return h->oob ? h->oob->role->step_lists[p->role] : NULL;
     }
     const struct smp_step_lists *s = &step_lists;
@@ -138,7 +155,9 @@ static void write_features(struct pairing *p, uint8_t code)
         all |= DIST_CSRK;
     }
     pdu[PDU_CENTRAL] = pdu[PDU_PERIPHERAL] = all;
-    pdu[PDU_CENTRAL + p->role] &= (uint8_t) ~(h->smp->has_irk ? 0 : DIST_IRK);
+    if (!h->smp->has_irk) { /* the octet of our keys; role: INITIATOR, 0, is the central */
+        pdu[PDU_CENTRAL + p->role] &= (uint8_t)~DIST_IRK;
+    }
 }
 
 /* The reason why the policy, or a stronger bond, forbids this pairing; 0: allowed. */
@@ -210,6 +229,8 @@ static int step_select(struct pairing *p)
 
 /* --- random numbers, key pairs ---------------------------------------------------------------- */
 
+/* The result of a step from a calculation's: CRYPTO_PENDING blocks it, an error ends the pairing.
+ */
 int smp_step_result(int err)
 {
     if (err == CRYPTO_PENDING) {
@@ -249,13 +270,13 @@ static int step_key_pair(struct pairing *p)
     if (!h->cfg.crypto) {
         return key_pair_by_controller(p);
     }
-    if (!m->may_multiply) {
+    if (!m->may_multiply) { /* one multiplication for each woad_poll(), because it takes long */
         return STEP_BLOCKED;
     }
     m->may_multiply = false;
     int err = random_octets(h, p->own_private, sizeof p->own_private);
     if (!err && h->cfg.crypto->p256_public(p->own_private, p->public_key[p->role]) < 0) {
-        /* a random number that is no private key: 1 in 2^32 */
+        /* a random number that is no private key: 1 in 2^32.  `round` counts the tries here. */
         err = STEP_BLOCKED;
         if (++p->round >= 4) {
             err = WOAD_SMP_UNSPECIFIED;
@@ -276,7 +297,7 @@ static const uint8_t debug_x[32] = { 0x20, 0xb0, 0x03, 0xd2, 0xf2, 0x97, 0xbe, 0
 /* Computes DHKey from the peer's public key.  Refuses our own key sent back (any Y), the debug key
  * unless allowed, and a point not on the curve, which would disclose bits of our private
  * key.  2.3.5.6.1 */
-static int step_dh(struct pairing *p)
+static int step_dhkey(struct pairing *p)
 {
     struct woad *h = p->c->h;
     const uint8_t *peer = p->public_key[!p->role];
@@ -312,7 +333,7 @@ static int step_dh(struct pairing *p)
 
 /* Compares the peer's out-of-band confirm value, if our Pairing Request or Response has the OOB
  * flag. */
-static int step_oob(struct pairing *p)
+static int step_verify_oob(struct pairing *p)
 {
     if (!p->own->pdu[PDU_OOB]) {
         return 0;
@@ -349,7 +370,7 @@ static int step_confirm(struct pairing *p)
 }
 
 /* Compares the peer's confirm value with its random number.  Our own values sent back fail too. */
-static int step_check_confirm(struct pairing *p)
+static int step_verify_confirm(struct pairing *p)
 {
     const struct smp_side *own = p->own, *peer = p->peer;
     uint8_t confirm[16];
@@ -364,8 +385,10 @@ static int step_check_confirm(struct pairing *p)
     return 0;
 }
 
-/* Begins the bond with the LTK (or the STK of legacy pairing), which is in own->check: that field
- * is free until STEP_CHECK. */
+/* `err` is the result of the calculation that has put a key into own->check, a field that is free
+ * until STEP_DHKEY_CHECK.  Unless it failed, clears the bond, fills its address, flags and key
+ * size, and stores the key: LE Secure Connections' LTK in the bond, legacy pairing's STK in p->stk.
+ */
 static int key_begin_bond(struct pairing *p, int err)
 {
     struct woad_bond *bond = &p->bond;
@@ -373,7 +396,7 @@ static int key_begin_bond(struct pairing *p, int err)
         memset(bond, 0, sizeof *bond);
         addr_copy(&bond->peer, &p->c->peer);
         bond->peer.type &= 1;
-        bond->flags = p->flags & 3u;
+        bond->flags = p->flags & 3u; /* the masks say that the values fit the bit-fields */
         bond->key_size = p->key_size & 31u;
         uint8_t *key;
         if (p->secure) {
@@ -410,12 +433,14 @@ static int step_f5(struct pairing *p)
     return err;
 }
 
-static int step_check(struct pairing *p)
+/* Our DHKey Check, to be sent next. */
+static int step_dhkey_check(struct pairing *p)
 {
     return check_of(p, p->role, p->own->check);
 }
 
-static int step_verify(struct pairing *p)
+/* Compares the peer's DHKey Check. */
+static int step_verify_dhkey_check(struct pairing *p)
 {
     uint8_t check[16];
     int err = check_of(p, !p->role, check);
@@ -438,11 +463,14 @@ static int step_stk(struct pairing *p)
 
 /* --- the user --------------------------------------------------------------------------------- */
 
-/* Raises WOAD_EV_PASSKEY.  `answered`: the application need not answer. */
-static void emit_passkey(struct pairing *p, uint8_t action, bool answered)
+/* Ends a step with WOAD_EV_PASSKEY.  user_state: USER_PENDING, or USER_ANSWERED: the application
+ * need not answer.  It may answer in the event, which runs the steps that follow: so p->step is
+ * advanced first, and smp_run() then leaves it as it is. */
+static void emit_passkey(struct pairing *p, uint8_t action, uint8_t user_state)
 {
+    p->step++;
     p->passkey_action = action;
-    p->user_state = answered ? USER_ANSWERED : USER_PENDING;
+    p->user_state = user_state;
     struct woad_event ev;
     ev.u.passkey.action = (enum woad_passkey_action)action;
     ev.u.passkey.passkey = action == WOAD_PASSKEY_INPUT ? 0 : p->passkey;
@@ -459,8 +487,7 @@ static int step_compare(struct pairing *p)
     int err = toolbox_g2(&p->c->h->smp->toolbox, p->public_key[INITIATOR], p->public_key[RESPONDER],
                          i->random, r->random, &p->passkey);
     if (!err) {
-        p->step++; /* the application may answer in the event, which runs the steps */
-        emit_passkey(p, WOAD_PASSKEY_COMPARE, false);
+        emit_passkey(p, WOAD_PASSKEY_COMPARE, USER_PENDING);
     }
     return smp_step_result(err);
 }
@@ -471,15 +498,19 @@ static int draw_passkey(struct woad *h, uint32_t *passkey)
     uint8_t b[4];
     for (int tries = 0; tries < 16; tries++) {
         int err = random_octets(h, b, sizeof b);
-        *passkey = ((uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3]) >> 12;
-        if (err || *passkey < 1000000) {
+        if (err) {
             return err;
+        }
+        *passkey = ((uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3]) >> 12;
+        if (*passkey < 1000000) {
+            return 0;
         }
     }
     return WOAD_SMP_UNSPECIFIED;
 }
 
-/* Passkey entry: displays a passkey, or asks the user for the peer's. */
+/* Passkey entry: displays a passkey, or asks the user for the peer's.  A passkey is drawn in both
+ * cases; the user's answer replaces it. */
 static int step_ask(struct pairing *p)
 {
     struct woad *h = p->c->h;
@@ -491,10 +522,13 @@ static int step_ask(struct pairing *p)
     if (err) {
         return err;
     }
-    bool shows = m == (p->c->central ? 'i' : 'r');
-    p->step++;
-    emit_passkey(p, shows ? WOAD_PASSKEY_DISPLAY : WOAD_PASSKEY_INPUT,
-                 shows && !h->smp->policy.app_passkey);
+    if (m != (p->c->central ? 'i' : 'r')) {
+        emit_passkey(p, WOAD_PASSKEY_INPUT, USER_PENDING);
+    } else if (h->smp->policy.app_passkey) { /* the application answers with a passkey of its own */
+        emit_passkey(p, WOAD_PASSKEY_DISPLAY, USER_PENDING);
+    } else {
+        emit_passkey(p, WOAD_PASSKEY_DISPLAY, USER_ANSWERED);
+    }
     return 0;
 }
 
@@ -511,6 +545,7 @@ static int step_user(struct pairing *p)
     return 0;
 }
 
+/* The steps from here to STEP_LOOP_END are done once for each bit of the passkey. */
 static int step_loop_begin(struct pairing *p)
 {
     p->loop_start = p->step;
@@ -520,23 +555,26 @@ static int step_loop_begin(struct pairing *p)
 static int step_loop_end(struct pairing *p)
 {
     if (++p->round < ROUNDS) {
-        p->step = p->loop_start;
+        p->step = p->loop_start; /* smp_run() does not advance it: the next is STEP_LOOP_BEGIN */
     }
     return 0;
 }
 
 /* --- encryption ------------------------------------------------------------------------------- */
 
+/* Blocks until the connection is encrypted; a central starts that.  link_continue_pairing()
+ * (smp_keys.c) then advances to the next step. */
 static int step_encrypt(struct pairing *p)
 {
     if (p->c->central && !p->c->smp->encryption_pending) {
-        link_request_encryption(p->c, p->key_size, p->flags, false);
+        link_request_encryption(p->c, p->key_size, p->flags, KEY_OF_PAIRING);
     }
-    return STEP_BLOCKED; /* link_continue_pairing() continues */
+    return STEP_BLOCKED;
 }
 
 /* A central waits after failures of its peer, while attempts_wait() is true, and until the
- * encryption of a failed pairing has ended. */
+ * encryption of a failed pairing has ended.  While it waits, the time limit of the pairing is
+ * begun again and again. */
 static int step_pause(struct pairing *p)
 {
     if (p->c->smp->encryption_pending || attempts_wait(p->c)) {
@@ -551,19 +589,19 @@ static int step_pause(struct pairing *p)
 static int (*const steps[STEPS - STEP_SELECT])(struct pairing *p) = {
     STEP(SELECT) = step_select,
     STEP(KEY_PAIR) = step_key_pair,
-    STEP(DH) = step_dh,
-    STEP(OOB) = step_oob,
+    STEP(DHKEY) = step_dhkey,
+    STEP(VERIFY_OOB) = step_verify_oob,
     STEP(NONCE) = step_nonce,
     STEP(CONFIRM) = step_confirm,
-    STEP(CHECK_CONFIRM) = step_check_confirm,
+    STEP(VERIFY_CONFIRM) = step_verify_confirm,
     STEP(COMPARE) = step_compare,
     STEP(ASK) = step_ask,
     STEP(USER) = step_user,
     STEP(LOOP_BEGIN) = step_loop_begin,
     STEP(LOOP_END) = step_loop_end,
     STEP(F5) = step_f5,
-    STEP(CHECK) = step_check,
-    STEP(VERIFY) = step_verify,
+    STEP(DHKEY_CHECK) = step_dhkey_check,
+    STEP(VERIFY_DHKEY_CHECK) = step_verify_dhkey_check,
     STEP(STK) = step_stk,
     STEP(ENCRYPT) = step_encrypt,
     STEP(SEND_KEYS) = keys_send,
@@ -573,9 +611,11 @@ static int (*const steps[STEPS - STEP_SELECT])(struct pairing *p) = {
     STEP(PAUSE) = step_pause,
 };
 
-int smp_step(struct woad *h, uint16_t user, uint8_t step)
+/* Does a step that is no PDU.  A function for smp_calculate(): `owner` is the connection's index.
+ */
+int smp_step(struct woad *h, uint16_t owner, uint8_t step)
 {
-    return steps[step - STEP_SELECT](h->conns[user].smp->pairing);
+    return steps[step - STEP_SELECT](h->conns[owner].smp->pairing);
 }
 
 /* --- the PDUs --------------------------------------------------------------------------------- */
@@ -654,6 +694,8 @@ int smp_read(struct pairing *p, uint8_t code, struct rd *in)
     case SMP_CONFIRM:
     case SMP_RANDOM:
     case SMP_CHECK: pdu_take(in, side_value(peer, code), 16); return 0;
-    default: p->received_pdu = 0; return keys_rx(p, code, in);
+    default:
+        p->received_pdu = 0;
+        return keys_rx(p, code, in); /* no AWAIT: STEP_AWAIT_KEYS counts */
     }
 }

@@ -1,5 +1,32 @@
 /* Commands from the host: each file's table, found by cmd_rx(). A command in none of them is
- * unknown; Read Local Supported Commands is made from the tables. Vol 4, Part E, 7; bits: 6.27 */
+ * unknown; Read Local Supported Commands is made from the tables. Vol 4, Part E, 7; bits: 6.27
+ *
+ * Names of other files:
+ *   c: the controller
+ *   a: an advertising set (ll.h)
+ *   NEVER: a deadline that does not exist: later than any time
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   link_free(): a free place for a connection, of those of the configuration, and its index
+ *   link_with(): there is a connection with this peer
+ *   window: us: the packet may begin so much later than expected
+ *   sets: the advertising sets, n_sets of them; legacy advertising is the first
+ *   adv_now: the advertising set that has the radio, or had it last
+ *   aux_at: us: the next packet on a secondary channel; NEVER: none
+ *   radio_off(): stops the radio; nothing is received of a packet that is cut off
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
+ *   CMD_STATUS: flags of a command: answered by Command Status; CMD_LEGACY, _EXTENDED: families
+ *       that do not mix
+ *   host_queue: packets for the host, with their H4 type
+ *   periodic: periodic advertising of a set; sending: the host wants it, and its set has been
+ *       enabled once
+ *   connect_ind_out: CONNECT_IND is on its way; connect_req_out: AUX_CONNECT_REQ, until its
+ *       response
+ *   extended_commands: the host uses the extended commands; valid when one of both families has
+ *       been used
+ *   sca_worsened: classes by which the host has lowered the sleep clock accuracy
+ *   buffers: buffers for data of the host; acl_first, acl_last: of a connection
+ *   period_at: us: when the next period of scanning begins */
 #include "hci.h"
 
 static const struct command *cmd_table(size_t t); /* NULL behind the last */

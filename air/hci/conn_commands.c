@@ -1,5 +1,21 @@
 /* Commands about connections: disconnecting, parameters, PHYs, data length, encryption. Vol 4,
- * Part E, 7.1, 7.5, 7.8 */
+ * Part E, 7.1, 7.5, 7.8
+ *
+ * Names of other files:
+ *   c: the controller; l: one of its connections, i: the index of that
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
+ *   established: a packet has been received; until then it is lost after six events
+ *   terminating: the end is being sent to the peer
+ *   controller_has(): the controller has this feature
+ *   peer_has(): the peer has this feature; valid when features_known
+ *   features_known: the peer's features have been received
+ *   phy_number(): HCI's number of a PHY: both codings are one
+ *   CMD_STATUS: flags of a command: answered by Command Status; CMD_LEGACY, _EXTENDED: families
+ *       that do not mix
+ *   control_request(): the procedure P_… is wanted: it begins when no other runs
+ *   encrypting: encryption is being started or paused: no data are sent
+ *   rx_encrypted: packets from the peer are encrypted */
 #include "hci.h"
 
 /* interval min u16, max u16, latency u16, timeout u16, CE length min u16, max u16 */

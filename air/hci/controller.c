@@ -1,5 +1,21 @@
 /* One controller, as an application of the simulation sees it: its memory, the packets of its host,
- * and its end.  include/woad/air.h says what each function does. */
+ * and its end.  include/woad/air.h says what each function does.
+ *
+ * Names of other files:
+ *   c: the controller
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   controller_schedule(): to be called when a deadline of the controller may have changed
+ *   hung: the simulation has stopped the controller, woad_air_hang(): nothing runs
+ *   leaving: the controller makes no new connections: woad_air_leave()
+ *   sets: the advertising sets, n_sets of them; legacy advertising is the first
+ *   scan_resume(): the radio is free: a scanner with an open window listens again
+ *   evt_room(): the queue to the host has room for so many octets
+ *   host_queue: packets for the host, with their H4 type
+ *   sync: a sync with periodic advertising of another device: ll.h
+ *   periodic: periodic advertising of a set; sending: the host wants it, and its set has been
+ *       enabled once
+ *   big: a broadcast isochronous group: ll.h
+ *   buffers: buffers for data of the host; acl_first, acl_last: of a connection */
 #include "hci.h"
 
 static size_t aligned(size_t n)

@@ -1,5 +1,15 @@
 /* Cryptographic commands: LE Encrypt, LE Rand, and P-256, if the controller has a library. Vol 4,
- * Part E, 7.8.22, 7.8.23, 7.8.36, 7.8.37, 7.8.93 */
+ * Part E, 7.8.22, 7.8.23, 7.8.36, 7.8.37, 7.8.93
+ *
+ * Names of other files:
+ *   c: the controller
+ *   NEVER: a deadline that does not exist: later than any time
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   air_random(): the next number of the world's random sequence
+ *   evt_le(): an LE event for the host, unless it is masked
+ *   CMD_STATUS: flags of a command: answered by Command Status; CMD_LEGACY, _EXTENDED: families
+ *       that do not mix
+ *   p256_at: us: when the calculation that the host has requested ends */
 #include "hci.h"
 
 enum { P256_US = 25000 };

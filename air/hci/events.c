@@ -1,4 +1,16 @@
-/* Events for the host.  Vol 4, Part E, 7.7 */
+/* Events for the host.  Vol 4, Part E, 7.7
+ *
+ * Names of other files:
+ *   c: the controller; l: one of its connections, i: the index of that
+ *   link_handle(): HCI's handle of the connection with this index
+ *   controller_ready(): to be called when the queue to the host has got a packet
+ *   phy_number(): HCI's number of a PHY: both codings are one
+ *   host_queue: packets for the host, with their H4 type
+ *   big: a broadcast isochronous group: ll.h
+ *   is_receiver: of a group: received, not sent
+ *   bn_tx: payloads of an event that we send; bn_rx: that we receive
+ *   nse: subevents of an event
+ *   sync_delay: us that a stream or a group takes in its interval */
 #include "hci.h"
 #include "../ll/iso.h"
 

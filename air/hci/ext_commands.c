@@ -1,5 +1,30 @@
 /* Commands and events of extended advertising, scanning and connecting.
- * Vol 4, Part E, 7.8.52 to 7.8.66, 7.7.65.13, 7.7.65.18, 7.7.65.19 */
+ * Vol 4, Part E, 7.8.52 to 7.8.66, 7.7.65.13, 7.7.65.18, 7.7.65.19
+ *
+ * Names of other files:
+ *   c: the controller
+ *   a: an advertising set (ll.h)
+ *   NEVER: a deadline that does not exist: later than any time
+ *   link_free(): a free place for a connection, of those of the configuration, and its index
+ *   link_handle(): HCI's handle of the connection with this index
+ *   window: us: the packet may begin so much later than expected
+ *   sets: the advertising sets, n_sets of them; legacy advertising is the first
+ *   aux_at: us: the next packet on a secondary channel; NEVER: none
+ *   phy_number(): HCI's number of a PHY: both codings are one
+ *   air_random(): the next number of the world's random sequence
+ *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
+ *   PROP_CONNECTABLE: properties of an extended advertising set, bits as HCI has them
+ *   has_adv: fields of an extended PDU (struct ext) that are there: has_…
+ *   evt_le(): an LE event for the host, unless it is masked
+ *   evt_room(): the queue to the host has room for so many octets
+ *   CMD_STATUS: flags of a command: answered by Command Status; CMD_LEGACY, _EXTENDED: families
+ *       that do not mix
+ *   sync: a sync with periodic advertising of another device: ll.h
+ *   periodic: periodic advertising of a set; sending: the host wants it, and its set has been
+ *       enabled once
+ *   connect_ind_out: CONNECT_IND is on its way; connect_req_out: AUX_CONNECT_REQ, until its
+ *       response
+ *   period_at: us: when the next period of scanning begins */
 #include "hci.h"
 #include "../ll/ext.h"
 

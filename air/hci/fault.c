@@ -1,5 +1,19 @@
 /* Faults that a test causes: controllers that hang, crash, move, or send what no controller would.
- */
+ *
+ * Names of other files:
+ *   c: the controller; l: one of its connections, i: the index of that
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
+ *   link_wake(): the connection has something to send: a peripheral does not skip its next events
+ *   controller_schedule(): to be called when a deadline of the controller may have changed
+ *   controller_ready(): to be called when the queue to the host has got a packet
+ *   hung: the simulation has stopped the controller, woad_air_hang(): nothing runs
+ *   catch_up: of an activity: a hang (woad_air_hang) is over, events that have passed are skipped
+ *   radio_off(): stops the radio; nothing is received of a packet that is cut off
+ *   air_activities: the functions of each activity: activities.c
+ *   control_send(): queues a control PDU
+ *   n_controls: control PDUs that wait to be sent
+ *   host_queue: packets for the host, with their H4 type */
 #include "hci.h"
 
 void woad_air_hang(controller *c, bool hangs)

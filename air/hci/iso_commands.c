@@ -1,5 +1,30 @@
 /* Commands and events of isochronous streams.  Vol 4, Part E, 7.8.2, 7.8.96 to 7.8.110,
- * 7.7.65.25 to 7.7.65.29, 7.7.65.34 */
+ * 7.7.65.25 to 7.7.65.29, 7.7.65.34
+ *
+ * Names of other files:
+ *   c: the controller; l: one of its connections, i: the index of that
+ *   a: an advertising set (ll.h)
+ *   NEVER: a deadline that does not exist: later than any time
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
+ *   established: a packet has been received; until then it is lost after six events
+ *   lost_at: us: the supervision timeout
+ *   terminating: the end is being sent to the peer
+ *   controller_has(): the controller has this feature
+ *   peer_has(): the peer has this feature; valid when features_known
+ *   features_known: the peer's features have been received
+ *   sets: the advertising sets, n_sets of them; legacy advertising is the first
+ *   air_random(): the next number of the world's random sequence
+ *   CMD_STATUS: flags of a command: answered by Command Status; CMD_LEGACY, _EXTENDED: families
+ *       that do not mix
+ *   chm: channel map, a bit each
+ *   periodic: periodic advertising of a set; sending: the host wants it, and its set has been
+ *       enabled once
+ *   big: a broadcast isochronous group: ll.h
+ *   is_receiver: of a group: received, not sent
+ *   bn_tx: payloads of an event that we send; bn_rx: that we receive
+ *   sub_interval: us from one subevent to the next
+ *   sync_delay: us that a stream or a group takes in its interval */
 #include "hci.h"
 #include "../ll/iso.h"
 #include "../ll/periodic.h"

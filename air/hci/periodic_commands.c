@@ -1,5 +1,22 @@
 /* Commands and events of periodic advertising.  Vol 4, Part E, 7.8.61 to 7.8.63, 7.8.67 to 7.8.73,
- * 7.8.88 to 7.8.92, 7.7.65.14 to 7.7.65.16, 7.7.65.24 */
+ * 7.8.88 to 7.8.92, 7.7.65.14 to 7.7.65.16, 7.7.65.24
+ *
+ * Names of other files:
+ *   c: the controller
+ *   a: an advertising set (ll.h)
+ *   NEVER: a deadline that does not exist: later than any time
+ *   link_handle(): HCI's handle of the connection with this index
+ *   established: a packet has been received; until then it is lost after six events
+ *   phy_number(): HCI's number of a PHY: both codings are one
+ *   PROP_CONNECTABLE: properties of an extended advertising set, bits as HCI has them
+ *   evt_le(): an LE event for the host, unless it is masked
+ *   evt_room(): the queue to the host has room for so many octets
+ *   CMD_STATUS: flags of a command: answered by Command Status; CMD_LEGACY, _EXTENDED: families
+ *       that do not mix
+ *   sync: a sync with periodic advertising of another device: ll.h
+ *   sync_create: the host's LE Periodic Advertising Create Sync, until it has succeeded or is
+ *       cancelled
+ *   chain_at: us: the next AUX_CHAIN_IND; NEVER: none */
 #include "hci.h"
 #include "../ll/periodic.h"
 

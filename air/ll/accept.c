@@ -1,4 +1,8 @@
-/* The filter accept list.  Vol 6, Part B, 4.3; Vol 4, Part E, 7.8.14 to 7.8.17 */
+/* The filter accept list.  Vol 6, Part B, 4.3; Vol 4, Part E, 7.8.14 to 7.8.17
+ *
+ * Names of other files:
+ *   c: the controller
+ *   sets: the advertising sets, n_sets of them; legacy advertising is the first */
 #include "host.h"
 
 enum { ANONYMOUS = 0xff }; /* entry for advertisers without an address, whatever the octets */

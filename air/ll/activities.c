@@ -1,4 +1,10 @@
-/* The table of activities: which functions of the link layer serve each. */
+/* The table of activities: which functions of the link layer serve each.
+ *
+ * Names of other files:
+ *   c: the controller
+ *   catch_up: of an activity: a hang (woad_air_hang) is over, events that have passed are skipped
+ *   p256_at: us: when the calculation that the host has requested ends
+ *   rpa_at: us: when new private addresses are made */
 #include "ll.h"
 
 static uint64_t upkeep_next(const controller *c)

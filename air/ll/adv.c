@@ -1,6 +1,42 @@
 /* The advertising state: events on channels 37, 38, 39 with legacy PDUs, and the timers of all
  * sets. A set with extended PDUs continues in ext_adv.c, periodic advertising in periodic.c. Vol
- * 6, Part B, 2.3, 4.4.2 */
+ * 6, Part B, 2.3, 4.4.2
+ *
+ * Names of other files:
+ *   c: the controller
+ *   a: an advertising set (ll.h)
+ *   f: a packet on the air (world.h)
+ *   NEVER: a deadline that does not exist: later than any time
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   link_free(): a free place for a connection, of those of the configuration, and its index
+ *   link_with(): there is a connection with this peer
+ *   link_begin(): makes a connection from the data of a connection request; `end`: the time of its
+ *       last bit
+ *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us; carry: the
+ *       fraction, for the next call
+ *   carry: the fraction of a us that remains of times by a drifting clock
+ *   controller_has(): the controller has this feature
+ *   adv_now: the advertising set that has the radio, or had it last
+ *   aux_at: us: the next packet on a secondary channel; NEVER: none
+ *   missed: advertising events in a row that gave way: the more, the less the radio's other turns
+ *       count
+ *   radio_clear(): no other activity has a turn until then; after many misses, only urgent ones
+ *       count
+ *   radio_claim_adv(): takes the radio for advertising; false: an activity has it
+ *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
+ *       sends that
+ *   radio_send(): sends at a time; then the activity's on_tx_done is called
+ *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
+ *       is called
+ *   radio_off(): stops the radio; nothing is received of a packet that is cut off
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   privacy_own(): our address on the air: the device's, or a private one for this peer
+ *   privacy_target(): the address on the air of the peer that directed advertising is for
+ *   privacy_resolve(): the identity address of a private one, by the resolving list
+ *   accept_has(): the accept list has this address
+ *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
+ *   extended_commands: the host uses the extended commands; valid when one of both families has
+ *       been used */
 #include "host.h"
 #include "ext.h"
 

@@ -13,7 +13,33 @@
  *
  * An activity whose turn comes takes the radio if it is free, or if its urgency is greater than
  * that of the activity that has it; where one of the two is a broadcast, lots decide.  An activity
- * that loses the radio is planned anew by its own file: it misses this turn, nothing else. */
+ * that loses the radio is planned anew by its own file: it misses this turn, nothing else.
+ *
+ * Names of other files:
+ *   c: the controller; l: one of its connections, i: the index of that
+ *   NEVER: a deadline that does not exist: later than any time
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   link_events_left(): connection events until the supervision timeout
+ *   link_silence_limit(): us without a packet after which the connection is lost
+ *   established: a packet has been received; until then it is lost after six events
+ *   last_exchange_at: us: the end of the last exchange with the peer, for the arbiter
+ *   last_rx_at: us: the last packet received: the peer's clock is known from then
+ *   last_sent_at: us: the end of the last packet sent, for the arbiter
+ *   unconfirmed: the peer may not have got the last exchange; confirmed_at: the last that it has
+ *       for certain
+ *   close_reason: the connection ends after this event, for this reason; 0: it goes on
+ *   sets: the advertising sets, n_sets of them; legacy advertising is the first
+ *   adv_now: the advertising set that has the radio, or had it last
+ *   radio_off(): stops the radio; nothing is received of a packet that is cut off
+ *   air_activities: the functions of each activity: activities.c
+ *   instant_procedure: P_… that takes effect at the connection event `instant`; 0: none
+ *   unacked: the last packet has been sent and not acknowledged
+ *   n_controls: control PDUs that wait to be sent
+ *   sync: a sync with periodic advertising of another device: ll.h
+ *   big: a broadcast isochronous group: ll.h
+ *   subrate_ind_out: LL_SUBRATE_IND is not acknowledged: the peer may have it or not
+ *   connect_ind_out: CONNECT_IND is on its way; connect_req_out: AUX_CONNECT_REQ, until its
+ *       response */
 #include "iso.h"
 #include "periodic.h"
 

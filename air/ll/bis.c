@@ -1,5 +1,37 @@
 /* Broadcast isochronous groups and their streams, sent and received. Vol 6, Part B, 2.1.2, 2.6.2,
- * 2.6.3, 4.4.5.2, 4.4.6; BIGInfo: Vol 6, Part B, 4.4.5.2, Part C 1.2 */
+ * 2.6.3, 4.4.5.2, 4.4.6; BIGInfo: Vol 6, Part B, 4.4.5.2, Part C 1.2
+ *
+ * Names of other files:
+ *   c: the controller
+ *   a: an advertising set (ll.h)
+ *   f: a packet on the air (world.h)
+ *   NEVER: a deadline that does not exist: later than any time
+ *   established: a packet has been received; until then it is lost after six events
+ *   last_exchange_at: us: the end of the last exchange with the peer, for the arbiter
+ *   last_rx_at: us: the last packet received: the peer's clock is known from then
+ *   lost_at: us: the supervision timeout
+ *   terminating: the end is being sent to the peer
+ *   widening: us: listening begins so much earlier, for the error of both clocks
+ *   window: us: the packet may begin so much later than expected
+ *   clock_widening(): us by which both clocks may be apart after a time
+ *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us; carry: the
+ *       fraction, for the next call
+ *   carry: the fraction of a us that remains of times by a drifting clock
+ *   radio_claim(): takes the radio for a turn; false: a more urgent activity has it
+ *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
+ *       sends that
+ *   radio_send(): sends at a time; then the activity's on_tx_done is called
+ *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
+ *       is called
+ *   index: of the connection, stream, sync or set that has the radio
+ *   instant: the connection event at which a change takes effect
+ *   remap: a channel map that counts from an instant on: channels.c
+ *   remap_at(): the channel map in force at an event
+ *   big: a broadcast isochronous group: ll.h
+ *   is_receiver: of a group: received, not sent
+ *   bn_tx: payloads of an event that we send; bn_rx: that we receive
+ *   nse: subevents of an event
+ *   sub_interval: us from one subevent to the next */
 #include "host.h"
 #include "channels.h"
 #include "iso.h"

@@ -1,6 +1,10 @@
 /* Channel map updates without a connection: of periodic advertising, announced in the ACAD of
  * AUX_SYNC_IND; of BIGs, by BIG_CHANNEL_MAP_IND (bis.c). Vol 6, Part B, 4.4.2.12, 5.6.1; CSS, Part
- * A, 1.20 */
+ * A, 1.20
+ *
+ * Names of other files:
+ *   c: the controller
+ *   remap: a channel map that counts from an instant on: channels.c */
 #include "channels.h"
 
 enum { AD_CHANNEL_MAP = 0x28, AHEAD = 24 };

@@ -1,5 +1,35 @@
 /* Connected isochronous streams: creation, termination, and events. Vol 6, Part B, 2.4.2.29 to
- * 2.4.2.32, 2.6, 4.5.13, 5.1.15, 5.1.16 */
+ * 2.4.2.32, 2.6, 4.5.13, 5.1.15, 5.1.16
+ *
+ * Names of other files:
+ *   c: the controller; l: one of its connections, i: the index of that
+ *   f: a packet on the air (world.h)
+ *   NEVER: a deadline that does not exist: later than any time
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   link_wake(): the connection has something to send: a peripheral does not skip its next events
+ *   ref_event: the last event attended; ref_anchor: its anchor, from which the next are reckoned
+ *   last_exchange_at: us: the end of the last exchange with the peer, for the arbiter
+ *   last_rx_at: us: the last packet received: the peer's clock is known from then
+ *   lost_at: us: the supervision timeout
+ *   terminating: the end is being sent to the peer
+ *   clock_widening(): us by which both clocks may be apart after a time
+ *   carry: the fraction of a us that remains of times by a drifting clock
+ *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
+ *       is called
+ *   index: of the connection, stream, sync or set that has the radio
+ *   phy_number(): HCI's number of a PHY: both codings are one
+ *   control_send(): queues a control PDU
+ *   control_request(): the procedure P_… is wanted: it begins when no other runs
+ *   control_done(): the procedure has ended
+ *   control_reject(): queues LL_REJECT_EXT_IND, or what an older peer understands
+ *   control_choose_instant(): a connection event far enough ahead that the PDU which names it
+ *       arrives before
+ *   chm: channel map, a bit each
+ *   bn_tx: payloads of an event that we send; bn_rx: that we receive
+ *   nse: subevents of an event
+ *   sub_interval: us from one subevent to the next
+ *   sync_delay: us that a stream or a group takes in its interval
+ *   tx_done: payloads of this event that are acknowledged; rx_done: that are received */
 #include "host.h"
 #include "control.h"
 #include "iso.h"

@@ -1,4 +1,9 @@
-/* Sleep clocks: how far those of two devices may be apart.  Vol 6, Part B, 4.2 */
+/* Sleep clocks: how far those of two devices may be apart.  Vol 6, Part B, 4.2
+ *
+ * Names of other files:
+ *   c: the controller
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   sca_worsened: classes by which the host has lowered the sleep clock accuracy */
 #include "ll.h"
 
 static const uint16_t sca_ppm[8] = { 500, 250, 150, 100, 75, 50, 30, 20 };

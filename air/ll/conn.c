@@ -1,6 +1,36 @@
 /* Connections: anchors, events, acknowledgement, supervision. The world calls link_on_timer() and
  * its like by the table of activities; control.c, data.c and encrypt.c are called from here. Vol
- * 6, Part B, 4.5 */
+ * 6, Part B, 4.5
+ *
+ * Names of other files:
+ *   c: the controller; l: one of its connections, i: the index of that
+ *   f: a packet on the air (world.h)
+ *   NEVER: a deadline that does not exist: later than any time
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   established: a packet has been received; until then it is lost after six events
+ *   anchor: us: the start of the event
+ *   ref_event: the last event attended; ref_anchor: its anchor, from which the next are reckoned
+ *   last_exchange_at: us: the end of the last exchange with the peer, for the arbiter
+ *   last_rx_at: us: the last packet received: the peer's clock is known from then
+ *   unconfirmed: the peer may not have got the last exchange; confirmed_at: the last that it has
+ *       for certain
+ *   lost_at: us: the supervision timeout
+ *   close_reason: the connection ends after this event, for this reason; 0: it goes on
+ *   terminating: the end is being sent to the peer
+ *   widening: us: listening begins so much earlier, for the error of both clocks
+ *   window: us: the packet may begin so much later than expected
+ *   clock_widening(): us by which both clocks may be apart after a time
+ *   carry: the fraction of a us that remains of times by a drifting clock
+ *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
+ *       is called
+ *   radio_off(): stops the radio; nothing is received of a packet that is cut off
+ *   index: of the connection, stream, sync or set that has the radio
+ *   instant_procedure: P_… that takes effect at the connection event `instant`; 0: none
+ *   response_by: us: the connection is lost if the peer has not answered by then
+ *   unacked: the last packet has been sent and not acknowledged
+ *   subrate_factor: one connection event of so many is used
+ *   continuation: events after one with data that are used, too
+ *   miss_score: grows with each event missed: how far a connection has had bad luck */
 #include "host.h"
 #include "control.h"
 

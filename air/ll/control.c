@@ -2,7 +2,27 @@
  * handlers of PDUs. Each side has one procedure of its own at a time. Those with an instant
  * (parameters, channels, PHYs) exclude each other on both sides: the central's continues, the
  * peripheral's is rejected. A response must be received within 40 s. Vol 6, Part B, 2.4.2, 5.1 to
- * 5.3 */
+ * 5.3
+ *
+ * Names of other files:
+ *   c: the controller; l: one of its connections, i: the index of that
+ *   NEVER: a deadline that does not exist: later than any time
+ *   link_wake(): the connection has something to send: a peripheral does not skip its next events
+ *   close_reason: the connection ends after this event, for this reason; 0: it goes on
+ *   terminating: the end is being sent to the peer
+ *   controller_has(): the controller has this feature
+ *   controller_features(): its features, a bit each
+ *   peer_has(): the peer has this feature; valid when features_known
+ *   features_known: the peer's features have been received
+ *   local_procedure: P_… that we have begun; remote_procedure: that the peer has
+ *   instant_procedure: P_… that takes effect at the connection event `instant`; 0: none
+ *   response_by: us: the connection is lost if the peer has not answered by then
+ *   encrypting: encryption is being started or paused: no data are sent
+ *   rx_encrypted: packets from the peer are encrypted
+ *   n_controls: control PDUs that wait to be sent
+ *   subrate_factor: one connection event of so many is used
+ *   subrate_ind_out: LL_SUBRATE_IND is not acknowledged: the peer may have it or not
+ *   miss_score: grows with each event missed: how far a connection has had bad luck */
 #include "host.h"
 #include "control.h"
 

@@ -1,5 +1,20 @@
 /* Data of the hosts: HCI packets into data PDUs, and data PDUs into HCI packets; flow control in
- * both directions. Vol 6, Part B, 4.5.9; Vol 4, Part E, 4.1 */
+ * both directions. Vol 6, Part B, 4.5.9; Vol 4, Part E, 4.1
+ *
+ * Names of other files:
+ *   c: the controller; l: one of its connections, i: the index of that
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
+ *   link_handle(): HCI's handle of the connection with this index
+ *   link_wake(): the connection has something to send: a peripheral does not skip its next events
+ *   controller_ready(): to be called when the queue to the host has got a packet
+ *   evt_room(): the queue to the host has room for so many octets
+ *   encrypting: encryption is being started or paused: no data are sent
+ *   unacked: the last packet has been sent and not acknowledged
+ *   n_controls: control PDUs that wait to be sent
+ *   host_queue: packets for the host, with their H4 type
+ *   host_pending: packets that the host has not given back
+ *   buffers: buffers for data of the host; acl_first, acl_last: of a connection */
 #include "host.h"
 #include "control.h"
 

@@ -1,5 +1,25 @@
 /* Encryption: the start procedure, the pause procedure for a new key, and CCM of packets. Vol 6,
- * Part B, 5.1.3; Part E */
+ * Part B, 5.1.3; Part E
+ *
+ * Names of other files:
+ *   c: the controller; l: one of its connections, i: the index of that
+ *   NEVER: a deadline that does not exist: later than any time
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   link_handle(): HCI's handle of the connection with this index
+ *   link_wake(): the connection has something to send: a peripheral does not skip its next events
+ *   terminating: the end is being sent to the peer
+ *   controller_has(): the controller has this feature
+ *   air_random(): the next number of the world's random sequence
+ *   evt_le(): an LE event for the host, unless it is masked
+ *   control_send(): queues a control PDU
+ *   control_request(): the procedure P_… is wanted: it begins when no other runs
+ *   control_done(): the procedure has ended
+ *   control_reject(): queues LL_REJECT_EXT_IND, or what an older peer understands
+ *   local_procedure: P_… that we have begun; remote_procedure: that the peer has
+ *   response_by: us: the connection is lost if the peer has not answered by then
+ *   encrypting: encryption is being started or paused: no data are sent
+ *   rx_encrypted: packets from the peer are encrypted
+ *   subrate_factor: one connection event of so many is used */
 #include "host.h"
 #include "control.h"
 

@@ -1,6 +1,32 @@
 /* Advertising with extended PDUs: ADV_EXT_IND on the primary channels names AUX_ADV_IND on a
  * secondary one, which AUX_CHAIN_IND may continue. Called by adv.c. Vol 6, Part B, 2.3.1.5 to
- * 2.3.1.8, 4.4.2.3 to 4.4.2.5 */
+ * 2.3.1.8, 4.4.2.3 to 4.4.2.5
+ *
+ * Names of other files:
+ *   c: the controller
+ *   a: an advertising set (ll.h)
+ *   NEVER: a deadline that does not exist: later than any time
+ *   link_begin(): makes a connection from the data of a connection request; `end`: the time of its
+ *       last bit
+ *   adv_now: the advertising set that has the radio, or had it last
+ *   aux_at: us: the next packet on a secondary channel; NEVER: none
+ *   aux_offset: us from a packet to the auxiliary packet that it names, in steps of aux_unit
+ *   missed: advertising events in a row that gave way: the more, the less the radio's other turns
+ *       count
+ *   radio_claim_adv(): takes the radio for advertising; false: an activity has it
+ *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
+ *       sends that
+ *   radio_send(): sends at a time; then the activity's on_tx_done is called
+ *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
+ *       is called
+ *   phy_number(): HCI's number of a PHY: both codings are one
+ *   privacy_target(): the address on the air of the peer that directed advertising is for
+ *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
+ *   PROP_CONNECTABLE: properties of an extended advertising set, bits as HCI has them
+ *   has_adv: fields of an extended PDU (struct ext) that are there: has_…
+ *   sync: a sync with periodic advertising of another device: ll.h
+ *   periodic: periodic advertising of a set; sending: the host wants it, and its set has been
+ *       enabled once */
 #include "periodic.h"
 
 enum { ANSWER_US = T_IFS + 2 + 40, PAYLOAD_MAX = 255 };

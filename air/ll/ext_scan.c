@@ -1,5 +1,33 @@
 /* Scanning and initiating with extended PDUs: from ADV_EXT_IND to the auxiliary packet that it
- * names, along the chain, scan requests, connection requests. Vol 6, Part B, 4.4.3, 4.4.4 */
+ * names, along the chain, scan requests, connection requests. Vol 6, Part B, 4.4.3, 4.4.4
+ *
+ * Names of other files:
+ *   c: the controller
+ *   NEVER: a deadline that does not exist: later than any time
+ *   link_free(): a free place for a connection, of those of the configuration, and its index
+ *   link_with(): there is a connection with this peer
+ *   aux_at: us: the next packet on a secondary channel; NEVER: none
+ *   aux_offset: us from a packet to the auxiliary packet that it names, in steps of aux_unit
+ *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
+ *       sends that
+ *   radio_send(): sends at a time; then the activity's on_tx_done is called
+ *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
+ *       is called
+ *   radio_off(): stops the radio; nothing is received of a packet that is cut off
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   medium_busy(): the radio is receiving a packet: when it ends
+ *   privacy_own(): our address on the air: the device's, or a private one for this peer
+ *   privacy_resolve(): the identity address of a private one, by the resolving list
+ *   privacy_is_own(): the address is ours
+ *   accept_has(): the accept list has this address
+ *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
+ *   ext_read(): decodes an extended advertising PDU; ext_write(): writes one
+ *   has_adv: fields of an extended PDU (struct ext) that are there: has_…
+ *   evt_le(): an LE event for the host, unless it is masked
+ *   in_chain: the last packet named another one
+ *   connect_ind_out: CONNECT_IND is on its way; connect_req_out: AUX_CONNECT_REQ, until its
+ *       response
+ *   scan_req_out: a scan request has been sent, to scan_req_to */
 #include "host.h"
 #include "ext.h"
 

@@ -1,5 +1,17 @@
 /* Exchange of information: features, versions, data lengths; and pings. Vol 6, Part B, 5.1.4,
- * 5.1.5, 5.1.8, 5.1.9 */
+ * 5.1.5, 5.1.8, 5.1.9
+ *
+ * Names of other files:
+ *   c: the controller; l: one of its connections, i: the index of that
+ *   link_handle(): HCI's handle of the connection with this index
+ *   controller_has(): the controller has this feature
+ *   controller_features(): its features, a bit each
+ *   features_known: the peer's features have been received
+ *   phy_number(): HCI's number of a PHY: both codings are one
+ *   evt_le(): an LE event for the host, unless it is masked
+ *   control_send(): queues a control PDU
+ *   control_done(): the procedure has ended
+ *   local_procedure: P_… that we have begun; remote_procedure: that the peer has */
 #include "host.h"
 #include "control.h"
 

@@ -1,5 +1,27 @@
 /* SDUs of isochronous streams: from the host, in payloads, and to the host.
- * Vol 4, Part E, 5.4.5; Vol 6, Part G */
+ * Vol 4, Part E, 5.4.5; Vol 6, Part G
+ *
+ * Names of other files:
+ *   c: the controller
+ *   f: a packet on the air (world.h)
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   established: a packet has been received; until then it is lost after six events
+ *   anchor: us: the start of the event
+ *   last_exchange_at: us: the end of the last exchange with the peer, for the arbiter
+ *   lost_at: us: the supervision timeout
+ *   controller_ready(): to be called when the queue to the host has got a packet
+ *   radio_off(): stops the radio; nothing is received of a packet that is cut off
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   index: of the connection, stream, sync or set that has the radio
+ *   evt_room(): the queue to the host has room for so many octets
+ *   host_queue: packets for the host, with their H4 type
+ *   chm: channel map, a bit each
+ *   big: a broadcast isochronous group: ll.h
+ *   bn_tx: payloads of an event that we send; bn_rx: that we receive
+ *   sub_interval: us from one subevent to the next
+ *   sync_delay: us that a stream or a group takes in its interval
+ *   tx_done: payloads of this event that are acknowledged; rx_done: that are received
+ *   n_isos_on: streams that are on */
 #include "host.h"
 #include "iso.h"
 

@@ -1,6 +1,25 @@
 /* Periodic advertising sync transfer: a peer gets the SyncInfo of a sync or of an own set by a
  * connection, and need not scan for it. Vol 6, Part B, 2.4.2.27, 5.1.13; Vol 4, Part E, 7.8.89 to
- * 7.8.92 */
+ * 7.8.92
+ *
+ * Names of other files:
+ *   c: the controller; l: one of its connections, i: the index of that
+ *   a: an advertising set (ll.h)
+ *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
+ *   link_wake(): the connection has something to send: a peripheral does not skip its next events
+ *   ref_event: the last event attended; ref_anchor: its anchor, from which the next are reckoned
+ *   controller_sca(): class of the controller's sleep clock accuracy
+ *   peer_has(): the peer has this feature; valid when features_known
+ *   features_known: the peer's features have been received
+ *   phy_number(): HCI's number of a PHY: both codings are one
+ *   privacy_resolve(): the identity address of a private one, by the resolving list
+ *   control_send(): queues a control PDU
+ *   remap: a channel map that counts from an instant on: channels.c
+ *   remap_at(): the channel map in force at an event
+ *   chm: channel map, a bit each
+ *   sync_info: where the next event of periodic advertising is: ll.h
+ *   periodic: periodic advertising of a set; sending: the host wants it, and its set has been
+ *       enabled once */
 #include "host.h"
 #include "channels.h"
 #include "control.h"

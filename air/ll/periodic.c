@@ -1,5 +1,29 @@
 /* Periodic advertising of a set: AUX_SYNC_IND at a fixed interval, each with a chain if its data
- * are long. It continues when the set's other advertising ends. Vol 6, Part B, 4.4.2.12 */
+ * are long. It continues when the set's other advertising ends. Vol 6, Part B, 4.4.2.12
+ *
+ * Names of other files:
+ *   c: the controller
+ *   a: an advertising set (ll.h)
+ *   last_sent_at: us: the end of the last packet sent, for the arbiter
+ *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us; carry: the
+ *       fraction, for the next call
+ *   carry: the fraction of a us that remains of times by a drifting clock
+ *   controller_sca(): class of the controller's sleep clock accuracy
+ *   sets: the advertising sets, n_sets of them; legacy advertising is the first
+ *   aux_offset: us from a packet to the auxiliary packet that it names, in steps of aux_unit
+ *   radio_claim(): takes the radio for a turn; false: a more urgent activity has it
+ *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
+ *       sends that
+ *   radio_send(): sends at a time; then the activity's on_tx_done is called
+ *   index: of the connection, stream, sync or set that has the radio
+ *   air_random(): the next number of the world's random sequence
+ *   remap: a channel map that counts from an instant on: channels.c
+ *   remap_at(): the channel map in force at an event
+ *   chm: channel map, a bit each
+ *   sync_info: where the next event of periodic advertising is: ll.h
+ *   periodic: periodic advertising of a set; sending: the host wants it, and its set has been
+ *       enabled once
+ *   chain_at: us: the next AUX_CHAIN_IND; NEVER: none */
 #include "host.h"
 #include "channels.h"
 #include "periodic.h"

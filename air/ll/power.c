@@ -1,5 +1,24 @@
 /* LE Power Control, path loss monitoring, and the exchange of sleep clock accuracies. Vol 6, Part
- * B, 5.1.14, 5.1.17, 5.1.18; Vol 4, Part E, 7.8.108, 7.8.116 to 7.8.121, 7.7.65.30 to 7.7.65.32 */
+ * B, 5.1.14, 5.1.17, 5.1.18; Vol 4, Part E, 7.8.108, 7.8.116 to 7.8.121, 7.7.65.30 to 7.7.65.32
+ *
+ * Names of other files:
+ *   c: the controller; l: one of its connections, i: the index of that
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
+ *   link_handle(): HCI's handle of the connection with this index
+ *   link_wake(): the connection has something to send: a peripheral does not skip its next events
+ *   controller_sca(): class of the controller's sleep clock accuracy
+ *   peer_has(): the peer has this feature; valid when features_known
+ *   features_known: the peer's features have been received
+ *   phy_number(): HCI's number of a PHY: both codings are one
+ *   evt_le(): an LE event for the host, unless it is masked
+ *   CMD_STATUS: flags of a command: answered by Command Status; CMD_LEGACY, _EXTENDED: families
+ *       that do not mix
+ *   control_send(): queues a control PDU
+ *   control_request(): the procedure P_… is wanted: it begins when no other runs
+ *   control_done(): the procedure has ended
+ *   local_procedure: P_… that we have begun; remote_procedure: that the peer has
+ *   sca_worsened: classes by which the host has lowered the sleep clock accuracy */
 #include "host.h"
 #include "control.h"
 

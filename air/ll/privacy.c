@@ -1,5 +1,14 @@
 /* Privacy: resolvable private addresses, made and resolved by the controller.
- * Vol 6, Part B, 1.3.2.2, 1.3.2.3, 6; Vol 4, Part E, 7.8.38 to 7.8.45, 7.8.77 */
+ * Vol 6, Part B, 1.3.2.2, 1.3.2.3, 6; Vol 4, Part E, 7.8.38 to 7.8.45, 7.8.77
+ *
+ * Names of other files:
+ *   c: the controller
+ *   NEVER: a deadline that does not exist: later than any time
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   air_random(): the next number of the world's random sequence
+ *   sync_create: the host's LE Periodic Advertising Create Sync, until it has succeeded or is
+ *       cancelled
+ *   rpa_at: us: when new private addresses are made */
 #include "host.h"
 
 static bool irk_read(struct rd *in, uint8_t irk[16])

@@ -1,5 +1,38 @@
 /* The scanning and the initiating state with legacy PDUs, and the scan windows. Packets on
- * secondary channels are in ext_scan.c. Vol 6, Part B, 4.4.3, 4.4.4 */
+ * secondary channels are in ext_scan.c. Vol 6, Part B, 4.4.3, 4.4.4
+ *
+ * Names of other files:
+ *   c: the controller
+ *   f: a packet on the air (world.h)
+ *   NEVER: a deadline that does not exist: later than any time
+ *   link_free(): a free place for a connection, of those of the configuration, and its index
+ *   link_with(): there is a connection with this peer
+ *   link_begin(): makes a connection from the data of a connection request; `end`: the time of its
+ *       last bit
+ *   window: us: the packet may begin so much later than expected
+ *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us; carry: the
+ *       fraction, for the next call
+ *   carry: the fraction of a us that remains of times by a drifting clock
+ *   controller_sca(): class of the controller's sleep clock accuracy
+ *   controller_has(): the controller has this feature
+ *   aux_at: us: the next packet on a secondary channel; NEVER: none
+ *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
+ *       sends that
+ *   radio_send(): sends at a time; then the activity's on_tx_done is called
+ *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
+ *       is called
+ *   radio_off(): stops the radio; nothing is received of a packet that is cut off
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   medium_busy(): the radio is receiving a packet: when it ends
+ *   air_random(): the next number of the world's random sequence
+ *   privacy_own(): our address on the air: the device's, or a private one for this peer
+ *   privacy_resolve(): the identity address of a private one, by the resolving list
+ *   accept_has(): the accept list has this address
+ *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
+ *   connect_ind_out: CONNECT_IND is on its way; connect_req_out: AUX_CONNECT_REQ, until its
+ *       response
+ *   scan_req_out: a scan request has been sent, to scan_req_to
+ *   period_at: us: when the next period of scanning begins */
 #include "host.h"
 #include "ext.h"
 

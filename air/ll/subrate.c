@@ -1,5 +1,30 @@
 /* Connection subrating: only each n-th connection event is used, and those that follow an event
- * with data. Vol 6, Part B, 4.5.1, 5.1.19; Vol 4, Part E, 7.8.115, 7.8.123, 7.8.124 */
+ * with data. Vol 6, Part B, 4.5.1, 5.1.19; Vol 4, Part E, 7.8.115, 7.8.123, 7.8.124
+ *
+ * Names of other files:
+ *   c: the controller; l: one of its connections, i: the index of that
+ *   NEVER: a deadline that does not exist: later than any time
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
+ *   link_handle(): HCI's handle of the connection with this index
+ *   ref_event: the last event attended; ref_anchor: its anchor, from which the next are reckoned
+ *   lost_at: us: the supervision timeout
+ *   controller_features(): its features, a bit each
+ *   peer_has(): the peer has this feature; valid when features_known
+ *   features_known: the peer's features have been received
+ *   evt_le(): an LE event for the host, unless it is masked
+ *   CMD_STATUS: flags of a command: answered by Command Status; CMD_LEGACY, _EXTENDED: families
+ *       that do not mix
+ *   control_send(): queues a control PDU
+ *   control_request(): the procedure P_… is wanted: it begins when no other runs
+ *   control_done(): the procedure has ended
+ *   control_reject(): queues LL_REJECT_EXT_IND, or what an older peer understands
+ *   local_procedure: P_… that we have begun; remote_procedure: that the peer has
+ *   instant_procedure: P_… that takes effect at the connection event `instant`; 0: none
+ *   response_by: us: the connection is lost if the peer has not answered by then
+ *   subrate_factor: one connection event of so many is used
+ *   subrate_ind_out: LL_SUBRATE_IND is not acknowledged: the peer may have it or not
+ *   continuation: events after one with data that are used, too */
 #include "host.h"
 #include "control.h"
 

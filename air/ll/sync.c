@@ -1,5 +1,35 @@
 /* Syncs: listening for each AUX_SYNC_IND of a periodic advertiser when it is expected, and for its
- * chain. Vol 6, Part B, 4.4.3.4, 4.4.5 */
+ * chain. Vol 6, Part B, 4.4.3.4, 4.4.5
+ *
+ * Names of other files:
+ *   c: the controller
+ *   f: a packet on the air (world.h)
+ *   NEVER: a deadline that does not exist: later than any time
+ *   established: a packet has been received; until then it is lost after six events
+ *   last_rx_at: us: the last packet received: the peer's clock is known from then
+ *   lost_at: us: the supervision timeout
+ *   widening: us: listening begins so much earlier, for the error of both clocks
+ *   window: us: the packet may begin so much later than expected
+ *   clock_widening(): us by which both clocks may be apart after a time
+ *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us; carry: the
+ *       fraction, for the next call
+ *   carry: the fraction of a us that remains of times by a drifting clock
+ *   aux_offset: us from a packet to the auxiliary packet that it names, in steps of aux_unit
+ *   radio_claim(): takes the radio for a turn; false: a more urgent activity has it
+ *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
+ *       is called
+ *   radio_off(): stops the radio; nothing is received of a packet that is cut off
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   index: of the connection, stream, sync or set that has the radio
+ *   ext_read(): decodes an extended advertising PDU; ext_write(): writes one
+ *   has_adv: fields of an extended PDU (struct ext) that are there: has_…
+ *   remap: a channel map that counts from an instant on: channels.c
+ *   chm: channel map, a bit each
+ *   sync_create: the host's LE Periodic Advertising Create Sync, until it has succeeded or is
+ *       cancelled
+ *   sync_info: where the next event of periodic advertising is: ll.h
+ *   chain_at: us: the next AUX_CHAIN_IND; NEVER: none
+ *   in_chain: the last packet named another one */
 #include "host.h"
 #include "channels.h"
 #include "periodic.h"

@@ -1,5 +1,28 @@
 /* Procedures with an instant: connection update, channel map, PHY; and the request for connection
- * parameters. Vol 6, Part B, 5.1.1, 5.1.2, 5.1.7, 5.1.10 */
+ * parameters. Vol 6, Part B, 5.1.1, 5.1.2, 5.1.7, 5.1.10
+ *
+ * Names of other files:
+ *   c: the controller; l: one of its connections, i: the index of that
+ *   NEVER: a deadline that does not exist: later than any time
+ *   link_handle(): HCI's handle of the connection with this index
+ *   link_wake(): the connection has something to send: a peripheral does not skip its next events
+ *   ref_event: the last event attended; ref_anchor: its anchor, from which the next are reckoned
+ *   lost_at: us: the supervision timeout
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   index: of the connection, stream, sync or set that has the radio
+ *   phy_number(): HCI's number of a PHY: both codings are one
+ *   evt_le(): an LE event for the host, unless it is masked
+ *   control_send(): queues a control PDU
+ *   control_done(): the procedure has ended
+ *   control_reject(): queues LL_REJECT_EXT_IND, or what an older peer understands
+ *   control_choose_instant(): a connection event far enough ahead that the PDU which names it
+ *       arrives before
+ *   local_procedure: P_… that we have begun; remote_procedure: that the peer has
+ *   instant_procedure: P_… that takes effect at the connection event `instant`; 0: none
+ *   response_by: us: the connection is lost if the peer has not answered by then
+ *   turn: a turn of an activity: when, how often, for how long
+ *   subrate_factor: one connection event of so many is used
+ *   continuation: events after one with data that are used, too */
 #include "host.h"
 #include "control.h"
 

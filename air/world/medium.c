@@ -1,6 +1,21 @@
 /* The medium. A packet is received by every radio that listens on its channel from its first bit
  * to its last, unless path.c says that the signal is too weak or collides. Called by the radios,
- * and by the clock for delayed packets. */
+ * and by the clock for delayed packets.
+ *
+ * Names of other files:
+ *   c: the controller
+ *   f: a packet on the air (world.h)
+ *   NEVER: a deadline that does not exist: later than any time
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   controller_schedule(): to be called when a deadline of the controller may have changed
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   air_activities: the functions of each activity: activities.c
+ *   scan_resume(): the radio is free: a scanner with an open window listens again
+ *   path_delay(): us that a packet takes to the receiver
+ *   path_clear(): the packet can be decoded there: not too weak, no collision, not lost by chance
+ *   path_rssi(): strength of a packet at the receiver, dBm
+ *   collider: the packets that overlap this one in time
+ *   phy_number(): HCI's number of a PHY: both codings are one */
 #include "world.h"
 
 static uint64_t apart(const struct emitter *a, const struct emitter *b)

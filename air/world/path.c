@@ -1,5 +1,11 @@
 /* Path loss between two places, and interference: free space, walls, links by rule, noise,
- * interferers. Of all state only the random number stream changes here. */
+ * interferers. Of all state only the random number stream changes here.
+ *
+ * Names of other files:
+ *   f: a packet on the air (world.h)
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   emitter: place and power of a packet's sender when it began
+ *   collider: the packets that overlap this one in time */
 #include "world.h"
 
 enum { NOISE_DBM = -105, CAPTURE_DB = 8, LOSS_AT_1_M_DB = 40 };

@@ -1,5 +1,11 @@
 /* One controller's transceiver. It waits to transmit, transmits, or listens, one at a time, for
- * the activity that owns it; when that ends it calls the owner's row of air_activities[]. */
+ * the activity that owns it; when that ends it calls the owner's row of air_activities[].
+ *
+ * Names of other files:
+ *   c: the controller
+ *   f: a packet on the air (world.h)
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   medium_busy(): the radio is receiving a packet: when it ends */
 #include "world.h"
 
 /* Uncoded: preamble 1 (2M: 2), access address 4, PDU, CRC 3, each octet 8 us or 4.  Vol 6, Part

@@ -1,5 +1,8 @@
 /* The whole world as octets: the air, then each controller with its address. Pointers in them lead
- * to each other and to constants, so that copying all back to the same addresses restores them. */
+ * to each other and to constants, so that copying all back to the same addresses restores them.
+ *
+ * Names of other files:
+ *   c: the controller */
 #include "world.h"
 
 struct head {

@@ -1,5 +1,15 @@
 /* The world: clock, random numbers, and the queue of controllers by their next deadline.
- * woad_air_step() runs it; everything else happens inside that call or between two of them. */
+ * woad_air_step() runs it; everything else happens inside that call or between two of them.
+ *
+ * Names of other files:
+ *   c: the controller
+ *   NEVER: a deadline that does not exist: later than any time
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   hung: the simulation has stopped the controller, woad_air_hang(): nothing runs
+ *   radio_off(): stops the radio; nothing is received of a packet that is cut off
+ *   air_activities: the functions of each activity: activities.c
+ *   scan_resume(): the radio is free: a scanner with an open window listens again
+ *   heap: controllers in the order of their deadlines */
 #include "world.h"
 
 /* --- chance: xorshift64*, one stream for the whole world -------------------------------------- */

@@ -1,4 +1,8 @@
-/* BLE(): the one object, its table of methods, and irq(). */
+/* BLE(): the one object, its table of methods, and irq().
+ *
+ * Names of other files:
+ *   ble_obj_t: the BLE object: handler, queue of events, services
+ *   handler_failed: the handler raised an exception and was removed */
 #include "ble.h"
 
 MP_REGISTER_ROOT_POINTER(void *woad_ble);

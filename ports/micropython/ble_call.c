@@ -1,5 +1,16 @@
 /* Calls the program's handler.  An event allocates nothing here, so that events are delivered even
- * if the heap is full or locked. */
+ * if the heap is full or locked.
+ *
+ * Names of other files:
+ *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
+ *       reset
+ *   ble_obj_t: the BLE object: handler, queue of events, services
+ *   ending: active(False) was called where the host could not be stopped: it is stopped soon
+ *   BLE_ANSWERED: the handler has returned; BLE_NO_HANDLER; BLE_FAILED: it has raised an exception
+ *   dropped: events lost for want of memory, config("dropped")
+ *   handler_failed: the handler raised an exception and was removed
+ *   nlr_push(): begins a part in which Python's exceptions are caught; nlr_pop() ends it */
 #include "ble.h"
 
 /* --- arguments -------------------------------------------------------------------------------- */

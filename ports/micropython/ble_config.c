@@ -1,4 +1,17 @@
-/* BLE.config(): queries one parameter, or sets any number of them. */
+/* BLE.config(): queries one parameter, or sets any number of them.
+ *
+ * Names of other files:
+ *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments are
+ *       converted
+ *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
+ *   ble_raise_with(): raises an OSError with a number and a detail
+ *   ble_flush(): moves what the host has to send to the controller; may raise events, and find that
+ *       it has failed
+ *   dropped: events lost for want of memory, config("dropped")
+ *   ble_port_store_event(): an event for the file of bonds
+ *   ble_check_thread(): raises RuntimeError outside the main thread
+ *   long_reads: gattc_read() reads the whole value */
 #include "ble.h"
 
 static mp_obj_t config_mac(void)

@@ -1,7 +1,13 @@
 /* IRQ_PERIPHERAL_CONNECT (7) is held until the peer's features are known, for at most BLE_HOLD_MS,
  * and never beyond another event of the connection.  Other stacks read the features first, too, and
  * programs rely on it: the program at the peripheral gets some connection events of time to prepare
- * before the central's first request. */
+ * before the central's first request.
+ *
+ * Names of other files:
+ *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_wants(): the program has enabled this event, which other modules do not have
+ *   ble_deliver(): calls the handler, or queues the event while events are held
+ *   BLE_CONNS: connections of the configuration */
 #include "ble.h"
 
 enum { BLE_HOLD_MS = 500 };

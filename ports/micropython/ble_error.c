@@ -1,4 +1,10 @@
-/* Exceptions: the host's errors as Python's, and the checks at the beginning of each method. */
+/* Exceptions: the host's errors as Python's, and the checks at the beginning of each method.
+ *
+ * Names of other files:
+ *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_wants(): the program has enabled this event, which other modules do not have
+ *   ending: active(False) was called where the host could not be stopped: it is stopped soon
+ *   failure: why there is no radio; "": it was not lost */
 #include "ble.h"
 
 #include "py/mpthread.h"

@@ -1,5 +1,30 @@
 /* Events from the host: notes what the module needs, then delivers the event to the program's
- * handler, now or, while events are held, later.  ble_irq.c makes the handler's arguments. */
+ * handler, now or, while events are held, later.  ble_irq.c makes the handler's arguments.
+ *
+ * Names of other files:
+ *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
+ *       reset
+ *   ble_obj_t: the BLE object: handler, queue of events, services
+ *   ble_wants(): the program has enabled this event, which other modules do not have
+ *   holding: > 0: events are queued, not delivered
+ *   in_host: > 0: an event is being raised inside the host, which cannot be entered again
+ *   ending: active(False) was called where the host could not be stopped: it is stopped soon
+ *   start_count: number of this start of the host: ble_still_on() compares it
+ *   ble_queue_put(): queues a copy of an event; false: no memory
+ *   dropped: events lost for want of memory, config("dropped")
+ *   ble_port_schedule(): the scheduler runs ble_run() soon
+ *   ble_port_soon(): the scheduler runs ble_run() in a millisecond, in any case
+ *   ble_port_store_event(): an event for the file of bonds
+ *   ble_coc_event_lost(): an event of a channel was dropped: the channel's memory must be freed
+ *   adv_settled: the host has answered the last change of advertising; adv_awaited: a method waits
+ *       for that
+ *   accept_settled: the host has answered the last change of the accept list; accept_awaited: a
+ *       method waits for that
+ *   delivering: the handler runs with the first record's data
+ *   oob_made: the out-of-band data of this start are there
+ *   nlr_push(): begins a part in which Python's exceptions are caught; nlr_pop() ends it
+ *   BLE_CONNS: connections of the configuration */
 #include "ble.h"
 
 /* If the first of two events made the handler call active(False), the second is not raised. */

@@ -1,4 +1,18 @@
-/* Extended advertising: sets and reports.  All of it is beyond upstream: docs/module.md */
+/* Extended advertising: sets and reports.  All of it is beyond upstream: docs/module.md
+ *
+ * Names of other files:
+ *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments are
+ *       converted
+ *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
+ *   ble_wants(): the program has enabled this event, which other modules do not have
+ *   ble_flush(): moves what the host has to send to the controller; may raise events, and find that
+ *       it has failed
+ *   ble_invoke(): calls the program's handler
+ *   ble_port_alloc(): memory outside the heap, zeros; NULL: none
+ *   ble_bytes(): a memoryview for the handler's next call, which allocates nothing
+ *   u_obj: mp_arg_val_t's fields: an argument of a method as an object (u_obj), a number, a truth
+ */
 #include "ble.h"
 
 /* Copies advertising data and scan response (NULL: empty); raises ENOMEM if one does not fit. */

@@ -1,5 +1,24 @@
 /* Methods of advertising, scanning and connecting: convert arguments and call the host.  Each
- * converts numbers first, which may run the program, then buffers, and calls ble_active() last. */
+ * converts numbers first, which may run the program, then buffers, and calls ble_active() last.
+ *
+ * Names of other files:
+ *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
+ *   ble_raise_with(): raises an OSError with a number and a detail
+ *   ble_flush(): moves what the host has to send to the controller; may raise events, and find that
+ *       it has failed
+ *   ble_wait(): moves packets until a flag is set, events being queued; raises ETIMEDOUT
+ *   in_host: > 0: an event is being raised inside the host, which cannot be entered again
+ *   start_count: number of this start of the host: ble_still_on() compares it
+ *   ble_still_on(): false: the handler has called active(False) meanwhile
+ *   ble_invoke(): calls the program's handler
+ *   ble_check_thread(): raises RuntimeError outside the main thread
+ *   scans: scans without WOAD_EV_SCAN_DONE yet; scans_stopped: those of them with IRQ_SCAN_DONE
+ *       raised already
+ *   adv_settled: the host has answered the last change of advertising; adv_awaited: a method waits
+ *       for that
+ *   u_obj: mp_arg_val_t's fields: an argument of a method as an object (u_obj), a number, a truth
+ */
 #include "ble.h"
 
 enum {

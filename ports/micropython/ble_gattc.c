@@ -1,4 +1,16 @@
-/* The GATT client's methods. */
+/* The GATT client's methods.
+ *
+ * Names of other files:
+ *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments are
+ *       converted
+ *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
+ *   ble_wants(): the program has enabled this event, which other modules do not have
+ *   ble_flush(): moves what the host has to send to the controller; may raise events, and find that
+ *       it has failed
+ *   dropped: events lost for want of memory, config("dropped")
+ *   ble_uuid_of(): the UUID in a Python object; NULL: it has none
+ *   long_reads: gattc_read() reads the whole value */
 #include "ble.h"
 
 static const struct woad_uuid *gattc_filter(size_t n_args, const mp_obj_t *args, size_t i)

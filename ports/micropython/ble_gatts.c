@@ -1,4 +1,22 @@
-/* The GATT server's methods: services are registered, values read, written and sent. */
+/* The GATT server's methods: services are registered, values read, written and sent.
+ *
+ * Names of other files:
+ *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
+ *       reset
+ *   ble_obj_t: the BLE object: handler, queue of events, services
+ *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments are
+ *       converted
+ *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
+ *   ble_raise_with(): raises an OSError with a number and a detail
+ *   ble_flush(): moves what the host has to send to the controller; may raise events, and find that
+ *       it has failed
+ *   dropped: events lost for want of memory, config("dropped")
+ *   ble_check_thread(): raises RuntimeError outside the main thread
+ *   ble_value_at(): the value of a local attribute; NULL: none
+ *   ble_uuid_of(): the UUID in a Python object; NULL: it has none
+ *   groups: services registered by one call each, with their values
+ *   BLE_CONNS: connections of the configuration */
 #include "ble.h"
 
 enum {

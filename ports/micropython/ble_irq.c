@@ -1,5 +1,23 @@
 /* Each event of the host as the program gets it: calls the handler with the event's arguments.
- * ble_event.c decides when. */
+ * ble_event.c decides when.
+ *
+ * Names of other files:
+ *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_wants(): the program has enabled this event, which other modules do not have
+ *   start_count: number of this start of the host: ble_still_on() compares it
+ *   ble_still_on(): false: the handler has called active(False) meanwhile
+ *   ble_invoke(): calls the program's handler
+ *   ble_ask(): calls the program's handler for an event with a return value
+ *   ble_refusal(): the error with which the handler refuses, 0: it allows; second argument: if it
+ *       could not run
+ *   dropped: events lost for want of memory, config("dropped")
+ *   ble_port_alloc(): memory outside the heap, zeros; NULL: none
+ *   ble_bytes(): a memoryview for the handler's next call, which allocates nothing
+ *   ble_short_bytes(): a second memoryview for that call, of at most BLE_FRAME_SHORT octets
+ *   ble_value_at(): the value of a local attribute; NULL: none
+ *   scans: scans without WOAD_EV_SCAN_DONE yet; scans_stopped: those of them with IRQ_SCAN_DONE
+ *       raised already
+ *   BLE_CONNS: connections of the configuration */
 #include "ble.h"
 
 static mp_obj_t event_int(int n)

@@ -1,5 +1,25 @@
 /* L2CAP channels: the methods l2cap_* and their events.  The buffers of a channel lie outside the
- * heap, which a soft reset can end before the channel. */
+ * heap, which a soft reset can end before the channel.
+ *
+ * Names of other files:
+ *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
+ *       reset
+ *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments are
+ *       converted
+ *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
+ *   ble_flush(): moves what the host has to send to the controller; may raise events, and find that
+ *       it has failed
+ *   ble_invoke(): calls the program's handler
+ *   ble_ask(): calls the program's handler for an event with a return value
+ *   ble_refusal(): the error with which the handler refuses, 0: it allows; second argument: if it
+ *       could not run
+ *   BLE_ANSWERED: the handler has returned; BLE_NO_HANDLER; BLE_FAILED: it has raised an exception
+ *   ble_pass_on(): delivers an event now: to ble_connect.c, then to the handler or, while events
+ *       are held, the queue
+ *   ble_queue_put(): queues a copy of an event; false: no memory
+ *   dropped: events lost for want of memory, config("dropped")
+ *   ble_port_alloc(): memory outside the heap, zeros; NULL: none */
 #include "ble.h"
 
 enum { BLE_L2CAP_MTU_MIN = 32, BLE_L2CAP_MPS = 247, BLE_L2CAP_AHEAD = 8 };

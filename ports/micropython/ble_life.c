@@ -1,5 +1,30 @@
 /* The host's life: active(True) opens the port and starts it, active(False), a failed radio, a
- * soft reset or the interpreter's end stops it. */
+ * soft reset or the interpreter's end stops it.
+ *
+ * Names of other files:
+ *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
+ *       reset
+ *   ble_obj_t: the BLE object: handler, queue of events, services
+ *   ble_raise_with(): raises an OSError with a number and a detail
+ *   ble_wait(): moves packets until a flag is set, events being queued; raises ETIMEDOUT
+ *   ble_hold(): events are queued until ble_release()
+ *   holding: > 0: events are queued, not delivered
+ *   in_host: > 0: an event is being raised inside the host, which cannot be entered again
+ *   ending: active(False) was called where the host could not be stopped: it is stopped soon
+ *   starting: active(True) is running
+ *   start_count: number of this start of the host: ble_still_on() compares it
+ *   dropped: events lost for want of memory, config("dropped")
+ *   ble_check_thread(): raises RuntimeError outside the main thread
+ *   long_reads: gattc_read() reads the whole value
+ *   scans: scans without WOAD_EV_SCAN_DONE yet; scans_stopped: those of them with IRQ_SCAN_DONE
+ *       raised already
+ *   groups: services registered by one call each, with their values
+ *   updates: notifications that did not fit, to be repeated
+ *   nlr_push(): begins a part in which Python's exceptions are caught; nlr_pop() ends it
+ *   failure: why there is no radio; "": it was not lost
+ *   BLE_BOND_SLOTS: bonds of the configuration; legacy pairing takes two slots
+ *   BLE_CONNS: connections of the configuration */
 #include "ble.h"
 
 /* Nothing of the old host is left: queued events, services, connections. */

@@ -1,5 +1,20 @@
 /* Queries and changes of connections; the accept list.  All of it is beyond upstream:
- * docs/module.md. */
+ * docs/module.md.
+ *
+ * Names of other files:
+ *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments are
+ *       converted
+ *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
+ *   ble_raise_with(): raises an OSError with a number and a detail
+ *   ble_wants(): the program has enabled this event, which other modules do not have
+ *   ble_flush(): moves what the host has to send to the controller; may raise events, and find that
+ *       it has failed
+ *   ble_wait(): moves packets until a flag is set, events being queued; raises ETIMEDOUT
+ *   in_host: > 0: an event is being raised inside the host, which cannot be entered again
+ *   accept_settled: the host has answered the last change of the accept list; accept_awaited: a
+ *       method waits for that
+ *   BLE_CONNS: connections of the configuration */
 #include "ble.h"
 
 static void link_addr(mp_obj_t o, uint8_t type, struct woad_addr *addr)

@@ -1,4 +1,25 @@
-/* Pairing: methods and events.  ble_secret.c has the bonds that programs keep. */
+/* Pairing: methods and events.  ble_secret.c has the bonds that programs keep.
+ *
+ * Names of other files:
+ *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
+ *       reset
+ *   ble_obj_t: the BLE object: handler, queue of events, services
+ *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments are
+ *       converted
+ *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
+ *   ble_wants(): the program has enabled this event, which other modules do not have
+ *   ble_flush(): moves what the host has to send to the controller; may raise events, and find that
+ *       it has failed
+ *   ble_wait(): moves packets until a flag is set, events being queued; raises ETIMEDOUT
+ *   in_host: > 0: an event is being raised inside the host, which cannot be entered again
+ *   start_count: number of this start of the host: ble_still_on() compares it
+ *   ble_still_on(): false: the handler has called active(False) meanwhile
+ *   ble_invoke(): calls the program's handler
+ *   ble_ask(): calls the program's handler for an event with a return value
+ *   ble_port_schedule(): the scheduler runs ble_run() soon
+ *   handler_failed: the handler raised an exception and was removed
+ *   oob_made: the out-of-band data of this start are there */
 #include "ble.h"
 
 struct ble_pairing ble_pairing;

@@ -1,5 +1,12 @@
 /* The queue of events that are raised while a method or a handler runs.  A ring allocated at BLE(),
- * and when it is full a list of separate allocations. */
+ * and when it is full a list of separate allocations.
+ *
+ * Names of other files:
+ *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
+ *       reset
+ *   ble_obj_t: the BLE object: handler, queue of events, services
+ *   ble_port_alloc(): memory outside the heap, zeros; NULL: none
+ *   delivering: the handler runs with the first record's data */
 #include "ble.h"
 
 enum { BLE_ALIGN = 8, BLE_RECORD = sizeof(struct ble_record) };

@@ -1,5 +1,22 @@
 /* Moves packets between the host and the controller: ble_run() in MicroPython's scheduler, and
- * ble_wait() inside a method that needs an answer before it returns. */
+ * ble_wait() inside a method that needs an answer before it returns.
+ *
+ * Names of other files:
+ *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
+ *       reset
+ *   ble_obj_t: the BLE object: handler, queue of events, services
+ *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
+ *   ble_wants(): the program has enabled this event, which other modules do not have
+ *   holding: > 0: events are queued, not delivered
+ *   in_host: > 0: an event is being raised inside the host, which cannot be entered again
+ *   ending: active(False) was called where the host could not be stopped: it is stopped soon
+ *   starting: active(True) is running
+ *   ble_invoke(): calls the program's handler
+ *   ble_port_schedule(): the scheduler runs ble_run() soon
+ *   ble_port_soon(): the scheduler runs ble_run() in a millisecond, in any case
+ *   ble_port_arm(): the scheduler runs ble_run() for the next packet or deadline
+ *   failure: why there is no radio; "": it was not lost */
 #include "ble.h"
 
 /* While packets move for a method, nothing else may enter the host: events are queued, and the

@@ -1,6 +1,15 @@
 /* Bonds as secrets that the program keeps, by IRQ_GET_SECRET and IRQ_SET_SECRET.  Types, keys and
  * values are those of upstream's module with NimBLE, so that what programs have stored stays valid.
- */
+ *
+ * Names of other files:
+ *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
+ *       reset
+ *   ble_obj_t: the BLE object: handler, queue of events, services
+ *   ble_ask(): calls the program's handler for an event with a return value
+ *   ble_bytes(): a memoryview for the handler's next call, which allocates nothing
+ *   ble_short_bytes(): a second memoryview for that call, of at most BLE_FRAME_SHORT octets
+ *   BLE_BOND_SLOTS: bonds of the configuration; legacy pairing takes two slots */
 #include "ble.h"
 
 /* Types of secrets.  11 is beyond upstream: counters, client features and subscriptions. */

@@ -1,5 +1,17 @@
 /* The values of local characteristics and descriptors: 20 octets each, until gatts_write() or
- * gatts_set_buffer() enlarges them. */
+ * gatts_set_buffer() enlarges them.
+ *
+ * Names of other files:
+ *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
+ *       reset
+ *   ble_obj_t: the BLE object: handler, queue of events, services
+ *   ble_queue_put(): queues a copy of an event; false: no memory
+ *   dropped: events lost for want of memory, config("dropped")
+ *   ble_port_arm(): the scheduler runs ble_run() for the next packet or deadline
+ *   groups: services registered by one call each, with their values
+ *   updates: notifications that did not fit, to be repeated
+ *   BLE_CONNS: connections of the configuration */
 #include "ble.h"
 
 struct ble_value *ble_value_at(uint16_t handle)

@@ -1,6 +1,36 @@
 /* ATT bearers: dispatch of received PDUs to client or server, the transmit queue, and the time
  * limit of indications.  L2CAP (fixed channel) and eatt.c (channels of Enhanced ATT) call att_rx(),
- * att_tx() and att_tx_queue().  Vol 3, Part F, 3.3 */
+ * att_tx() and att_tx_queue().  Vol 3, Part F, 3.3
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host
+ *   b: an ATT bearer (att/att.h)
+ *   fifo_put(): appends a record and returns where to write its octets; NULL: no room (base/fifo.h)
+ *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
+ *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
+ *       then, 0: passed
+ *   conn_mark_ready(): woad_tx() polls the connection again; without it, what is to be sent would
+ *       stay
+ *   conn_mark_channels_ready(): woad_tx() polls the channels of the connection again
+ *   conn_mark_queue_ready(): woad_tx() polls the connection again, because of c->queue
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
+ *   att_server: the GATT server, as bearers call it; NULL: not linked
+ *   att_client: the GATT client, as bearers call it; NULL: not linked
+ *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
+ *   att_is_fixed(): the bearer is the connection's fixed channel
+ *   att_max_mtu(): the largest ATT_MTU of the connection's bearers
+ *   att_max_value(): octets of the longest value that one PDU can carry
+ *   offered_mtu: the MTU that we have offered in an exchange; 0: none was begun
+ *   ATT_WITHDRAWN: mark in c->queue: a value that may not be sent any more
+ *   ATT_ENCRYPTED_CMD: mark in c->queue: a Write Command that may leave only under encryption
+ *   tx_ready_due: a call has returned WOAD_EAGAIN: WOAD_EV_TX_READY follows when there is room
+ *   tx_done_due: WOAD_EV_TX_DONE follows when c->queue is empty
+ *   queue_bearer: index of the bearer that is sending the first PDU of c->queue; 0: none
+ *   packets_in_controller: ACL packets sent that the controller has not completed
+ *   tx_left: octets of the frame being sent that are in no packet yet
+ *   number: of a connection: the one in the public interface, index | generation << 8 */
 #include <woad/hci.h>
 
 #include "../base/bytes.h"

@@ -4,7 +4,42 @@
  * channels.  The channels (src/l2cap/coc*.c) and ATT (att.c) call this file through struct
  * eatt_role. A received request stays in its channel's ring until the bearer has answered the
  * request before it.  c->queue_bearer is the bearer that sends the first PDU of the connection's
- * queue; 0: none. */
+ * queue; 0: none.
+ *
+ * Names of other files:
+ *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   b: an ATT bearer (att/att.h)
+ *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
+ *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
+ *       (core/arena.h)
+ *   arena_alloc_slots(): an array; the address of each element goes into ARENA_SLOT
+ *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
+ *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
+ *       deadline
+ *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
+ *       then, 0: passed
+ *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
+ *       connections ready
+ *   conn_index(): index of a connection in the arrays that have an element for each
+ *   conn_mark_ready(): woad_tx() polls the connection again; without it, what is to be sent would
+ *       stay
+ *   conn_security_error(): 0, or the ATT error of the first requirement (WOAD_COC_… bits) that the
+ *       connection does not meet
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   att_server: the GATT server, as bearers call it; NULL: not linked
+ *   coc_enhanced: coc_enhanced.c, as coc.c and coc_sig.c call it; NULL: not linked
+ *   att_check_tx_done(): raises WOAD_EV_TX_DONE, if it is wanted and everything has left
+ *   packets_in_controller: ACL packets sent that the controller has not completed
+ *   current: connection parameters in force: CURRENT_INTERVAL (1.25 ms), _LATENCY (events),
+ *       _SUPERVISION (10 ms)
+ *   coc_mark_signalling(): the channel may have a signalling command to send, credits for example
+ *   coc_connect(): requests n channels, all or none; rx NULL: ATT bearers, with memory of their own
+ *   hidden: the application does not see the channel any more
+ *   ring_sdus: SDUs in the channel's ring, the one being received included
+ *   ring_used: octets in the channel's ring; ring_head: where the first begins
+ *   filling: the ring is being emptied: guards against reentry from an event */
 #include "../base/bytes.h"
 #include "../core/clock.h"
 #include "../core/event.h"

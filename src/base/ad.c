@@ -1,5 +1,8 @@
 /* Advertising data: { length u8, type u8, value }, repeated.  The functions are described in gap.h.
- * Vol 3, Part C, 11 */
+ * Vol 3, Part C, 11
+ *
+ * Names of other files:
+ *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h) */
 #include <woad/woad.h>
 
 #include "buf.h"

@@ -1,5 +1,12 @@
 /* The external definition of each inline function of buf.h and fifo.h, for calls that the compiler
- * does not inline.  C11 6.7.4 */
+ * does not inline.  C11 6.7.4
+ *
+ * Names of other files:
+ *   fifo_put(): appends a record and returns where to write its octets; NULL: no room (base/fifo.h)
+ *   fifo_behind(): free octets after the last record
+ *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   wr_room(): octets that still fit; wr_len(): written so far (base/buf.h)
+ *   wr_cut(): takes back what was written behind a place */
 #include "fifo.h"
 
 extern inline struct rd rd_of(const uint8_t *p, size_t n);

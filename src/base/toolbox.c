@@ -1,4 +1,8 @@
-/* The cryptographic toolbox of the Security Manager.  Vol 3, Part H, 2.2 */
+/* The cryptographic toolbox of the Security Manager.  Vol 3, Part H, 2.2
+ *
+ * Names of other files:
+ *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
+ *       time */
 #include <string.h>
 
 #include "bytes.h"

@@ -1,4 +1,8 @@
-/* Features: see feature.h. */
+/* Features: see feature.h.
+ *
+ * Names of other files:
+ *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent */
 #include "feature.h"
 #include "host.h"
 

@@ -1,4 +1,16 @@
-/* Our own address: see own_address.h. */
+/* Our own address: see own_address.h.
+ *
+ * Names of other files:
+ *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV; CONNECT_REQUESTED: it is to
+ *       connect
+ *   own_type: type of our own address, as HCI numbers it
+ *   random_dirty: our random address is to be written to the controller
+ *   resolve_dirty: the resolving list is to be written to the controller
+ *   accept_dirty: the accept list is to be written to the controller
+ *   resolve_waits(): the resolving list is out of date, and the controller has one
+ *   address_pending: the controller calculates our next private address */
 #include "own_address.h"
 
 bool own_has_public(const struct woad *h)

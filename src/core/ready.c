@@ -1,4 +1,12 @@
-/* The ready list: see ready.h. */
+/* The ready list: see ready.h.
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host
+ *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   conn_mark_queue_ready(): woad_tx() polls the connection again, because of c->queue
+ *   ready_next: the ready list, a ring; NULL: not on it
+ *   tx_pending: what woad_tx() polls: TX_PENDING_FIXED (signalling, SMP, ATT), TX_PENDING_CHANNELS
+ */
 #include "ready.h"
 
 void ready_add(struct conn *c)

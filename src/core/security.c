@@ -1,4 +1,8 @@
-/* Compares the security of a connection with the level that an attribute or a channel requires. */
+/* Compares the security of a connection with the level that an attribute or a channel requires.
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host
+ *   smp_role: the Security Manager, as other layers call it; NULL: not linked */
 #include "conn.h"
 #include "security.h"
 

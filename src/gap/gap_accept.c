@@ -1,5 +1,16 @@
 /* The controller's accept list: the peers that advertising, scanning and connecting can be limited
- * to.  Vol 4, Part E, 7.8.14 to 7.8.17 */
+ * to.  Vol 4, Part E, 7.8.14 to 7.8.17
+ *
+ * Names of other files:
+ *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
+ *       (core/arena.h)
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
+ *   feature_for_call(): at the start of a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; wakes the
+ *       polling for HCI commands
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV; CONNECT_REQUESTED: it is to
+ *       connect
+ *   accept_dirty: the accept list is to be written to the controller */
 #include "../core/event.h"
 #include "../core/feature.h"
 #include "../hci/numbers.h"

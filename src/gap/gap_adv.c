@@ -1,6 +1,25 @@
 /* Legacy advertising: keeps what the application wants, and sends the commands that bring the
  * controller to it, one at a time.  Where the controller has extended advertising, gap_ext.c writes
- * the commands.  Vol 4, Part E, 7.8.5 to 7.8.9 */
+ * the commands.  Vol 4, Part E, 7.8.5 to 7.8.9
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host
+ *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
+ *       (core/arena.h)
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
+ *   feature_for_call(): at the start of a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; wakes the
+ *       polling for HCI commands
+ *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   conn_any_free(): there is room for one more connection
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV; CONNECT_REQUESTED: it is to
+ *       connect
+ *   own_address_pending(): our address or a list is to be written first: advertising, scanning and
+ *       connecting pause
+ *   ext_advertises(): advertising goes by extended commands, through h->ext_role; ext_scans(),
+ *       ext_connects(): the same
+ *   ext_role: gap_ext.c, as legacy files call it: each function writes an extended command and
+ *       returns its opcode */
 #include "../core/conn.h"
 #include "../core/event.h"
 #include "../core/feature.h"

@@ -1,4 +1,31 @@
-/* Connecting to a peripheral: one attempt at a time.  Vol 4, Part E, 7.8.12, 7.8.13 */
+/* Connecting to a peripheral: one attempt at a time.  Vol 4, Part E, 7.8.12, 7.8.13
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host
+ *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
+ *       (core/arena.h)
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
+ *   feature_for_call(): at the start of a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; wakes the
+ *       polling for HCI commands
+ *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
+ *       deadline
+ *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
+ *       then, 0: passed
+ *   conn_any_free(): there is room for one more connection
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV; CONNECT_REQUESTED: it is to
+ *       connect
+ *   own_type: type of our own address, as HCI numbers it
+ *   own_address_pending(): our address or a list is to be written first: advertising, scanning and
+ *       connecting pause
+ *   ext_role: gap_ext.c, as legacy files call it: each function writes an extended command and
+ *       returns its opcode
+ *   reconnect: gap_reconnect.c, as other files call it; NULL: not linked
+ *   hold_connect_event: WOAD_EV_CONNECT is held back until the peer has sent something
+ *   smp_role: the Security Manager, as other layers call it; NULL: not linked
+ *   use_accept_list: connecting to any peer of the accept list
+ *   target_known: a scan has received the peer, at central.target
+ *   cancel_status: status of a cancelled attempt; 0: not cancelled */
 #include <woad/hci.h>
 
 #include "../core/address.h"

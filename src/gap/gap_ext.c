@@ -1,5 +1,28 @@
 /* Extended advertising sets, and extended commands for legacy advertising, scanning and connecting
- * (struct ext_role).  Vol 4, Part E, 7.8.52 to 7.8.66 */
+ * (struct ext_role).  Vol 4, Part E, 7.8.52 to 7.8.66
+ *
+ * Names of other files:
+ *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
+ *       (core/arena.h)
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
+ *   feature_for_call(): at the start of a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; wakes the
+ *       polling for HCI commands
+ *   conn_any_free(): there is room for one more connection
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV; CONNECT_REQUESTED: it is to
+ *       connect
+ *   own_address_pending(): our address or a list is to be written first: advertising, scanning and
+ *       connecting pause
+ *   pending_arg: noted with an HCI command for the moment of its answer: a connection's number, or
+ *       so
+ *   pending_opcode: of the HCI command that awaits its answer; 0: none
+ *   pending_feature: the feature that has sent the pending HCI command
+ *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
+ *   ext_advertises(): advertising goes by extended commands, through h->ext_role; ext_scans(),
+ *       ext_connects(): the same
+ *   needs: what only some features require: struct woad_needs
+ *   number: of a connection: the one in the public interface, index | generation << 8 */
 #include <woad/hci.h>
 
 #include "../core/event.h"

@@ -1,5 +1,24 @@
 /* The properties of a connection in the link layer: data length, PHY, RSSI, power, channel map, the
- * peer's version and features.  Reads them, and sets some of them.  Vol 4, Part E */
+ * peer's version and features.  Reads them, and sets some of them.  Vol 4, Part E
+ *
+ * Names of other files:
+ *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
+ *       (core/arena.h)
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
+ *   feature_for_call(): at the start of a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; wakes the
+ *       polling for HCI commands
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
+ *       connections ready
+ *   conn_index(): index of a connection in the arrays that have an element for each
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   pending_arg: noted with an HCI command for the moment of its answer: a connection's number, or
+ *       so
+ *   NO_STATUS: the HCI event has no status field, `rx` gets 0; STATUS: it has
+ *   needs: what only some features require: struct woad_needs
+ *   number: of a connection: the one in the public interface, index | generation << 8 */
 #include "../core/conn.h"
 #include "../core/event.h"
 #include "../core/feature.h"

@@ -1,6 +1,36 @@
 /* woad_feature_reconnection: repeats an attempt when the peer does not respond, and scans for a
  * peer with private addresses where the controller does not resolve them.  Called through struct
- * reconnect_role, core/reconnect_role.h.  Vol 3, Part C, 9.3.6, 10.8.2.3; Vol 6, Part B, 4.5.2 */
+ * reconnect_role, core/reconnect_role.h.  Vol 3, Part C, 9.3.6, 10.8.2.3; Vol 6, Part B, 4.5.2
+ *
+ * Names of other files:
+ *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
+ *       (core/arena.h)
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
+ *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
+ *       deadline
+ *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
+ *       then, 0: passed
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   conn_index(): index of a connection in the arrays that have an element for each
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV; CONNECT_REQUESTED: it is to
+ *       connect
+ *   own_address_pending(): our address or a list is to be written first: advertising, scanning and
+ *       connecting pause
+ *   resolving_enabled: the controller resolves private addresses of bonded peers
+ *   hold_connect_event: WOAD_EV_CONNECT is held back until the peer has sent something
+ *   connect_held: WOAD_EV_CONNECT is held back until the peer has sent something
+ *   smp_role: the Security Manager, as other layers call it; NULL: not linked
+ *   to_identity: of smp_role: replaces a bonded peer's private address by its identity address
+ *   current: connection parameters in force: CURRENT_INTERVAL (1.25 ms), _LATENCY (events),
+ *       _SUPERVISION (10 ms)
+ *   bond_find(): the peer's bond in memory; NULL: none
+ *   bond_slot: a bond in memory takes one, and more for what only some have
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   use_accept_list: connecting to any peer of the accept list
+ *   target_known: a scan has received the peer, at central.target
+ *   cancel_status: status of a cancelled attempt; 0: not cancelled */
 #include <woad/hci.h>
 
 #include "../core/address.h"

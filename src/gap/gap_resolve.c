@@ -1,6 +1,21 @@
 /* The controller's resolving list: identities and keys of bonded peers, so that the controller can
  * connect to a peer at an address yet unknown, and the accept list applies to peers with private
- * addresses.  Vol 4, Part E, 7.8.38 to 7.8.44, 7.8.77; Vol 6, Part B, 6 */
+ * addresses.  Vol 4, Part E, 7.8.38 to 7.8.44, 7.8.77; Vol 6, Part B, 6
+ *
+ * Names of other files:
+ *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
+ *       (core/arena.h)
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV; CONNECT_REQUESTED: it is to
+ *       connect
+ *   resolve_dirty: the resolving list is to be written to the controller
+ *   resolve_waits(): the resolving list is out of date, and the controller has one
+ *   resolving_enabled: the controller resolves private addresses of bonded peers
+ *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
+ *   bond_slot: a bond in memory takes one, and more for what only some have
+ *   lru_head: the bond used last: bonds are in the order of their use
+ *   needs: what only some features require: struct woad_needs */
 #include "../core/own_address.h"
 #include "../hci/hci.h"
 #include "../smp/smp.h"

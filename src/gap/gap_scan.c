@@ -1,6 +1,28 @@
 /* Scanning: the application's scan, or the host's own for a peer to connect to (gap_reconnect.c).
  * Where the controller has extended scanning, gap_ext.c writes the commands.  Vol 4, Part
- * E, 7.8.10, 7.8.11 */
+ * E, 7.8.10, 7.8.11
+ *
+ * Names of other files:
+ *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
+ *       (core/arena.h)
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
+ *   feature_for_call(): at the start of a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; wakes the
+ *       polling for HCI commands
+ *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
+ *       deadline
+ *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
+ *       then, 0: passed
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV; CONNECT_REQUESTED: it is to
+ *       connect
+ *   own_address_pending(): our address or a list is to be written first: advertising, scanning and
+ *       connecting pause
+ *   ext_role: gap_ext.c, as legacy files call it: each function writes an extended command and
+ *       returns its opcode
+ *   reconnect: gap_reconnect.c, as other files call it; NULL: not linked
+ *   smp_role: the Security Manager, as other layers call it; NULL: not linked
+ *   to_identity: of smp_role: replaces a bonded peer's private address by its identity address */
 #include "../core/clock.h"
 #include "../core/event.h"
 #include "../core/feature.h"

@@ -1,6 +1,41 @@
 /* The GATT client: a queue of procedures for each connection, one request at a time on each bearer.
  * Requests, responses, notifications, security and time limits; the procedures themselves are in
- * the other files of this folder.  Vol 3, Part F, 3.3.2; Part G, 4 */
+ * the other files of this folder.  Vol 3, Part F, 3.3.2; Part G, 4
+ *
+ * Names of other files:
+ *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   b: an ATT bearer (att/att.h)
+ *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
+ *       (base/fifo.h)
+ *   fifo_put(): appends a record and returns where to write its octets; NULL: no room (base/fifo.h)
+ *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
+ *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   wr_room(): octets that still fit; wr_len(): written so far (base/buf.h)
+ *   arena_alloc_per_conn(): an array with an element for each connection, each one's address goes
+ *       into ARENA_SLOT
+ *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
+ *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
+ *       connections ready
+ *   conn_mark_ready(): woad_tx() polls the connection again; without it, what is to be sent would
+ *       stay
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   att_client: the GATT client, as bearers call it; NULL: not linked
+ *   att_offer(): our MTU for an exchange, noted in c->offered_mtu: there is one exchange
+ *   offered_mtu: the MTU that we have offered in an exchange; 0: none was begun
+ *   tx_ready_due: a call has returned WOAD_EAGAIN: WOAD_EV_TX_READY follows when there is room
+ *   client_encrypt_to_believe(): 0: believe what was received; CLIENT_WAIT: the bonded peer must
+ *       encrypt first; < 0: it can't
+ *   gattc_kind: how a kind of request is written (tx) and its response read (rx, error):
+ *       gatt_client.h
+ *   GATTC_EARLY: not a procedure: a notification that is kept until the peer has proved itself
+ *   gattc_has_data(): the procedure has data in the queue: lists of handles, values to write
+ *   security_raised: the procedure was refused for lack of security once, and repeated
+ *   security_error: ATT error of the refusal, while the procedure waits for a pairing; 0: it does
+ *       not wait
+ *   awaiting_security: all procedures wait until the bonded peer has encrypted
+ *   locked: no procedure may be removed from the queue: an event about one is being raised
+ *   encrypted_only: the procedure was queued under encryption, and may leave only so
+ *   confirmation_due: an indication is to be confirmed */
 #include "../base/bytes.h"
 #include "../base/uuid.h"
 #include "../core/clock.h"

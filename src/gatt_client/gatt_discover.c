@@ -2,7 +2,18 @@
  * to 4.7
  *
  * A response with handles out of order or out of range ends the procedure with WOAD_EBADMSG, so
- * that no server can keep it running for ever. */
+ * that no server can keep it running for ever.
+ *
+ * Names of other files:
+ *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   proc: a queued procedure of the client: gatt_client.h
+ *   gattc_kind: how a kind of request is written (tx) and its response read (rx, error):
+ *       gatt_client.h
+ *   gattc_add_range(): queues a procedure about a range of handles
+ *   gattc_advance(): continues after the last handle of a response; GATTC_DONE: all are found
+ *   gattc_is_list(): the rest of a PDU is whole elements of this size */
 #include "../base/uuid.h"
 #include "../core/event.h"
 #include "gatt_client.h"

@@ -1,4 +1,20 @@
-/* Reading: one whole value, the values of a UUID, several values at once.  Vol 3, Part G, 4.8 */
+/* Reading: one whole value, the values of a UUID, several values at once.  Vol 3, Part G, 4.8
+ *
+ * Names of other files:
+ *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   b: an ATT bearer (att/att.h)
+ *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   att_max_mtu(): the largest ATT_MTU of the connection's bearers
+ *   proc: a queued procedure of the client: gatt_client.h
+ *   gattc_kind: how a kind of request is written (tx) and its response read (rx, error):
+ *       gatt_client.h
+ *   gattc_add(): queues a procedure with a copy of its data
+ *   gattc_add_range(): queues a procedure about a range of handles
+ *   gattc_advance(): continues after the last handle of a response; GATTC_DONE: all are found
+ *   gattc_is_list(): the rest of a PDU is whole elements of this size
+ *   gattc_data(): the data queued with a procedure, fifo_len() octets */
 #include "../base/bytes.h"
 #include "../core/event.h"
 #include "gatt_client.h"

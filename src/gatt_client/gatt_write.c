@@ -1,4 +1,20 @@
-/* Writing: with a response, in prepared parts, or by Write Command.  Vol 3, Part G, 4.9 */
+/* Writing: with a response, in prepared parts, or by Write Command.  Vol 3, Part G, 4.9
+ *
+ * Names of other files:
+ *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   att_max_value(): octets of the longest value that one PDU can carry
+ *   ATT_ENCRYPTED_CMD: mark in c->queue: a Write Command that may leave only under encryption
+ *   client_encrypt_to_send(): 0: send; CLIENT_WAIT: the bonded peer must encrypt first,
+ *       att_client->security_changed() follows; < 0: it can't
+ *   proc: a queued procedure of the client: gatt_client.h
+ *   gattc_kind: how a kind of request is written (tx) and its response read (rx, error):
+ *       gatt_client.h
+ *   gattc_add(): queues a procedure with a copy of its data
+ *   gattc_data(): the data queued with a procedure, fifo_len() octets
+ *   abort_status: status to end with when the prepared writes have been cancelled; 0: not cancelled
+ */
 #include "../core/security.h"
 #include "gatt_client.h"
 

@@ -4,7 +4,32 @@
  * All handles are checked before the application is asked for any value, and each again when its
  * value is read.  On the fixed channel the handles are stored behind the prepared writes; on
  * Enhanced ATT they stay in the request's PDU, which the bearer keeps until it is answered.  The
- * response grows in s->rsp. */
+ * response grows in s->rsp.
+ *
+ * Names of other files:
+ *   b: an ATT bearer (att/att.h)
+ *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
+ *       (base/fifo.h)
+ *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   wr_room(): octets that still fit; wr_len(): written so far (base/buf.h)
+ *   wr_cut(): takes back what was written behind a place
+ *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
+ *       (core/arena.h)
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
+ *   att_long: att_prepare.c, as the server calls it; NULL: not linked
+ *   att_multiple: att_multiple.c, as the server calls it; NULL: not linked
+ *   att_is_fixed(): the bearer is the connection's fixed channel
+ *   db_at(): the attribute of a handle; NULL: none
+ *   db_tables_changed: the database has changed since the request arrived
+ *   parts_of(): memory of the connection for prepared writes and a cached long value: gatts_parts
+ *   prepared_len: octets of prepared writes
+ *   long_value_handle: attribute of the cached long value; 0: none
+ *   in_multi_step: an event about one element is being raised, from a loop that goes on itself
+ *   awaiting_app: the application has not answered the request yet
+ *   element_err: ATT error that the application gave for one element of a request
+ *   next_element: index or offset of the next element of a request
+ *   gatts_value(): a value to be read; false: the application has it
+ *   perm_check_read(): 0, or the ATT error of what is missing; may raise WOAD_EV_AUTHORIZE */
 #include "../core/feature.h"
 #include "gatt_server.h"
 

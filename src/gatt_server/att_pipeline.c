@@ -1,5 +1,21 @@
 /* Requests that arrive on the fixed channel before the one before has been answered: they wait in a
- * queue.  Without woad_feature_pipelining they are dropped.  Vol 3, Part F, 3.3.2 */
+ * queue.  Without woad_feature_pipelining they are dropped.  Vol 3, Part F, 3.3.2
+ *
+ * Names of other files:
+ *   b: an ATT bearer (att/att.h)
+ *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
+ *       (base/fifo.h)
+ *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   wr_room(): octets that still fit; wr_len(): written so far (base/buf.h)
+ *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
+ *       (core/arena.h)
+ *   arena_alloc_slots(): an array; the address of each element goes into ARENA_SLOT
+ *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
+ *   conn_index(): index of a connection in the arrays that have an element for each
+ *   att_pipeline: att_pipeline.c, as the server calls it; NULL: not linked
+ *   att_is_fixed(): the bearer is the connection's fixed channel
+ *   pipelined: more requests wait behind the one in progress */
 #include "../core/feature.h"
 #include "gatt_server.h"
 

@@ -2,7 +2,36 @@
  * in parts from a cached copy.  Vol 3, Part F, 3.4.4.5, 3.4.6
  *
  * A prepared write is { handle u16, offset u16, len u16, data }. One that continues the write
- * before it is merged with it, so that a long value written in order is one WOAD_EV_GATT_WRITE. */
+ * before it is merged with it, so that a long value written in order is one WOAD_EV_GATT_WRITE.
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host
+ *   b: an ATT bearer (att/att.h)
+ *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
+ *       (base/fifo.h)
+ *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   wr_room(): octets that still fit; wr_len(): written so far (base/buf.h)
+ *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
+ *       deadline
+ *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
+ *       then, 0: passed
+ *   att_long: att_prepare.c, as the server calls it; NULL: not linked
+ *   att_multiple: att_multiple.c, as the server calls it; NULL: not linked
+ *   att_request_number(): by which the application answers a request of this bearer: 0: fixed
+ *       channel
+ *   db_at(): the attribute of a handle; NULL: none
+ *   db_tables_changed: the database has changed since the request arrived
+ *   parts_of(): memory of the connection for prepared writes and a cached long value: gatts_parts
+ *   prepared_len: octets of prepared writes
+ *   long_value_handle: attribute of the cached long value; 0: none
+ *   executing: prepared writes are being executed, and the application is asked about one
+ *   in_multi_step: an event about one element is being raised, from a loop that goes on itself
+ *   awaiting_app: the application has not answered the request yet
+ *   element_err: ATT error that the application gave for one element of a request
+ *   next_element: index or offset of the next element of a request
+ *   att_ask_application(): raises the event that puts a request to the application; it answers then
+ *       or later
+ *   perm_check_write(): 0, or the ATT error of what is missing; may raise WOAD_EV_AUTHORIZE */
 #include "../base/bytes.h"
 #include "../core/clock.h"
 #include "../core/feature.h"

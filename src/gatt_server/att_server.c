@@ -3,7 +3,38 @@
  *
  * A handler writes the response's body into `out` and returns 0, an ATT error code, or ATT_PENDING
  * if the application will answer.  Only att_server_finish() makes an Error Response.  An event may
- * change the database: handlers look attributes up again afterwards. */
+ * change the database: handlers look attributes up again afterwards.
+ *
+ * Names of other files:
+ *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   b: an ATT bearer (att/att.h)
+ *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   wr_room(): octets that still fit; wr_len(): written so far (base/buf.h)
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   conn_mark_ready(): woad_tx() polls the connection again; without it, what is to be sent would
+ *       stay
+ *   conn_security_error(): 0, or the ATT error of the first requirement (WOAD_COC_… bits) that the
+ *       connection does not meet
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   att_long: att_prepare.c, as the server calls it; NULL: not linked
+ *   att_multiple: att_multiple.c, as the server calls it; NULL: not linked
+ *   att_pipeline: att_pipeline.c, as the server calls it; NULL: not linked
+ *   att_signed: sign_server.c's handler of signed writes; NULL: not linked
+ *   att_is_fixed(): the bearer is the connection's fixed channel
+ *   att_offer(): our MTU for an exchange, noted in c->offered_mtu: there is one exchange
+ *   att_request_number(): by which the application answers a request of this bearer: 0: fixed
+ *       channel
+ *   db_at(): the attribute of a handle; NULL: none
+ *   db_next(): the first handle from this one on; 0: none
+ *   db_find(): the first attribute of a type in a range
+ *   db_tables_changed: the database has changed since the request arrived
+ *   awaiting_app: the application has not answered the request yet
+ *   rsp_security: WOAD_COC_… bits: what reading the values in the response takes
+ *   rsp_len: octets of the response that is ready to be sent; 0: none
+ *   pipelined: more requests wait behind the one in progress
+ *   request_serial: order in which requests were put to the application
+ *   gatts_value(): a value to be read; false: the application has it
+ *   perm_check_read(): 0, or the ATT error of what is missing; may raise WOAD_EV_AUTHORIZE */
 #include "../base/bytes.h"
 #include "../base/uuid.h"
 #include "../core/event.h"

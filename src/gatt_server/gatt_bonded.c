@@ -1,5 +1,17 @@
 /* The server's part of a client's bond: subscriptions, supported features, and a hash of the
- * database that the client knows.  Vol 3, Part G, 3.3.3.3, 7.1, 7.2 */
+ * database that the client knows.  Vol 3, Part G, 3.3.3.3, 7.1, 7.2
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host
+ *   smp_role: the Security Manager, as other layers call it; NULL: not linked
+ *   save_client_state: of smp_role: the server's state of a bonded client has changed
+ *   db_at(): the attribute of a handle; NULL: none
+ *   db_next(): the first handle from this one on; 0: none
+ *   gatts_value(): a value to be read; false: the application has it
+ *   perm_withdraw_queued(): marks queued values that the client may not get any more
+ *   changed_first: the range of handles of the Service Changed to be sent; 0: none
+ *   db_hash: hash of the database that the client knows
+ *   CCCD_BITS: notifications and indications: the bits of a CCCD */
 #include "../base/uuid.h"
 #include "../core/security.h"
 #include "gatt_server.h"

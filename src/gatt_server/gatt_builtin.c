@@ -1,5 +1,8 @@
 /* The server's own services, Generic Access and Generic Attribute, and the values that the host
- * keeps: Vol 3, Part C, 12; Part G, 7. */
+ * keeps: Vol 3, Part C, 12; Part G, 7.
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host */
 #include "../base/uuid.h"
 #include "../core/feature.h"
 #include "../core/ready.h"

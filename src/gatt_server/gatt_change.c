@@ -1,5 +1,21 @@
 /* Changes of the database while the host runs: services are added and removed, and each client that
- * has subscribed to Service Changed learns which handles.  Vol 3, Part G, 2.5.2, 7.1 */
+ * has subscribed to Service Changed learns which handles.  Vol 3, Part G, 2.5.2, 7.1
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host
+ *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
+ *       (base/fifo.h)
+ *   conn_index(): index of a connection in the arrays that have an element for each
+ *   conn_mark_ready(): woad_tx() polls the connection again; without it, what is to be sent would
+ *       stay
+ *   HOST_FALLING: everything has ended, and the events that say so are being raised
+ *   smp_role: the Security Manager, as other layers call it; NULL: not linked
+ *   save_client_state: of smp_role: the server's state of a bonded client has changed
+ *   db_next(): the first handle from this one on; 0: none
+ *   db_tables_changed: the database has changed since the request arrived
+ *   long_value_handle: attribute of the cached long value; 0: none
+ *   perm_withdraw_queued(): marks queued values that the client may not get any more
+ *   changed_first: the range of handles of the Service Changed to be sent; 0: none */
 #include "../core/ready.h"
 #include "../core/security.h"
 #include "gatt_server.h"

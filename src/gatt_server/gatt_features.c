@@ -1,6 +1,10 @@
 /* Client Supported Features and, with Enhanced ATT, Server Supported Features: characteristics that
  * the built-in Generic Attribute service has where a feature needs them.  Vol 3, Part G, 7.2, 7.4
- */
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host
+ *   smp_role: the Security Manager, as other layers call it; NULL: not linked
+ *   save_client_state: of smp_role: the server's state of a bonded client has changed */
 #include "../core/feature.h"
 #include "../core/security.h"
 #include "gatt_server.h"

@@ -1,5 +1,11 @@
 /* woad_feature_type_index: a sorted index of the attributes by type, so that db_find() needs no
- * linear search in a large database. */
+ * linear search in a large database.
+ *
+ * Names of other files:
+ *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
+ *       (core/arena.h)
+ *   db_at(): the attribute of a handle; NULL: none
+ *   db_next(): the first handle from this one on; 0: none */
 #include "../base/uuid.h"
 #include "../core/feature.h"
 #include "gatt_server.h"

@@ -1,5 +1,16 @@
 /* Permissions of attributes, checked against the connection's security.  Vol 3, Part C, 10.3.1;
- * Part F, 3.2.5 */
+ * Part F, 3.2.5
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host
+ *   b: an ATT bearer (att/att.h)
+ *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
+ *   conn_security_error(): 0, or the ATT error of the first requirement (WOAD_COC_… bits) that the
+ *       connection does not meet
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   ATT_WITHDRAWN: mark in c->queue: a value that may not be sent any more
+ *   db_at(): the attribute of a handle; NULL: none
+ *   rsp_security: WOAD_COC_… bits: what reading the values in the response takes */
 #include "../core/event.h"
 #include "../core/security.h"
 #include "gatt_server.h"

@@ -1,5 +1,13 @@
 /* The application's calls that send values to clients: notifications and indications.  They only
- * queue; att_tx_queue() sends.  Vol 3, Part F, 3.4.7 */
+ * queue; att_tx_queue() sends.  Vol 3, Part F, 3.4.7
+ *
+ * Names of other files:
+ *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
+ *   fifo_behind(): free octets after the last record
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   att_max_mtu(): the largest ATT_MTU of the connection's bearers
+ *   att_max_value(): octets of the longest value that one PDU can carry */
 #include "gatt_server.h"
 
 ALWAYS_INLINE int send_check(const struct conn *c, uint16_t handle)

@@ -1,4 +1,19 @@
-/* The server as a feature: its memory, the tables it starts with, a connection's state at first. */
+/* The server as a feature: its memory, the tables it starts with, a connection's state at first.
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host
+ *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
+ *       (core/arena.h)
+ *   arena_alloc_per_conn(): an array with an element for each connection, each one's address goes
+ *       into ARENA_SLOT
+ *   arena_alloc_per_bearer(): an array with an element for each ATT bearer, each one's address goes
+ *       into ARENA_SLOT
+ *   arena_alloc_slots(): an array; the address of each element goes into ARENA_SLOT
+ *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
+ *   conn_index(): index of a connection in the arrays that have an element for each
+ *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
+ *   att_server: the GATT server, as bearers call it; NULL: not linked
+ *   db_tables_changed: the database has changed since the request arrived */
 #include "../core/feature.h"
 #include "gatt_server.h"
 

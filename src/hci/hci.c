@@ -1,5 +1,20 @@
 /* HCI: commands out, one at a time, each with a time limit for its answer; events in, to the core
- * or to the feature that has them in its table.  Vol 4, Part E */
+ * or to the feature that has them in its table.  Vol 4, Part E
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host
+ *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
+ *       then, 0: passed
+ *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
+ *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
+ *   pending_arg: noted with an HCI command for the moment of its answer: a connection's number, or
+ *       so
+ *   pending_opcode: of the HCI command that awaits its answer; 0: none
+ *   pending_feature: the feature that has sent the pending HCI command
+ *   CHECK_LOST_WAKEUP: a test build: all connections are polled, and a forgotten conn_mark_ready()
+ *       traps */
 #include <woad/hci.h>
 
 #include "../core/clock.h"

@@ -1,6 +1,17 @@
 /* Bring-up: from HCI_Reset to WOAD_EV_UP, as a table of commands.  A command that the controller
  * does not support is skipped, or may fail, unless its row says `needed`: every controller from 4.0
- * on must come up. */
+ * on must come up.
+ *
+ * Names of other files:
+ *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   own_type: type of our own address, as HCI numbers it
+ *   random_dirty: our random address is to be written to the controller
+ *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
+ *   ext_role: gap_ext.c, as legacy files call it: each function writes an extended command and
+ *       returns its opcode
+ *   needs: what only some features require: struct woad_needs
+ *   quirks_apply: corrects what a controller says wrongly of itself: hci_quirks.c */
 #include "../core/event.h"
 #include "../core/feature.h"
 #include "../core/own_address.h"

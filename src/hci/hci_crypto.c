@@ -4,7 +4,22 @@
  * the order of the calculation.  Each calculation has an owner (roles.h): a connection's index, or
  * CRYPTO_PRIVACY; CRYPTO_NO_OWNER: it could not be woken, and gets WOAD_ENOTSUP.  An answer of
  * zeros counts as a failure: with it, a pairing would have no secret.  Vol 4, Part
- * E, 7.8.22, 7.8.23, 7.8.36, 7.8.37 */
+ * E, 7.8.22, 7.8.23, 7.8.36, 7.8.37
+ *
+ * Names of other files:
+ *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
+ *       (core/arena.h)
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
+ *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
+ *       deadline
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
+ *   smp_role: the Security Manager, as other layers call it; NULL: not linked
+ *   crypto_role: cryptography by the controller: hci_crypto.c; NULL: not linked
+ *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
+ *       time
+ *   needs: what only some features require: struct woad_needs */
 #include "../base/bytes.h"
 #include "../core/feature.h"
 #include "../core/security.h"

@@ -1,5 +1,11 @@
 /* Quirks: corrections to what some controllers say of themselves during bring-up.  A table of known
- * ones, then the application's: woad_set_quirks(). */
+ * ones, then the application's: woad_set_quirks().
+ *
+ * Names of other files:
+ *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
+ *       (core/arena.h)
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
+ */
 #include "../core/conn.h"
 #include "../core/feature.h"
 

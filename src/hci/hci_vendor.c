@@ -1,6 +1,18 @@
 /* A manufacturer's steps (patch, baud rate, settings) before the bring-up, by vendor-specific
  * commands: vendor.h.  They run after the first HCI_Reset; then the bring-up starts over.
- * Vol 4, Part E, 5.4.1 */
+ * Vol 4, Part E, 5.4.1
+ *
+ * Names of other files:
+ *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
+ *       (core/arena.h)
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
+ *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
+ *       deadline
+ *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
+ *       then, 0: passed
+ *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
+ *   bringup_step: row of the table of commands that bring the controller up */
 #include "../core/clock.h"
 #include "../core/feature.h"
 #include "hci.h"

@@ -1,6 +1,21 @@
 /* Watchdog: a controller that has sent nothing for config.watchdog_ms gets a command, which it must
  * answer.  A UART has no hang-up: without this, a host that only waits for the peer does not notice
- * that its controller has lost power. */
+ * that its controller has lost power.
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host
+ *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
+ *       (core/arena.h)
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
+ *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
+ *       deadline
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   CONN_GONE: the connection has ended; its last events are being raised
+ *   pending_arg: noted with an HCI command for the moment of its answer: a connection's number, or
+ *       so
+ *   pending_opcode: of the HCI command that awaits its answer; 0: none
+ *   number: of a connection: the one in the public interface, index | generation << 8 */
 #include <woad/hci.h>
 
 #include "../core/clock.h"

@@ -1,6 +1,38 @@
 /* A connection's life: the HCI events that open, change and end it, and the commands that the core
  * sends: bring-up, our address, and those of connections.  woad_core is the core's row in the table
- * of features. */
+ * of features.
+ *
+ * Names of other files:
+ *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
+ *       (base/fifo.h)
+ *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   CONN_GONE: the connection has ended; its last events are being raised
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV; CONNECT_REQUESTED: it is to
+ *       connect
+ *   random_dirty: our random address is to be written to the controller
+ *   pending_arg: noted with an HCI command for the moment of its answer: a connection's number, or
+ *       so
+ *   reconnect: gap_reconnect.c, as other files call it; NULL: not linked
+ *   connect_held: WOAD_EV_CONNECT is held back until the peer has sent something
+ *   smp_role: the Security Manager, as other layers call it; NULL: not linked
+ *   to_identity: of smp_role: replaces a bonded peer's private address by its identity address
+ *   packets_in_controller: ACL packets sent that the controller has not completed
+ *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
+ *   want_update: HCI's parameter update is to be sent
+ *   want_sig_update: L2CAP's parameter update request is to be sent
+ *   update_pending: WOAD_EV_CONN_UPDATE must follow
+ *   current: connection parameters in force: CURRENT_INTERVAL (1.25 ms), _LATENCY (events),
+ *       _SUPERVISION (10 ms)
+ *   own_air: address of our side when the connection was opened; peer_air: of the peer's
+ *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
+ *       time
+ *   NO_STATUS: the HCI event has no status field, `rx` gets 0; STATUS: it has
+ *   refused_handles: connections for which there was no slot, to be disconnected
+ *   number: of a connection: the one in the public interface, index | generation << 8 */
 #include <woad/hci.h>
 
 #include "../att/att.h"

@@ -1,5 +1,30 @@
 /* The public entry points: memory, start and stop, packets in and out, time.  Nothing below calls
- * this file but host_down(). */
+ * this file but host_down().
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host
+ *   b: an ATT bearer (att/att.h)
+ *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
+ *       (core/arena.h)
+ *   arena_alloc_per_conn(): an array with an element for each connection, each one's address goes
+ *       into ARENA_SLOT
+ *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
+ *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
+ *       deadline
+ *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
+ *       then, 0: passed
+ *   HOST_FALLING: everything has ended, and the events that say so are being raised
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV; CONNECT_REQUESTED: it is to
+ *       connect
+ *   pending_opcode: of the HCI command that awaits its answer; 0: none
+ *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
+ *   tx_frame_max: octets of the largest L2CAP payload that the host sends
+ *   refused_handles: connections for which there was no slot, to be disconnected
+ *   in_tx: woad_tx() is on the call stack
+ *   tx_unfinished: woad_tx() returned 0 before all ready connections were polled
+ *   CHECK_LOST_WAKEUP: a test build: all connections are polled, and a forgotten conn_mark_ready()
+ *       traps */
 #include <woad/hci.h>
 
 #include "../att/att.h"

@@ -1,6 +1,30 @@
 /* ACL data: reassembly of L2CAP frames, fragmentation, and the controller's buffers, which all
  * connections share.  acl_tx() decides which connection sends next: the ready list.
- * Vol 4, Part E, 5.4.2 */
+ * Vol 4, Part E, 5.4.2
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host
+ *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   conn_mark_queue_ready(): woad_tx() polls the connection again, because of c->queue
+ *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
+ *   att_check_tx_done(): raises WOAD_EV_TX_DONE, if it is wanted and everything has left
+ *   packets_in_controller: ACL packets sent that the controller has not completed
+ *   tx_left: octets of the frame being sent that are in no packet yet
+ *   tx_tail: octets of the frame being sent that are in no packet yet; NULL: zeros, the channel has
+ *       closed
+ *   tx_channel: the channel of the frame being sent; NULL: none, or closed
+ *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
+ *   tx_frame_max: octets of the largest L2CAP payload that the host sends
+ *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
+ *       time
+ *   waits_for_buffers: a connection that used up its share of buffers has left the ready list
+ *   became_ready: marked ready since its last turn: it stays on the ready list
+ *   ready_next: the ready list, a ring; NULL: not on it
+ *   tx_pending: what woad_tx() polls: TX_PENDING_FIXED (signalling, SMP, ATT), TX_PENDING_CHANNELS
+ *   tx_unfinished: woad_tx() returned 0 before all ready connections were polled
+ *   CHECK_LOST_WAKEUP: a test build: all connections are polled, and a forgotten conn_mark_ready()
+ *       traps */
 #include "../base/bytes.h"
 #include "../core/ready.h"
 #include "../hci/hci.h"

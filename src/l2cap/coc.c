@@ -1,5 +1,40 @@
 /* Credit-based channels: the table, the PSMs that are listened to, a channel's life from request to
- * end, and the public calls for it.  Vol 3, Part A, 4.22, 10.1 */
+ * end, and the public calls for it.  Vol 3, Part A, 4.22, 10.1
+ *
+ * Names of other files:
+ *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
+ *       (base/fifo.h)
+ *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
+ *       (core/arena.h)
+ *   arena_alloc_per_conn(): an array with an element for each connection, each one's address goes
+ *       into ARENA_SLOT
+ *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
+ *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
+ *       then, 0: passed
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   conn_mark_ready(): woad_tx() polls the connection again; without it, what is to be sent would
+ *       stay
+ *   conn_security_error(): 0, or the ATT error of the first requirement (WOAD_COC_… bits) that the
+ *       connection does not meet
+ *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
+ *   tx_tail: octets of the frame being sent that are in no packet yet; NULL: zeros, the channel has
+ *       closed
+ *   tx_channel: the channel of the frame being sent; NULL: none, or closed
+ *   turn: the channel of the connection that sends next; NULL: the first
+ *   coc_sig_pending: a channel may have a signalling command to send
+ *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
+ *   COC_ENDED: a channel's state while it is made, or while its last event is raised
+ *   COC_REQUEST_DUE: a channel's state: our request for it is to be sent
+ *   COC_WAIT_DECISION: a channel's state: the application is to accept or refuse the peer's request
+ *   COC_RESPONSE_DUE: a channel's state: our response to the peer's request is to be sent
+ *   hidden: the application does not see the channel any more
+ *   awaits_encryption: our request for the channel waits until the bonded peer has encrypted
+ *   close_status: the status that WOAD_EV_COC_CLOSED will have
+ *   close_when_open: the caller has closed it before the response: it is closed as soon as it opens
+ *   sending: an SDU is being sent; c->coc->senders counts such channels
+ *   own: values of our side, [COC_CID], [COC_MTU], [COC_MPS], [COC_CREDITS]; `peer`: of the other
+ */
 #include "../base/bytes.h"
 #include "../core/clock.h"
 #include "../core/event.h"

@@ -1,7 +1,37 @@
 /* A channel's data: SDUs in K-frames, from the application's buffer and into its memory, and the
  * credits for them.  Vol 3, Part A, 3.4, 10.1
  *
- * A K-frame is { [SDU length u16, in the first of an SDU], part }. */
+ * A K-frame is { [SDU length u16, in the first of an SDU], part }.
+ *
+ * Names of other files:
+ *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
+ *       (base/fifo.h)
+ *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   wr_room(): octets that still fit; wr_len(): written so far (base/buf.h)
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
+ *   tx_tail: octets of the frame being sent that are in no packet yet; NULL: zeros, the channel has
+ *       closed
+ *   tx_channel: the channel of the frame being sent; NULL: none, or closed
+ *   channels_turn: the next frame is a channel's, not of c->queue: they have turns
+ *   turn: the channel of the connection that sends next; NULL: the first
+ *   coc_sig_pending: a channel may have a signalling command to send
+ *   coc_find(): a channel that the application still sees; coc_for_call(): for a call that may
+ *       change what is to be sent
+ *   coc_mark_signalling(): the channel may have a signalling command to send, credits for example
+ *   coc_fail(): disconnects an open channel
+ *   COC_ENDED: a channel's state while it is made, or while its last event is raised
+ *   COC_WAIT_DECISION: a channel's state: the application is to accept or refuse the peer's request
+ *   last_frame: the frame on its way is the last of the SDU
+ *   rx_left: octets of the SDU being received that have not arrived
+ *   ring_sdus: SDUs in the channel's ring, the one being received included
+ *   ring_used: octets in the channel's ring; ring_head: where the first begins
+ *   filling: the ring is being emptied: guards against reentry from an event
+ *   sending: an SDU is being sent; c->coc->senders counts such channels
+ *   senders: channels with an SDU to send
+ *   own: values of our side, [COC_CID], [COC_MTU], [COC_MPS], [COC_CREDITS]; `peer`: of the other
+ */
 #include "../base/bytes.h"
 #include "../core/event.h"
 #include "coc.h"

@@ -1,6 +1,34 @@
 /* Enhanced credit-based channels: connection requests for up to five channels, and reconfiguration
  * of open ones.  Each request is answered once, when all of its channels are decided.
- * Vol 3, Part A, 4.25 to 4.28, 10.2 */
+ * Vol 3, Part A, 4.25 to 4.28, 10.2
+ *
+ * Names of other files:
+ *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
+ *       then, 0: passed
+ *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
+ *       connections ready
+ *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
+ *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
+ *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
+ *   sig_respond(): queues a signalling response; false: the queue is full
+ *   coc_find(): a channel that the application still sees; coc_for_call(): for a call that may
+ *       change what is to be sent
+ *   coc_mark_signalling(): the channel may have a signalling command to send, credits for example
+ *   coc_credits_to_give(): credits to grant to the peer now; 0: none, or not enough to be worth a
+ *       packet
+ *   coc_ended(): the channel has ended: raises WOAD_EV_COC_CLOSED and frees it
+ *   coc_opened(): both sides have agreed: raises WOAD_EV_COC_OPEN
+ *   coc_new(): allocates a channel; NULL: no room, or no identifier
+ *   coc_emit(): raises an event of the channel, or passes it to eatt.c
+ *   COC_REQUEST_DUE: a channel's state: our request for it is to be sent
+ *   COC_WAIT_DECISION: a channel's state: the application is to accept or refuse the peer's request
+ *   COC_RESPONSE_DUE: a channel's state: our response to the peer's request is to be sent
+ *   ring_used: octets in the channel's ring; ring_head: where the first begins
+ *   own: values of our side, [COC_CID], [COC_MTU], [COC_MPS], [COC_CREDITS]; `peer`: of the other
+ *   change_id: identifier of our reconfiguration request
+ *   needs: what only some features require: struct woad_needs */
 #include "../core/clock.h"
 #include "../core/feature.h"
 #include "coc.h"

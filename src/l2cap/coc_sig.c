@@ -1,5 +1,36 @@
 /* Signalling of credit-based channels: connection, credits, disconnection; requests of the peer and
- * ours.  Vol 3, Part A, 4 */
+ * ours.  Vol 3, Part A, 4
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host
+ *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
+ *       then, 0: passed
+ *   conn_mark_channels_ready(): woad_tx() polls the channels of the connection again
+ *   conn_security_error(): 0, or the ATT error of the first requirement (WOAD_COC_… bits) that the
+ *       connection does not meet
+ *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
+ *   coc_enhanced: coc_enhanced.c, as coc.c and coc_sig.c call it; NULL: not linked
+ *   coc_sig_pending: a channel may have a signalling command to send
+ *   sig_id: identifier of our parameter update request; 0: none unanswered
+ *   sig_respond(): queues a signalling response; false: the queue is full
+ *   coc_credits_to_give(): credits to grant to the peer now; 0: none, or not enough to be worth a
+ *       packet
+ *   coc_ended(): the channel has ended: raises WOAD_EV_COC_CLOSED and frees it
+ *   coc_fail(): disconnects an open channel
+ *   coc_opened(): both sides have agreed: raises WOAD_EV_COC_OPEN
+ *   coc_new(): allocates a channel; NULL: no room, or no identifier
+ *   coc_emit(): raises an event of the channel, or passes it to eatt.c
+ *   COC_ENDED: a channel's state while it is made, or while its last event is raised
+ *   COC_REQUEST_DUE: a channel's state: our request for it is to be sent
+ *   COC_WAIT_DECISION: a channel's state: the application is to accept or refuse the peer's request
+ *   COC_RESPONSE_DUE: a channel's state: our response to the peer's request is to be sent
+ *   awaits_encryption: our request for the channel waits until the bonded peer has encrypted
+ *   close_status: the status that WOAD_EV_COC_CLOSED will have
+ *   own: values of our side, [COC_CID], [COC_MTU], [COC_MPS], [COC_CREDITS]; `peer`: of the other
+ *   change_id: identifier of our reconfiguration request
+ *   client_encrypt_to_send(): 0: send; CLIENT_WAIT: the bonded peer must encrypt first,
+ *       att_client->security_changed() follows; < 0: it can't */
 #include "../core/clock.h"
 #include "../core/ready.h"
 #include "../core/security.h"

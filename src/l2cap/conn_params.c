@@ -1,5 +1,19 @@
 /* Connection parameters: an update that the application or the peer requests, by HCI or L2CAP.
- * Vol 4, Part E, 7.8.18; Vol 3, Part A, 4.20 */
+ * Vol 4, Part E, 7.8.18; Vol 3, Part A, 4.20
+ *
+ * Names of other files:
+ *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
+ *       then, 0: passed
+ *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
+ *       connections ready
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   want_update: HCI's parameter update is to be sent
+ *   want_sig_update: L2CAP's parameter update request is to be sent
+ *   update_pending: WOAD_EV_CONN_UPDATE must follow
+ *   current: connection parameters in force: CURRENT_INTERVAL (1.25 ms), _LATENCY (events),
+ *       _SUPERVISION (10 ms)
+ *   sig_id: identifier of our parameter update request; 0: none unanswered */
 #include "../core/clock.h"
 #include "../core/event.h"
 #include "sig.h"

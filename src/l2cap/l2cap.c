@@ -1,5 +1,14 @@
 /* L2CAP's channels: a received frame to the layer of its channel, and which channel sends next.
- * Vol 3, Part A, 2.1 */
+ * Vol 3, Part A, 2.1
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host
+ *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   smp_role: the Security Manager, as other layers call it; NULL: not linked
+ *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
+ *   channels_turn: the next frame is a channel's, not of c->queue: they have turns
+ *   tx_pending: what woad_tx() polls: TX_PENDING_FIXED (signalling, SMP, ATT), TX_PENDING_CHANNELS
+ */
 #include "../core/ready.h"
 #include "../core/security.h"
 #include "coc_role.h"

@@ -1,6 +1,21 @@
 /* The LE signalling channel: connection parameters here, credit-based channels in coc_sig.c;
  * everything else is rejected.  A frame holds one command: code u8, identifier u8, len u16, data.
- * Vol 3, Part A, 4 */
+ * Vol 3, Part A, 4
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host
+ *   fifo_put(): appends a record and returns where to write its octets; NULL: no room (base/fifo.h)
+ *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
+ *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
+ *       then, 0: passed
+ *   conn_mark_ready(): woad_tx() polls the connection again; without it, what is to be sent would
+ *       stay
+ *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
+ *   want_update: HCI's parameter update is to be sent
+ *   want_sig_update: L2CAP's parameter update request is to be sent
+ *   update_pending: WOAD_EV_CONN_UPDATE must follow
+ *   sig_id: identifier of our parameter update request; 0: none unanswered */
 #include "../core/clock.h"
 #include "../core/ready.h"
 #include "coc_role.h"

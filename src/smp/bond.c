@@ -1,6 +1,21 @@
 /* Bonds in memory: slots in a list by last use, found through a hash by peer.  When no slot is
  * free, the bond unused for the longest time is dropped.  The application is the store behind:
- * WOAD_EV_BOND, WOAD_EV_BOND_WANTED. */
+ * WOAD_EV_BOND, WOAD_EV_BOND_WANTED.
+ *
+ * Names of other files:
+ *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
+ *       (core/arena.h)
+ *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   resolve_dirty: the resolving list is to be written to the controller
+ *   resolve_changed(): the resolving list must be written again: bonds or our key have changed
+ *   bond_key_tried: the client has tried the bond's key: until it encrypts, nothing is believed
+ *   lru_head: the bond used last: bonds are in the order of their use
+ *   stored_only: of a bond that the store has but for which there is no room
+ *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
+ *       time
+ *   number: of a connection: the one in the public interface, index | generation << 8 */
 #include "../core/address.h"
 #include "../core/event.h"
 #include "../core/own_address.h"

@@ -1,4 +1,10 @@
-/* The client's signed writes.  Vol 3, Part F, 3.4.5.4 */
+/* The client's signed writes.  Vol 3, Part F, 3.4.5.4
+ *
+ * Names of other files:
+ *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   smp_role: the Security Manager, as other layers call it; NULL: not linked
+ *   tx_ready_due: a call has returned WOAD_EAGAIN: WOAD_EV_TX_READY follows when there is room */
 #include "smp.h"
 
 int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, const void *data,

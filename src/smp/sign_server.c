@@ -1,4 +1,12 @@
-/* Signed writes to the server (woad_feature_signed_writes).  Vol 3, Part F, 3.4.5.4 */
+/* Signed writes to the server (woad_feature_signed_writes).  Vol 3, Part F, 3.4.5.4
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host
+ *   b: an ATT bearer (att/att.h)
+ *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   att_signed: sign_server.c's handler of signed writes; NULL: not linked
+ *   db_at(): the attribute of a handle; NULL: none
+ *   att_deliver_write(): a permitted write: to the host's own values, or WOAD_EV_GATT_WRITE */
 #include "../gatt_server/gatt_server.h"
 #include "smp.h"
 

@@ -1,5 +1,40 @@
 /* The Security Manager: begins and ends pairings, runs their steps, takes and sends PDUs, keeps the
- * time limit.  The steps themselves are in smp_steps.c and smp_keys.c.  Vol 3, Part H, 2.3, 3 */
+ * time limit.  The steps themselves are in smp_steps.c and smp_keys.c.  Vol 3, Part H, 2.3, 3
+ *
+ * Names of other files:
+ *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   p: a pairing (smp.h)
+ *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
+ *       (core/arena.h)
+ *   arena_alloc_per_conn(): an array with an element for each connection, each one's address goes
+ *       into ARENA_SLOT
+ *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
+ *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
+ *       deadline
+ *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
+ *       connections ready
+ *   conn_index(): index of a connection in the arrays that have an element for each
+ *   smp_role: the Security Manager, as other layers call it; NULL: not linked
+ *   crypto_role: cryptography by the controller: hci_crypto.c; NULL: not linked
+ *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
+ *   att_client: the GATT client, as bearers call it; NULL: not linked
+ *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
+ *   SEND: a step that sends the PDU of this code; AWAIT: one that waits for it
+ *   may_multiply: woad_poll() runs and has done no P-256 multiplication yet
+ *   received_pdu: code of the PDU received, for AWAIT; 0: none
+ *   pdu_to_send: code of the PDU to be sent; 0: none
+ *   key_command_due: the HCI command that starts or answers encryption is to be sent
+ *   encryption_pending: the HCI command for encryption has been sent; Encryption Change is to
+ *       follow
+ *   security_request_due: a Security Request is to be sent
+ *   discard_encryption: encryption with the key of a failed pairing is under way: its success does
+ *       not count
+ *   failed_reason: of the Pairing Failed to be sent; 0: none
+ *   attempts_wait(): the peer has failed to pair too often, and must wait
+ *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
+ *       time
+ *   privacy_ops: private addresses: smp_privacy.c; NULL: not linked */
 #include <woad/crypto.h>
 
 #include "../core/clock.h"

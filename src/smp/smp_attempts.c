@@ -1,6 +1,12 @@
 /* Repeated attempts: a peer that has failed to pair must wait, twice as long after each failure,
  * across connections.  WOAD_EV_ATTEMPTS lets a store keep the count across restarts.  Vol 3, Part
- * H, 2.3.6 */
+ * H, 2.3.6
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host
+ *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
+ *       then, 0: passed
+ *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands */
 #include "../core/address.h"
 #include "../core/clock.h"
 #include "../core/event.h"

@@ -1,5 +1,17 @@
 /* Pairing as a central: begins a pairing, or encrypts with a bond's key.  Linked by
- * woad_feature_security_manager only.  Vol 3, Part H, 2.3, 3 */
+ * woad_feature_security_manager only.  Vol 3, Part H, 2.3, 3
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   SEND: a step that sends the PDU of this code; AWAIT: one that waits for it
+ *   failed_reason: of the Pairing Failed to be sent; 0: none
+ *   link_request_encryption(): starts encryption with the pairing's key, or the bond's
+ *   smp_run(): does the pairing's steps until one blocks
+ *   smp_security_pending(): WOAD_EV_SECURITY will follow by itself
+ *   bond_fetch(): the peer's bond; may raise WOAD_EV_BOND_WANTED to get it from the application
+ *   bond_slot: a bond in memory takes one, and more for what only some have
+ *   number: of a connection: the one in the public interface, index | generation << 8 */
 #include "../core/event.h"
 #include "smp.h"
 

@@ -1,5 +1,15 @@
 /* The Security Manager for client roles (GATT client, L2CAP channels): whether a request may be
- * sent to a peer, and the peer believed.  Vol 3, Part C, 10.3.2 */
+ * sent to a peer, and the peer believed.  Vol 3, Part C, 10.3.2
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host
+ *   smp_role: the Security Manager, as other layers call it; NULL: not linked
+ *   has_key: of smp_role: there is a bond with a key
+ *   smp_conn: a connection's security beside its pairing: smp.h
+ *   from_bond: the connection's key is a bond's, else the pairing's
+ *   bond_key_tried: the client has tried the bond's key: until it encrypts, nothing is believed
+ *   smp_security_pending(): WOAD_EV_SECURITY will follow by itself
+ *   number: of a connection: the one in the public interface, index | generation << 8 */
 #include "smp.h"
 
 /* See core/security.h.  Against BLESA: a peer that answers unencrypted where there is a bond may be

@@ -1,5 +1,18 @@
 /* Identities: of peers with resolvable private addresses, if we have their IRK, and our own.  Vol
- * 3, Part C, 10.8; Vol 6, Part B, 1.3.2.3 */
+ * 3, Part C, 10.8; Vol 6, Part B, 1.3.2.3
+ *
+ * Names of other files:
+ *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
+ *       then, 0: passed
+ *   resolve_changed(): the resolving list must be written again: bonds or our key have changed
+ *   resolving_enabled: the controller resolves private addresses of bonded peers
+ *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
+ *   bond_find(): the peer's bond in memory; NULL: none
+ *   bond_slot: a bond in memory takes one, and more for what only some have
+ *   lru_head: the bond used last: bonds are in the order of their use
+ *   rpa_deadline: when the next private address is made
+ *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
+ *   reversed(): copies in the opposite order of octets */
 #include "../core/clock.h"
 #include "../core/own_address.h"
 #include "../hci/hci.h"

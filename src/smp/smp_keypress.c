@@ -1,4 +1,8 @@
-/* Keypress notifications: how far the user has typed a passkey.  Vol 3, Part H, 3.5.8 */
+/* Keypress notifications: how far the user has typed a passkey.  Vol 3, Part H, 3.5.8
+ *
+ * Names of other files:
+ *   p: a pairing (smp.h)
+ *   emit_of(): raises an event of a connection; the application may call the host inside it */
 #include "../core/event.h"
 #include "smp.h"
 

@@ -1,6 +1,39 @@
 /* The end of a pairing: encryption, and the exchange of keys under it.  Also encryption with the
  * key of a bond.  Called as steps (smp_steps.c), by HCI events, and for the HCI commands that carry
- * keys.  Vol 3, Part H, 2.4, 3.6; Vol 4, Part E, 7.7.8, 7.7.39, 7.8.24, 7.8.25 */
+ * keys.  Vol 3, Part H, 2.4, 3.6; Vol 4, Part E, 7.7.8, 7.7.39, 7.8.24, 7.8.25
+ *
+ * Names of other files:
+ *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   p: a pairing (smp.h)
+ *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
+ *       then, 0: passed
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   pending_arg: noted with an HCI command for the moment of its answer: a connection's number, or
+ *       so
+ *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
+ *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
+ *   smp_conn: a connection's security beside its pairing: smp.h
+ *   pdu_to_send: code of the PDU to be sent; 0: none
+ *   key_command_due: the HCI command that starts or answers encryption is to be sent
+ *   encryption_pending: the HCI command for encryption has been sent; Encryption Change is to
+ *       follow
+ *   discard_encryption: encryption with the key of a failed pairing is under way: its success does
+ *       not count
+ *   from_bond: the connection's key is a bond's, else the pairing's
+ *   keys_to_send: key PDUs that remain to be sent, a bit each; keys_to_receive: to be received
+ *   link_request_encryption(): starts encryption with the pairing's key, or the bond's
+ *   smp_run(): does the pairing's steps until one blocks
+ *   smp_active_pairing(): the connection's pairing; NULL: none runs
+ *   smp_random(): random octets: 0, CRYPTO_PENDING, or a WOAD_E…
+ *   bond_fetch(): the peer's bond; may raise WOAD_EV_BOND_WANTED to get it from the application
+ *   bond_find(): the peer's bond in memory; NULL: none
+ *   bond_slot: a bond in memory takes one, and more for what only some have
+ *   stored_only: of a bond that the store has but for which there is no room
+ *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
+ *       time
+ *   number: of a connection: the one in the public interface, index | generation << 8 */
 #include <woad/hci.h>
 
 #include "../core/address.h"

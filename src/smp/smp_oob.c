@@ -1,5 +1,24 @@
 /* Out-of-band pairing: data that reach the peer by another way than the radio.  Vol 3, Part
- * H, 2.3.5.6.4 */
+ * H, 2.3.5.6.4
+ *
+ * Names of other files:
+ *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   p: a pairing (smp.h)
+ *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
+ *       (core/arena.h)
+ *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
+ *       connections ready
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   own: values of our side, [COC_CID], [COC_MTU], [COC_MPS], [COC_CREDITS]; `peer`: of the other
+ *   SEND: a step that sends the PDU of this code; AWAIT: one that waits for it
+ *   may_multiply: woad_poll() runs and has done no P-256 multiplication yet
+ *   smp_active_pairing(): the connection's pairing; NULL: none runs
+ *   smp_step_result(): a step's result from a calculation's
+ *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
+ *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
+ *       time
+ *   reversed(): copies in the opposite order of octets */
 #include <woad/crypto.h>
 
 #include "../core/event.h"

@@ -1,5 +1,28 @@
 /* Our private addresses, replaced at intervals.  Linked where the application calls
- * woad_set_privacy().  Vol 3, Part C, 10.7; Vol 6, Part B, 1.3.2 */
+ * woad_set_privacy().  Vol 3, Part C, 10.7; Vol 6, Part B, 1.3.2
+ *
+ * Names of other files:
+ *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
+ *       then, 0: passed
+ *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV; CONNECT_REQUESTED: it is to
+ *       connect
+ *   own_type: type of our own address, as HCI numbers it
+ *   random_dirty: our random address is to be written to the controller
+ *   address_pending: the controller calculates our next private address
+ *   crypto_role: cryptography by the controller: hci_crypto.c; NULL: not linked
+ *   smp_calculate(): runs a function that may need the controller's cryptography, repeating it when
+ *       that has answered
+ *   smp_random(): random octets: 0, CRYPTO_PENDING, or a WOAD_E…
+ *   CRYPTO_PENDING: the controller calculates; the caller is woken and repeats the whole
+ *       calculation
+ *   rpa_deadline: when the next private address is made
+ *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
+ *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
+ *       time
+ *   reversed(): copies in the opposite order of octets */
 #include "../core/clock.h"
 #include "../hci/roles.h"
 #include "smp.h"

@@ -1,6 +1,17 @@
 /* Signatures of signed writes: a bonded client signs what it writes on an unencrypted connection.
  * Each signature has a counter value, kept in the bond, so that none is accepted twice.  Vol 3,
- * Part H, 2.4.5; Part C, 10.4 */
+ * Part H, 2.4.5; Part C, 10.4
+ *
+ * Names of other files:
+ *   c: a connection (core/conn.h), c->h: the host
+ *   bond_fetch(): the peer's bond; may raise WOAD_EV_BOND_WANTED to get it from the application
+ *   bond_find(): the peer's bond in memory; NULL: none
+ *   bond_slot: a bond in memory takes one, and more for what only some have
+ *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
+ *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
+ *       time
+ *   reversed(): copies in the opposite order of octets
+ *   number: of a connection: the one in the public interface, index | generation << 8 */
 #include "smp.h"
 
 enum { SIGN_HEAD = 3, SIGN_MAC = 8, SIGN_COUNT = 4 };

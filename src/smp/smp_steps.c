@@ -5,7 +5,30 @@
  * p->steps is the list, p->step the index of the step that is being done.  smp_run() (smp.c) does
  * one after the other.  A step function returns 0: done, and smp_run() advances p->step unless the
  * step has changed it; STEP_BLOCKED: do it again when something has changed; or > 0, an
- * SMP reason: the pairing fails with it. */
+ * SMP reason: the pairing fails with it.
+ *
+ * Names of other files:
+ *   p: a pairing (smp.h)
+ *   conn_index(): index of a connection in the arrays that have an element for each
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   crypto_role: cryptography by the controller: hci_crypto.c; NULL: not linked
+ *   att_signed: sign_server.c's handler of signed writes; NULL: not linked
+ *   INITIATOR: index 0 in p->side: the central; RESPONDER: the peripheral
+ *   may_multiply: woad_poll() runs and has done no P-256 multiplication yet
+ *   received_pdu: code of the PDU received, for AWAIT; 0: none
+ *   encryption_pending: the HCI command for encryption has been sent; Encryption Change is to
+ *       follow
+ *   keys_to_send: key PDUs that remain to be sent, a bit each; keys_to_receive: to be received
+ *   link_request_encryption(): starts encryption with the pairing's key, or the bond's
+ *   smp_random(): random octets: 0, CRYPTO_PENDING, or a WOAD_E…
+ *   CRYPTO_PENDING: the controller calculates; the caller is woken and repeats the whole
+ *       calculation
+ *   attempts_wait(): the peer has failed to pair too often, and must wait
+ *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
+ *   own_air: address of our side when the connection was opened; peer_air: of the peer's
+ *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
+ *       time
+ *   reversed(): copies in the opposite order of octets */
 #include <woad/crypto.h>
 
 #include "../core/address.h"

@@ -84,12 +84,12 @@ struct hci {
 
 /* The controller, as it describes itself during bring-up. */
 struct controller {
-    uint8_t version;                                   /* HCI_Version.  Assigned Numbers, 2.1 */
-    uint16_t company, subversion;                      /* of its manufacturer; LMP subversion */
-    uint8_t commands[64], features[8], le_features[8]; /* supported: bits as in HCI's answers */
-    struct woad_addr public_addr;                      /* zeros: none */
+    uint8_t version;              /* HCI_Version.  Assigned Numbers, 2.1 */
     struct woad_addr random_addr; /* ours: static, or private while privacy is on */
+    struct woad_addr public_addr; /* zeros: none */
+    uint16_t company, subversion; /* of its manufacturer; LMP subversion */
     uint32_t last_rx_ms;          /* h->now when its last packet arrived */
+    uint8_t features[8], le_features[8], commands[64]; /* supported: bits as in HCI's answers */
 };
 
 /* The order is by frequency of use: small offsets make shorter code.  `cfg.features` is the last

@@ -247,9 +247,17 @@ bool att_tx_queue(struct att_bearer *b, struct wr *out)
 /* Writes the next PDU of the server, then of the client: responses go before requests. */
 bool att_tx(struct att_bearer *b, struct wr *out)
 {
-    const struct woad *h = b->c->h;
-    return (h->att_server ? h->att_server->tx(b, out) : att_tx_no_server(b, out)) ||
-           (h->att_client && h->att_client->tx(b, out));
+    const struct att_role *server = b->c->h->att_server, *client = b->c->h->att_client;
+    bool written;
+    if (server) {
+        written = server->tx(b, out);
+    } else {
+        written = att_tx_no_server(b, out);
+    }
+    if (!written && client) {
+        written = client->tx(b, out);
+    }
+    return written;
 }
 
 /* att_queue_reserve(), inlined where notifications are queued: the hot path. */

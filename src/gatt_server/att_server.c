@@ -517,17 +517,18 @@ static int att_rsp_error(const struct att_bearer *b)
 static bool att_server_tx(struct att_bearer *b, struct wr *out)
 {
     struct gatts_bearer *s = b->server;
-    if (!s->rsp_len) {
+    uint16_t len = s->rsp_len;
+    if (!len) {
         return att_is_fixed(b) && gatts_tx_changed(b->c, out);
     }
     int err = 0;
-    if (s->rsp_security || s->rsp_len > b->mtu) {
+    if (s->rsp_security || len > b->mtu) {
         err = att_rsp_error(b);
     }
     if (err) {
         att_wr_error(out, s->op, s->handle, err);
     } else {
-        wr_copy(out, s->rsp, s->rsp_len);
+        wr_copy(out, s->rsp, len);
     }
     s->rsp_len = 0;
     s->busy = false;

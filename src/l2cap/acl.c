@@ -152,8 +152,7 @@ int acl_rx_completed(struct woad *h, const uint8_t *p, size_t len)
     if (!len || len != 1 + *p * 4u) {
         return WOAD_EBADMSG;
     }
-    uint8_t n = *p++;
-    for (; n; n--, p += 4) {
+    for (unsigned n = *p++; n; n--, p += 4) {
         struct conn *c = conn_by_handle(h, get_le16(p) & 0xfff);
         if (c) {
             uint16_t count = (uint16_t)min_u32(get_le16(p + 2), c->packets_in_controller);

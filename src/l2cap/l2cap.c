@@ -51,13 +51,13 @@ static bool security_tx(struct conn *c, struct wr *out)
 /* A frame on a channel that does not exist is dropped: L2CAP/LE/CID/BI-01-C.  2.1 */
 void l2cap_rx(struct conn *c, uint16_t cid, struct rd *in)
 {
+    if (cid == CID_ATT) {
+        att_rx(c->bearer, in);
+        return;
+    }
     struct woad *h = c->h;
     if (cid >= CID_FIRST && h->coc_role) {
         h->coc_role->rx(c, cid, in);
-        return;
-    }
-    if (cid == CID_ATT) {
-        att_rx(c->bearer, in);
         return;
     }
     h->commands_idle = false;

@@ -62,16 +62,17 @@ uint16_t coc_credits_to_give(const struct coc *ch)
             return 0;
         }
         all = (ch->own[COC_MTU] + 2u + ch->own[COC_MPS] - 1) / ch->own[COC_MPS];
-        fit = min_u32(fit, all);
     }
-    fit = min_u32(fit, UINT16_MAX);
+    all = min_u32(all, UINT16_MAX);
+    fit = min_u32(fit, all);
     if (fit <= ch->own[COC_CREDITS]) {
         return 0;
     }
     uint32_t more = fit - ch->own[COC_CREDITS];
-    bool worth_it =
-        ch->credits_per_sdu || !ch->own[COC_CREDITS] || more >= (min_u32(all, UINT16_MAX) + 1) / 2;
-    return (uint16_t)(worth_it ? more : 0);
+    if (ch->credits_per_sdu || !ch->own[COC_CREDITS] || more >= (all + 1) / 2) {
+        return (uint16_t)more;
+    }
+    return 0;
 }
 
 /* Index of the n-th octet from the head; n is at most the ring's size. */

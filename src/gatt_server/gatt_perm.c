@@ -171,20 +171,25 @@ static bool perm_pdu_may_leave(const struct conn *c, const uint8_t *pdu, uint16_
     return true;
 }
 
+/* The first queued PDU that may not be sent; NULL: none. */
+static uint8_t *perm_first_barred(const struct conn *c, uint16_t first, uint16_t last)
+{
+    uint8_t *pdu = fifo_first(&c->queue);
+    while (pdu && perm_pdu_may_leave(c, pdu, first, last)) {
+        pdu = fifo_next(&c->queue, pdu);
+    }
+    return pdu;
+}
+
 /* Marks queued values ATT_WITHDRAWN that may not be sent with the connection's present security;
  * or, with `first`, values of handles first..last, which have changed. att_tx_queue() drops them in
  * turn.  WOAD_EV_INDICATED is raised for an indication; the application may change the queue in it,
  * so the search begins again. */
 void perm_withdraw_queued(struct conn *c, uint16_t first, uint16_t last)
 {
-    const struct fifo *q = &c->queue;
-    uint8_t *pdu = fifo_first(q);
-    while (pdu) {
+    uint8_t *pdu;
+    while ((pdu = perm_first_barred(c, first, last)) != NULL) {
         uint8_t op = pdu[0];
-        if (perm_pdu_may_leave(c, pdu, first, last)) {
-            pdu = fifo_next(q, pdu);
-            continue;
-        }
         pdu[0] = ATT_WITHDRAWN;
         if (op == ATT_INDICATE) {
             struct woad_event ev;
@@ -192,6 +197,5 @@ void perm_withdraw_queued(struct conn *c, uint16_t first, uint16_t last)
             ev.u.done.status = WOAD_EACCES;
             emit_of(c, WOAD_EV_INDICATED, &ev);
         }
-        pdu = fifo_first(q);
     }
 }

@@ -490,13 +490,14 @@ static bool smp_tx(struct conn *c, struct wr *out)
         return false;
     }
     smp_restart_timer(c);
+    uint8_t code = SMP_KEYPRESS;
     if (p->keypress_due) {
-        smp_write(p, SMP_KEYPRESS, out);
         p->keypress_due = false;
-        return true;
+    } else {
+        code = p->pdu_to_send;
+        p->pdu_to_send = 0;
     }
-    smp_write(p, p->pdu_to_send, out);
-    p->pdu_to_send = 0;
+    smp_write(p, code, out);
     smp_run(c);
     return true;
 }

@@ -165,7 +165,7 @@ static void write_features(struct pairing *p, uint8_t code)
 {
     const struct woad *h = p->c->h;
     const struct woad_security_policy *policy = &h->smp->policy;
-    uint8_t *pdu = p->own->pdu, all = policy->bond ? DIST_LTK | DIST_IRK : 0;
+    uint8_t *pdu = p->own->pdu, all = 0;
     pdu[0] = code;
     pdu[PDU_IO] = policy->io;
     pdu[PDU_OOB] = p->has_oob || p->has_tk;
@@ -174,8 +174,11 @@ static void write_features(struct pairing *p, uint8_t code)
         pdu[PDU_AUTH] &= (uint8_t)~AUTH_SECURE; /* only legacy pairing can use a TK */
     }
     pdu[PDU_KEY_SIZE] = 16;
-    if (policy->bond && h->att_signed) {
-        all |= DIST_CSRK;
+    if (policy->bond) {
+        all = DIST_LTK | DIST_IRK;
+        if (h->att_signed) {
+            all |= DIST_CSRK;
+        }
     }
     pdu[PDU_CENTRAL] = pdu[PDU_PERIPHERAL] = all;
     if (!h->smp->has_irk) { /* the octet of our keys; role: INITIATOR, 0, is the central */

@@ -453,7 +453,10 @@ static const struct att_extension *att_extension(const struct woad *h, uint8_t o
     if (att_is_multiple(op)) {
         return h->att_multiple;
     }
-    return op == ATT_PREPARE_REQ || op == ATT_EXECUTE_REQ ? h->att_long : NULL;
+    if (op == ATT_PREPARE_REQ || op == ATT_EXECUTE_REQ) {
+        return h->att_long;
+    }
+    return NULL;
 }
 
 /* A request or command.  A client must wait for the response before its next request (3.3.2).  On
@@ -649,11 +652,8 @@ static struct att_bearer *att_awaiting_bearer(const struct conn *c, int request)
 int woad_gatt_answer_to(struct woad *h, uint16_t conn, uint8_t request, uint8_t err,
                         const void *data, size_t len)
 {
-    const struct conn *c = NULL;
-    if (h->gatts) {
-        c = conn_of(h, conn);
-    }
-    if (!c) {
+    const struct conn *c = conn_of(h, conn);
+    if (!c || !h->gatts) {
         return WOAD_ENOTCONN;
     }
     return att_answer(att_awaiting_bearer(c, request), err, data, len);
@@ -661,11 +661,8 @@ int woad_gatt_answer_to(struct woad *h, uint16_t conn, uint8_t request, uint8_t 
 
 int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *data, size_t len)
 {
-    const struct conn *c = NULL;
-    if (h->gatts) {
-        c = conn_of(h, conn);
-    }
-    if (!c) {
+    const struct conn *c = conn_of(h, conn);
+    if (!c || !h->gatts) {
         return WOAD_ENOTCONN;
     }
     struct att_bearer *b = h->gatts->current_request;

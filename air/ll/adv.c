@@ -97,13 +97,13 @@ void adv_enable(controller *c, struct ll_adv *a, bool on)
     a->on = on;
     a->aux_at = NEVER;
     a->events = on ? 0 : a->events; /* a set that ends reports its number of events */
-    a->next = c->air->now + 625;
+    a->next = c->air->now + 625;    /* us from the command to the first event */
     if (!a->extended && a->kind == ADV_KIND_DIRECT_HIGH) {
         a->until = a->next + DIRECT_LASTS_US;
     } else {
-        a->until = NEVER;
+        a->until = NEVER; /* an extended set with a duration: the caller sets it */
     }
-    periodic_adv_enable(c, a);
+    periodic_adv_enable(c, a); /* it begins when its set is enabled for the first time */
 }
 
 /* The AdvA of a set: the resolving list's RPA, the set's own random address, or the device's. */
@@ -172,7 +172,9 @@ static void adv_send_directed(controller *c, uint64_t at)
 
 /* Whether a connectable packet may be sent if its CONNECT_IND would end by `end`. There must be
  * room for a connection, and no other activity's turn until then: the initiator regards the
- * connection as created when it has sent CONNECT_IND. 4.4.2.3 */
+ * connection as created when it has sent CONNECT_IND. `missed` counts packets that gave way, up to
+ * 255: radio_clear() lets a set that has missed many go before turns that are not urgent. 4.4.2.3
+ */
 bool adv_may_be_connected(controller *c, struct ll_adv *a, uint64_t end)
 {
     uint8_t i;
@@ -183,16 +185,17 @@ bool adv_may_be_connected(controller *c, struct ll_adv *a, uint64_t end)
     return false;
 }
 
-/* Whether there is time at `at` for a packet and its response. */
+/* Whether there is time at `at` for the longest packet, CONNECT_IND after T_IFS, and a margin of as
+ * much as a response would be listened for. */
 static bool adv_has_time(controller *c, struct ll_adv *a, uint64_t at)
 {
-    enum { CONNECT_IND_LEN = 36, LONGEST = 39 };
+    enum { CONNECT_IND_LEN = 2 + 34, LONGEST = 2 + 37 }; /* with the header */
     uint64_t answer = T_IFS + radio_airtime(CONNECT_IND_LEN, PHY_1M) + ANSWER_US;
     return a->extended || !adv_connectable(a) ||
            adv_may_be_connected(c, a, at + radio_airtime(LONGEST, PHY_1M) + answer);
 }
 
-/* Sends on the next channel of this event, in order 37, 38, 39; behind the last one the event
+/* Sends on the next channel of this event, in order 37, 38, 39; after the last one the event
  * ends. */
 static void adv_next_channel(controller *c, uint64_t at)
 {
@@ -258,7 +261,8 @@ static void adv_event(controller *c, struct ll_adv *a)
     }
 }
 
-/* After a hang: sets advertise at once; periodic advertising skips the events that are over. */
+/* After a hang of this controller (woad_air_hang()): sets advertise at once; periodic advertising
+ * skips the events that are over. */
 void adv_catch_up(controller *c)
 {
     for (uint8_t n = 0; n < c->n_sets; n++) {
@@ -272,6 +276,8 @@ void adv_catch_up(controller *c)
     }
 }
 
+/* Does the first thing that is due, of the first set that has any: the clock calls again for the
+ * next, at the same time. */
 void adv_on_timer(controller *c)
 {
     for (uint8_t n = 0; n < c->n_sets; n++) {
@@ -295,6 +301,9 @@ void adv_on_timer(controller *c)
     }
 }
 
+/* A packet has left: listens for its response, or goes on with the next channel. After SCAN_RSP it
+ * listens in vain, and adv_on_rx_timeout() goes on. `channel` is CHANNELS when the three primary
+ * packets have left: then this was an auxiliary packet. */
 void adv_on_tx_done(controller *c)
 {
     struct ll_adv *a = c->adv_now;
@@ -352,7 +361,8 @@ void adv_connected(controller *c, struct ll_adv *a, uint8_t i)
 }
 
 /* A packet on the channel of the set that advertises. SCAN_REQ: ScanA 6, AdvA 6. CONNECT_IND:
- * InitA 6, AdvA 6, LLData 22. 2.3.2, 2.3.3 */
+ * InitA 6, AdvA 6, LLData 22. After any other packet the radio listens on, until its time-out.
+ * 2.3.2, 2.3.3 */
 void adv_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
 {
     struct rd pdu = rd_of(f->pdu, f->len);
@@ -362,11 +372,11 @@ void adv_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
     struct address own, air, peer;
     uint8_t head = rd_u8(&pdu), len = rd_u8(&pdu), to[6], i;
     adv_own(c, a, &own);
-    air.type = head >> 6 & 1;
+    air.type = (head & TX_ADD) != 0;
     rd_copy(&pdu, air.octet, 6);
     rd_copy(&pdu, to, 6);
     if (pdu.bad || rd_left(&pdu) != len - 12u || memcmp(to, own.octet, 6) != 0 ||
-        (head >> 7 & 1) != own.type || !privacy_resolve(c, &air, &peer)) {
+        ((head & RX_ADD) != 0) != own.type || !privacy_resolve(c, &air, &peer)) {
         return;
     }
     bool connects = (head & 15) == CONNECT_IND && len == 34 &&
@@ -386,8 +396,14 @@ void adv_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
     } else if (connects) {
         bool csa2 = (head & CH_SEL) && controller_has(c, FEATURE_CSA2);
         radio_off(c);
-        link_begin(c, i, &(struct conn_request){ false, csa2, PHY_1M, peer, air, own, false }, pdu,
-                   end);
+        const struct conn_request how = { .central = false,
+                                          .csa2 = csa2,
+                                          .phy = PHY_1M,
+                                          .peer = peer,
+                                          .peer_air = air,
+                                          .own_air = own,
+                                          .aux = false };
+        link_begin(c, i, &how, pdu, end);
         adv_connected(c, a, i);
     }
 }

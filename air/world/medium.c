@@ -18,17 +18,20 @@
  *   phy_number(): HCI's number of a PHY: both codings are one */
 #include "world.h"
 
-static uint64_t apart(const struct emitter *a, const struct emitter *b)
+/* The square of their distance, mm2. */
+static uint64_t distance_squared(const struct emitter *a, const struct emitter *b)
 {
     int64_t dx = (int64_t)a->x_mm - b->x_mm, dy = (int64_t)a->y_mm - b->y_mm;
     return (uint64_t)(dx * dx) + (uint64_t)(dy * dy);
 }
 
+/* Which of the colliding packets gives way to a nearer one. Distances are those to the sender, in
+ * the place of those to the receivers, which are not known yet. */
 static void packet_find_farthest(struct air_packet *f)
 {
     f->farthest_mm2 = 0;
     for (uint8_t n = 0; n < COLLISIONS_MAX; n++) {
-        uint64_t d = apart(&f->collider[n], &f->emitter);
+        uint64_t d = distance_squared(&f->collider[n], &f->emitter);
         if (d >= f->farthest_mm2) {
             f->farthest_mm2 = d;
             f->farthest = n;
@@ -41,7 +44,7 @@ static void packet_add_collision(struct air_packet *f, const struct air_packet *
 {
     if (f->collisions < COLLISIONS_MAX) {
         f->collider[f->collisions++] = by->emitter;
-    } else if (apart(&by->emitter, &f->emitter) < f->farthest_mm2) {
+    } else if (distance_squared(&by->emitter, &f->emitter) < f->farthest_mm2) {
         f->collider[f->farthest] = by->emitter;
     } else {
         return;
@@ -78,13 +81,22 @@ static void packet_remove(struct woad_air *air, struct air_packet *gone)
 
 static struct woad_air_packet sniffed_packet(const struct air_packet *f)
 {
-    return (struct woad_air_packet){
-        f->start,     f->channel, f->aa,   f->phy,      f->pdu,
-        f->len,       f->power,   f->kind, f->crc_init, f->plain_len ? f->plain : NULL,
-        f->plain_len, f->from
-    };
+    return (struct woad_air_packet){ .start_us = f->start,
+                                     .channel = f->channel,
+                                     .access_address = f->aa,
+                                     .phy = f->phy,
+                                     .pdu = f->pdu,
+                                     .len = f->len,
+                                     .power_dbm = f->power,
+                                     .kind = f->kind,
+                                     .crc_init = f->crc_init,
+                                     .plain = f->plain_len ? f->plain : NULL,
+                                     .plain_len = f->plain_len,
+                                     .from = f->from };
 }
 
+/* Gives the packet to the activity that listens. Where that leaves the radio free, scanning goes
+ * on. */
 static void medium_deliver_now(controller *to, const struct air_packet *f, int8_t rssi)
 {
     const struct activity *a = &air_activities[to->radio.owner];
@@ -112,7 +124,7 @@ static void medium_deliver_later(controller *to, const struct air_packet *f, int
     for (uint8_t n = 0; n < DELAYED_MAX; n++) {
         struct delayed_packet *e = &air->delayed[n];
         if (!e->to) {
-            *e = (struct delayed_packet){ to, f->end + us, rssi, *f };
+            *e = (struct delayed_packet){ .to = to, .at = f->end + us, .rssi = rssi, .packet = *f };
             e->packet.start += us;
             e->packet.end += us;
             air->n_delayed++;
@@ -132,6 +144,7 @@ uint64_t medium_next(const struct woad_air *air)
     return next;
 }
 
+/* path_clear() was asked when the packet was sent; the receiver must listen when it arrives. */
 void medium_on_timer(struct woad_air *air)
 {
     for (uint8_t n = 0; n < DELAYED_MAX; n++) {
@@ -146,6 +159,8 @@ void medium_on_timer(struct woad_air *air)
     }
 }
 
+/* A controller is detached: drops packets on their way to it. radio_off() has taken it off the
+ * other lists. */
 void medium_forget(struct woad_air *air, const controller *gone)
 {
     for (uint8_t n = 0; n < DELAYED_MAX; n++) {
@@ -156,10 +171,12 @@ void medium_forget(struct woad_air *air, const controller *gone)
     }
 }
 
+/* As the program's interceptor wills: it may change copy.pdu and `delivery`; false: the packet is
+ * lost for this receiver. */
 static void medium_deliver(controller *to, const struct air_packet *f, int8_t rssi)
 {
     struct woad_air *air = to->air;
-    struct woad_air_delivery delivery = { path_delay(f->from, to), 0 };
+    struct woad_air_delivery delivery = { .delay_us = path_delay(f->from, to), .repeat_us = 0 };
     struct air_packet copy;
     if (air->cfg.intercept) {
         struct woad_air_packet p = sniffed_packet(f);
@@ -180,12 +197,12 @@ static void medium_deliver(controller *to, const struct air_packet *f, int8_t rs
 }
 
 /* The packet's last bit: delivers it to the radios that receive it. A receiver may leave the list
- * of listeners while it handles the packet, so the next is read first. */
+ * of listeners while it handles the packet, so the next is read first. `f` stays as it is until
+ * then: a response is written into the packet of the radio that sends it. */
 void medium_end(controller *c)
 {
     struct woad_air *air = c->air;
     struct air_packet *f = &c->radio.packet;
-    struct emitter from = f->emitter; /* a receiver may reuse f for its answer */
     packet_remove(air, f);
     if (air->cfg.sniff) {
         struct woad_air_packet p = sniffed_packet(f);
@@ -194,7 +211,7 @@ void medium_end(controller *c)
     for (controller *to = air->listeners[f->channel], *next; to; to = next) {
         next = to->radio.next;
         if (medium_is_received(to, f)) {
-            int8_t rssi = path_rssi(&from, to);
+            int8_t rssi = path_rssi(&f->emitter, to);
             if (path_clear(f, to, rssi)) {
                 medium_deliver(to, f, rssi);
             }
@@ -202,6 +219,8 @@ void medium_end(controller *c)
     }
 }
 
+/* Whether this radio is receiving a packet, also one that is too weak or collides, or will get a
+ * delayed one: its listening must not time out before. */
 bool medium_busy(const controller *c, uint64_t *end)
 {
     for (struct air_packet *f = c->air->packets[c->radio.channel]; f; f = f->next) {

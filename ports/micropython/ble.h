@@ -384,8 +384,8 @@ uint32_t ble_connecting_ms_left(void); /* milliseconds until ble_connecting_run(
 void ble_connecting_run(void);
 uint32_t ble_due(void); /* milliseconds until ble_run() is needed without packets */
 /* ble_l2cap.c */
-void ble_note_coc(const struct woad_event *ev); /* every event: the module's own state */
-void ble_on_coc(const struct woad_event *ev);   /* for the handler */
+void ble_channels_note_event(const struct woad_event *ev); /* every event: the module's own state */
+void ble_channels_deliver_event(const struct woad_event *ev); /* for the handler */
 void ble_coc_event_lost(const struct woad_event *ev);
 void ble_forget_channels(void); /* the host is stopped */
 void ble_channels_finish(uint16_t conn);

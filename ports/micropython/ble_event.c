@@ -196,7 +196,7 @@ static void event_note(const struct woad_event *ev)
         break;
     case WOAD_EV_DISCONNECT:
         note_conn(ev->conn, WOAD_NO_CONN);
-        ble_note_coc(ev);
+        ble_channels_note_event(ev);
         break;
     case WOAD_EV_TX_READY: ble_update_retry(); break;
     case WOAD_EV_OOB:
@@ -207,7 +207,7 @@ static void event_note(const struct woad_event *ev)
     case WOAD_EV_AUTHORIZE: /* without the event enabled nothing is refused */
         *ev->u.authorize.allowed = !ble_wants(IRQ_GATTS_AUTHORIZE);
         break;
-    default: ble_note_coc(ev); break;
+    default: ble_channels_note_event(ev); break;
     }
 }
 

@@ -1,5 +1,9 @@
-/* L2CAP channels: the methods l2cap_* and their events.  The buffers of a channel lie outside the
- * heap, which a soft reset can end before the channel.
+/* L2CAP channels of MicroPython's `bluetooth`: the methods l2cap_* and their events.  The buffers
+ * of a channel lie outside MicroPython's heap: a soft reset empties that while channels are open.
+ *
+ * An event of a channel is handled twice: ble_channels_note_event() changes the channel's state at
+ * once, when the host raises it; ble_channels_deliver_event() calls the program's handler, then or
+ * later, when the event comes out of the queue.
  *
  * Names of other files:
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
@@ -48,57 +52,58 @@ static mp_uint_t linger_updated_at;
 
 static struct ble_channel *channel_find(uint16_t conn, uint16_t cid)
 {
-    struct ble_channel *k = ble.channels;
-    while (k && (k->conn != conn || k->cid != cid)) {
-        k = k->next;
+    struct ble_channel *ch = ble.channels;
+    while (ch && (ch->conn != conn || ch->cid != cid)) {
+        ch = ch->next;
     }
-    return k;
+    return ch;
 }
 
-static void channel_free(struct ble_channel *k)
+static void channel_free(struct ble_channel *ch)
 {
     struct ble_channel **at = &ble.channels;
-    while (*at != k) {
+    while (*at != ch) {
         at = &(*at)->next;
     }
-    *at = k->next;
-    ble_port_free(k->rx);
-    ble_port_free(k->tx);
-    ble_port_free(k->rest);
-    ble_port_free(k);
+    *at = ch->next;
+    ble_port_free(ch->rx);
+    ble_port_free(ch->tx);
+    ble_port_free(ch->rest);
+    ble_port_free(ch);
 }
 
 /* Copies the unread SDUs from the host, which forgets the channel after this event. */
-static void channel_save_rest(struct ble_channel *k, const struct woad_event *ev)
+static void channel_save_rest(struct ble_channel *ch, const struct woad_event *ev)
 {
-    size_t at = 0, len = k->open ? k->unread : 0;
-    k->closed = true;
-    k->close_event = *ev;
-    /* During a soft reset there is no program to read them. */
-    k->rest = len && ble_object() ? ble_port_alloc(len) : NULL;
-    ble.dropped += len && !k->rest;
-    while (k->rest && at < len) {
-        int n = woad_coc_read(ble.host, k->conn, k->cid, k->rest + at, len - at, NULL);
+    size_t at = 0, len = ch->open ? ch->unread : 0;
+    ch->closed = true;
+    ch->close_event = *ev;
+    /* During a soft reset there is no program to read them; without memory they are lost. */
+    ch->rest = len && ble_object() ? ble_port_alloc(len) : NULL;
+    ble.dropped += len && !ch->rest;
+    while (ch->rest && at < len) {
+        int n = woad_coc_read(ble.host, ch->conn, ch->cid, ch->rest + at, len - at, NULL);
         if (n <= 0) {
             break;
         }
         at += (size_t)n;
     }
-    k->rest_len = at;
+    ch->rest_len = at;
 }
 
-static bool channel_has_rest(const struct ble_channel *k)
+static bool channel_has_rest(const struct ble_channel *ch)
 {
-    return k->rest_read < k->rest_len;
+    return ch->rest_read < ch->rest_len;
 }
 
-/* Drops the rest, and raises the held event. */
-static void channel_finish(struct ble_channel *k)
+/* Drops the rest, and raises the held event.  That frees ch (on_coc_closed()), and the handler may
+ * change the list of channels. */
+static void channel_finish(struct ble_channel *ch)
 {
-    k->rest_read = k->rest_len;
-    if (k->close_event_held) {
-        const struct woad_event end = k->close_event;
-        k->close_event_held = false;
+    ch->rest_read = ch->rest_len;
+    if (ch->close_event_held) {
+        const struct woad_event end = ch->close_event;
+        ch->close_event_held = false;
         ble_pass_on(&end);
     }
 }
@@ -106,26 +111,26 @@ static void channel_finish(struct ble_channel *k)
 /* For all closed channels of an ended connection. */
 void ble_channels_finish(uint16_t conn)
 {
-    struct ble_channel *k = ble.channels;
-    while (k) {
-        struct ble_channel *next = k->next;
-        bool raises = k->closed && k->conn == conn && k->close_event_held;
-        if (k->closed && k->conn == conn) {
-            channel_finish(k);
+    struct ble_channel *ch = ble.channels;
+    while (ch) {
+        struct ble_channel *next = ch->next;
+        bool raises = ch->closed && ch->conn == conn && ch->close_event_held;
+        if (ch->closed && ch->conn == conn) {
+            channel_finish(ch);
         }
-        k = raises ? ble.channels : next; /* the handler may have changed the list */
+        ch = raises ? ble.channels : next; /* the handler may have changed the list */
     }
 }
 
 uint32_t ble_channels_ms_left(void)
 {
     uint32_t earliest = WOAD_FOREVER;
-    for (const struct ble_channel *k = ble.channels; k; k = k->next) {
-        uint32_t left = (uint32_t)k->linger_ms;
+    for (const struct ble_channel *ch = ble.channels; ch; ch = ch->next) {
+        uint32_t left = (uint32_t)ch->linger_ms;
         if (left > BLE_LINGER_STEP_MS) {
             left = BLE_LINGER_STEP_MS;
         }
-        if (k->close_event_held && left < earliest) {
+        if (ch->close_event_held && left < earliest) {
             earliest = left;
         }
     }
@@ -139,22 +144,22 @@ static void channels_pass_time(void)
     if (step > BLE_LINGER_STEP_MS) {
         step = BLE_LINGER_STEP_MS;
     }
-    for (struct ble_channel *k = ble.channels; k; k = k->next) {
-        k->linger_ms -= MIN(step, k->linger_ms);
+    for (struct ble_channel *ch = ble.channels; ch; ch = ch->next) {
+        ch->linger_ms -= MIN(step, ch->linger_ms);
     }
 }
 
 /* Finishes channels that the program has not read for BLE_LINGER_MS. */
 void ble_channels_run(void)
 {
-    struct ble_channel *k = ble.channels;
+    struct ble_channel *ch = ble.channels;
     channels_pass_time();
-    while (k) {
-        if (k->close_event_held && !k->linger_ms) {
-            channel_finish(k); /* its handler may change the list */
-            k = ble.channels;
+    while (ch) {
+        if (ch->close_event_held && !ch->linger_ms) {
+            channel_finish(ch); /* its handler may change the list */
+            ch = ble.channels;
         } else {
-            k = k->next;
+            ch = ch->next;
         }
     }
 }
@@ -162,9 +167,9 @@ void ble_channels_run(void)
 /* A new channel gets the CID of a closed one that still has a rest. */
 static void channel_supersede(uint16_t conn, uint16_t cid)
 {
-    struct ble_channel *k = channel_find(conn, cid);
-    if (k && k->closed) {
-        channel_finish(k);
+    struct ble_channel *ch = channel_find(conn, cid);
+    if (ch && ch->closed) {
+        channel_finish(ch);
     }
 }
 
@@ -181,22 +186,24 @@ static size_t channel_room(uint16_t mtu)
     return mtu + 2u + BLE_L2CAP_AHEAD * BLE_L2CAP_MPS;
 }
 
+/* Adds a channel to the list, with zeros in it but for these; NULL: no memory. */
 static struct ble_channel *channel_new(uint16_t conn, uint16_t mtu)
 {
-    struct ble_channel *k = ble_port_alloc(sizeof *k);
+    struct ble_channel *ch = ble_port_alloc(sizeof *ch);
     uint8_t *rx = ble_port_alloc(channel_room(mtu));
-    if (!k || !rx) {
-        ble_port_free(k);
+    if (!ch || !rx) {
+        ble_port_free(ch);
         ble_port_free(rx);
         return NULL;
     }
-    k->conn = conn;
-    k->rx = rx;
-    k->next = ble.channels;
-    ble.channels = k;
-    return k;
+    ch->conn = conn;
+    ch->rx = rx;
+    ch->next = ble.channels;
+    ble.channels = ch;
+    return ch;
 }
 
+/* mps 0: the host takes the smallest in which an SDU fits. */
 static struct woad_coc_params params_of(mp_obj_t psm_in, mp_obj_t mtu_in)
 {
     mp_int_t psm = mp_obj_get_int(psm_in), mtu = mp_obj_get_int(mtu_in);
@@ -236,46 +243,46 @@ static mp_obj_t ble_l2cap_connect(size_t n_args, const mp_obj_t *args)
     uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), cid;
     const struct woad_coc_params p = params_of(args[2], args[3]);
     struct woad *h = ble_active();
-    struct ble_channel *k = channel_new(conn, p.mtu);
+    struct ble_channel *ch = channel_new(conn, p.mtu);
     (void)n_args;
-    if (!k) {
+    if (!ch) {
         mp_raise_OSError(MP_ENOMEM);
     }
-    int err = woad_coc_connect(h, conn, &p, k->rx, channel_room(p.mtu), &cid);
+    int err = woad_coc_connect(h, conn, &p, ch->rx, channel_room(p.mtu), &cid);
     if (err) {
-        channel_free(k);
+        channel_free(ch);
         ble_raise(err);
     }
     channel_supersede(conn, cid);
-    k->cid = cid;
+    ch->cid = cid;
     ble_flush();
     return MP_OBJ_NEW_SMALL_INT(cid);
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_l2cap_connect_obj, 4, 4, ble_l2cap_connect);
 
 /* An open channel; raises EINVAL if there is none. */
-static struct ble_channel *channel_open(uint16_t conn, uint16_t cid)
+static struct ble_channel *channel_get_open(uint16_t conn, uint16_t cid)
 {
     ble_active();
-    struct ble_channel *k = channel_find(conn, cid);
-    if (!k || !k->open || k->closed) {
+    struct ble_channel *ch = channel_find(conn, cid);
+    if (!ch || !ch->open || ch->closed) {
         mp_raise_OSError(MP_EINVAL);
     }
-    return k;
+    return ch;
 }
 
 static mp_obj_t ble_l2cap_disconnect(mp_obj_t self, mp_obj_t conn, mp_obj_t cid)
 {
     uint16_t number = (uint16_t)mp_obj_get_int(conn), channel = (uint16_t)mp_obj_get_int(cid);
     struct woad *h = ble_active();
-    struct ble_channel *k = channel_find(number, channel);
+    struct ble_channel *ch = channel_find(number, channel);
     (void)self;
-    if (k && k->closed) {
-        channel_finish(k);
+    if (ch && ch->closed) {
+        channel_finish(ch);
         ble_flush();
         return mp_const_none;
     }
-    ble_raise(k ? woad_coc_disconnect(h, k->conn, k->cid) : WOAD_EINVAL);
+    ble_raise(ch ? woad_coc_disconnect(h, ch->conn, ch->cid) : WOAD_EINVAL);
     ble_flush();
     return mp_const_none;
 }
@@ -290,73 +297,73 @@ static mp_obj_t ble_l2cap_send(size_t n_args, const mp_obj_t *args)
     mp_buffer_info_t buf;
     (void)n_args;
     mp_get_buffer_raise(args[3], &buf, MP_BUFFER_READ);
-    struct ble_channel *k = channel_open(conn, cid);
+    struct ble_channel *ch = channel_get_open(conn, cid);
     struct woad *h = ble.host;
     ble_raise(woad_coc_info(h, conn, cid, &info));
     if (buf.len > info.peer_mtu) {
         mp_raise_OSError(MP_EINVAL);
     }
-    if (k->sending) {
+    if (ch->sending) {
         mp_raise_OSError(MP_EBUSY);
     }
-    if (!k->tx || buf.len > k->tx_room) {
+    if (!ch->tx || buf.len > ch->tx_room) {
         uint8_t *tx = ble_port_alloc(buf.len ? buf.len : 1);
         if (!tx) {
             mp_raise_OSError(MP_ENOMEM);
         }
-        ble_port_free(k->tx);
-        k->tx = tx;
-        k->tx_room = buf.len;
+        ble_port_free(ch->tx);
+        ch->tx = tx;
+        ch->tx_room = buf.len;
     }
     if (buf.len) {
-        memcpy(k->tx, buf.buf, buf.len);
+        memcpy(ch->tx, buf.buf, buf.len);
     }
-    ble_raise(woad_coc_send(h, conn, cid, k->tx, buf.len));
-    k->sending = true;
+    ble_raise(woad_coc_send(h, conn, cid, ch->tx, buf.len));
+    ch->sending = true;
     ble_flush();
-    k = channel_find(conn, cid); /* NULL: the controller has failed */
-    if (k) {
-        k->stalled = k->sending;
+    ch = channel_find(conn, cid); /* NULL: the controller has failed, which ends all channels */
+    if (ch) {
+        ch->stalled = ch->sending;
     }
-    return mp_obj_new_bool(k && !k->stalled);
+    return mp_obj_new_bool(ch && !ch->stalled);
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_l2cap_send_obj, 4, 4, ble_l2cap_send);
 
 /* l2cap_recvinto() on a closed channel: from the rest. */
-static size_t channel_read_rest(struct ble_channel *k, uint8_t *to, size_t room)
+static size_t channel_read_rest(struct ble_channel *ch, uint8_t *to, size_t room)
 {
-    size_t n = k->rest_len - k->rest_read;
+    size_t n = ch->rest_len - ch->rest_read;
     if (n > room) {
         n = room;
     }
     if (n) {
-        memcpy(to, k->rest + k->rest_read, n);
+        memcpy(to, ch->rest + ch->rest_read, n);
     }
-    k->rest_read += n;
-    k->linger_ms = BLE_LINGER_MS;
-    if (k->close_event_held && !channel_has_rest(k)) {
-        k->close_event_held = !ble_queue_put(
+    ch->rest_read += n;
+    ch->linger_ms = BLE_LINGER_MS;
+    if (ch->close_event_held && !channel_has_rest(ch)) {
+        ch->close_event_held = !ble_queue_put(
             ble_object(),
-            &k->close_event); /* queued: the handler must not run inside this method */
+            &ch->close_event); /* queued: the handler must not run inside this method */
     }
     return n;
 }
 
 /* Whole SDUs; if the first does not fit, a part of it. */
-static size_t channel_read(struct ble_channel *k, uint8_t *to, size_t room)
+static size_t channel_read(struct ble_channel *ch, uint8_t *to, size_t room)
 {
     size_t len = 0;
-    if (room > k->unread) {
-        room = k->unread;
+    if (room > ch->unread) {
+        room = ch->unread;
     }
     for (bool end = true; end && len < room;) {
-        int n = woad_coc_read(ble.host, k->conn, k->cid, to + len, room - len, &end);
+        int n = woad_coc_read(ble.host, ch->conn, ch->cid, to + len, room - len, &end);
         if (n < 0) {
             break;
         }
         len += (size_t)n;
     }
-    k->unread -= (uint32_t)len;
+    ch->unread -= (uint32_t)len;
     return len;
 }
 
@@ -368,18 +375,18 @@ static mp_obj_t ble_l2cap_recvinto(size_t n_args, const mp_obj_t *args)
     size_t len;
     (void)n_args;
     ble_active();
-    struct ble_channel *k = channel_find(conn, cid);
-    if (!k || !k->open) {
+    struct ble_channel *ch = channel_find(conn, cid);
+    if (!ch || !ch->open) {
         mp_raise_OSError(MP_EINVAL);
     }
     if (args[3] == mp_const_none) {
-        return mp_obj_new_int_from_uint(k->closed ? k->rest_len - k->rest_read : k->unread);
+        return mp_obj_new_int_from_uint(ch->closed ? ch->rest_len - ch->rest_read : ch->unread);
     }
     mp_get_buffer_raise(args[3], &buf, MP_BUFFER_WRITE);
-    if (k->closed) {
-        len = channel_read_rest(k, buf.buf, buf.len);
+    if (ch->closed) {
+        len = channel_read_rest(ch, buf.buf, buf.len);
     } else {
-        len = channel_read(k, buf.buf, buf.len);
+        len = channel_read(ch, buf.buf, buf.len);
     }
     ble_flush();
     return mp_obj_new_int_from_uint(len);
@@ -388,35 +395,35 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_l2cap_recvinto_obj, 4, 4, ble_l2cap_recv
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-void ble_note_coc(const struct woad_event *ev)
+void ble_channels_note_event(const struct woad_event *ev)
 {
-    struct ble_channel *k;
+    struct ble_channel *ch;
     switch (ev->type) {
     case WOAD_EV_COC_OPEN:
-        k = channel_find(ev->conn, ev->u.coc.cid);
-        if (k) {
-            k->open = true;
+        ch = channel_find(ev->conn, ev->u.coc.cid);
+        if (ch) {
+            ch->open = true;
         }
         break;
     case WOAD_EV_COC_SENT:
-        k = channel_find(ev->conn, ev->u.coc_data.cid);
-        if (k) {
-            k->sending = false;
-            k->ready = k->ready || k->stalled;
-            k->stalled = false;
+        ch = channel_find(ev->conn, ev->u.coc_data.cid);
+        if (ch) {
+            ch->sending = false;
+            ch->ready = ch->ready || ch->stalled;
+            ch->stalled = false;
         }
         break;
     case WOAD_EV_COC_DATA:
-        k = channel_find(ev->conn, ev->u.coc_data.cid);
-        if (k) {
-            k->unread = ev->u.coc_data.len;
+        ch = channel_find(ev->conn, ev->u.coc_data.cid);
+        if (ch) {
+            ch->unread = ev->u.coc_data.len;
         }
         break;
     case WOAD_EV_COC_REQUEST: channel_supersede(ev->conn, ev->u.coc.cid); break;
     case WOAD_EV_COC_CLOSED:
-        k = channel_find(ev->conn, ev->u.coc.cid);
-        if (k && !k->closed) {
-            channel_save_rest(k, ev);
+        ch = channel_find(ev->conn, ev->u.coc.cid);
+        if (ch && !ch->closed) {
+            channel_save_rest(ch, ev);
         }
         break;
     case WOAD_EV_DISCONNECT: ble_channels_finish(ev->conn); break;
@@ -438,15 +445,16 @@ static void on_coc_request(const struct woad_event *ev)
                          MP_OBJ_NEW_SMALL_INT(ev->u.coc.psm), MP_OBJ_NEW_SMALL_INT(ev->u.coc.mtu),
                          MP_OBJ_NEW_SMALL_INT(ev->u.coc.peer_mtu) };
     const struct ble_answer a = ble_ask(IRQ_L2CAP_ACCEPT, 5, items);
+    /* Any number other than 0 refuses; which does not matter. */
     mp_int_t refused = ble_refusal(&a, -WOAD_COC_NO_RESOURCES);
     if (!ble.host) {
         return;
     }
-    struct ble_channel *k = refused ? NULL : channel_new(ev->conn, ev->u.coc.mtu);
-    if (k) {
-        k->cid = ev->u.coc.cid;
-        if (woad_coc_accept(ble.host, k->conn, k->cid, k->rx, channel_room(ev->u.coc.mtu))) {
-            channel_free(k); /* closed while the handler ran */
+    struct ble_channel *ch = refused ? NULL : channel_new(ev->conn, ev->u.coc.mtu);
+    if (ch) {
+        ch->cid = ev->u.coc.cid;
+        if (woad_coc_accept(ble.host, ch->conn, ch->cid, ch->rx, channel_room(ev->u.coc.mtu))) {
+            channel_free(ch); /* closed while the handler ran */
         }
     } else {
         woad_coc_refuse(ble.host, ev->conn, ev->u.coc.cid,
@@ -456,8 +464,9 @@ static void on_coc_request(const struct woad_event *ev)
     ble_flush();
 }
 
-/* Upstream's numbers: 8 no such PSM, 6 no resources, 23 to 26 security, 16 refused for another
- * reason, 13 no answer, 10 bad data; 0 if the connection ended, which has its own event. */
+/* The status numbers of MicroPython with NimBLE: 8 no such PSM, 6 no resources, 23 to 26 security,
+ * 16 refused for another reason, 13 no answer, 10 bad data; 0 if the connection ended, which has
+ * its own event. */
 static int coc_status(int status)
 {
     switch (status) {
@@ -479,34 +488,36 @@ static int coc_status(int status)
 }
 
 /* The closed channel of this event; a new one with the same CID may be in the list before it. */
-static struct ble_channel *channel_closed(const struct woad_event *ev)
+static struct ble_channel *channel_find_closed(const struct woad_event *ev)
 {
-    struct ble_channel *k = ble.channels;
-    while (k && (!k->closed || k->conn != ev->conn || k->cid != ev->u.coc.cid)) {
-        k = k->next;
+    struct ble_channel *ch = ble.channels;
+    while (ch && (!ch->closed || ch->conn != ev->conn || ch->cid != ev->u.coc.cid)) {
+        ch = ch->next;
     }
-    return k;
+    return ch;
 }
 
+/* There was no memory to queue WOAD_EV_COC_CLOSED, so on_coc_closed() is not called: frees the
+ * channel.  The loss is counted in ble.dropped. */
 void ble_coc_event_lost(const struct woad_event *ev)
 {
-    struct ble_channel *k = channel_closed(ev);
-    if (k) {
-        channel_free(k);
+    struct ble_channel *ch = channel_find_closed(ev);
+    if (ch) {
+        channel_free(ch);
     }
 }
 
 /* When all has been read, or nothing was left. */
 static void on_coc_closed(const struct woad_event *ev)
 {
-    struct ble_channel *k = channel_closed(ev);
-    if (k && channel_has_rest(k)) {
-        k->close_event_held = true;
-        k->linger_ms = BLE_LINGER_MS;
+    struct ble_channel *ch = channel_find_closed(ev);
+    if (ch && channel_has_rest(ch)) {
+        ch->close_event_held = true;
+        ch->linger_ms = BLE_LINGER_MS;
         return;
     }
-    if (k) {
-        channel_free(k);
+    if (ch) {
+        channel_free(ch);
     }
     coc_invoke(IRQ_L2CAP_DISCONNECT, ev, coc_status(ev->u.coc.status));
 }
@@ -519,20 +530,20 @@ static void on_coc_open(const struct woad_event *ev)
     ble_invoke(IRQ_L2CAP_CONNECT, 5, items);
 }
 
-void ble_on_coc(const struct woad_event *ev)
+void ble_channels_deliver_event(const struct woad_event *ev)
 {
     mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(ev->conn), MP_OBJ_NEW_SMALL_INT(ev->u.coc_data.cid),
                          MP_OBJ_NEW_SMALL_INT(0) };
-    struct ble_channel *k;
+    struct ble_channel *ch;
     switch (ev->type) {
     case WOAD_EV_COC_REQUEST: on_coc_request(ev); break;
     case WOAD_EV_COC_OPEN: on_coc_open(ev); break;
     case WOAD_EV_COC_CLOSED: on_coc_closed(ev); break;
     case WOAD_EV_COC_DATA: ble_invoke(IRQ_L2CAP_RECV, 2, items); break;
     default: /* sent, after l2cap_send() returned False */
-        k = channel_find(ev->conn, ev->u.coc_data.cid);
-        if (k && k->ready) {
-            k->ready = false;
+        ch = channel_find(ev->conn, ev->u.coc_data.cid);
+        if (ch && ch->ready) {
+            ch->ready = false;
             ble_invoke(IRQ_L2CAP_SEND_READY, 3, items);
         }
         break;

@@ -634,6 +634,8 @@ const struct woad_feature woad_feature_extended_advertising = {
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
+enum { ADV_DATA = false, SCAN_RESPONSE = true };
+
 /* The set for an application's call.  0 or an error. */
 static int set_for_call(struct woad *h, uint8_t set, struct ext_set **s)
 {
@@ -651,7 +653,6 @@ static int set_for_call(struct woad *h, uint8_t set, struct ext_set **s)
     return WOAD_ENOTSUP;
 }
 
-enum { ADV_DATA = false, SCAN_RESPONSE = true };
 static int set_store_data(struct woad *h, uint8_t set, bool response, const uint8_t *data,
                           size_t len)
 {

@@ -204,9 +204,10 @@ static bool gattc_raise_security(struct att_bearer *b, struct proc *p, int statu
     return true;
 }
 
+enum { REFUSED = false, EARLY = true };
+
 /* The first early value (GATTC_EARLY: gatt_client.h), or the first procedure that was refused for
  * lack of security; NULL: none. */
-enum { REFUSED = false, EARLY = true };
 static struct proc *gattc_first_waiting(const struct gattc_conn *g, bool early)
 {
     for (struct proc *p = g->procs; p < g->end; p++) {

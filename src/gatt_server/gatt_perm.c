@@ -31,10 +31,11 @@ static unsigned perm_level(const struct woad_attr *a, unsigned shift)
            (a->perm >> BOTH_SHIFT & (WOAD_COC_SECURE | WOAD_COC_KEY_16));
 }
 
+enum { TO_READ = false, TO_WRITE = true };
+
 /* Raises WOAD_EV_AUTHORIZE where the attribute demands it.  All other checks precede it, so
  * that an attacker can't make the application ask its user.  The application may remove the
  * attribute in the event.  0 or an ATT error. */
-enum { TO_READ = false, TO_WRITE = true };
 static int perm_authorize(struct conn *c, uint16_t handle, const struct woad_attr *a, bool write)
 {
     struct woad *h = c->h;

@@ -274,9 +274,10 @@ static void bond_free(struct woad *h, struct bond_slot *slot)
     }
 }
 
+enum { BOND_FORGOTTEN = false, STILL_DISTRUST = true };
+
 /* Connections to this peer, or to all peers with NULL, have no bond any more.  STILL_DISTRUST: a
  * client that has tried the bond's key still believes nothing that arrives unencrypted. */
-enum { BOND_FORGOTTEN = false, STILL_DISTRUST = true };
 static void bond_unbind(struct woad *h, const struct woad_addr *peer, bool held)
 {
     for (struct conn *c = h->conns; c < h->conns_end; c++) {

@@ -426,10 +426,11 @@ static void link_continue_pairing(struct conn *c)
     }
 }
 
+enum { ENCRYPTION_OFF = false, ENCRYPTION_ON = true };
+
 /* Encryption has begun, been refreshed, failed or ended.  Sets c->security and raises
  * WOAD_EV_SECURITY, unless the pairing goes on and will do so.  "Encryption on" without a key from
  * this host is ignored. */
-enum { ENCRYPTION_OFF = false, ENCRYPTION_ON = true };
 static void link_changed(struct conn *c, uint8_t status, bool on)
 {
     struct woad *h = c->h;

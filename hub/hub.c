@@ -24,6 +24,11 @@ static uint64_t wall_us(void)
     return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
 }
 
+uint64_t hub_now_us(const struct hub *hub)
+{
+    return woad_air_now(hub->air);
+}
+
 static void hub_sniff(void *ctx, const struct woad_air_packet *p)
 {
     struct hub *hub = ctx;
@@ -410,6 +415,7 @@ int hub_run(const struct hub_options *o, const volatile int *stop)
     for (size_t i = 0; i < o->attachments; i++) {
         client_add(&hub, &o->attachment[i], o->attachment[i].fd, false, NULL, 0);
     }
+    hub_serve_extras(&hub);
     while (!*stop) {
         hub_run_air(&hub);
         hub_move_packets(&hub);

@@ -15,9 +15,9 @@ struct hub_extra {
     /* Fills `at` with up to `room` descriptors to poll; returns how many there are.  May be NULL.
      */
     size_t (*fds)(void *ctx, struct pollfd *at, size_t room);
-    /* Reads and writes what is ready, whatever poll() has said.  Called after each poll(), and
-     * after each step of the air that gave packets to hosts: always before the air's time goes on
-     * past such a step.  To end the hub, it sets *stop (see hub_run()). */
+    /* Reads and writes what is ready, whatever poll() has said.  Called at the beginning, after
+     * each poll(), and after each step of the air that gave packets to hosts: always before the
+     * air's time goes on past such a step.  To end the hub, it sets *stop (see hub_run()). */
     void (*serve)(void *ctx, struct hub *hub, uint64_t air_now_us);
     /* Air time at which serve() is to be called even if nothing happens; UINT64_MAX: none.  May be
      * NULL.  serve() must move it on, or end the hub. */
@@ -37,6 +37,7 @@ struct hub_options {
     double speed;             /* air time in wall-clock time; 0: 1 */
     bool virtual_clock;   /* the air's time goes on as soon as all hosts wait; else by the wall */
     unsigned expect;      /* virtual_clock: time starts when so many hosts have joined */
+    uint64_t patience_us; /* of the machine's time with a busy program (docs/clock.md); 0: 1 s */
     const char *pcap;     /* file for a capture of the air; NULL: none */
     const char *btsnoop;  /* folder for HCI logs; NULL: none */
     bool keys;            /* log keys, and capture encrypted packets decrypted */
@@ -50,6 +51,9 @@ struct hub_options {
     const struct hub_extra *extra;
     size_t extras;
 };
+
+/* The air's time, in microseconds since hub_run() began. */
+uint64_t hub_now_us(const struct hub *hub);
 
 /* Serves until *stop is not zero, or exit_when_empty applies.  0, or a negative errno, also of the
  * first capture or log that could not be written. */

@@ -1,22 +1,17 @@
 /* `woad air`: parses the command line and runs a hub (hub/hub.h) until a signal. */
 #define _GNU_SOURCE
+#include "air_options.h"
 #include "woad_tool.h"
 
-#include <woad/air.h>
-
-#include "../hub/hub.h"
-#include "../hub/world_file.h"
 #include "../transport/open.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { TRANSPORTS_MAX = 16 };
@@ -81,131 +76,17 @@ static int help(void)
         "Simulates a radio.  Every host that connects gets a controller of its own.  `pty` makes\n"
         "a serial line and prints its name; `vhci` gives Linux a controller, and needs root.\n"
         "Add \",h5\" to a name for the three-wire protocol.  To connect a program, set WOAD_HCI,\n"
-        "for example WOAD_HCI=unix:/path.\n\n"
-        "  --seed N    seed of all random numbers; the same seed and packets repeat a run\n"
-        "  --loss N    packets lost at random, per mille\n"
-        "  --profile P the kind of controller; --profile list shows all\n"
-        "  --world F   file of walls, noise, links and failing controllers: docs/air.md\n"
-        "  --speed X   air time as a multiple of the wall clock, 0.01 to 100\n"
-        "  --pcap F    capture all packets on the air for Wireshark; overwrites an earlier\n"
-        "              capture, but no other file\n"
-        "  --btsnoop D log each host's HCI packets in folder D, D/1.btsnoop …; D is made if\n"
-        "              need be, and existing logs are appended to\n"
-        "  --keys      log keys, and capture encrypted packets decrypted\n"
+        "for example WOAD_HCI=unix:/path.\n\n" AIR_OPTIONS_HELP
         "  --quiet     print no line when hosts connect and leave\n");
     return 0;
 }
 
-/* Parses a whole number from 0 to `max`; 0 or -1. */
-static int number(const char *text, unsigned long long max, unsigned long long *value)
-{
-    char *end;
-    *value = strtoull(text, &end, 0);
-    if (end == text || *end || *text == '-' || *value > max) {
-        fprintf(stderr, "woad air: \"%s\" is not a number from 0 to %llu\n", text, max);
-        return -1;
-    }
-    return 0;
-}
-
-static int profile(const char *name, struct hub_options *o)
-{
-    struct woad_air_controller_config any;
-    const char *one, *what;
-    o->profile = name;
-    if (woad_air_profile(name, &any)) {
-        return 0;
-    }
-    for (size_t n = 0; (one = woad_air_profile_name(n, &what)) != NULL; n++) {
-        fprintf(strcmp(name, "list") ? stderr : stdout, "%-10s %s\n", one, what);
-    }
-    exit(strcmp(name, "list") ? 2 : 0);
-}
-
-static int speed(const char *text, struct hub_options *o)
-{
-    char *end;
-    o->speed = strtod(text, &end);
-    if (end != text && !*end && o->speed >= 0.01 && o->speed <= 100) {
-        return 0;
-    }
-    fprintf(stderr, "woad air: the speed is from 0.01 to 100\n");
-    return -1;
-}
-
-static int world(const char *path, struct hub_options *o)
-{
-    static struct world_file file;
-    char message[WORLD_MESSAGE_MAX];
-    o->world = &file;
-    if (world_file_load(&file, path, message) == 0) {
-        return 0;
-    }
-    fprintf(stderr, "woad air: %s\n", message);
-    return -1;
-}
-
-static int folder(const char *path)
-{
-    struct stat st;
-    int err = 0;
-    if (mkdir(path, 0777) < 0 && errno != EEXIST) {
-        err = errno;
-    }
-    if (!err && stat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
-        err = ENOTDIR;
-    } else if (!err && access(path, W_OK | X_OK) < 0) {
-        err = errno;
-    }
-    if (err) {
-        fprintf(stderr, "woad air: %s: %s\n", path, strerror(err));
-        return -1;
-    }
-    return 0;
-}
-
-/* 0; 1: --help; -1: wrong, and the message is printed. */
-static int option(int c, const char *text, struct hub_options *o)
-{
-    unsigned long long value = 0;
-    int err = 0;
-    switch (c) {
-    case 'h': return 1;
-    case 's':
-        err = number(text, UINT64_MAX, &value);
-        o->seed = value;
-        return err;
-    case 'l':
-        err = number(text, 1000, &value);
-        o->loss_per_mille = (uint16_t)value;
-        return err;
-    case 'q': o->log = NULL; return 0;
-    case 'p': o->pcap = text; return 0;
-    case 'k': o->keys = true; return 0;
-    case 'P': return profile(text, o);
-    case 'b': o->btsnoop = text; return folder(text);
-    case 'S': return speed(text, o);
-    case 'w': return world(text, o);
-    default: return -1;
-    }
-}
-
 static int options(int argc, char **argv, struct hub_options *o)
 {
-    static const struct option known[] = { { "help", no_argument, NULL, 'h' },
-                                           { "seed", required_argument, NULL, 's' },
-                                           { "loss", required_argument, NULL, 'l' },
-                                           { "quiet", no_argument, NULL, 'q' },
-                                           { "pcap", required_argument, NULL, 'p' },
-                                           { "keys", no_argument, NULL, 'k' },
-                                           { "profile", required_argument, NULL, 'P' },
-                                           { "speed", required_argument, NULL, 'S' },
-                                           { "world", required_argument, NULL, 'w' },
-                                           { "btsnoop", required_argument, NULL, 'b' },
-                                           { NULL, 0, NULL, 0 } };
+    static const struct option known[] = { AIR_OPTIONS, { NULL, 0, NULL, 0 } };
     int c, err = 0;
     while (!err && (c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
-        err = option(c, optarg, o);
+        err = air_option("air", c, optarg, o);
     }
     return err;
 }
@@ -249,11 +130,8 @@ static int run(int specs, char **spec, struct hub_options *o, struct hci_transpo
     if (!what) {
         err = hub_run(o, &stop);
     }
-    if (err == -EEXIST) {
-        fprintf(stderr, "woad air: %s is something else than a capture; choose another file\n",
-                o->pcap);
-    } else if (err) {
-        fprintf(stderr, "woad air: %s: %s\n", o->pcap ? o->pcap : "the air", strerror(-err));
+    if (err) {
+        err = air_failed("air", o, err);
     }
     for (size_t i = 0; i < o->listeners; i++) {
         transport_unlisten(&listens[i]);
@@ -261,7 +139,7 @@ static int run(int specs, char **spec, struct hub_options *o, struct hci_transpo
     if (what) {
         return what;
     }
-    return err != 0;
+    return err;
 }
 
 int tool_air(int argc, char **argv)

@@ -1,6 +1,8 @@
 /* `woad scan`: prints the devices that advertise, by the controller that WOAD_HCI names. */
 #include "woad_tool.h"
 
+#include "../transport/text.h"
+
 #include <woad/port.h>
 #include <woad/woad.h>
 
@@ -22,58 +24,16 @@ struct scan_tool {
     size_t len;
 };
 
-/* Decodes one character of UTF-8; returns its length, 0: invalid. */
-static size_t utf8(const uint8_t *s, size_t len, uint32_t *c)
-{
-    static const uint32_t shortest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    size_t n = 1;
-    while (n < 4 && s[0] >= 0x80 && (s[0] << n & 0x80)) {
-        n++;
-    }
-    if (n > len || (s[0] >= 0x80 && (s[0] & 0xc0) == 0x80) || s[0] >= 0xf8) {
-        return 0;
-    }
-    *c = s[0];
-    if (n != 1) {
-        *c = s[0] & (0x7fu >> n);
-    }
-    for (size_t k = 1; k < n; k++) {
-        if ((s[k] & 0xc0) != 0x80) {
-            return 0;
-        }
-        *c = *c << 6 | (s[k] & 0x3f);
-    }
-    if (*c >= shortest[n] && *c <= 0x10ffff && (*c < 0xd800 || *c > 0xdfff)) {
-        return n;
-    }
-    return 0;
-}
-
-/* Whether a character is safe to print: no control character, and none that changes the direction
- * of the rest of the line. */
-static bool is_printable(uint32_t c)
-{
-    bool control = c < 0x20 || (c >= 0x7f && c < 0xa0);
-    bool format = c == 0xad || c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
-                  (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
-    return !control && !format;
-}
-
 static void show_name(const uint8_t *data, size_t data_len)
 {
-    size_t len, n;
+    size_t len;
     const uint8_t *name = woad_ad_find(data, data_len, 0x09, &len);
     if (!name) {
         name = woad_ad_find(data, data_len, 0x08, &len);
     }
-    for (size_t at = 0; name && at < len; at += n ? n : 1) {
-        uint32_t c = 0;
-        n = utf8(name + at, len - at, &c);
-        if (n && is_printable(c)) {
-            fwrite(name + at, 1, n, stdout);
-        } else {
-            putchar('?');
-        }
+    if (name) {
+        char shown[WOAD_EXT_DATA_MAX];
+        fwrite(shown, 1, text_clean(shown, name, len), stdout);
     }
 }
 

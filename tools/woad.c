@@ -14,6 +14,7 @@ static const struct {
     const char *help;
 } commands[] = {
     { "air", tool_air, "serves a simulated radio on sockets" },
+    { "run", tool_run, "runs programs on a simulated radio of their own" },
     { "scan", tool_scan, "prints the devices that advertise" },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

@@ -1,0 +1,143 @@
+/* The options of an air: see air_options.h. */
+#include "air_options.h"
+
+#include <woad/air.h>
+
+#include "../hub/world_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Parses a whole number from 0 to `max`; 0 or -1. */
+static int number(const char *command, const char *text, unsigned long long max,
+                  unsigned long long *value)
+{
+    char *end;
+    *value = strtoull(text, &end, 0);
+    if (end == text || *end || *text == '-' || *value > max) {
+        fprintf(stderr, "woad %s: \"%s\" is not a number from 0 to %llu\n", command, text, max);
+        return -1;
+    }
+    return 0;
+}
+
+static int profile(const char *name, struct hub_options *o)
+{
+    struct woad_air_controller_config any;
+    const char *one, *what;
+    o->profile = name;
+    if (woad_air_profile(name, &any)) {
+        return 0;
+    }
+    for (size_t n = 0; (one = woad_air_profile_name(n, &what)) != NULL; n++) {
+        fprintf(strcmp(name, "list") ? stderr : stdout, "%-10s %s\n", one, what);
+    }
+    exit(strcmp(name, "list") ? 2 : 0);
+}
+
+static int speed(const char *command, const char *text, struct hub_options *o)
+{
+    char *end;
+    o->speed = strtod(text, &end);
+    if (end != text && !*end && o->speed >= 0.01 && o->speed <= 100) {
+        return 0;
+    }
+    fprintf(stderr, "woad %s: the speed is from 0.01 to 100\n", command);
+    return -1;
+}
+
+static int patience(const char *command, const char *text, struct hub_options *o)
+{
+    char *end;
+    double seconds = strtod(text, &end);
+    if (end != text && !*end && seconds >= 0.001 && seconds < 1e9) {
+        o->patience_us = (uint64_t)(seconds * 1e6);
+        return 0;
+    }
+    fprintf(stderr, "woad %s: the patience is from 0.001 to 1e9 seconds\n", command);
+    return -1;
+}
+
+static int world(const char *command, const char *path, struct hub_options *o)
+{
+    static struct world_file file;
+    char message[WORLD_MESSAGE_MAX];
+    o->world = &file;
+    if (world_file_load(&file, path, message) == 0) {
+        return 0;
+    }
+    fprintf(stderr, "woad %s: %s\n", command, message);
+    return -1;
+}
+
+static int folder(const char *command, const char *path)
+{
+    struct stat st;
+    int err = 0;
+    if (mkdir(path, 0777) < 0 && errno != EEXIST) {
+        err = errno;
+    }
+    if (!err && stat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
+        err = ENOTDIR;
+    } else if (!err && access(path, W_OK | X_OK) < 0) {
+        err = errno;
+    }
+    if (err) {
+        fprintf(stderr, "woad %s: %s: %s\n", command, path, strerror(err));
+        return -1;
+    }
+    return 0;
+}
+
+static int clock_kind(const char *command, const char *text, struct hub_options *o)
+{
+    o->virtual_clock = strcmp(text, "virtual") == 0;
+    if (o->virtual_clock || strcmp(text, "wall") == 0) {
+        return 0;
+    }
+    fprintf(stderr, "woad %s: the clock is wall or virtual\n", command);
+    return -1;
+}
+
+int air_option(const char *command, int letter, const char *text, struct hub_options *o)
+{
+    unsigned long long value = 0;
+    int err = 0;
+    switch (letter) {
+    case 'h': return 1;
+    case 's':
+        err = number(command, text, UINT64_MAX, &value);
+        o->seed = value;
+        return err;
+    case 'l':
+        err = number(command, text, 1000, &value);
+        o->loss_per_mille = (uint16_t)value;
+        return err;
+    case 'q': o->log = NULL; return 0;
+    case 'p': o->pcap = text; return 0;
+    case 'k': o->keys = true; return 0;
+    case 'P': return profile(text, o);
+    case 'b': o->btsnoop = text; return folder(command, text);
+    case 'S': return speed(command, text, o);
+    case 'c': return clock_kind(command, text, o);
+    case 't': return patience(command, text, o);
+    case 'w': return world(command, text, o);
+    default: return -1;
+    }
+}
+
+int air_failed(const char *command, const struct hub_options *o, int err)
+{
+    if (err == -EEXIST) {
+        fprintf(stderr, "woad %s: %s is something else than a capture; choose another file\n",
+                command, o->pcap);
+    } else {
+        fprintf(stderr, "woad %s: %s: %s\n", command, o->pcap ? o->pcap : "the air",
+                strerror(-err));
+    }
+    return 1;
+}

@@ -1,0 +1,43 @@
+/* The options of an air, which `woad air` and `woad run` have alike. */
+#ifndef WOAD_AIR_OPTIONS_H
+#define WOAD_AIR_OPTIONS_H
+
+#include "../hub/hub.h"
+
+#include <getopt.h>
+
+/* For getopt_long().  Their letters, and 'h', are air_option()'s. */
+#define AIR_OPTIONS \
+    { "help", no_argument, NULL, 'h' }, { "seed", required_argument, NULL, 's' }, \
+        { "loss", required_argument, NULL, 'l' }, { "quiet", no_argument, NULL, 'q' }, \
+        { "pcap", required_argument, NULL, 'p' }, { "keys", no_argument, NULL, 'k' }, \
+        { "profile", required_argument, NULL, 'P' }, { "speed", required_argument, NULL, 'S' }, \
+        { "world", required_argument, NULL, 'w' }, { "btsnoop", required_argument, NULL, 'b' }, \
+        { "clock", required_argument, NULL, 'c' }, \
+    { \
+        "patience", required_argument, NULL, 't' \
+    }
+
+/* Their lines of --help. */
+#define AIR_OPTIONS_HELP \
+    "  --seed N    seed of all random numbers; the same seed and packets repeat a run\n" \
+    "  --loss N    packets lost at random, per mille\n" \
+    "  --profile P the kind of controller; --profile list shows all\n" \
+    "  --world F   file of walls, noise, links and failing controllers: docs/air.md\n" \
+    "  --clock C   wall: the air keeps to the wall clock (default); virtual: its time goes on\n" \
+    "              as soon as all programs wait\n" \
+    "  --patience S  let a program go that is busy for S seconds of the machine's time; 1\n" \
+    "  --speed X   air time as a multiple of the wall clock, 0.01 to 100\n" \
+    "  --pcap F    capture all packets on the air for Wireshark; overwrites an earlier\n" \
+    "              capture, but no other file\n" \
+    "  --btsnoop D log each host's HCI packets in folder D, D/1.btsnoop …; D is made if\n" \
+    "              need be, and existing logs are appended to\n" \
+    "  --keys      log keys, and capture encrypted packets decrypted\n"
+
+/* Applies one option; `command` is for messages ("air").  0; 1: --help; -1: wrong, and the message
+ * is printed. */
+int air_option(const char *command, int letter, const char *text, struct hub_options *o);
+/* Prints why hub_run() failed.  Returns the exit status. */
+int air_failed(const char *command, const struct hub_options *o, int err);
+
+#endif

@@ -1,0 +1,398 @@
+/* `woad run`: an air of its own, and programs on it.  Parses the command line, and serves the
+ * programs' output in the hub's loop. */
+#define _GNU_SOURCE
+#include "run.h"
+
+#include "air_options.h"
+#include "woad_tool.h"
+
+#include "../transport/open.h"
+#include "../transport/text.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SECOND_US = 1000000, STATUS_SIGNAL = 128, STATUS_USAGE = 2 };
+
+static struct run {
+    struct run_programs all;
+    struct hub_options options;
+    struct hub *hub; /* NULL: it does not serve yet */
+    uint64_t now_us; /* the air's */
+    uint64_t until_us;
+    const char *names;      /* of --name */
+    const char *stdin_name; /* of --stdin */
+    char *micropython;
+    int signals;   /* a signalfd */
+    int signalled; /* the signal that ends all; 0: none */
+    int stop;
+    char folder[80], spec[108];
+} run;
+
+static void log_line(const char *line)
+{
+    if (run.hub) {
+        run.now_us = hub_now_us(run.hub);
+    }
+    output_line(&run.all.out, run.now_us, "air", 0, (const uint8_t *)line, strlen(line));
+}
+
+/* --- in the hub's loop ---------------------------------------------------------------------------
+ */
+
+static size_t run_fds(void *ctx, struct pollfd *at, size_t room)
+{
+    struct pollfd own[2] = { { run.signals, POLLIN, 0 }, { -1, POLLOUT, 0 } };
+    (void)ctx;
+    if (output_waits(&run.all.out)) {
+        own[1].fd = STDOUT_FILENO;
+    }
+    if (room >= 2) {
+        memcpy(at, own, sizeof own);
+    }
+    size_t left = room > 2 ? room - 2 : 0;
+    return 2 + programs_fds(&run.all, at + (room - left), left);
+}
+
+static void run_signals(void)
+{
+    struct signalfd_siginfo info;
+    while (read(run.signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGCHLD) {
+            programs_reap(&run.all, run.now_us);
+        } else {
+            run.signalled = (int)info.ssi_signo;
+        }
+    }
+}
+
+static void run_serve(void *ctx, struct hub *hub, uint64_t now_us)
+{
+    struct run_programs *all = &run.all;
+    (void)ctx;
+    run.now_us = now_us;
+    if (!run.hub) {
+        run.hub = hub;
+        int err = programs_start(all, run.spec, run.options.virtual_clock);
+        if (err) {
+            fprintf(stderr, "woad run: %s\n", strerror(-err));
+            all->status = 1;
+        }
+    }
+    programs_read(all, now_us);
+    run_signals();
+    output_flush(&all->out);
+    run.options.expect = (unsigned)all->running; /* one that has ended joins no clock */
+    if (run.signalled || all->status || !all->running || all->out.closed ||
+        now_us >= run.until_us) {
+        run.stop = 1;
+    }
+}
+
+static uint64_t run_next(void *ctx)
+{
+    (void)ctx;
+    return run.until_us;
+}
+
+/* --- the command line ----------------------------------------------------------------------------
+ */
+
+static int help(void)
+{
+    printf(
+        "usage: woad run [OPTION…] PROGRAM [ARGUMENT…] [-- PROGRAM [ARGUMENT…]]…\n"
+        "\n"
+        "Runs programs on a simulated radio of their own, and prints their output with the air's\n"
+        "time and their names.  A file that ends in .py is run by MicroPython: the one that\n"
+        "MICROPYTHON_PROGRAM names, or beside this program, or in PATH.  Others are commands.\n"
+        "Ends when all have ended, with status 0; or when one fails, with its status, and ends\n"
+        "the others.  Names of programs are the names of their files, and their WOAD_NAME.\n\n"
+        "  --until S   end after S seconds of the air's time, with status 0\n"
+        "  --name A,B… names of the programs\n"
+        "  --stdin A   this program reads standard input; the others read nothing\n"
+        "  --quiet     print no line when programs connect and leave\n" AIR_OPTIONS_HELP);
+    return 0;
+}
+
+static int until(const char *text)
+{
+    char *end;
+    double seconds = strtod(text, &end);
+    if (end == text || *end || !(seconds > 0 && seconds < 1e9)) {
+        fprintf(stderr, "woad run: --until: seconds, more than 0\n");
+        return -1;
+    }
+    run.until_us = (uint64_t)(seconds * SECOND_US);
+    return 0;
+}
+
+/* 0; 1: --help; -1: wrong, and the message is printed. */
+static int options(int argc, char **argv, struct hub_options *o)
+{
+    static const struct option known[] = { AIR_OPTIONS,
+                                           { "until", required_argument, NULL, 'u' },
+                                           { "name", required_argument, NULL, 'n' },
+                                           { "stdin", required_argument, NULL, 'i' },
+                                           { NULL, 0, NULL, 0 } };
+    int c, err = 0;
+    while (!err && (c = getopt_long(argc, argv, "+h", known, NULL)) != -1) {
+        switch (c) {
+        case 'u': err = until(optarg); break;
+        case 'n': run.names = optarg; break;
+        case 'i': run.stdin_name = optarg; break;
+        default: err = air_option("run", c, optarg, o);
+        }
+    }
+    return err;
+}
+
+static bool is_python(const char *path)
+{
+    size_t len = strlen(path);
+    return len > 3 && strcmp(path + len - 3, ".py") == 0;
+}
+
+/* The interpreter: MICROPYTHON_PROGRAM; beside this program; the one in PATH. */
+static char *micropython(void)
+{
+    static char path[PATH_MAX];
+    char *named = getenv("MICROPYTHON_PROGRAM");
+    if (named && *named) {
+        return named;
+    }
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - sizeof "micropython");
+    path[n > 0 ? n : 0] = '\0';
+    char *slash = strrchr(path, '/');
+    if (slash) {
+        strcpy(slash + 1, "micropython");
+        if (access(path, X_OK) == 0) {
+            return path;
+        }
+    }
+    return strcpy(path, "micropython");
+}
+
+static bool is_taken(const char *name, size_t programs)
+{
+    for (size_t i = 0; i < programs; i++) {
+        if (strcmp(run.all.program[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Names the program by `len` octets of text; the second of a name gets a 2. */
+static void name_program(struct run_program *p, size_t index, const char *text, size_t len)
+{
+    enum { NUMBER = 4 };
+    char name[RUN_NAME_MAX - NUMBER];
+    if (len >= sizeof name) {
+        len = sizeof name - 1;
+    }
+    name[text_clean(name, text, len)] = '\0';
+    snprintf(p->name, sizeof p->name, "%s", name);
+    for (unsigned n = 2; is_taken(p->name, index); n++) {
+        snprintf(p->name, sizeof p->name, "%s %u", name, n);
+    }
+}
+
+/* Adds a program; its own name is that of its file. */
+static void add_program(char **argv, size_t argc)
+{
+    struct run_program *p = &run.all.program[run.all.programs];
+    const char *file = strrchr(argv[0], '/');
+    *p = (struct run_program){ .fd = -1, .paint = (unsigned)run.all.programs + 1 };
+    file = file ? file + 1 : argv[0];
+    size_t len = strlen(file), own = 0;
+    if (run.names) {
+        own = strcspn(run.names, ",");
+    }
+    if (own) {
+        name_program(p, run.all.programs, run.names, own);
+    } else {
+        name_program(p, run.all.programs, file, is_python(file) ? len - 3 : len);
+    }
+    if (run.names) {
+        run.names = run.names[own] ? run.names + own + 1 : NULL;
+    }
+    p->argv = calloc(argc + 2, sizeof *p->argv);
+    if (!p->argv) {
+        exit(1);
+    }
+    size_t n = 0;
+    if (is_python(argv[0])) {
+        p->argv[n++] = run.micropython;
+    }
+    memcpy(p->argv + n, argv, argc * sizeof *argv);
+    run.all.programs++;
+}
+
+/* Splits the arguments at each `--`.  0, or an exit status. */
+static int add_programs(int argc, char **argv)
+{
+    static struct run_program program[PROGRAMS_MAX];
+    run.all.program = program;
+    for (int begin = 0, i = 0; i <= argc; i++) {
+        if (i < argc && strcmp(argv[i], "--") != 0) {
+            continue;
+        }
+        if (i == begin || !*argv[begin] || run.all.programs == PROGRAMS_MAX) {
+            fprintf(stderr, "woad run: 1 to %d programs, with -- between them\n", PROGRAMS_MAX);
+            return STATUS_USAGE;
+        }
+        add_program(argv + begin, (size_t)(i - begin));
+        begin = i + 1;
+    }
+    if (run.names) {
+        fprintf(stderr, "woad run: --name: more names than programs\n");
+        return STATUS_USAGE;
+    }
+    return 0;
+}
+
+/* Without a terminal all programs have process groups of their own; with it the one that reads from
+ * it stays in the terminal's foreground.  0, or an exit status. */
+static int choose_stdin(void)
+{
+    bool found = !run.stdin_name;
+    for (size_t i = 0; i < run.all.programs; i++) {
+        struct run_program *p = &run.all.program[i];
+        p->takes_stdin = run.stdin_name && strcmp(p->name, run.stdin_name) == 0;
+        p->own_group = !p->takes_stdin || !isatty(STDIN_FILENO);
+        found = found || p->takes_stdin;
+        unsigned width = (unsigned)strlen(p->name);
+        if (width > run.all.out.name_width) {
+            run.all.out.name_width = width;
+        }
+    }
+    if (!found) {
+        fprintf(stderr, "woad run: --stdin: there is no program \"%s\"\n", run.stdin_name);
+        return STATUS_USAGE;
+    }
+    return 0;
+}
+
+/* --- from the beginning to the end ---------------------------------------------------------------
+ */
+
+/* The programs' socket, in a new folder that only this user may enter. */
+static int listen_privately(struct hci_transport *listener)
+{
+    char message[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME_MAX];
+    const char *tmp = getenv("TMPDIR");
+    bool listens;
+    if (!tmp || *tmp != '/' || strlen(tmp) > 50) {
+        tmp = "/tmp";
+    }
+    snprintf(run.folder, sizeof run.folder, "%s/woad-run-XXXXXX", tmp);
+    if (!mkdtemp(run.folder)) {
+        fprintf(stderr, "woad run: %s: %s\n", run.folder, strerror(errno));
+        run.folder[0] = '\0';
+        return 1;
+    }
+    snprintf(run.spec, sizeof run.spec, "unix:%s/air", run.folder);
+    if (transport_listen(run.spec, listener, &listens, name, message)) {
+        fprintf(stderr, "woad run: %s\n", message);
+        rmdir(run.folder);
+        return 1;
+    }
+    return 0;
+}
+
+/* Signals are read from a descriptor, in the hub's loop. */
+static int catch_signals(sigset_t *set)
+{
+    static const int all[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+    struct sigaction was;
+    sigemptyset(set);
+    sigaddset(set, SIGCHLD);
+    for (size_t n = 0; n < sizeof all / sizeof *all; n++) {
+        if (sigaction(all[n], NULL, &was) == 0 && was.sa_handler != SIG_IGN) {
+            sigaddset(set, all[n]); /* not under nohup */
+        }
+    }
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL); /* if it was ignored, ended children would be lost */
+    sigprocmask(SIG_BLOCK, set, NULL);
+    run.signals = signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (run.signals < 0) {
+        fprintf(stderr, "woad run: %s\n", strerror(errno));
+        return 1;
+    }
+    return 0;
+}
+
+static int exit_status(int hub_error)
+{
+    if (run.signalled) {
+        return STATUS_SIGNAL + run.signalled;
+    }
+    if (run.all.status) {
+        return run.all.status;
+    }
+    if (run.all.out.closed) {
+        return STATUS_SIGNAL + SIGPIPE;
+    }
+    return hub_error;
+}
+
+static int run_all(void)
+{
+    struct hub_options *o = &run.options;
+    struct hub_extra extra = { run_fds, run_serve, run_next, NULL };
+    struct hci_transport listener;
+    sigset_t signals;
+    if (catch_signals(&signals) || listen_privately(&listener)) {
+        return 1;
+    }
+    o->listener = &listener;
+    o->listeners = 1;
+    o->extra = &extra;
+    o->extras = 1;
+    o->expect = (unsigned)run.all.programs;
+    int err = hub_run(o, &run.stop);
+    run.hub = NULL;
+    programs_end(&run.all, run.now_us);
+    transport_unlisten(&listener);
+    rmdir(run.folder);
+    int status = exit_status(err ? 1 : 0);
+    sigprocmask(SIG_UNBLOCK, &signals, NULL); /* a second one ends it even while it prints */
+    output_finish(&run.all.out);
+    if (err) {
+        air_failed("run", o, err);
+    }
+    return status;
+}
+
+int tool_run(int argc, char **argv)
+{
+    run.options = (struct hub_options){ .seed = 1, .log = log_line, .warn = log_line };
+    run.until_us = UINT64_MAX;
+    int what = options(argc, argv, &run.options);
+    if (what > 0) {
+        return help();
+    }
+    if (what < 0) {
+        return STATUS_USAGE;
+    }
+    run.micropython = micropython();
+    run.all.out = (struct run_output){ .colors = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
+                                       .name_width = 3 };
+    what = add_programs(argc - optind, argv + optind);
+    if (!what) {
+        what = choose_stdin();
+    }
+    if (!what) {
+        what = run_all();
+    }
+    return what;
+}

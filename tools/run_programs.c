@@ -1,0 +1,287 @@
+/* The child processes of `woad run`: see run.h. */
+#define _GNU_SOURCE
+#include "run.h"
+
+#include "../transport/transport.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { TERM_MS = 1000, KILL_MS = 2000, POLL_MS = 20, READS_MAX = 64 };
+
+/* --- what they print -----------------------------------------------------------------------------
+ */
+
+static void program_put(struct run_programs *all, const struct run_program *p, uint64_t now,
+                        size_t len)
+{
+    size_t shown = len;
+    if (shown && p->line[shown - 1] == '\r') {
+        shown--;
+    }
+    output_line(&all->out, now, p->name, p->paint, p->line, shown);
+}
+
+/* How much of a line that fills the buffer is shown now: no character of UTF-8 is cut. */
+static size_t program_piece(const struct run_program *p)
+{
+    size_t len = p->len;
+    for (size_t back = 1; back <= 3; back++) {
+        uint8_t c = p->line[p->len - back];
+        if (c >= 0xc0) {
+            len = p->len - back;
+        }
+        if (c < 0x80 || c >= 0xc0) {
+            return len;
+        }
+    }
+    return len;
+}
+
+/* Prints the complete lines of the buffer, and what fills it without an end of line. */
+static void program_lines(struct run_programs *all, struct run_program *p, uint64_t now)
+{
+    uint8_t *end;
+    size_t used = 0;
+    while ((end = memchr(p->line, '\n', p->len)) != NULL || p->len == sizeof p->line) {
+        size_t len = end ? (size_t)(end - p->line) : program_piece(p);
+        used = len;
+        if (end) {
+            used++;
+        }
+        program_put(all, p, now, len);
+        p->len -= used;
+        memmove(p->line, p->line + used, p->len);
+    }
+}
+
+/* Reads the pipe.  False: it is closed. */
+static bool program_read(struct run_programs *all, struct run_program *p, uint64_t now)
+{
+    for (unsigned n = 0; n < READS_MAX; n++) {
+        ssize_t got = read(p->fd, p->line + p->len, sizeof p->line - p->len);
+        if (got <= 0) {
+            return got < 0 && (errno == EAGAIN || errno == EINTR);
+        }
+        p->len += (size_t)got;
+        program_lines(all, p, now);
+    }
+    return true;
+}
+
+/* Closes the pipe; a last line without its end is shown. */
+static void program_close(struct run_programs *all, struct run_program *p, uint64_t now)
+{
+    if (p->len) {
+        program_put(all, p, now, p->len);
+    }
+    p->len = 0;
+    close(p->fd);
+    p->fd = -1;
+}
+
+size_t programs_fds(const struct run_programs *all, struct pollfd *at, size_t room)
+{
+    size_t n = 0;
+    if (output_is_full(&all->out)) {
+        return 0;
+    }
+    for (size_t i = 0; i < all->programs; i++) {
+        if (all->program[i].fd >= 0) {
+            if (n < room) {
+                at[n] = (struct pollfd){ all->program[i].fd, POLLIN, 0 };
+            }
+            n++;
+        }
+    }
+    return n;
+}
+
+void programs_read(struct run_programs *all, uint64_t now)
+{
+    struct pollfd at[PROGRAMS_MAX];
+    size_t n = programs_fds(all, at, PROGRAMS_MAX);
+    if (!n || poll(at, (nfds_t)n, 0) <= 0) {
+        return;
+    }
+    n = 0;
+    for (size_t i = 0; i < all->programs; i++) {
+        struct run_program *p = &all->program[i];
+        if (p->fd >= 0 && at[n++].revents && !program_read(all, p, now)) {
+            program_close(all, p, now);
+        }
+    }
+}
+
+/* --- their lives ---------------------------------------------------------------------------------
+ */
+
+/* In the child; does not return. */
+static void program_exec(const struct run_program *p, int out, pid_t parent)
+{
+    char seat[16];
+    sigset_t none;
+    sigemptyset(&none);
+    signal(SIGPIPE, SIG_DFL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) {
+        _exit(1); /* it ended before the line above */
+    }
+    if (p->own_group) {
+        setpgid(0, 0);
+    }
+    if (!p->takes_stdin) {
+        int null = open("/dev/null", O_RDONLY);
+        dup2(null, STDIN_FILENO);
+        if (null > 2) {
+            close(null);
+        }
+    }
+    dup2(out, STDOUT_FILENO);
+    dup2(out, STDERR_FILENO);
+    snprintf(seat, sizeof seat, "%u", p->paint);
+    setenv("WOAD_NAME", p->name, 1);
+    setenv("WOAD_SEAT", seat, 1);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execvp(p->argv[0], p->argv);
+    fprintf(stderr, "woad run: %s: %s\n", p->argv[0], strerror(errno));
+    _exit(127);
+}
+
+static int program_start(struct run_programs *all, struct run_program *p)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0) {
+        return -errno;
+    }
+    pid_t parent = getpid(), child = fork();
+    if (child == 0) {
+        program_exec(p, ends[1], parent);
+    }
+    int err = errno;
+    close(ends[1]);
+    if (child < 0) {
+        close(ends[0]);
+        return -err;
+    }
+    if (p->own_group) {
+        setpgid(child, child); /* as the child does: the first of the two */
+    }
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    p->pid = child;
+    p->fd = ends[0];
+    all->running++;
+    return 0;
+}
+
+int programs_start(struct run_programs *all, const char *spec, bool virtual_clock)
+{
+    int err = 0;
+    setenv("WOAD_HCI", spec, 1);
+    unsetenv("WOAD_CLOCK");
+    if (virtual_clock) {
+        setenv("WOAD_CLOCK", "virtual", 1);
+    }
+    for (size_t i = 0; i < all->programs && !err; i++) {
+        err = program_start(all, &all->program[i]);
+    }
+    return err;
+}
+
+static void program_kill(const struct run_program *p, int sig)
+{
+    if (p->pid) {
+        kill(p->own_group ? -p->pid : p->pid, sig);
+    }
+}
+
+/* Says how a program has ended, unless it ended well. */
+static void program_judge(struct run_programs *all, size_t i, int status)
+{
+    const struct run_program *p = &all->program[i];
+    int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    if (!code || all->status) {
+        return;
+    }
+    all->status = code;
+    all->first_failed = i;
+    output_flush(&all->out);
+    if (WIFSIGNALED(status)) {
+        fprintf(stderr, "woad run: %s: signal %d (%s)\n", p->name, WTERMSIG(status),
+                strsignal(WTERMSIG(status)));
+    } else {
+        fprintf(stderr, "woad run: %s: exit status %d\n", p->name, code);
+    }
+}
+
+/* Collects the program if it has ended.  What its own children still hold of its group ends with
+ * it, so that nothing outlives `woad run`. */
+static bool program_reap(struct run_programs *all, struct run_program *p, uint64_t now, int *status)
+{
+    siginfo_t info = { .si_pid = 0 };
+    if (!p->pid || waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+        info.si_pid == 0) {
+        return false;
+    }
+    if (p->own_group) {
+        kill(-p->pid, SIGKILL); /* before its number is free for others */
+    }
+    waitpid(p->pid, status, 0);
+    p->pid = 0;
+    all->running--;
+    if (p->fd >= 0) {
+        program_read(all, p, now);
+        program_close(all, p, now);
+    }
+    return true;
+}
+
+void programs_reap(struct run_programs *all, uint64_t now)
+{
+    for (size_t i = 0; i < all->programs; i++) {
+        int status;
+        if (program_reap(all, &all->program[i], now, &status)) {
+            program_judge(all, i, status);
+        }
+    }
+}
+
+static void programs_signal(const struct run_programs *all, int sig)
+{
+    for (size_t i = 0; i < all->programs; i++) {
+        program_kill(&all->program[i], sig);
+    }
+}
+
+/* Waits until all have ended, for at most `ms`. */
+static void programs_wait(struct run_programs *all, uint64_t now, uint32_t ms)
+{
+    uint32_t start = woad_port_now_ms();
+    while (all->running && woad_port_now_ms() - start < ms) {
+        struct pollfd at[PROGRAMS_MAX];
+        size_t n = programs_fds(all, at, PROGRAMS_MAX);
+        poll(at, (nfds_t)n, POLL_MS);
+        for (size_t i = 0; i < all->programs; i++) {
+            int status;
+            program_reap(all, &all->program[i], now, &status);
+        }
+        programs_read(all, now);
+        output_flush(&all->out);
+    }
+}
+
+void programs_end(struct run_programs *all, uint64_t now)
+{
+    programs_signal(all, SIGTERM);
+    programs_signal(all, SIGCONT);
+    programs_wait(all, now, TERM_MS);
+    programs_signal(all, SIGKILL);
+    programs_wait(all, now, KILL_MS);
+}

@@ -159,6 +159,8 @@ static int cmd_le_event_mask(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* Read Local Version Information: versions of HCI and of the link layer; no manufacturer
+ * (0xffff). */
 static int cmd_version(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
@@ -177,6 +179,7 @@ static bool cmd_supported(const controller *c, const struct command *k)
            (!(k->flags & CMD_SECRET) || (features >> FEATURE_ENCRYPTION & 1));
 }
 
+/* Read Local Supported Commands: a bit for each command that this controller has. */
 static int cmd_commands(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t mask[64] = { 0 };
@@ -325,6 +328,7 @@ static int cmd_adv_power(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* Advertising data of a legacy command: length u8, 31 octets. A status. */
 static int cmd_take_data(struct rd *in, uint8_t *to, uint16_t *to_len)
 {
     uint8_t len = rd_u8(in);
@@ -466,7 +470,7 @@ static int cmd_create(controller *c, struct rd *in, struct wr *ret)
     how.peer.type = how.peer_type & 1;
     rd_copy(in, how.peer.octet, 6);
     how.own_type = rd_u8(in);
-    struct params p = { 0, 0, 0, 0 };
+    struct params p = { .min = 0, .max = 0, .latency = 0, .timeout = 0 };
     bool good = params_from_host(in, &p);
     int status = conn_command_check(c, &how);
     (void)ret;
@@ -493,6 +497,8 @@ static int cmd_create(controller *c, struct rd *in, struct wr *ret)
     return CMD_ANSWERED;
 }
 
+/* LE Create Connection Cancel. Not any more when a request is on the air: the connection will
+ * come. */
 static int cmd_cancel(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
@@ -580,6 +586,7 @@ static const struct command commands[] = {
     { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };
 
+/* The table of commands of one file, by number; NULL: no more. */
 static const struct command *cmd_table(size_t t)
 {
     static const struct command *const tables[] = { commands,

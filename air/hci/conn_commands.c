@@ -76,6 +76,7 @@ static int cmd_disconnect(controller *c, struct rd *in, struct wr *ret)
     return CMD_ANSWERED;
 }
 
+/* Read Remote Version Information: Command Status, and the procedure begins. */
 static int cmd_remote_version(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
@@ -88,6 +89,8 @@ static int cmd_remote_version(controller *c, struct rd *in, struct wr *ret)
     return CMD_ANSWERED;
 }
 
+/* LE Read Remote Features. A peripheral may ask only with Peripheral-initiated Features
+ * Exchange. */
 static int cmd_remote_features(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
@@ -475,6 +478,7 @@ static int cmd_read_data_len(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* LE Write Suggested Default Data Length: octets u16, us u16. The bounds are those of 7.8.35. */
 static int cmd_write_data_len(controller *c, struct rd *in, struct wr *ret)
 {
     uint16_t octets = rd_le16(in), time = rd_le16(in);
@@ -487,6 +491,7 @@ static int cmd_write_data_len(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* LE Read Maximum Data Length: 251 octets and their time, sent and received. */
 static int cmd_max_data_len(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;

@@ -54,6 +54,7 @@ static size_t set_size(const struct woad_air_controller_config *c)
     return sizeof(struct ll_adv) + (c->adv_sets ? 3u : 2u) * adv_room(c);
 }
 
+/* Lays out the advertising sets, then the data of each. */
 static void layout_sets(controller *c, uint8_t *at)
 {
     c->n_sets = (uint8_t)n_sets_of(&c->cfg);

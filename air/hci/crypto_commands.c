@@ -94,6 +94,9 @@ static void p256_made(controller *c)
     evt_le(c, LE_P256_COMPLETE, &w);
 }
 
+enum { OUR_KEY = 0, DEBUG_KEY = 1 }; /* Key_Type of LE Generate DHKey [v2].  7.8.37 */
+
+/* Begins to calculate a DHKey, with our key of LE Read Local P-256 or the debug key. A status. */
 static int dhkey(controller *c, struct rd *in, uint16_t opcode, bool debug)
 {
     if (c->ll->p256_event || (!debug && !c->ll->has_p256)) {
@@ -148,7 +151,7 @@ void p256_reset(controller *c)
 static int cmd_dhkey(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
-    return dhkey(c, in, OP_LE_DHKEY, false);
+    return dhkey(c, in, OP_LE_DHKEY, OUR_KEY);
 }
 
 /* X 32, Y 32, key type u8: 0 the key pair read last, 1 the debug key. 7.8.37 */
@@ -158,7 +161,7 @@ static int cmd_dhkey_v2(controller *c, struct rd *in, struct wr *ret)
     rd_bytes(&type, 64);
     uint8_t which = rd_u8(&type);
     (void)ret;
-    if (which > 1) {
+    if (which > DEBUG_KEY) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     return dhkey(c, in, OP_LE_DHKEY_V2, which);

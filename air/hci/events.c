@@ -70,6 +70,7 @@ void evt_le(controller *c, uint8_t sub, const struct wr *params)
     }
 }
 
+/* Command Complete: commands allowed u8 (1), opcode u16, status u8, return parameters. */
 void evt_complete(controller *c, uint16_t opcode, uint8_t status, const struct wr *ret)
 {
     uint8_t b[255];
@@ -179,6 +180,7 @@ void evt_channel_selection(controller *c, uint8_t i)
     evt_le(c, LE_CHANNEL_SELECTION, &w);
 }
 
+/* LE Connection Update Complete: status u8, handle u16, interval u16, latency u16, time-out u16. */
 void evt_updated(controller *c, uint8_t status, uint8_t i)
 {
     const struct link *l = &c->links[i];

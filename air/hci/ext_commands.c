@@ -103,6 +103,8 @@ static bool props_have_data(uint16_t props)
     return !(props & (props & PROP_LEGACY ? PROP_DIRECTED : PROP_SCANNABLE));
 }
 
+/* Whether a set may have these properties: not connectable and scannable at once, nor so and
+ * anonymous. */
 static bool props_good(uint16_t props)
 {
     if (props > 0x7f) {
@@ -254,6 +256,8 @@ static int data_status(const struct ll_adv *a, bool response, uint8_t op, uint8_
     return needed && !len ? WOAD_HCI_COMMAND_DISALLOWED : 0;
 }
 
+enum { ADV_DATA = false, SCAN_RESPONSE = true };
+
 /* Sets advertising or scan response data: handle u8, operation u8, fragment preference u8, length
  * u8, data. Data that are too long discard all that the set has. 7.8.54, 7.8.55 */
 static int set_take_data(controller *c, struct rd *in, bool response)
@@ -293,15 +297,16 @@ static int set_take_data(controller *c, struct rd *in, bool response)
 static int cmd_set_data(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
-    return set_take_data(c, in, false);
+    return set_take_data(c, in, ADV_DATA);
 }
 
 static int cmd_set_response(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
-    return set_take_data(c, in, true);
+    return set_take_data(c, in, SCAN_RESPONSE);
 }
 
+/* Whether a set can be enabled for this duration (10 ms; 0: for ever): 0, or the status. */
 static int set_may_begin(controller *c, const struct ll_adv *a, uint16_t duration)
 {
     uint8_t i;
@@ -391,6 +396,7 @@ static int cmd_number(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* LE Remove Advertising Set: handle u8. */
 static int cmd_remove(controller *c, struct rd *in, struct wr *ret)
 {
     struct ll_adv *a = set_by_handle(c, rd_u8(in));
@@ -405,6 +411,7 @@ static int cmd_remove(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* LE Clear Advertising Sets: disallowed while one advertises. */
 static int cmd_clear(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;

@@ -62,6 +62,7 @@ static struct iso *cis_configured(controller *c, uint8_t group, uint8_t id)
     return NULL;
 }
 
+/* Whether a stream of this CIG has been created. */
 static bool group_active(const controller *c, uint8_t group)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
@@ -197,6 +198,7 @@ static uint8_t group_slot(struct group *g, uint8_t id)
     return k;
 }
 
+/* Reads n streams of a Set CIG Parameters command into `g`. 0, or a status. */
 static int group_take(const controller *c, struct rd *in, struct group *g, uint8_t n)
 {
     for (uint8_t k = 0; k < n; k++) {
@@ -341,6 +343,8 @@ static bool cis_pending(const controller *c)
     return false;
 }
 
+/* Whether LE Create CIS may create n pairs of stream and connection, no stream twice: 0, or a
+ * status. */
 static int pairs_status(controller *c, struct rd in, uint8_t n)
 {
     struct rd first = in;
@@ -435,6 +439,7 @@ static int cmd_reject_cis(controller *c, struct rd *in, struct wr *ret)
 
 /* --- broadcast -------------------------------------------------------------------------------- */
 
+/* Whether n streams are free. */
 static bool streams_there(controller *c, uint8_t n)
 {
     uint8_t there = 0;
@@ -444,6 +449,7 @@ static bool streams_there(controller *c, uint8_t n)
     return there >= n;
 }
 
+/* Takes n free streams for a BIG. numbers: those to receive; NULL: 1 to n, to be sent. */
 static void big_allocate(controller *c, struct big *b, const uint8_t *numbers, uint8_t n,
                          uint8_t kind)
 {
@@ -462,6 +468,7 @@ static void big_allocate(controller *c, struct big *b, const uint8_t *numbers, u
     }
 }
 
+/* Whether a BIG is sent with this set. */
 bool set_has_big(const controller *c, const struct ll_adv *a)
 {
     for (uint8_t n = 0; n < BIGS; n++) {

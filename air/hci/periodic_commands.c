@@ -69,6 +69,7 @@ static int cmd_params(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* Whether a fragment of periodic data may come now: 0, or a status. */
 static int periodic_data_status(const struct periodic_adv *t, uint8_t op, uint8_t len)
 {
     bool part = op < DATA_COMPLETE;
@@ -211,6 +212,7 @@ static int cmd_create_sync(controller *c, struct rd *in, struct wr *ret)
     return CMD_ANSWERED;
 }
 
+/* LE Periodic Advertising Create Sync Cancel: Sync Established follows, with `cancelled`. */
 static int cmd_cancel_sync(controller *c, struct rd *in, struct wr *ret)
 {
     struct sync none = { .sid = 0 };
@@ -231,6 +233,7 @@ static int cmd_cancel_sync(controller *c, struct rd *in, struct wr *ret)
     return CMD_ANSWERED;
 }
 
+/* LE Periodic Advertising Terminate Sync: handle u16. */
 static int cmd_terminate_sync(controller *c, struct rd *in, struct wr *ret)
 {
     struct sync *s = sync_by_handle(c, rd_le16(in));
@@ -244,6 +247,7 @@ static int cmd_terminate_sync(controller *c, struct rd *in, struct wr *ret)
     return CMD_ANSWERED;
 }
 
+/* LE Add Device To Periodic Advertiser List: address type u8, address 6, SID u8. */
 static int cmd_list_add(controller *c, struct rd *in, struct wr *ret)
 {
     struct address who = address_read(in);
@@ -263,6 +267,7 @@ static int cmd_list_add(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* LE Remove Device From Periodic Advertiser List: address type u8, address 6, SID u8. */
 static int cmd_list_remove(controller *c, struct rd *in, struct wr *ret)
 {
     struct address who = address_read(in);
@@ -278,6 +283,7 @@ static int cmd_list_remove(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* LE Clear Periodic Advertiser List. */
 static int cmd_list_clear(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;

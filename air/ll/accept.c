@@ -59,6 +59,7 @@ static int cmd_accept_size(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* LE Clear Filter Accept List: disallowed while the list is in use. */
 static int cmd_accept_clear(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
@@ -92,6 +93,7 @@ static int cmd_accept_add(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* LE Remove Device From Filter Accept List: address type u8, address 6. */
 static int cmd_accept_remove(controller *c, struct rd *in, struct wr *ret)
 {
     struct address a = { rd_u8(in), { 0 } };

@@ -45,6 +45,7 @@
 enum { ANSWER_US = T_IFS + 2 + 40, CHANNEL_GAP_US = 60, ADV_DELAY_US = 10000 };
 enum { DIRECT_EVERY_US = 3750, DIRECT_LASTS_US = 1280000 }; /* 4.4.2.4.3 */
 
+/* Whether a set is enabled. */
 bool adv_any_on(const controller *c)
 {
     for (uint8_t n = 0; n < c->n_sets; n++) {
@@ -55,6 +56,8 @@ bool adv_any_on(const controller *c)
     return false;
 }
 
+/* When the first of the sets has something to do, periodic advertising included; NEVER: none
+ * has. */
 uint64_t adv_next(const controller *c)
 {
     uint64_t next = NEVER;
@@ -78,6 +81,7 @@ static bool adv_directed(const struct ll_adv *a)
     return a->kind == ADV_KIND_DIRECT_HIGH || a->kind == ADV_KIND_DIRECT_LOW;
 }
 
+/* Whether connections can be made through the set. */
 bool adv_connectable(const struct ll_adv *a)
 {
     bool result;
@@ -89,6 +93,7 @@ bool adv_connectable(const struct ll_adv *a)
     return result;
 }
 
+/* Enables or disables a set, at the host's command or because it has ended. */
 void adv_enable(controller *c, struct ll_adv *a, bool on)
 {
     if (c->radio.owner == ACTIVITY_ADV && c->adv_now == a) {
@@ -141,6 +146,8 @@ int8_t adv_power(const controller *c, const struct ll_adv *a)
     return POWER_MIN;
 }
 
+enum { NO_TARGET = false }; /* rx_random of a PDU without a second address */
+
 /* ADV_IND, ADV_SCAN_IND, ADV_NONCONN_IND, SCAN_RSP: AdvA 6, data.  2.3.1 */
 static void adv_send(controller *c, uint8_t type, const uint8_t *data, uint16_t len, uint64_t at)
 {
@@ -148,7 +155,7 @@ static void adv_send(controller *c, uint8_t type, const uint8_t *data, uint16_t 
     struct address own;
     struct wr pdu = radio_pdu(c);
     adv_own(c, a, &own);
-    adv_header(c, &pdu, type, own.type != 0, false, 6u + len);
+    adv_header(c, &pdu, type, own.type != 0, NO_TARGET, 6u + len);
     wr_bytes(&pdu, own.octet, 6);
     wr_bytes(&pdu, data, len);
     radio_send(c, ACTIVITY_ADV, at, a->channel, ADV_AA, PHY_1M, &pdu);
@@ -340,6 +347,7 @@ bool adv_accepts_connection(const controller *c, const struct ll_adv *a, const s
     return adv_connectable(a) && (!(a->filter & ADV_FILTER_CONNECT) || accept_has(c, peer));
 }
 
+/* Whether a scan request of `peer` is answered: the set is scannable, and by the filter policy. */
 bool adv_accepts_scan_req(const controller *c, const struct ll_adv *a, const struct address *peer)
 {
     bool scannable;

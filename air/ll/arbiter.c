@@ -90,6 +90,7 @@ static uint32_t link_urgency(const struct link *l, uint64_t at)
     return more + link_common_urgency(l, at);
 }
 
+/* The urgency of a stream. Until it is established, it grows with each try that is lost. */
 static uint32_t iso_urgency(const controller *c, const struct iso *s, uint64_t at)
 {
     uint64_t turns = (uint64_t)ISO_TURNS * s->interval * 1250u, limit = 0;
@@ -217,7 +218,7 @@ static struct lot lot_of(const controller *c, uint8_t owner, uint8_t index)
 {
     if (owner == ACTIVITY_CONN) {
         const struct link *l = &c->links[index];
-        return (struct lot){ l->aa, l->interval, (uint16_t)l->event };
+        return (struct lot){ .aa = l->aa, .interval = l->interval, .turn = (uint16_t)l->event };
     }
     if (owner == ACTIVITY_ISO) {
         const struct iso *s = &c->iso[index];
@@ -225,14 +226,15 @@ static struct lot lot_of(const controller *c, uint8_t owner, uint8_t index)
         if (s->kind == ISO_CIS) {
             aa = s->aa;
         }
-        return (struct lot){ aa, s->interval, (uint16_t)s->event };
+        return (struct lot){ .aa = aa, .interval = s->interval, .turn = (uint16_t)s->event };
     }
     if (owner == ACTIVITY_PERIODIC_ADV) {
         const struct periodic_adv *t = &c->sets[index].periodic;
-        return (struct lot){ t->aa, t->interval, (uint16_t)(t->counter - 1) };
+        return (
+            struct lot){ .aa = t->aa, .interval = t->interval, .turn = (uint16_t)(t->counter - 1) };
     }
     const struct sync *y = &c->sync[index];
-    return (struct lot){ y->aa, y->interval, y->counter };
+    return (struct lot){ .aa = y->aa, .interval = y->interval, .turn = y->counter };
 }
 
 /* The number drawn for two turns, 0 to 65,535: equal at every controller that knows both. From
@@ -292,6 +294,7 @@ static bool turn_needed(const controller *c, uint8_t owner, uint8_t index, uint6
     return link_events_left(l, l->confirmed_at, at) < LAST_EVENTS;
 }
 
+/* Whether an activity takes the radio from the one that has it. */
 static bool radio_wins(const controller *c, uint8_t owner, uint8_t index)
 {
     uint8_t other = c->radio.owner;

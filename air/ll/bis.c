@@ -201,6 +201,7 @@ static void big_info_write(const struct big_info *i, uint8_t out[BIG_INFO])
     wr_bits(out, &at, i->event * i->bn, 39);
 }
 
+/* Reads a BIGInfo; false: it makes no sense, or this controller can't receive it. 4.4.5.2 */
 static bool big_info_read(struct big_info *i, const uint8_t *p)
 {
     unsigned at = 0;
@@ -346,6 +347,7 @@ static void big_remap(controller *c, struct big *b)
     }
 }
 
+/* A stream's event has ended: plans the next; the first to end moves the group's anchor on. */
 static void bis_plan(controller *c, struct iso *s)
 {
     struct big *b = bis_group(c, s);
@@ -456,6 +458,7 @@ static void big_on_rx_control(struct big *b, uint8_t head, struct rd *in)
     }
 }
 
+/* A packet of a stream, or the group's control PDU. Its start is the time of the sender's clock. */
 void bis_on_rx(controller *c, struct iso *s, const struct air_packet *f)
 {
     struct big *b = bis_group(c, s);
@@ -506,6 +509,8 @@ void big_terminate(controller *c, struct big *b, uint8_t reason)
     big_plan_control(b, b->anchor, b->event);
 }
 
+/* When the first group has something to do: control, loss, or an end that is due; NEVER: none
+ * has. */
 uint64_t big_next(const controller *c)
 {
     uint64_t next = NEVER;
@@ -524,6 +529,7 @@ uint64_t big_next(const controller *c)
     return next;
 }
 
+/* BIG_TERMINATE_IND: reason u8, instant u16. BIG_CHANNEL_MAP_IND: map 5, instant u16. 2.6.3 */
 static void big_control_write(struct wr *pdu, const struct big *b)
 {
     wr_u8(pdu, (uint8_t)(ISO_CONTROL | b->cssn << 2 | CSTF));
@@ -540,6 +546,7 @@ static void big_control_write(struct wr *pdu, const struct big *b)
     }
 }
 
+/* The control subevent of an event: sends what is to be sent, or listens. */
 static void big_control(controller *c, struct big *b)
 {
     uint32_t aa = bis_access_address(b->info.seed, 0);
@@ -600,6 +607,7 @@ void big_on_sync_end(controller *c, uint8_t sync)
     }
 }
 
+/* Does the first thing that is due: ends a group, or runs its control subevent. */
 void big_on_timer(controller *c)
 {
     for (uint8_t n = 0; n < BIGS; n++) {

@@ -128,6 +128,7 @@ static void cis_begin(controller *c, uint8_t i)
     control_send(l, &pdu);
 }
 
+/* The peer has refused LL_CIS_REQ: reports it, and requests the next stream that is wanted. */
 static void cis_refused(controller *c, uint8_t i, uint8_t error)
 {
     struct iso *s = cis_with_req_out(c, i);
@@ -319,6 +320,8 @@ static struct iso *cis_accepted(controller *c, uint8_t link)
     return NULL;
 }
 
+/* LL_CIS_IND: access address u32, offset u24, group delay u24, stream delay u24, event counter
+ * u16. 2.4.2.31 */
 void rx_cis_ind(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -340,7 +343,10 @@ void rx_cis_ind(controller *c, uint8_t i, struct rd *in)
     cis_start(c, s, from, offset);
 }
 
-const struct procedure proc_cis = { { LL_CIS_REQ, LL_CIS_REQ }, cis_begin, cis_refused, NULL };
+const struct procedure proc_cis = { .request = { LL_CIS_REQ, LL_CIS_REQ },
+                                    .begin = cis_begin,
+                                    .on_refused = cis_refused,
+                                    .on_instant = NULL };
 
 /* --- ending ----------------------------------------------------------------------------------- */
 
@@ -559,7 +565,9 @@ static void cis_send(controller *c, struct iso *s, uint64_t at)
     c->radio.index = (uint8_t)(s - c->iso);
 }
 
-/* Ends a subevent; `closed`, or behind the last one, the event. */
+enum { EVENT_GOES_ON = false };
+
+/* Ends a subevent. After the last one, or if the event is `closed` before, ends the event. */
 static void cis_next(controller *c, struct iso *s, bool closed)
 {
     s->subevent++;
@@ -599,7 +607,7 @@ void cis_on_timer(controller *c, struct iso *s)
         iso_event_begin(s);
     }
     if (!radio_claim(c, ACTIVITY_ISO, (uint8_t)(s - c->iso))) {
-        cis_next(c, s, false);
+        cis_next(c, s, EVENT_GOES_ON);
         return;
     }
     if (s->central) {
@@ -626,7 +634,7 @@ void cis_on_tx_done(controller *c, struct iso *s)
 
 void cis_on_rx_timeout(controller *c, struct iso *s)
 {
-    cis_next(c, s, false);
+    cis_next(c, s, EVENT_GOES_ON);
 }
 
 /* Takes a payload if its number is the next. Returns false if a wrong MIC has closed the
@@ -654,6 +662,7 @@ static bool cis_take(controller *c, struct iso *s, uint8_t head, struct rd *in)
     return true;
 }
 
+/* A packet of the peer's: acknowledges ours, may carry a payload, and may close the event. */
 void cis_on_rx(controller *c, struct iso *s, const struct air_packet *f)
 {
     struct rd in = rd_of(f->pdu, f->len);
@@ -661,7 +670,7 @@ void cis_on_rx(controller *c, struct iso *s, const struct air_packet *f)
     uint64_t sends = s->event * s->bn_tx + s->tx_done;
     radio_off(c);
     if (in.bad || len != rd_left(&in)) {
-        cis_next(c, s, false);
+        cis_next(c, s, EVENT_GOES_ON);
         return;
     }
     if (!s->central) {

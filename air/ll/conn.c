@@ -299,12 +299,13 @@ void link_turn(const controller *c, uint8_t i, struct turn *t)
 {
     const struct link *l = &c->links[i];
     if (l->used) {
-        *t = (struct turn){ ACTIVITY_CONN,
-                            i,
-                            l->anchor,
-                            l->ref_anchor,
-                            l->interval * l->subrate_factor * 1250u,
-                            radio_airtime(2, l->tx_phy) + radio_airtime(2, l->rx_phy) + T_IFS };
+        *t = (struct turn){ .owner = ACTIVITY_CONN,
+                            .index = i,
+                            .at = l->anchor,
+                            .phase = l->ref_anchor,
+                            .interval_us = l->interval * l->subrate_factor * 1250u,
+                            .duration_us =
+                                radio_airtime(2, l->tx_phy) + radio_airtime(2, l->rx_phy) + T_IFS };
     }
 }
 
@@ -517,6 +518,7 @@ static uint8_t link_loss_reason(const struct link *l)
     return l->established ? WOAD_HCI_CONNECTION_TIMEOUT : WOAD_HCI_FAILED_TO_ESTABLISH;
 }
 
+/* Does the first thing that is due, of the first connection that has any: the clock calls again. */
 void link_on_timer(controller *c)
 {
     for (uint8_t i = 0; i < c->cfg.conns; i++) {
@@ -544,6 +546,7 @@ void link_on_timer(controller *c)
     }
 }
 
+/* Our packet has left: listens for the peer's next one, or ends the event. */
 void link_on_tx_done(controller *c)
 {
     uint8_t i = c->radio.index;
@@ -662,6 +665,7 @@ static void link_reply(controller *c, uint8_t i, uint64_t at, bool first)
     }
 }
 
+/* A packet of the peer's. One that is malformed ends the event, as a wrong CRC would. */
 void link_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
 {
     uint8_t i = c->radio.index;

@@ -203,6 +203,7 @@ void control_instant(controller *c, uint8_t i)
     control_done(c, i, kind);
 }
 
+/* Whether a control PDU of this opcode waits to be sent. */
 static bool control_queued(const struct link *l, uint8_t opcode)
 {
     for (uint8_t n = 0; n < l->n_controls; n++) {
@@ -348,6 +349,8 @@ static void control_dispatch(controller *c, uint8_t i, uint8_t opcode, struct rd
     control_send_short(l, 2, LL_UNKNOWN_RSP, opcode, 0);
 }
 
+/* A control PDU: opcode u8, parameters. One that may not come while encryption starts ends the
+ * connection. */
 void control_on_rx(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];

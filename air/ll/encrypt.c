@@ -406,6 +406,7 @@ void payload_on_timer(controller *c, uint8_t i)
     }
 }
 
-const struct procedure proc_encrypt = {
-    { LL_ENC_REQ, LL_PAUSE_ENC_REQ }, encrypt_begin, encrypt_refused, NULL
-};
+const struct procedure proc_encrypt = { .request = { LL_ENC_REQ, LL_PAUSE_ENC_REQ },
+                                        .begin = encrypt_begin,
+                                        .on_refused = encrypt_refused,
+                                        .on_instant = NULL };

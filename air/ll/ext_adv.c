@@ -107,6 +107,7 @@ bool ext_read(struct rd *pdu, struct ext *e)
     return !in.bad && e->aux_channel < 37 && e->aux_phy <= PHY_CODED;
 }
 
+/* AuxPtr: channel u6, clock accuracy u1, unit u1, offset u13, PHY u3. 2.3.4.5 */
 static void ext_write_aux(struct wr *out, const struct ext *e)
 {
     bool far = e->aux_offset >= 245700;
@@ -371,9 +372,13 @@ void ext_adv_send_connect_rsp(controller *c, struct ll_adv *a, uint8_t i,
 
 void ext_adv_connected(controller *c, struct ll_adv *a)
 {
-    struct conn_request how = {
-        false, true, ext_phy(a->secondary), a->conn_peer, a->conn_peer_air, { 0, { 0 } }, true
-    };
+    struct conn_request how = { .central = false,
+                                .csa2 = true,
+                                .phy = ext_phy(a->secondary),
+                                .peer = a->conn_peer,
+                                .peer_air = a->conn_peer_air,
+                                .own_air = { 0, { 0 } },
+                                .aux = true };
     adv_own(c, a, &how.own_air);
     link_begin(c, a->conn_index, &how, rd_of(a->conn_lldata, sizeof a->conn_lldata),
                a->conn_request_end);

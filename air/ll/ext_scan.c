@@ -66,6 +66,8 @@ static void ext_scan_plan_aux(controller *c, const struct ext *e, uint64_t start
     c->scan->aux_unit = e->aux_unit;
 }
 
+/* The packet that an AuxPtr named is due: listens for it, unless the radio is busy; then the
+ * chain is lost. */
 void ext_scan_on_aux_timer(controller *c)
 {
     c->scan->aux_at = NEVER;

@@ -89,9 +89,10 @@ void rx_feature_rsp(controller *c, uint8_t i, struct rd *in)
     }
 }
 
-const struct procedure proc_features = {
-    { LL_FEATURE_REQ, LL_PERIPHERAL_FEATURE_REQ }, features_begin, features_notify, NULL
-};
+const struct procedure proc_features = { .request = { LL_FEATURE_REQ, LL_PERIPHERAL_FEATURE_REQ },
+                                         .begin = features_begin,
+                                         .on_refused = features_notify,
+                                         .on_instant = NULL };
 
 /* --- version ---------------------------------------------------------------------------------- */
 
@@ -123,6 +124,7 @@ static void version_notify(controller *c, uint8_t i, uint8_t status)
     evt_put(c, EVT_REMOTE_VERSION, &w);
 }
 
+/* The host wants the peer's version: each side may send LL_VERSION_IND once. */
 static void version_begin(controller *c, uint8_t i)
 {
     if (c->links[i].version_known) {
@@ -149,9 +151,10 @@ void rx_version_ind(controller *c, uint8_t i, struct rd *in)
     }
 }
 
-const struct procedure proc_version = {
-    { LL_VERSION_IND, LL_VERSION_IND }, version_begin, version_notify, NULL
-};
+const struct procedure proc_version = { .request = { LL_VERSION_IND, LL_VERSION_IND },
+                                        .begin = version_begin,
+                                        .on_refused = version_notify,
+                                        .on_instant = NULL };
 
 /* --- data length ------------------------------------------------------------------------------ */
 
@@ -282,6 +285,7 @@ static void length_begin(controller *c, uint8_t i)
     send_length(c, &c->links[i], LL_LENGTH_REQ);
 }
 
+/* LL_LENGTH_REQ and _RSP: octets u16, us u16, received; octets u16, us u16, sent. 2.4.2.21 */
 static void length_take(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -320,7 +324,10 @@ void rx_length_rsp(controller *c, uint8_t i, struct rd *in)
     }
 }
 
-const struct procedure proc_length = { { LL_LENGTH_REQ, LL_LENGTH_REQ }, length_begin, NULL, NULL };
+const struct procedure proc_length = { .request = { LL_LENGTH_REQ, LL_LENGTH_REQ },
+                                       .begin = length_begin,
+                                       .on_refused = NULL,
+                                       .on_instant = NULL };
 
 /* --- ping ------------------------------------------------------------------------------------- */
 
@@ -348,4 +355,7 @@ void rx_ping_rsp(controller *c, uint8_t i, struct rd *in)
     control_done(c, i, P_PING);
 }
 
-const struct procedure proc_ping = { { LL_PING_REQ, LL_PING_REQ }, ping_begin, NULL, NULL };
+const struct procedure proc_ping = { .request = { LL_PING_REQ, LL_PING_REQ },
+                                     .begin = ping_begin,
+                                     .on_refused = NULL,
+                                     .on_instant = NULL };

@@ -80,12 +80,12 @@ void iso_turn(const controller *c, uint8_t n, struct turn *t)
     const struct iso *s = &c->iso[n];
     unsigned bn = s->bn_tx > s->bn_rx ? s->bn_tx : s->bn_rx;
     if (s->on) {
-        *t = (struct turn){ ACTIVITY_ISO,
-                            n,
-                            s->at,
-                            s->anchor,
-                            s->interval * 1250u,
-                            max_uint(bn, 1) * s->sub_interval };
+        *t = (struct turn){ .owner = ACTIVITY_ISO,
+                            .index = n,
+                            .at = s->at,
+                            .phase = s->anchor,
+                            .interval_us = s->interval * 1250u,
+                            .duration_us = max_uint(bn, 1) * s->sub_interval };
     }
 }
 
@@ -145,6 +145,8 @@ void iso_event_begin(struct iso *s)
     s->rx_bad = s->rx_end = s->payload_unacked = false;
 }
 
+/* Gives the host an SDU with its time; good false: one that was lost. Without room it is
+ * dropped. */
 static void sdu_to_host(controller *c, const struct iso *s, bool good)
 {
     uint8_t head[13];
@@ -309,6 +311,7 @@ uint64_t iso_next(const controller *c)
     return earlier(streams, groups);
 }
 
+/* Runs the first stream that is due: the clock calls again for the next. */
 static void iso_streams_on_timer(controller *c)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {

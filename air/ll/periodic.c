@@ -169,16 +169,18 @@ void periodic_adv_on_preempt(controller *c)
     c->sets[c->radio.index].periodic.chain_at = NEVER;
 }
 
+/* The next turn of a set's periodic advertising, for the arbiter. *t stays as it is if there is
+ * none. */
 void periodic_adv_turn(const controller *c, uint8_t n, struct turn *t)
 {
     const struct periodic_adv *p = &c->sets[n].periodic;
     if (p->sending) {
-        *t = (struct turn){ ACTIVITY_PERIODIC_ADV,
-                            n,
-                            periodic_adv_next(&c->sets[n]),
-                            p->next_at,
-                            p->interval * 1250u,
-                            periodic_adv_airtime(&c->sets[n]) };
+        *t = (struct turn){ .owner = ACTIVITY_PERIODIC_ADV,
+                            .index = n,
+                            .at = periodic_adv_next(&c->sets[n]),
+                            .phase = p->next_at,
+                            .interval_us = p->interval * 1250u,
+                            .duration_us = periodic_adv_airtime(&c->sets[n]) };
     }
 }
 

@@ -76,10 +76,12 @@ void rx_sca_rsp(controller *c, uint8_t i, struct rd *in)
     }
 }
 
-const struct procedure proc_sca = {
-    { LL_CLOCK_ACCURACY_REQ, LL_CLOCK_ACCURACY_REQ }, sca_begin, sca_notify, NULL
-};
+const struct procedure proc_sca = { .request = { LL_CLOCK_ACCURACY_REQ, LL_CLOCK_ACCURACY_REQ },
+                                    .begin = sca_begin,
+                                    .on_refused = sca_notify,
+                                    .on_instant = NULL };
 
+/* LE Request Peer SCA: handle u16. */
 static int cmd_sca(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
@@ -185,6 +187,7 @@ void rx_power_req(controller *c, uint8_t i, struct rd *in)
     }
 }
 
+/* LL_POWER_CONTROL_RSP: flags u8, delta i8, power i8, reduction u8. 2.4.2.34 */
 void rx_power_rsp(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -217,9 +220,10 @@ void rx_power_change(controller *c, uint8_t i, struct rd *in)
     }
 }
 
-const struct procedure proc_power = {
-    { LL_POWER_CONTROL_REQ, LL_POWER_CONTROL_REQ }, power_begin, power_refused, NULL
-};
+const struct procedure proc_power = { .request = { LL_POWER_CONTROL_REQ, LL_POWER_CONTROL_REQ },
+                                      .begin = power_begin,
+                                      .on_refused = power_refused,
+                                      .on_instant = NULL };
 
 /* The controller's power has changed: connections use it, and peers with the feature are notified.
  */

@@ -11,6 +11,7 @@
  *   rpa_at: us: when new private addresses are made */
 #include "host.h"
 
+/* Reads an IRK, which HCI has in the opposite order of octets. False: zeros, no key. */
 static bool irk_read(struct rd *in, uint8_t irk[16])
 {
     uint8_t any = 0;
@@ -182,6 +183,7 @@ static bool privacy_in_use(const controller *c)
     return c->ll->address_resolution && privacy_busy(c);
 }
 
+/* Whether the list has an entry with this IRK of a peer. */
 static bool irk_there(const controller *c, const uint8_t irk[16])
 {
     for (uint8_t n = 0; n < c->ll->n_resolving_list; n++) {
@@ -224,6 +226,7 @@ static int cmd_resolving_add(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* LE Remove Device From Resolving List: identity type u8, address 6. */
 static int cmd_resolving_remove(controller *c, struct rd *in, struct wr *ret)
 {
     struct address id = identity_read(in);
@@ -239,6 +242,7 @@ static int cmd_resolving_remove(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* LE Clear Resolving List. */
 static int cmd_resolving_clear(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
@@ -296,6 +300,7 @@ static int cmd_peer_rpa(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* LE Set Address Resolution Enable: u8. */
 static int cmd_resolve(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t on = rd_u8(in);
@@ -310,6 +315,7 @@ static int cmd_resolve(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* LE Set Resolvable Private Address Timeout: seconds u16, at most an hour. */
 static int cmd_rpa_timeout(controller *c, struct rd *in, struct wr *ret)
 {
     uint16_t s = rd_le16(in);

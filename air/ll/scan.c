@@ -39,7 +39,10 @@
 enum { ANSWER_US = T_IFS + 2 + 40 };
 enum { WINDOW_DELAY_US = 1250 }; /* transmitWindowDelay, 4.5.3 */
 
-/* Chooses the PHY of the next window; with two PHYs they alternate. */
+enum { FIRST_PHY = false, OTHER_PHY = true };
+
+/* Chooses the PHY of the next window: the first of those wanted, or the other one. With two PHYs
+ * they alternate. */
 static void scan_pick_phy(controller *c, bool other)
 {
     bool both = (c->scan->phys & 5) == 5;
@@ -60,6 +63,7 @@ static void scan_pick_phy(controller *c, bool other)
     }
 }
 
+/* Begins or ends scanning; a scan that begins has an empty duplicate filter. */
 void scan_enable(controller *c, bool on)
 {
     if (c->radio.owner == ACTIVITY_SCAN && !on) {
@@ -75,7 +79,7 @@ void scan_enable(controller *c, bool on)
     c->scan->n_seen = 0;
     c->scan->aux_at = NEVER;
     c->scan->listening_aux = c->scan->in_chain = c->scan->in_scan_response = false;
-    scan_pick_phy(c, false);
+    scan_pick_phy(c, FIRST_PHY);
 }
 
 /* Opens a scan window, on the next channel. 4.4.3 */
@@ -90,7 +94,7 @@ static void scan_open_window(controller *c)
         c->scan->channel = 37;
     }
     if (c->scan->channel == 37) {
-        scan_pick_phy(c, true);
+        scan_pick_phy(c, OTHER_PHY);
     }
     c->scan->window_end = c->scan->next + c->scan->window * 625u;
     c->scan->next += controller_us_to_air(c, c->scan->interval * 625u, &c->scan->carry);
@@ -151,6 +155,7 @@ void scan_abort(controller *c)
     }
 }
 
+/* A request has left: listens for its response; after CONNECT_IND the connection begins. */
 void scan_on_tx_done(controller *c)
 {
     uint8_t channel = c->radio.channel, phy = c->radio.phy;
@@ -161,13 +166,13 @@ void scan_on_tx_done(controller *c)
         c->scan->connect_ind_out = false; /* CONNECT_IND has been sent: the connection is created */
         c->scan->connecting = false;
         struct rd ll = rd_of(c->radio.packet.pdu + 14, 22);
-        struct conn_request how = { true,
-                                    c->radio.packet.pdu[0] & CH_SEL,
-                                    PHY_1M,
-                                    c->scan->conn_peer,
-                                    c->scan->conn_peer_air,
-                                    c->scan->conn_own_air,
-                                    false };
+        struct conn_request how = { .central = true,
+                                    .csa2 = c->radio.packet.pdu[0] & CH_SEL,
+                                    .phy = PHY_1M,
+                                    .peer = c->scan->conn_peer,
+                                    .peer_air = c->scan->conn_peer_air,
+                                    .own_air = c->scan->conn_own_air,
+                                    .aux = false };
         link_begin(c, c->scan->conn_index, &how, ll, c->air->now);
     } else if (c->scan->scan_req_out) {
         radio_listen(c, ACTIVITY_SCAN, channel, ADV_AA, phy, c->air->now + ANSWER_US);
@@ -178,10 +183,13 @@ void scan_on_tx_done(controller *c)
 void scan_on_aux_connect_rsp(controller *c)
 {
     struct rd ll = rd_of(c->radio.packet.pdu + 14, 22);
-    struct conn_request how = {
-        true, true, c->radio.phy, c->scan->conn_peer, c->scan->conn_peer_air, c->scan->conn_own_air,
-        true
-    };
+    struct conn_request how = { .central = true,
+                                .csa2 = true,
+                                .phy = c->radio.phy,
+                                .peer = c->scan->conn_peer,
+                                .peer_air = c->scan->conn_peer_air,
+                                .own_air = c->scan->conn_own_air,
+                                .aux = true };
     c->scan->connect_req_out = c->scan->connecting = false;
     radio_off(c);
     link_begin(c, c->scan->conn_index, &how, ll, c->scan->conn_request_end);
@@ -429,6 +437,8 @@ static void scan_on_rx_adv(controller *c, uint8_t type, bool ch_sel, const struc
     }
 }
 
+/* A packet in a scan window, or the response to a scan request. Others leave the radio
+ * listening. */
 void scan_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
 {
     struct rd pdu = rd_of(f->pdu, f->len);

@@ -49,7 +49,7 @@ static struct subrate subrate_read(struct rd *in)
 
 void subrate_defaults(struct subrate *s)
 {
-    *s = (struct subrate){ 1, 1, 0, 0, 3200 };
+    *s = (struct subrate){ .min = 1, .max = 1, .latency = 0, .continuation = 0, .timeout = 3200 };
 }
 
 /* How many events after the last one the next used event is. While an instant is pending, or the
@@ -116,6 +116,7 @@ static void send_subrate_ind(controller *c, uint8_t i, const struct subrate *s)
     control_send(l, &pdu);
 }
 
+/* Takes the new subrate parameters over, and reports them. */
 static void subrate_take(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
@@ -138,6 +139,7 @@ void subrate_on_ack(controller *c, uint8_t i)
     control_done(c, i, P_SUBRATE);
 }
 
+/* The procedure begins: a central decides at once, a peripheral requests. */
 static void subrate_begin(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
@@ -178,6 +180,8 @@ void rx_subrate_req(controller *c, uint8_t i, struct rd *in)
     }
 }
 
+/* LL_SUBRATE_IND: factor u16, base event u16, latency u16, continuation u16, time-out u16.
+ * 2.4.2.37 */
 void rx_subrate_ind(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -196,9 +200,10 @@ void rx_subrate_ind(controller *c, uint8_t i, struct rd *in)
     control_done(c, i, P_SUBRATE);
 }
 
-const struct procedure proc_subrate = {
-    { LL_SUBRATE_REQ, LL_SUBRATE_REQ }, subrate_begin, subrate_notify, NULL
-};
+const struct procedure proc_subrate = { .request = { LL_SUBRATE_REQ, LL_SUBRATE_REQ },
+                                        .begin = subrate_begin,
+                                        .on_refused = subrate_notify,
+                                        .on_instant = NULL };
 
 /* Whether the supervision timeout is longer than two of the longest silences. */
 bool subrate_fits(const struct link *l, const struct subrate *s)

@@ -211,6 +211,8 @@ static void sync_chain_lost(controller *c, struct sync *s)
     evt_periodic_report(c, s, &none, rd_of((const uint8_t *)"", 0), CUT, 127);
 }
 
+/* Listens for the event's first packet, or for the next of its chain. Without the radio it is
+ * lost. */
 static void sync_listen(controller *c, struct sync *s)
 {
     bool chain = s->chain_at <= c->air->now;
@@ -246,19 +248,21 @@ static void sync_listen(controller *c, struct sync *s)
     c->radio.index = (uint8_t)sync_handle(c, s);
 }
 
+/* The next turn of a sync, for the arbiter. *t stays as it is if there is none. */
 void sync_turn(const controller *c, uint8_t n, struct turn *t)
 {
     const struct sync *s = &c->sync[n];
     if (s->used) {
-        *t = (struct turn){ ACTIVITY_SYNC,
-                            n,
-                            earlier(s->at, s->chain_at),
-                            s->ref,
-                            s->interval * 1250u,
-                            radio_airtime(255, s->phy) };
+        *t = (struct turn){ .owner = ACTIVITY_SYNC,
+                            .index = n,
+                            .at = earlier(s->at, s->chain_at),
+                            .phase = s->ref,
+                            .interval_us = s->interval * 1250u,
+                            .duration_us = radio_airtime(255, s->phy) };
     }
 }
 
+/* Does the first thing that is due, of the first sync that has any: the clock calls again. */
 void sync_on_timer(controller *c)
 {
     for (uint8_t n = 0; n < SYNCS; n++) {
@@ -304,6 +308,7 @@ static void sync_on_rx_first(controller *c, struct sync *s, uint64_t start)
     sync_plan_event(c, s, s->skip + 1u);
 }
 
+/* A packet of periodic advertising: reported, and the next of its chain is awaited. */
 void sync_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
 {
     struct sync *s = &c->sync[c->radio.index];

@@ -89,7 +89,7 @@ void rx_update_ind(controller *c, uint8_t i, struct rd *in)
     uint16_t offset = rd_le16(in);
     uint16_t interval = rd_le16(in), latency = rd_le16(in), timeout = rd_le16(in);
     uint16_t instant = rd_le16(in);
-    struct params p = { interval, interval, latency, timeout };
+    struct params p = { .min = interval, .max = interval, .latency = latency, .timeout = timeout };
     if (!params_valid(&p) || !window || window > 8 || window >= interval || offset > interval ||
         !control_check_instant(l, instant)) {
         return;
@@ -109,6 +109,7 @@ void rx_update_ind(controller *c, uint8_t i, struct rd *in)
     l->new_supervision = timeout;
 }
 
+/* The instant of a connection update: the new parameters are in force. */
 static void update_instant(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
@@ -134,9 +135,11 @@ static void update_begin(controller *c, uint8_t i)
     send_update(c, i, &c->links[i].host_params);
 }
 
-const struct procedure proc_update = {
-    { LL_CONNECTION_UPDATE_IND, LL_CONNECTION_UPDATE_IND }, update_begin, NULL, update_instant
-};
+const struct procedure proc_update = { .request = { LL_CONNECTION_UPDATE_IND,
+                                                    LL_CONNECTION_UPDATE_IND },
+                                       .begin = update_begin,
+                                       .on_refused = NULL,
+                                       .on_instant = update_instant };
 
 /* LL_CONNECTION_PARAM_REQ, LL_CONNECTION_PARAM_RSP: interval min u16, max u16, latency u16,
  * timeout u16, preferred periodicity u8, reference event u16, six offsets u16 (0xffff: none).
@@ -215,9 +218,11 @@ void params_answer(controller *c, uint8_t i, uint8_t error)
     link_wake(c, i);
 }
 
-const struct procedure proc_params = {
-    { LL_CONNECTION_PARAM_REQ, LL_CONNECTION_PARAM_REQ }, params_begin, params_refused, NULL
-};
+const struct procedure proc_params = { .request = { LL_CONNECTION_PARAM_REQ,
+                                                    LL_CONNECTION_PARAM_REQ },
+                                       .begin = params_begin,
+                                       .on_refused = params_refused,
+                                       .on_instant = NULL };
 
 /* --- channels --------------------------------------------------------------------------------- */
 
@@ -237,6 +242,7 @@ static void channels_begin(controller *c, uint8_t i)
     control_send(l, &pdu);
 }
 
+/* LL_CHANNEL_MAP_IND: map 5, instant u16. A map of one channel is ignored. 2.4.2.2 */
 void rx_channel_map_ind(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -259,9 +265,10 @@ static void channels_instant(controller *c, uint8_t i)
     memcpy(c->links[i].chm, c->links[i].new_chm, sizeof c->links[i].chm);
 }
 
-const struct procedure proc_channels = {
-    { LL_CHANNEL_MAP_IND, LL_CHANNEL_MAP_IND }, channels_begin, NULL, channels_instant
-};
+const struct procedure proc_channels = { .request = { LL_CHANNEL_MAP_IND, LL_CHANNEL_MAP_IND },
+                                         .begin = channels_begin,
+                                         .on_refused = NULL,
+                                         .on_instant = channels_instant };
 
 /* --- PHYs ------------------------------------------------------------------------------------- */
 
@@ -341,6 +348,8 @@ static void phy_decide(controller *c, uint8_t i, uint8_t my_tx, uint8_t my_rx, u
     control_done(c, i, P_PHY);
 }
 
+/* LL_PHY_REQ: PHYs sent u8, received u8. A central decides, a peripheral answers with its own.
+ * 2.4.2.22 */
 void rx_phy_req(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -365,6 +374,8 @@ void rx_phy_rsp(controller *c, uint8_t i, struct rd *in)
     }
 }
 
+/* LL_PHY_UPDATE_IND: PHY central to peripheral u8, back u8, instant u16. Both 0: nothing
+ * changes. 2.4.2.24 */
 void rx_phy_update_ind(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -386,6 +397,7 @@ void rx_phy_update_ind(controller *c, uint8_t i, struct rd *in)
     }
 }
 
+/* The instant of a change of PHYs. Which coding is used is the sender's choice. */
 static void phy_instant(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
@@ -399,6 +411,7 @@ static void phy_instant(controller *c, uint8_t i)
     length_changed(c, i);
 }
 
-const struct procedure proc_phy = {
-    { LL_PHY_REQ, LL_PHY_RSP }, phy_begin, phy_notify, phy_instant
-};
+const struct procedure proc_phy = { .request = { LL_PHY_REQ, LL_PHY_RSP },
+                                    .begin = phy_begin,
+                                    .on_refused = phy_notify,
+                                    .on_instant = phy_instant };

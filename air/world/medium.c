@@ -58,7 +58,9 @@ void medium_begin(controller *c)
 {
     struct air_packet *mine = &c->radio.packet;
     struct woad_air *air = c->air;
-    mine->emitter = (struct emitter){ c->cfg.x_mm, c->cfg.y_mm, mine->power, c };
+    mine->emitter = (struct emitter){
+        .x_mm = c->cfg.x_mm, .y_mm = c->cfg.y_mm, .power = mine->power, .sender = c
+    };
     mine->collisions = 0;
     for (struct air_packet *f = air->packets[mine->channel]; f; f = f->next) {
         packet_add_collision(f, mine);
@@ -250,6 +252,7 @@ void medium_listen(controller *c)
     *head = c;
 }
 
+/* Takes a radio off the list of its channel. */
 void medium_stop_listening(controller *c)
 {
     if (c->radio.prev) {

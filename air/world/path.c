@@ -49,6 +49,7 @@ static int side(int64_t ax, int64_t ay, int64_t bx, int64_t by, int64_t x, int64
     return (cross > 0) - (cross < 0);
 }
 
+/* Whether the straight line between two places crosses the wall. */
 static bool wall_between(const struct woad_air_wall *w, int32_t x, int32_t y, const controller *to)
 {
     int64_t tx = to->cfg.x_mm, ty = to->cfg.y_mm;

@@ -89,6 +89,7 @@ static void radio_on_tx_done(controller *c)
     }
 }
 
+/* The time to listen has passed: goes on if a packet has begun, else calls the activity. */
 static void radio_on_rx_timeout(controller *c)
 {
     uint64_t end;

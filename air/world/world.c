@@ -36,6 +36,7 @@ static bool is_earlier(const controller *a, const controller *b)
     return a->deadline != b->deadline ? a->deadline < b->deadline : a->id < b->id;
 }
 
+/* Makes one heap of two: the later becomes the first child of the earlier. */
 static controller *heap_meld(controller *a, controller *b)
 {
     if (!a || !b) {
@@ -83,6 +84,7 @@ static controller *heap_merge_pairs(controller *list)
     return root;
 }
 
+/* Takes a controller out of the heap, wherever it is. */
 static void heap_remove(struct woad_air *air, controller *c)
 {
     controller *below = heap_merge_pairs(c->heap_child);

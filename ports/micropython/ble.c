@@ -14,6 +14,7 @@ ble_obj_t *ble_object(void)
     return MP_STATE_VM(woad_ble);
 }
 
+/* BLE(): the same object each time, made by the first call. */
 static mp_obj_t ble_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw,
                              const mp_obj_t *args)
 {

@@ -325,6 +325,7 @@ bool ble_stopwatch_within(struct ble_stopwatch *w, mp_uint_t limit_ms);
 int ble_random(uint8_t *out, size_t len);
 void ble_run(void); /* by the scheduler: moves packets, delivers events */
 /* ble_life.c */
+enum { BLE_STOP_AT_ONCE = false, BLE_STOP_POLITELY = true };
 void ble_stop(bool politely);
 /* ble_config.c */
 bool ble_wants(unsigned event); /* config(events=…) has enabled it */
@@ -403,9 +404,10 @@ void ble_load_bonds(void);
 void ble_store_bonds(void);
 bool ble_bond_in_host(const struct woad_addr *peer, struct woad_bond *b);
 void ble_secret_key(const struct woad_addr *peer, uint8_t key[BLE_KEY_LEN]);
-/* Asks the program to forget a bond; true: it had one.  `extra`: what extra_value() writes, too. */
 bool ble_secrets_have_room(void); /* the program can schedule a function for each of a bond's */
 void ble_secrets_make_room(void); /* for a method; may run the program */
+/* Asks the program to forget a bond; true: it had one.  `extra`: what extra_value() writes, too. */
+enum { BLE_KEYS_ONLY = false };
 bool ble_secrets_remove(const uint8_t key[BLE_KEY_LEN], bool extra);
 bool ble_bond_has_extra(const struct woad_bond *b);
 void ble_on_security(const struct woad_event *ev);

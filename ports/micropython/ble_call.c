@@ -188,6 +188,8 @@ static struct ble_answer answer_without_handler(const ble_obj_t *o)
     return (struct ble_answer){ failed ? BLE_FAILED : BLE_NO_HANDLER, mp_const_none, 0 };
 }
 
+/* Calls the handler with n items.  Without memory for its arguments the event is lost:
+ * BLE_FAILED. */
 struct ble_answer ble_ask(unsigned event, size_t n, const mp_obj_t *items)
 {
     ble_obj_t *o = ble_object();

@@ -145,6 +145,7 @@ static void config_set_name(mp_obj_t value)
     }
 }
 
+/* addr_mode: 0 public, 1 random, 2 resolvable private, 3 non-resolvable private. */
 static void config_set_addr_mode(mp_int_t n)
 {
     enum { BLE_RPA_MODE = 2, BLE_RENEWED_S = 300 };
@@ -205,6 +206,7 @@ static bool config_needs_active(qstr key)
            key == MP_QSTR_connect_phys;
 }
 
+/* Sets one parameter; n is `value` as a number, where it is one. */
 static void config_apply(qstr key, mp_obj_t value, mp_int_t n)
 {
     switch (key) {

@@ -70,6 +70,8 @@ static struct woad_adv_params gap_adv_params(const mp_arg_val_t *args, mp_int_t 
     return params;
 }
 
+/* gap_advertise(interval_us, adv_data, ...): None stops.  Waits until the controller has
+ * answered. */
 static mp_obj_t gap_advertise(size_t n_args, const mp_obj_t *pos, mp_map_t *kw)
 {
     static const mp_arg_t allowed[] = {
@@ -153,6 +155,7 @@ static uint16_t gap_scan_units(mp_int_t us)
     return (uint16_t)(units < BLE_SCAN_MIN ? BLE_SCAN_MIN : units);
 }
 
+/* gap_scan(duration_ms, interval_us, window_us, active): None stops. */
 static mp_obj_t gap_scan(size_t n_args, const mp_obj_t *args, mp_map_t *kw)
 {
     enum { BLE_SCAN_DUPLICATES, BLE_SCAN_LISTED };
@@ -231,6 +234,7 @@ static mp_obj_t gap_begin_connect(const struct woad_addr *peer, size_t n_args, c
     return mp_const_none;
 }
 
+/* gap_connect(addr_type, addr, ...); gap_connect(None) cancels. */
 static mp_obj_t gap_connect(size_t n_args, const mp_obj_t *args)
 {
     if (n_args == 2) {

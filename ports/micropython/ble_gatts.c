@@ -41,6 +41,7 @@ struct build {
     size_t n, room;
 };
 
+/* Adds an attribute; in the first pass, which has no arrays, it only counts. */
 static void build_put(struct build *b, const struct woad_uuid *uuid, struct woad_attr a)
 {
     if (b->attrs) {
@@ -56,6 +57,10 @@ static void build_put(struct build *b, const struct woad_uuid *uuid, struct woad
     b->n++;
 }
 
+enum { BLE_OPEN = false, BLE_SECURED = true };
+
+/* The host's permissions of an attribute with these flags; BLE_OPEN: without those of security, as
+ * descriptors are. */
 static uint16_t build_perm(unsigned flags, bool secured)
 {
     unsigned perm = 0;
@@ -114,10 +119,11 @@ static void build_descriptor(struct build *b, mp_obj_t o, bool subscribable, mp_
     if (subscribable && is_cccd(&uuid)) {
         build_put(b, NULL, (struct woad_attr)WOAD_CCCD);
     } else {
-        build_put(b, &uuid, (struct woad_attr)WOAD_DESCRIPTOR(NULL, build_perm(flags, false)));
+        build_put(b, &uuid, (struct woad_attr)WOAD_DESCRIPTOR(NULL, build_perm(flags, BLE_OPEN)));
     }
 }
 
+/* Whether the program defines a CCCD itself. */
 static bool build_has_cccd(mp_obj_t descriptors)
 {
     mp_obj_iter_buf_t buf;
@@ -161,8 +167,9 @@ static void build_characteristic(struct build *b, mp_obj_t o, mp_obj_t handles, 
               (struct woad_attr){ .kind = WOAD_ATTR_CHARACTERISTIC,
                                   .props = (uint8_t)flags,
                                   .perm = WOAD_PERM_READ });
-    build_put(b, &uuid,
-              (struct woad_attr){ .kind = WOAD_ATTR_VALUE, .perm = build_perm(flags, true) });
+    build_put(
+        b, &uuid,
+        (struct woad_attr){ .kind = WOAD_ATTR_VALUE, .perm = build_perm(flags, BLE_SECURED) });
     if (implied) {
         build_put(b, NULL, (struct woad_attr)WOAD_CCCD);
     }
@@ -209,6 +216,7 @@ static mp_obj_t build_all(struct build *b, mp_obj_t services, size_t base)
     return mp_obj_new_tuple(n, items);
 }
 
+/* Whether services may not be replaced now: a connection, advertising or a scan is there. */
 static bool gatts_busy(const struct woad *h)
 {
     for (size_t i = 0; i < BLE_CONNS; i++) {
@@ -256,6 +264,7 @@ static struct ble_group *gatts_new_group(mp_obj_t services, size_t n, uint16_t f
     return g;
 }
 
+/* gatts_register_services(definitions) -> handles: replaces all services, or changes nothing. */
 static mp_obj_t gatts_register_services(mp_obj_t self, mp_obj_t services)
 {
     enum { BLE_HANDLE_FIRST = 10 };
@@ -375,6 +384,7 @@ static struct ble_value *gatts_value(mp_int_t handle)
     return v;
 }
 
+/* gatts_write(handle, data, send_update=False) -> octets written. */
 static mp_obj_t gatts_write(size_t n_args, const mp_obj_t *args)
 {
     bool update = n_args > 3 && mp_obj_is_true(args[3]);

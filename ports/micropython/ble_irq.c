@@ -50,6 +50,8 @@ static void on_connect(const struct woad_event *ev)
     ble_invoke(ev->u.connect.central ? IRQ_PERIPHERAL_CONNECT : IRQ_CENTRAL_CONNECT, 3, items);
 }
 
+/* The event with the reason, where the program has enabled it, then the one that others have,
+ * too. */
 static void on_disconnect(const struct woad_event *ev)
 {
     unsigned start = ble.start_count;
@@ -66,6 +68,8 @@ static void on_disconnect(const struct woad_event *ev)
                items);
 }
 
+/* IRQ_PERIPHERAL_DISCONNECT of no connection, as other stacks raise it; before it the one with
+ * the status. */
 static void on_connect_failed(const struct woad_event *ev)
 {
     static const struct woad_addr nobody = { 0xff, { 0 } };
@@ -225,6 +229,7 @@ static void on_gatt_read(const struct woad_event *ev)
     }
 }
 
+/* Writes the value, tells the program, then answers: its handler runs before the answer is sent. */
 static void on_gatt_write(const struct woad_event *ev)
 {
     uint16_t handle = ev->u.gatt_write.handle;
@@ -326,6 +331,7 @@ static void on_read(const struct woad_event *ev)
     }
 }
 
+/* The value that was assembled from its parts, if nothing failed; then the status. */
 static void on_read_done(const struct woad_event *ev)
 {
     struct ble_long_read *g = long_read_on(ev->conn);
@@ -345,6 +351,7 @@ static void on_read_done(const struct woad_event *ev)
     ble_invoke(IRQ_GATTC_READ_DONE, 3, items);
 }
 
+/* The end of a client's procedure, by the event of its kind. */
 static void on_gattc_done(const struct woad_event *ev)
 {
     static const uint8_t irq[] = { [WOAD_GATTC_SERVICES] = IRQ_GATTC_SERVICE_DONE,

@@ -59,6 +59,7 @@ static struct ble_channel *channel_find(uint16_t conn, uint16_t cid)
     return ch;
 }
 
+/* Takes a channel out of the list and frees its memory. */
 static void channel_free(struct ble_channel *ch)
 {
     struct ble_channel **at = &ble.channels;

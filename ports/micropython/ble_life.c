@@ -53,11 +53,11 @@ static void life_bring_up(void)
         nlr_pop();
         ble.starting = false;
         if (ble.ending) {
-            ble_stop(true);
+            ble_stop(BLE_STOP_POLITELY);
         }
     } else {
         ble.starting = false;
-        ble_stop(false);
+        ble_stop(BLE_STOP_AT_ONCE);
         ble.failure[0] = '\0';
         nlr_jump(nlr.ret_val);
     }
@@ -170,10 +170,11 @@ void woad_mp_end(void)
     MP_STATE_VM(woad_ble) = NULL;
     ble.in_host = ble.holding = 0; /* calls in progress were cut off */
     ble.starting = ble.running = false;
-    ble_stop(true);
+    ble_stop(BLE_STOP_POLITELY);
     ble.failure[0] = '\0';
 }
 
+/* active() -> bool; active(True) starts the host, active(False) stops it. */
 static mp_obj_t ble_method_active(size_t n_args, const mp_obj_t *args)
 {
     bool on = n_args == 2 && mp_obj_is_true(args[1]);
@@ -184,13 +185,13 @@ static mp_obj_t ble_method_active(size_t n_args, const mp_obj_t *args)
         }
         ble_deliver_after_failure(); /* ble_run() may not have run yet */
         if (ble.host && ble.down) {
-            ble_stop(false);
+            ble_stop(BLE_STOP_AT_ONCE);
         }
         if (!ble.host) {
             life_start();
         }
     } else if (n_args == 2) {
-        ble_stop(true);
+        ble_stop(BLE_STOP_POLITELY);
         ble.failure[0] = '\0';
     }
     return mp_obj_new_bool(ble.host && !ble.ending && !ble.down);

@@ -17,6 +17,7 @@
  *   BLE_CONNS: connections of the configuration */
 #include "ble.h"
 
+/* An address of a Python object, whose most significant octet comes first; raises ValueError. */
 static void link_addr(mp_obj_t o, uint8_t type, struct woad_addr *addr)
 {
     mp_buffer_info_t buf;
@@ -50,6 +51,7 @@ void ble_addr_of(mp_obj_t o, struct woad_addr *addr)
     link_addr(copy[1], (uint8_t)(type < 0 || type > 255 ? 255 : type), addr);
 }
 
+/* gap_accept_list(peers): replaces the list, and waits until the controller has it. */
 static mp_obj_t gap_accept_list(mp_obj_t self, mp_obj_t peers)
 {
     enum { BLE_ACCEPT_MAX = 16 };

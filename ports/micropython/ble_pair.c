@@ -77,6 +77,7 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_passkey_obj, 4, 4, gap_passkey);
 
 /* --- events ----------------------------------------------------------------------------------- */
 
+/* IRQ_ENCRYPTION_UPDATE; before it, where the program has enabled it, why a pairing failed. */
 void ble_on_security(const struct woad_event *ev)
 {
     const struct woad_security *now = &ev->u.security.now;
@@ -148,7 +149,7 @@ static int unpair_peer(struct woad *h, const struct woad_addr *peer)
         return unpair_bond(h, &b);
     }
     ble_secret_key(peer, key);
-    return ble_secrets_remove(key, false) ? 0 : WOAD_ENOENT;
+    return ble_secrets_remove(key, BLE_KEYS_ONLY) ? 0 : WOAD_ENOENT;
 }
 
 /* Functions that the handler schedules run between two bonds, and may change them. */

@@ -27,6 +27,7 @@ void ble_secret_key(const struct woad_addr *peer, uint8_t key[BLE_KEY_LEN])
     memcpy(key + 1, peer->octet, 6);
 }
 
+/* Writes a secret: our keys, or the peer's. secret_parse() reads it. */
 static void secret_value(const struct woad_bond *b, bool ours, uint8_t v[BLE_SECRET_LEN])
 {
     uint16_t ediv = ours ? b->own_ediv : b->peer_ediv;
@@ -119,6 +120,7 @@ static size_t extra_value(const struct woad_bond *b, uint8_t v[BLE_EXTRA_MAX])
     return len;
 }
 
+/* Reads what extra_value() writes; ignores what has another length. */
 static void extra_parse(struct woad_bond *b, const uint8_t *v, size_t len,
                         struct woad_cccd cccd[BLE_EXTRA_CCCDS])
 {
@@ -137,6 +139,9 @@ static void extra_parse(struct woad_bond *b, const uint8_t *v, size_t len,
     }
 }
 
+enum { BLE_PEER_KEYS = false, BLE_OUR_KEYS = true };
+
+/* Reads a secret, our keys or the peer's, into the bond. */
 static void secret_parse(struct woad_bond *b, const uint8_t v[BLE_SECRET_LEN], bool ours)
 {
     b->key_size = v[7] > 16 ? 0 : v[7] & 31; /* 0: woad_bond_add() refuses it */
@@ -168,11 +173,11 @@ static bool bond_load(const uint8_t key[BLE_KEY_LEN])
     uint8_t v[BLE_SECRET_LEN];
     bool ours = secret_get(BLE_SECRET_OUR, 0, key, BLE_KEY_LEN, v, sizeof v);
     if (ours) {
-        secret_parse(&b, v, true);
+        secret_parse(&b, v, BLE_OUR_KEYS);
     }
     bool peers = secret_get(BLE_SECRET_PEER, 0, key, BLE_KEY_LEN, v, sizeof v);
     if (peers) {
-        secret_parse(&b, v, false);
+        secret_parse(&b, v, BLE_PEER_KEYS);
     }
     if (!ours && !peers) {
         return false;

@@ -19,6 +19,7 @@ const struct woad_uuid *ble_uuid_of(mp_obj_t o)
     return NULL;
 }
 
+/* 32 hexadecimal digits, hyphens anywhere between them; raises ValueError. */
 static void uuid_from_text(struct woad_uuid *uuid, const char *text, size_t len)
 {
     int digits = 0;
@@ -43,6 +44,7 @@ static void uuid_from_text(struct woad_uuid *uuid, const char *text, size_t len)
     }
 }
 
+/* bluetooth.UUID(value): an int of 16 bits, a string, or octets. */
 static mp_obj_t uuid_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw,
                               const mp_obj_t *args)
 {

@@ -108,6 +108,7 @@ void ble_value_update(uint16_t handle)
     }
 }
 
+/* Forgets the notifications that wait for room on this connection. */
 void ble_update_forget(uint16_t conn)
 {
     ble_obj_t *o = ble_object();
@@ -133,6 +134,7 @@ void ble_update_forget_handles(ble_obj_t *o, uint16_t first, uint16_t last)
     }
 }
 
+/* Sends the notifications that wait for room, as far as there is some. */
 void ble_update_retry(void)
 {
     ble_obj_t *o = ble_object();

@@ -45,6 +45,8 @@ static void on_can_send(void)
     ble_hci_run_now();
 }
 
+/* In the controller's task: a packet with its H4 type.  One that does not fit is noted as an
+ * overflow. */
 static int on_packet(uint8_t *packet, uint16_t len)
 {
     portENTER_CRITICAL(&ring_lock);

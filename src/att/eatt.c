@@ -157,6 +157,7 @@ static void eatt_drop_first_pdu(struct coc *channel)
     channel->ring_sdus--;
 }
 
+/* Whether a PDU must be answered: no command, confirmation, response, and not empty. */
 static bool eatt_is_request(const struct rd *pdu)
 {
     uint8_t op = ATT_CONFIRM;
@@ -476,6 +477,7 @@ static const struct eatt_role eatt_role = {
 
 /* --- the feature ------------------------------------------------------------------------------ */
 
+/* Without enhanced channels the feature does nothing. */
 static void eatt_layout(struct woad *h)
 {
     struct eatt *t = arena_alloc(h, 1, sizeof *t);

@@ -58,6 +58,7 @@ void toolbox_mac_back(struct toolbox_mac *m, const uint8_t *p, size_t len)
     }
 }
 
+/* The AES-CMAC of what was added.  0, or the error of the first block that failed. */
 int toolbox_mac_end(struct toolbox_mac *m, uint8_t mac[16])
 {
     uint8_t sub[16] = { 0 };
@@ -129,6 +130,7 @@ static void mac_both(struct toolbox_mac *m, const uint8_t *a, const uint8_t *b, 
     toolbox_mac_more(m, b, len);
 }
 
+/* Confirm value of LE Secure Connections.  2.2.6 */
 int toolbox_f4(const struct toolbox *t, const uint8_t u[32], const uint8_t v[32],
                const uint8_t x[16], uint8_t z, uint8_t out[16])
 {
@@ -163,6 +165,7 @@ int toolbox_f5(const struct toolbox *t, const uint8_t w[32], const uint8_t n1[16
     return err;
 }
 
+/* DHKey Check.  2.2.8 */
 int toolbox_f6(const struct toolbox *t, const uint8_t w[16], const uint8_t n1[16],
                const uint8_t n2[16], const uint8_t r[16], const uint8_t io[3], const uint8_t a1[7],
                const uint8_t a2[7], uint8_t out[16])

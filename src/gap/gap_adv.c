@@ -243,6 +243,7 @@ const struct woad_feature woad_feature_advertiser = {
     .connect_failed = adv_ended_by_link,
 };
 
+/* Stores a part (DATA or RSP), to be sent to the controller. */
 static int adv_set(struct woad *h, int part, const uint8_t *data, size_t len)
 {
     int err = feature_for_call(h, h->adv);

@@ -284,6 +284,7 @@ static struct ext_set *sets_end(const struct woad *h)
     return h->ext->sets + h->cfg.adv_sets;
 }
 
+/* Whether an advertising set of ours is enabled and connectable. */
 static bool ext_connectable(const struct woad *h)
 {
     for (const struct ext_set *s = h->ext->sets; s < sets_end(h); s++) {
@@ -295,8 +296,15 @@ static bool ext_connectable(const struct woad *h)
 }
 
 static const struct ext_role ext_role = {
-    ext_up,        ext_connectable, legacy_params,   legacy_address, legacy_data,
-    legacy_enable, ext_scan_params, ext_scan_enable, ext_create,
+    .up = ext_up,
+    .connectable = ext_connectable,
+    .adv_params = legacy_params,
+    .adv_address = legacy_address,
+    .adv_data = legacy_data,
+    .adv_enable = legacy_enable,
+    .scan_params = ext_scan_params,
+    .scan_enable = ext_scan_enable,
+    .create = ext_create,
 };
 
 /* --- sets ------------------------------------------------------------------------------------- */
@@ -653,6 +661,7 @@ static int set_for_call(struct woad *h, uint8_t set, struct ext_set **s)
     return WOAD_ENOTSUP;
 }
 
+/* Notes where the application has the data, which stay there, to be sent to the controller. */
 static int set_store_data(struct woad *h, uint8_t set, bool response, const uint8_t *data,
                           size_t len)
 {
@@ -726,6 +735,8 @@ int woad_ext_adv_stop(struct woad *h, uint8_t set)
     return 0;
 }
 
+/* Checks a choice of PHYs: 0, or the error of the public call.  can: the controller has the
+ * command. */
 static int ext_check_phys(struct woad *h, uint8_t phys, uint8_t allowed, bool can)
 {
     int err = feature_for_call(h, h->ext);

@@ -53,6 +53,7 @@ struct reconnect {
 
 ASSERT_SIZE(reconnect, WOAD_SIZE_RECONNECT);
 
+/* Whether the peer may use private addresses: it has given us a key for them. */
 static bool peer_hides(const struct woad *h, const struct woad_addr *peer)
 {
     const struct bond_slot *bond = NULL;
@@ -77,6 +78,7 @@ static bool attempt_hides(const struct woad *h)
     return false;
 }
 
+/* A new attempt of the application: all retries are left. */
 static void reconnect_begin(struct woad *h)
 {
     struct central *c = h->central;

@@ -372,6 +372,7 @@ static void gattc_rx_values(struct conn *c, struct rd *in)
     }
 }
 
+/* The response to our request; any other is dropped. */
 static void gattc_rx_answer(struct att_bearer *b, uint8_t op, struct rd *in)
 {
     uint8_t sent = b->client->request;

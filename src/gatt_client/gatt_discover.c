@@ -112,7 +112,8 @@ static int included_read_uuid(struct conn *c, struct proc *p, struct rd *in)
     if (declaration < p->start || declaration > p->end || !start || end < start) {
         return WOAD_EBADMSG;
     }
-    c->client->pending = (struct pending_decl){ declaration, start, 0 };
+    c->client->pending =
+        (struct pending_decl){ .declaration = declaration, .value = start, .props = 0 };
     p->offset = end;
     p->kind = &kind_included_uuid;
     p->uuid.size = (uint8_t)more;

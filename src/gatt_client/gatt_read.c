@@ -188,6 +188,7 @@ int woad_gattc_read_by_uuid(struct woad *h, uint16_t conn, uint16_t start, uint1
     return WOAD_EINVAL;
 }
 
+/* Queues a Read Multiple of either kind; the response must fit the largest MTU. */
 static int read_multiple(struct woad *h, uint16_t conn, const struct gattc_kind *kind,
                          const uint16_t *handles, size_t n)
 {

@@ -81,7 +81,9 @@ static void pipeline_reset(struct att_bearer *b)
     }
 }
 
-static const struct att_pipeline role = { pipeline_enqueue, pipeline_serve, pipeline_reset };
+static const struct att_pipeline role = { .enqueue = pipeline_enqueue,
+                                          .serve = pipeline_serve,
+                                          .reset = pipeline_reset };
 
 static void pipeline_layout(struct woad *h)
 {

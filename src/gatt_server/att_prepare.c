@@ -174,6 +174,8 @@ static void parts_clear(struct gatts_parts *g)
     g->long_value_handle = 0;
 }
 
+/* Goes on with Execute Write.  ATT_PENDING: the application is asked; else the result for the
+ * response. */
 static int att_execute_next(struct att_bearer *b)
 {
     int err = execute_parts(b);
@@ -314,9 +316,12 @@ static void execute_close(struct att_bearer *b)
     }
 }
 
-static const struct att_extension long_values = { att_rx_prepared,  execute_app_answered,
-                                                  execute_close,    long_cache,
-                                                  long_read_cached, long_value_written };
+static const struct att_extension long_values = { .rx = att_rx_prepared,
+                                                  .app_answered = execute_app_answered,
+                                                  .close = execute_close,
+                                                  .cache_value = long_cache,
+                                                  .read_cached = long_read_cached,
+                                                  .value_written = long_value_written };
 
 static void long_values_layout(struct woad *h)
 {

@@ -391,6 +391,7 @@ int att_deliver_write(struct att_bearer *b, uint16_t handle, const struct woad_a
     return ATT_PENDING;
 }
 
+/* A write to this handle, as request or command.  0, ATT_PENDING, or an ATT error. */
 static int att_write(struct att_bearer *b, uint16_t handle, struct rd *in, bool need_answer)
 {
     struct woad *h = b->c->h;
@@ -609,6 +610,7 @@ static void att_apply_answer(struct att_bearer *b, int err, const uint8_t *value
     }
 }
 
+/* The application's answer; b NULL: there is no request that awaits one. */
 static int att_answer(struct att_bearer *b, int err, const void *value, size_t len)
 {
     if (!b) {

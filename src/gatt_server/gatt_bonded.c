@@ -114,5 +114,7 @@ static void gatts_changed_confirmed(struct conn *c)
     }
 }
 
-const struct gatt_bonds gatt_bonds = { gatts_note_db_hash, gatts_verify_db_hash,
-                                       gatts_changed_confirmed, perm_withdraw_queued };
+const struct gatt_bonds gatt_bonds = { .db_hash_note = gatts_note_db_hash,
+                                       .db_hash_verify = gatts_verify_db_hash,
+                                       .service_changed_confirmed = gatts_changed_confirmed,
+                                       .security_lowered = perm_withdraw_queued };

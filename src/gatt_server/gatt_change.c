@@ -162,7 +162,7 @@ int woad_gatt_add_at(struct woad *h, const struct woad_attr *attrs, uint16_t n, 
     }
     size_t at = db_table_index(g, first);
     memmove(&g->tables[at + 1], &g->tables[at], (g->n_tables - at) * sizeof *g->tables);
-    g->tables[at] = (struct attr_table){ attrs, n, first };
+    g->tables[at] = (struct attr_table){ .attrs = attrs, .n = n, .first = first };
     g->n_tables++;
     db_tables_changed(h);
     gatts_db_changed(h, first, (uint16_t)(first + n - 1));

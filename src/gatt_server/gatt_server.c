@@ -18,7 +18,7 @@
 #include "gatt_server.h"
 
 static const struct woad_attr builtin[] = { BUILTIN_ATTRS };
-static const struct attr_table builtin_table = { builtin, BUILTIN_COUNT, 1 };
+static const struct attr_table builtin_table = { .attrs = builtin, .n = BUILTIN_COUNT, .first = 1 };
 
 static void gatts_layout(struct woad *h)
 {

@@ -198,6 +198,7 @@ static int hci_rx_le(struct woad *h, struct rd *in)
     return hci_rx_conn(h, LE | sub, in);
 }
 
+/* Passes an event to what reads it.  0, or WOAD_EBADMSG: another length than it must have. */
 static int hci_rx_code(struct woad *h, uint8_t code, struct rd *in)
 {
     switch (code) {

@@ -220,6 +220,7 @@ uint16_t bringup_command(struct woad *h, struct wr *params)
     return s->opcode;
 }
 
+/* A step of the bring-up has been answered: reads the answer, and goes on or gives up. */
 void bringup_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     const struct bringup_step *s = &bringup_steps[h->hci.bringup_step];

@@ -152,6 +152,8 @@ static int ctl_aes(struct woad *h, uint16_t owner, const uint8_t key[16], const 
     return CRYPTO_PENDING;
 }
 
+/* From the octets that LE Rand has brought.  0; CRYPTO_PENDING: too few; WOAD_EIO: it failed,
+ * once. */
 static int ctl_random(struct woad *h, uint8_t *out, size_t len)
 {
     struct controller_crypto *c = h->controller_crypto;
@@ -185,6 +187,7 @@ static int ctl_result(uint8_t *request)
     return CRYPTO_PENDING;
 }
 
+/* The controller's public key.  CRYPTO_PENDING while another owner has its key pair, too. */
 static int ctl_public(struct woad *h, uint16_t owner, uint8_t public_key[64])
 {
     struct controller_crypto *c = h->controller_crypto;
@@ -200,6 +203,8 @@ static int ctl_public(struct woad *h, uint16_t owner, uint8_t public_key[64])
     return err;
 }
 
+/* The shared secret with the peer's public key.  WOAD_EIO: another owner has the key pair
+ * meanwhile. */
 static int ctl_dh(struct woad *h, uint16_t owner, const uint8_t public_key[64], uint8_t secret[32])
 {
     struct controller_crypto *c = h->controller_crypto;
@@ -340,6 +345,7 @@ static void ctl_failed(struct controller_crypto *c, uint8_t *request)
     }
 }
 
+/* A command has ended: what waits for it goes on. */
 static void ctl_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct controller_crypto *c = h->controller_crypto;

@@ -143,6 +143,7 @@ static uint16_t vendor_command(struct woad *h, struct wr *params)
     return 0;
 }
 
+/* A step has been answered; the first HCI_Reset is a step of the bring-up. */
 static void vendor_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct vendor_init *s = h->vendor_init;

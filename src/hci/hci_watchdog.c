@@ -69,6 +69,7 @@ static void watchdog_complete(struct woad *h, uint16_t opcode, uint8_t status, s
     }
 }
 
+/* After a time without packets a command is due, unless another one awaits its answer already. */
 static uint32_t watchdog_run_timers(struct woad *h)
 {
     if (h->state != HOST_UP || h->hci.pending_opcode || h->watchdog->command_due) {

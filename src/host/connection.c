@@ -341,6 +341,7 @@ static uint16_t conn_command(struct conn *c, struct wr *params)
     return 0;
 }
 
+/* The core's next command: a step of the bring-up, else what has been marked as wanted; 0: none. */
 static uint16_t core_command(struct woad *h, struct wr *params)
 {
     if (h->state == HOST_STARTING) {
@@ -375,6 +376,7 @@ static uint16_t core_command(struct woad *h, struct wr *params)
     return 0;
 }
 
+/* A command of the core has ended. */
 static void core_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     if (h->state == HOST_STARTING) {
@@ -424,11 +426,11 @@ int woad_conn_info(const struct woad *h, uint16_t conn, struct woad_conn_info *i
     if (!c) {
         return WOAD_ENOTCONN;
     }
-    *info = (struct woad_conn_info){ c->peer,
-                                     c->central,
-                                     c->current[CURRENT_INTERVAL],
-                                     c->current[CURRENT_LATENCY],
-                                     c->current[CURRENT_SUPERVISION],
-                                     c->bearer->mtu };
+    *info = (struct woad_conn_info){ .peer = c->peer,
+                                     .central = c->central,
+                                     .interval_1250us = c->current[CURRENT_INTERVAL],
+                                     .latency = c->current[CURRENT_LATENCY],
+                                     .supervision_10ms = c->current[CURRENT_SUPERVISION],
+                                     .mtu = c->bearer->mtu };
     return 0;
 }

@@ -437,6 +437,7 @@ static void coc_security_changed(struct conn *c, int status)
     c->coc_sig_pending = true;
 }
 
+/* Ends what has timed out, in all states.  Returns ms to the next deadline. */
 static uint32_t coc_run_timers(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
@@ -674,10 +675,14 @@ int woad_coc_info(const struct woad *h, uint16_t conn, uint16_t cid, struct woad
     if (!ch) {
         return WOAD_ENOENT;
     }
-    *info = (struct woad_coc_info){
-        ch->psm,           ch->own[COC_MTU],      ch->peer[COC_MTU],    ch->own[COC_MPS],
-        ch->peer[COC_MPS], ch->peer[COC_CREDITS], ch->own[COC_CREDITS], ch->state == COC_OPEN,
-        ch->enhanced
-    };
+    *info = (struct woad_coc_info){ .psm = ch->psm,
+                                    .mtu = ch->own[COC_MTU],
+                                    .peer_mtu = ch->peer[COC_MTU],
+                                    .mps = ch->own[COC_MPS],
+                                    .peer_mps = ch->peer[COC_MPS],
+                                    .credits = ch->peer[COC_CREDITS],
+                                    .peer_credits = ch->own[COC_CREDITS],
+                                    .open = ch->state == COC_OPEN,
+                                    .enhanced = ch->enhanced };
     return 0;
 }

@@ -85,6 +85,7 @@ static size_t ring_at(const struct coc *ch, size_t n)
     return at - ch->ring_size;
 }
 
+/* Appends n octets, for which there is room. */
 static void ring_put(struct coc *ch, const uint8_t *p, size_t n)
 {
     size_t at = ring_at(ch, ch->ring_used), first = ch->ring_size - at;
@@ -98,6 +99,7 @@ static void ring_put(struct coc *ch, const uint8_t *p, size_t n)
     ch->ring_used += (uint32_t)n;
 }
 
+/* Takes the first n octets. */
 static void ring_take(struct coc *ch, uint8_t *p, size_t n)
 {
     size_t first = ch->ring_size - ch->ring_head;
@@ -151,6 +153,7 @@ static uint32_t coc_readable(const struct coc *ch)
 
 /* `end` of the event: WOAD_EV_COC_SENT is always about a whole SDU. */
 enum { SDU_ENDS = true };
+/* Raises an event with data, or passes it to Enhanced ATT. end: the SDU ends with them. */
 static void coc_emit_data(struct coc *ch, enum woad_event_type type, const void *data, uint32_t len,
                           bool end)
 {

@@ -417,6 +417,7 @@ static void enhanced_reconfigure(struct coc *first, struct wr *out)
     }
 }
 
+/* A signalling command of enhanced channels; false: not understood. */
 static bool enhanced_rx(struct conn *c, uint8_t code, uint8_t id, struct rd *in)
 {
     switch (code) {

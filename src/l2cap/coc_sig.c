@@ -55,6 +55,7 @@ struct coc *coc_by_request(const struct conn *c, enum coc_state state, uint8_t i
     return ch;
 }
 
+/* Whether an unanswered request of ours has this identifier. */
 static bool coc_id_used(const struct conn *c, uint8_t id)
 {
     for (const struct coc *ch = c->coc->first; ch; ch = ch->next) {
@@ -294,6 +295,7 @@ static int coc_require_encryption(struct coc **channel)
     return err;
 }
 
+/* L2CAP_LE_CREDIT_BASED_CONNECTION_REQ: PSM u16, our CID, MTU, MPS, credits u16.  4.22 */
 static void coc_tx_conn_req(struct coc *ch, struct wr *out)
 {
     struct woad *h = ch->c->h;
@@ -308,6 +310,8 @@ static void coc_tx_conn_req(struct coc *ch, struct wr *out)
     ch->deadline = deadline_in(h, SIG_TIMEOUT_MS);
 }
 
+/* L2CAP_LE_CREDIT_BASED_CONNECTION_RSP: our CID, MTU, MPS, credits u16, result u16.  4.23.
+ * False: not yet. */
 static bool coc_tx_conn_rsp(struct coc *ch, struct wr *out)
 {
     struct woad *h = ch->c->h;
@@ -340,6 +344,7 @@ static void coc_tx_disc_req(struct coc *ch, struct wr *out)
     ch->deadline = deadline_in(h, SIG_TIMEOUT_MS);
 }
 
+/* L2CAP_FLOW_CONTROL_CREDIT_IND: our CID u16, credits u16.  4.24.  False: none to give. */
 static bool coc_tx_credits(struct coc *ch, struct wr *out)
 {
     uint16_t credits = coc_credits_to_give(ch);
@@ -372,6 +377,7 @@ static bool coc_tx_signal(struct coc *ch, struct wr *out)
     }
 }
 
+/* The next signalling command of any channel of the connection; false: none now. */
 bool coc_sig_tx(struct conn *c, struct wr *out)
 {
     if (!c->coc_sig_pending) {

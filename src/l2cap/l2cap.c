@@ -20,6 +20,7 @@
 enum { SMP_PAIRING_REQUEST = 0x01, SMP_PAIRING_FAILED = 0x05, SMP_SECURITY_REQUEST = 0x0b };
 enum { SMP_NOT_SUPPORTED = 0x05 };
 
+/* The Security Manager's channel.  Without one, a request is refused with Pairing Failed. */
 static void security_rx(struct conn *c, struct rd *in)
 {
     struct woad *h = c->h;
@@ -33,6 +34,7 @@ static void security_rx(struct conn *c, struct rd *in)
     }
 }
 
+/* The next PDU of that channel; false: none. */
 static bool security_tx(struct conn *c, struct wr *out)
 {
     struct woad *h = c->h;

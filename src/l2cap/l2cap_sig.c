@@ -157,6 +157,7 @@ static void sig_tx_params(struct conn *c, struct wr *out)
     c->deadline = deadline_in(h, SIG_TIMEOUT_MS);
 }
 
+/* Responses go first, then the parameter update request, then what channels have. */
 bool sig_tx(struct conn *c, struct wr *out)
 {
     struct woad *h = c->h;

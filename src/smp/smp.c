@@ -536,10 +536,17 @@ uint32_t smp_run_timers(struct woad *h)
 
 /* --- the feature ------------------------------------------------------------------------------ */
 
-static const struct smp_role role = { smp_rx,           smp_tx,      smp_key_request,
-                                      smp_has_key,      rpa_resolve, rpa_air_address,
-                                      bond_save_client, woad_pair,   smp_calculated };
+static const struct smp_role role = { .rx = smp_rx,
+                                      .tx = smp_tx,
+                                      .key_request = smp_key_request,
+                                      .has_key = smp_has_key,
+                                      .to_identity = rpa_resolve,
+                                      .to_air_address = rpa_air_address,
+                                      .save_client_state = bond_save_client,
+                                      .pair = woad_pair,
+                                      .wake = smp_calculated };
 
+/* AES for the toolbox: by the application's library, or by the controller. */
 static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
 {
     struct woad *h = ctx;

@@ -106,10 +106,10 @@ static void central_security_request(struct conn *c, uint8_t auth)
 }
 
 static const struct smp_central central = {
-    { { legacy, [WOAD_METHOD_JUST_WORKS] = compare, [WOAD_METHOD_PASSKEY] = passkey,
-        [WOAD_METHOD_COMPARISON] = compare } },
-    central_pair,
-    central_security_request,
+    .step_lists = { { legacy, [WOAD_METHOD_JUST_WORKS] = compare, [WOAD_METHOD_PASSKEY] = passkey,
+                      [WOAD_METHOD_COMPARISON] = compare } },
+    .pair = central_pair,
+    .security_request = central_security_request,
 };
 
 static void manager_layout(struct woad *h)

@@ -95,9 +95,10 @@ static int oob_check(struct pairing *p)
     return 0;
 }
 
-static const struct smp_oob oob_role = {
-    oob_poll, oob_key_pair, oob_check, { oob_central, oob_peripheral }
-};
+static const struct smp_oob oob_role = { .make = oob_poll,
+                                         .key_pair = oob_key_pair,
+                                         .check = oob_check,
+                                         .step_lists = { oob_central, oob_peripheral } };
 
 static void oob_layout(struct woad *h)
 {

@@ -688,6 +688,8 @@ void smp_write(struct pairing *p, uint8_t code, struct wr *out)
     }
 }
 
+/* SMP_PAIRING_REQUEST or _RESPONSE of the peer, kept whole: its octets are hashed.  0 or a
+ * reason. */
 static int read_features(uint8_t pdu[7], uint8_t code, struct rd *in)
 {
     pdu[0] = code;

@@ -625,7 +625,7 @@ int cmd_rx(controller *c, struct rd *in)
     uint8_t len = rd_u8(in), b[128];
     struct wr ret = wr_of(b, sizeof b);
     if (in->bad || len != rd_left(in)) {
-        return -74;
+        return AIR_EBADMSG;
     }
     const struct command *k = cmd_find(opcode);
     if (!k || !cmd_supported(c, k)) {

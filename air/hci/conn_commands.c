@@ -148,7 +148,7 @@ static int cmd_rssi(controller *c, struct rd *in, struct wr *ret)
     if (l && l->established) {
         rssi = (uint8_t)l->rssi;
     } else {
-        rssi = 127;
+        rssi = DBM_UNKNOWN;
     }
     wr_u8(ret, rssi);
     if (!l) {
@@ -203,7 +203,7 @@ static int cmd_host_channels(controller *c, struct rd *in, struct wr *ret)
     uint8_t chm[5], n = 0;
     (void)ret;
     rd_copy(in, chm, sizeof chm);
-    for (unsigned k = 0; k < 37; k++) {
+    for (unsigned k = 0; k < DATA_CHANNELS; k++) {
         n = (uint8_t)(n + (chm[k / 8] >> (k % 8) & 1));
     }
     if (n < 2 || chm[4] & 0xe0) {

@@ -156,13 +156,13 @@ int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len
 {
     struct rd in = rd_of(packet, len);
     uint8_t type = rd_u8(&in);
-    int result = -74;
+    int result = AIR_EBADMSG;
     if (c->hung) {
         return 0;
     }
     if (type == H4_COMMAND) {
-        result = -11;
-        if (evt_room(c, 300)) {
+        result = AIR_EAGAIN;
+        if (evt_room(c, ROOM_FOR_ANSWER)) {
             result = cmd_rx(c, &in);
         }
     } else if (type == H4_ACL) {

@@ -345,7 +345,7 @@ void evt_big_info(controller *c, uint16_t sync, const struct big_info *info)
     wr_u8(&w, info->phy);
     wr_u8(&w, 0);
     wr_u8(&w, info->encrypted);
-    if (evt_room(c, 1536)) {
+    if (evt_room(c, ROOM_FOR_REPORT)) {
         evt_le(c, LE_BIG_INFO_REPORT, &w);
     }
 }

@@ -604,7 +604,7 @@ void evt_scan_request(controller *c, const struct ll_adv *a, const struct addres
     wr_u8(&w, a->handle);
     wr_u8(&w, peer->type);
     wr_bytes(&w, peer->octet, 6);
-    if (evt_room(c, 1536)) {
+    if (evt_room(c, ROOM_FOR_REPORT)) {
         evt_le(c, LE_SCAN_REQUEST, &w);
     }
 }
@@ -624,14 +624,14 @@ void evt_ext_report(controller *c, uint16_t type, const struct ext *e, const uin
     wr_u8(&w, secondary ? phy_number(c->scan->primary_phy) : PHY_1M);
     wr_u8(&w, secondary);
     wr_u8(&w, e->has_adi ? e->sid : 0xff);
-    wr_u8(&w, e->has_power ? (uint8_t)e->power : 127);
+    wr_u8(&w, e->has_power ? (uint8_t)e->power : DBM_UNKNOWN);
     wr_u8(&w, (uint8_t)rssi);
     wr_le16(&w, e->has_sync ? e->sync.interval : 0);
     wr_u8(&w, e->has_target ? e->target.type : 0);
     wr_bytes(&w, e->target.octet, 6);
     wr_u8(&w, (uint8_t)len);
     wr_bytes(&w, data, len);
-    if (evt_room(c, 1536)) {
+    if (evt_room(c, ROOM_FOR_REPORT)) {
         evt_le(c, LE_EXT_REPORT, &w);
     }
 }

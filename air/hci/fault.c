@@ -43,11 +43,11 @@ void woad_air_crash(controller *c)
 int woad_air_send_event(controller *c, const uint8_t *packet, size_t len)
 {
     if (!len || len > WOAD_AIR_PACKET) {
-        return -22;
+        return AIR_EINVAL;
     }
     uint8_t *p = fifo_put(&c->host_queue, len);
     if (!p) {
-        return -11;
+        return AIR_EAGAIN;
     }
     memcpy(p, packet, len);
     controller_ready(c);
@@ -60,18 +60,18 @@ int woad_air_inject(controller *c, uint16_t handle, const uint8_t *pdu, size_t l
     struct link *l = link_by_handle(c, handle, &i);
     struct wr w = wr_of(b, sizeof b);
     if (!l) {
-        return -107;
+        return AIR_ENOTCONN;
     }
     wr_bytes(&w, pdu, len);
     if (!len || w.bad) {
-        return -22;
+        return AIR_EINVAL;
     }
     uint8_t before = l->n_controls;
     control_send(l, &w);
     link_wake(c, i);
     controller_schedule(c);
     if (l->n_controls <= before) {
-        return -11;
+        return AIR_EAGAIN;
     }
     return 0;
 }

@@ -16,7 +16,7 @@ extern const struct command air_conn_commands[], air_crypto_commands[], air_acce
     air_ext_commands[], air_privacy_commands[], air_periodic_commands[], air_past_commands[],
     air_power_commands[], air_subrate_commands[], air_iso_commands[], air_data_commands[];
 
-/* Runs a command, behind its H4 type. Returns 0, or -74 if its length is wrong. */
+/* Runs a command, behind its H4 type. Returns 0, or AIR_EBADMSG if its length is wrong. */
 int cmd_rx(controller *c, struct rd *in);
 /* Resets all state but the configuration, as at power-on. Neither host nor peers get an event.
  * 7.3.2 */

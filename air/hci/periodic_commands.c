@@ -400,7 +400,7 @@ void evt_periodic_report(controller *c, const struct sync *s, const struct ext *
         uint8_t b[255];
         struct wr w = wr_of(b, sizeof b);
         wr_le16(&w, sync_handle(c, s));
-        uint8_t power = 127;
+        uint8_t power = DBM_UNKNOWN;
         if (e->has_power) {
             power = (uint8_t)e->power;
         }
@@ -410,7 +410,7 @@ void evt_periodic_report(controller *c, const struct sync *s, const struct ext *
         wr_u8(&w, rd_left(&data) ? 1 : status);
         wr_u8(&w, (uint8_t)n);
         wr_bytes(&w, p, n);
-        if (s->reporting && evt_room(c, 1536)) {
+        if (s->reporting && evt_room(c, ROOM_FOR_REPORT)) {
             evt_le(c, LE_PERIODIC_REPORT, &w);
         }
     } while (rd_left(&data));

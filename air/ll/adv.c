@@ -212,7 +212,7 @@ static void adv_next_channel(controller *c, uint64_t at)
     struct ll_adv *a = c->adv_now;
     do {
         a->channel++;
-    } while (a->channel < CHANNELS && !(a->channel_bits >> (a->channel - 37) & 1));
+    } while (a->channel < CHANNELS && !(a->channel_bits >> (a->channel - FIRST_PRIMARY) & 1));
     if (a->channel >= CHANNELS) {
         a->missed = 0;
         return;
@@ -260,7 +260,7 @@ static void adv_event(controller *c, struct ll_adv *a)
     if (radio_claim_adv(c)) {
         c->adv_now = a;
         a->events++;
-        a->channel = 36;
+        a->channel = FIRST_PRIMARY - 1; /* adv_next_channel() adds 1 */
         if (a->extended) {
             ext_adv_begin(c, a);
         }

@@ -196,7 +196,7 @@ static void big_info_write(const struct big_info *i, uint8_t out[BIG_INFO])
     wr_bits(out, &at, i->sdu_interval, 20);
     wr_bits(out, &at, i->max_sdu, 12);
     wr_bits(out, &at, i->crc_base, 16);
-    wr_bits(out, &at, chm_bits(i->chm), 37);
+    wr_bits(out, &at, chm_bits(i->chm), DATA_CHANNELS);
     wr_bits(out, &at, i->phy - 1u, 3);
     wr_bits(out, &at, i->event * i->bn, 39);
 }
@@ -225,7 +225,7 @@ static bool big_info_read(struct big_info *i, const uint8_t *p)
     i->sdu_interval = (uint32_t)rd_bits(p, &at, 20);
     i->max_sdu = (uint16_t)rd_bits(p, &at, 12);
     i->crc_base = (uint16_t)rd_bits(p, &at, 16);
-    uint64_t chm = rd_bits(p, &at, 37);
+    uint64_t chm = rd_bits(p, &at, DATA_CHANNELS);
     for (unsigned n = 0; n < 5; n++) {
         i->chm[n] = (uint8_t)(chm >> (8 * n));
     }

@@ -12,7 +12,7 @@ enum { AD_CHANNEL_MAP = 0x28, AHEAD = 24 };
 bool channels_valid(const uint8_t chm[5])
 {
     unsigned n = 0;
-    for (unsigned k = 0; k < 37; k++) {
+    for (unsigned k = 0; k < DATA_CHANNELS; k++) {
         n += chm[k / 8] >> (k % 8) & 1;
     }
     return n >= 2;

@@ -96,17 +96,17 @@ uint16_t csa2_next(uint16_t prn, uint16_t id)
 uint8_t csa2_first(uint32_t aa, uint16_t event, const uint8_t chm[5], uint16_t *prn_s)
 {
     uint16_t id = (uint16_t)(aa >> 16 ^ aa), u = event ^ id;
-    uint8_t used[37], n = 0;
+    uint8_t used[DATA_CHANNELS], n = 0;
     for (int round = 0; round < 3; round++) {
         u = csa2_next(u, id);
     }
     uint16_t prn = u ^ id;
-    uint8_t unmapped = (uint8_t)(prn % 37);
+    uint8_t unmapped = (uint8_t)(prn % DATA_CHANNELS);
     *prn_s = u;
     if (chm[unmapped / 8] >> (unmapped % 8) & 1) {
         return unmapped;
     }
-    for (uint8_t k = 0; k < 37; k++) {
+    for (uint8_t k = 0; k < DATA_CHANNELS; k++) {
         if (chm[k / 8] >> (k % 8) & 1) {
             used[n++] = k;
         }
@@ -130,12 +130,12 @@ static uint8_t link_channel(const struct link *l)
     if (l->csa2) {
         return csa2_channel(l->aa, (uint16_t)l->event, l->chm);
     }
-    uint8_t unmapped = (uint8_t)(((uint64_t)l->hop * (l->event + 1u)) % 37);
-    uint8_t used[37], n = 0;
+    uint8_t unmapped = (uint8_t)(((uint64_t)l->hop * (l->event + 1u)) % DATA_CHANNELS);
+    uint8_t used[DATA_CHANNELS], n = 0;
     if (l->chm[unmapped / 8] >> (unmapped % 8) & 1) {
         return unmapped;
     }
-    for (uint8_t k = 0; k < 37; k++) {
+    for (uint8_t k = 0; k < DATA_CHANNELS; k++) {
         if (l->chm[k / 8] >> (k % 8) & 1) {
             used[n++] = k;
         }
@@ -151,7 +151,7 @@ static uint8_t link_channel(const struct link *l)
 static bool link_params_valid(const struct link *l, uint8_t win_size, uint16_t win_offset)
 {
     unsigned channels = 0;
-    for (unsigned k = 0; k < 37; k++) {
+    for (unsigned k = 0; k < DATA_CHANNELS; k++) {
         channels += l->chm[k / 8] >> (k % 8) & 1;
     }
     return l->interval >= 6 && l->interval <= 3200 && l->latency <= 499 && l->supervision >= 10 &&
@@ -228,7 +228,7 @@ void link_begin(controller *c, uint8_t i, const struct conn_request *how, struct
     l->subrate_factor = 1;
     l->acceptable_subrate = c->ll->subrate;
     l->tx_power = c->cfg.tx_power_dbm;
-    l->peer_power = 127;
+    l->peer_power = DBM_UNKNOWN;
     l->payload_timeout = 3000;
     l->auth_payload_by = l->ping_at = l->terminate_by = NEVER;
     l->last_rx_at = l->ref_anchor = end;

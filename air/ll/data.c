@@ -30,14 +30,14 @@ static uint8_t buffer_free(const controller *c)
     return NONE;
 }
 
-/* An HCI ACL packet: handle u12, pb u2, bc u2, len u16, data. Returns 0, or -74 for one that is
- * malformed. Vol 4, Part E, 5.4.2 */
+/* An HCI ACL packet: handle u12, pb u2, bc u2, len u16, data. Returns 0, or AIR_EBADMSG for one
+ * that is malformed. Vol 4, Part E, 5.4.2 */
 int data_from_host(controller *c, struct rd *in)
 {
     uint16_t head = rd_le16(in), len = rd_le16(in);
     uint8_t i, b = buffer_free(c);
     if (in->bad || len != rd_left(in) || (head >> 14) || (head >> 12 & 3) > 1) {
-        return -74; /* a host may not send 10b and 11b on LE-U */
+        return AIR_EBADMSG; /* a host may not send 10b and 11b on LE-U */
     }
     struct link *l = link_by_handle(c, head & 0xfff, &i);
     if (!l) {
@@ -260,7 +260,7 @@ bool data_to_host(controller *c, uint8_t i, uint8_t llid, struct rd *in)
     if (len == 0) {
         return true;
     }
-    if (!evt_room(c, 1024 + len + packets * 7) ||
+    if (!evt_room(c, ROOM_FOR_DATA + len + packets * 7) ||
         (c->ll->host_flow && c->ll->host_credits < packets)) {
         return false;
     }

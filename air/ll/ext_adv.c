@@ -104,7 +104,7 @@ bool ext_read(struct rd *pdu, struct ext *e)
     }
     e->acad = in;
     e->data = *pdu;
-    return !in.bad && e->aux_channel < 37 && e->aux_phy <= PHY_CODED;
+    return !in.bad && e->aux_channel < DATA_CHANNELS && e->aux_phy <= PHY_CODED;
 }
 
 /* AuxPtr: channel u6, clock accuracy u1, unit u1, offset u13, PHY u3. 2.3.4.5 */

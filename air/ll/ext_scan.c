@@ -110,7 +110,7 @@ void ext_scan_lost(controller *c)
     if (c->scan->in_chain) {
         c->scan->in_chain = false;
         evt_ext_report(c, (uint16_t)(c->scan->report_type | STATUS_CUT << STATUS_SHIFT),
-                       &c->scan->chain_head, NULL, 0, 127, c->scan->aux_phy);
+                       &c->scan->chain_head, NULL, 0, DBM_UNKNOWN, c->scan->aux_phy);
     }
 }
 
@@ -196,7 +196,7 @@ static void ext_scan_on_rx_connect_rsp(controller *c, const struct ext *e)
 void ext_scan_on_rx(controller *c, struct rd pdu, int8_t rssi, uint64_t start, uint64_t end)
 {
     uint8_t type = pdu.p[0] & 15;
-    bool primary = c->radio.channel >= 37;
+    bool primary = c->radio.channel >= FIRST_PRIMARY;
     struct ext e;
     if (!c->scan->extended || !ext_read(&pdu, &e)) {
         return;

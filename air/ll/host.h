@@ -66,7 +66,11 @@ bool address_is_zero(const uint8_t address[6]);
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-/* Whether the queue to the host has room for `n` octets of events. */
+/* Whether the queue to the host has room for `n` octets of events.  When it fills, reports of
+ * advertising are dropped first (ROOM_FOR_REPORT is missing), then data are not acknowledged
+ * (ROOM_FOR_DATA), then commands wait (ROOM_FOR_ANSWER). */
+enum { ROOM_FOR_REPORT = 1536, ROOM_FOR_DATA = 1024, ROOM_FOR_ANSWER = 300 };
+enum { DBM_UNKNOWN = 127 }; /* HCI: a power or an RSSI that is not available */
 bool evt_room(const controller *c, size_t n);
 /* An event, unless the host has masked it: by the first mask, by the second, by the LE mask. */
 void evt_put(controller *c, uint8_t code, const struct wr *params);

@@ -93,13 +93,13 @@ void iso_turn(const controller *c, uint8_t n, struct turn *t)
  * 4.5.8.3.6 */
 uint8_t iso_channel(const struct iso *s, uint8_t subevent)
 {
-    uint8_t used[37], n = 0, at = 0;
+    uint8_t used[DATA_CHANNELS], n = 0, at = 0;
     uint16_t id = (uint16_t)(s->aa >> 16 ^ s->aa), prn;
     uint8_t channel = csa2_first(s->aa, (uint16_t)s->event, s->chm, &prn);
     if (subevent == 0) {
         return channel;
     }
-    for (uint8_t k = 0; k < 37; k++) {
+    for (uint8_t k = 0; k < DATA_CHANNELS; k++) {
         if (s->chm[k / 8] >> (k % 8) & 1) {
             if (k == channel) {
                 at = n;
@@ -165,7 +165,7 @@ static void sdu_to_host(controller *c, const struct iso *s, bool good)
         lost = 2u << 14;
     }
     wr_le16(&w, (uint16_t)(len | lost));
-    if (evt_room(c, 1024u + len)) {
+    if (evt_room(c, (size_t)ROOM_FOR_DATA + len)) {
         uint8_t *packet = fifo_put(&c->host_queue, sizeof head + len);
         memcpy(packet, head, sizeof head);
         memcpy(packet + sizeof head, s->rx, len);
@@ -234,14 +234,14 @@ static void iso_drop_part(controller *c, struct iso *s)
 }
 
 /* An HCI ISO packet: handle u12, PB u2, TS u1; length u14; time u32 if TS, number u16, SDU length
- * u12, in a first or whole one; data. Returns 0, or -74 for one that is malformed. */
+ * u12, in a first or whole one; data. Returns 0, or AIR_EBADMSG. */
 int iso_from_host(controller *c, struct rd *in)
 {
     uint16_t head = rd_le16(in), len = rd_le16(in) & 0x3fff;
     uint8_t part = head >> 12 & 3;
     struct iso *s = iso_by_handle(c, head & 0xfff);
     if (in->bad || len != rd_left(in)) {
-        return -74;
+        return AIR_EBADMSG;
     }
     if (!s || !s->on) {
         return 0; /* the stream has ended */
@@ -274,7 +274,7 @@ int iso_from_host(controller *c, struct rd *in)
     }
     if (in->bad || first == s->sdu_partial || want > s->max_sdu_tx ||
         (ends ? all != want : all > want)) {
-        return -74;
+        return AIR_EBADMSG;
     }
     if (first) {
         s->sdu[s->n_sdus++] = (struct sdu){ .total_len = want };

@@ -144,7 +144,7 @@ static void periodic_adv_send(controller *c, struct ll_adv *a)
     }
     e.acad = rd_of(acad, t->sent_len ? 0 : len + big_acad(c, a, now, acad + len));
     e.data = rd_of(a->periodic.data + t->sent_len, (size_t)(t->len - t->sent_len));
-    size_t n = ext_write_part(c, &e, phy, (uint8_t)((t->channel + 7) % 37));
+    size_t n = ext_write_part(c, &e, phy, (uint8_t)((t->channel + 7) % DATA_CHANNELS));
     if (e.has_aux) {
         t->chain_at = now + e.aux_offset;
         t->channel = e.aux_channel;

@@ -164,7 +164,7 @@ static void power_refused(controller *c, uint8_t i, uint8_t error)
 {
     if (c->links[i].power_event_due) {
         c->links[i].power_event_due = false;
-        power_notify(c, i, error, READ_COMPLETE, 127, 0);
+        power_notify(c, i, error, READ_COMPLETE, DBM_UNKNOWN, 0);
     }
 }
 
@@ -271,7 +271,7 @@ static int cmd_own_power(controller *c, struct rd *in, struct wr *ret)
     const struct link *l = link_by_handle(c, handle, &i);
     wr_le16(ret, handle);
     wr_u8(ret, phy);
-    wr_u8(ret, (uint8_t)(l ? l->tx_power : 127));
+    wr_u8(ret, (uint8_t)(l ? l->tx_power : DBM_UNKNOWN));
     wr_u8(ret, POWER_MAX);
     int status = WOAD_HCI_UNKNOWN_CONNECTION;
     if (l) {
@@ -373,7 +373,7 @@ void path_loss_on_rx(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
     struct path_loss *p = &l->loss;
-    if (!p->on || l->peer_power == 127) {
+    if (!p->on || l->peer_power == DBM_UNKNOWN) {
         return;
     }
     int loss = l->peer_power - l->rssi;

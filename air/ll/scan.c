@@ -88,12 +88,12 @@ static void scan_open_window(controller *c)
     if (!scan_running(c)) {
         return;
     }
-    if (c->scan->channel >= 37 && c->scan->channel < 39) {
+    if (c->scan->channel >= FIRST_PRIMARY && c->scan->channel < CHANNELS - 1) {
         c->scan->channel = (uint8_t)(c->scan->channel + 1);
     } else {
-        c->scan->channel = 37;
+        c->scan->channel = FIRST_PRIMARY;
     }
-    if (c->scan->channel == 37) {
+    if (c->scan->channel == FIRST_PRIMARY) {
         scan_pick_phy(c, OTHER_PHY);
     }
     c->scan->window_end = c->scan->next + c->scan->window * 625u;
@@ -447,7 +447,7 @@ void scan_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
         ext_scan_on_rx(c, pdu, rssi, start, end);
         return;
     }
-    if (c->radio.channel < 37) {
+    if (c->radio.channel < FIRST_PRIMARY) {
         return;
     }
     uint8_t head = rd_u8(&pdu), len = rd_u8(&pdu), type = head & 15;

@@ -208,7 +208,7 @@ static void sync_chain_lost(controller *c, struct sync *s)
     struct ext none = { .has_power = false };
     s->in_chain = false;
     s->chain_at = NEVER;
-    evt_periodic_report(c, s, &none, rd_of((const uint8_t *)"", 0), CUT, 127);
+    evt_periodic_report(c, s, &none, rd_of((const uint8_t *)"", 0), CUT, DBM_UNKNOWN);
 }
 
 /* Listens for the event's first packet, or for the next of its chain. Without the radio it is

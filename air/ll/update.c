@@ -250,7 +250,7 @@ void rx_channel_map_ind(controller *c, uint8_t i, struct rd *in)
     (void)c;
     rd_copy(in, chm, sizeof chm);
     uint16_t instant = rd_le16(in);
-    for (unsigned k = 0; k < 37; k++) {
+    for (unsigned k = 0; k < DATA_CHANNELS; k++) {
         n = (uint8_t)(n + (chm[k / 8] >> (k % 8) & 1));
     }
     if (n >= 2 && control_check_instant(l, instant)) {

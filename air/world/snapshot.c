@@ -32,7 +32,7 @@ int woad_air_snapshot(const struct woad_air *air, void *mem, size_t len)
 {
     struct head head = { woad_air_snapshot_size(air) };
     if (!mem || len < head.len) {
-        return -22;
+        return AIR_EINVAL;
     }
     uint8_t *at = put(mem, &head, sizeof head);
     at = put(at, air, sizeof *air);
@@ -56,11 +56,11 @@ int woad_air_restore(struct woad_air *air, const void *mem, size_t len)
 {
     struct head head;
     if (!mem || len < sizeof head) {
-        return -22;
+        return AIR_EINVAL;
     }
     const uint8_t *at = take(mem, &head, sizeof head);
     if (head.len < sizeof head + sizeof *air || len < head.len) {
-        return -22; /* nothing has been changed */
+        return AIR_EINVAL; /* nothing has been changed */
     }
     for (controller *c = air->all, *next; c; c = next) {
         next = c->all_next;

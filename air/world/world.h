@@ -23,7 +23,12 @@ typedef struct woad_air_controller controller;
 #define NEVER UINT64_MAX   /* no time at all */
 #define ADV_AA 0x8e89bed6u /* access address of advertising */
 #define ADV_CRC_INIT 0x555555u
-enum { T_IFS = 150, CHANNELS = 40 }; /* T_IFS: us between packets that belong together */
+enum { T_IFS = 150 }; /* us between packets that belong together */
+/* Channels 0 to 36 carry data; 37, 38 and 39 are those of primary advertising. */
+enum { CHANNELS = 40, DATA_CHANNELS = 37, FIRST_PRIMARY = DATA_CHANNELS };
+
+/* Results of public functions: errno numbers of Linux. */
+enum { AIR_EAGAIN = -11, AIR_EINVAL = -22, AIR_EBADMSG = -74, AIR_ENOTCONN = -107 };
 
 static inline uint64_t earlier(uint64_t a, uint64_t b)
 {

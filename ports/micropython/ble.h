@@ -91,6 +91,10 @@ enum { /* IRQ events */
        IRQ_END_MORE
 };
 
+/* Status numbers for programs, as MicroPython with NimBLE has them: a base, and an ATT error or an
+ * HCI status. */
+enum { BLE_STATUS_ATT = 0x100, BLE_STATUS_HCI = 0x200 };
+enum { BLE_POLL_MS = 20 }; /* of a method that waits: the longest time between two looks */
 enum { BLE_ADV_SETS = 2, BLE_MTU_MAX = 527, BLE_MTU = 256, BLE_WAIT_MS = 2000 };
 /* Capacities.  A board may define those that begin with WOAD_. */
 #ifdef UNIX

@@ -163,8 +163,8 @@ void ble_on_ext_adv(const struct woad_event *ev)
     }
     bool started = ev->type == WOAD_EV_EXT_ADV_STARTED;
     mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(ev->u.ext_adv.set), mp_obj_new_bool(started),
-                         MP_OBJ_NEW_SMALL_INT(ev->u.ext_adv.status ? 0x200 + ev->u.ext_adv.status
-                                                                   : 0),
+                         MP_OBJ_NEW_SMALL_INT(
+                             ev->u.ext_adv.status ? BLE_STATUS_HCI + ev->u.ext_adv.status : 0),
                          MP_OBJ_NEW_SMALL_INT(ev->conn) };
     ble_invoke(IRQ_ADV_SET, 4, items);
 }

@@ -123,7 +123,7 @@ static mp_obj_t gap_advertise(size_t n_args, const mp_obj_t *pos, mp_map_t *kw)
     ble.adv_awaited = !ble.in_host;
     ble_wait(&ble.adv_settled);
     if (!ble.in_host && ble.adv_status) {
-        ble_raise_with(MP_EIO, MP_OBJ_NEW_SMALL_INT(0x200 + ble.adv_status));
+        ble_raise_with(MP_EIO, MP_OBJ_NEW_SMALL_INT(BLE_STATUS_HCI + ble.adv_status));
     }
     return mp_const_none;
 }

@@ -422,7 +422,7 @@ static mp_obj_t gatts_send(size_t n_args, const mp_obj_t *args,
         gatts_value(handle);
         int err = ble_read_refused(WOAD_NO_CONN, handle);
         if (err) {
-            ble_raise_with(MP_EINVAL, MP_OBJ_NEW_SMALL_INT(0x100 + err));
+            ble_raise_with(MP_EINVAL, MP_OBJ_NEW_SMALL_INT(BLE_STATUS_ATT + err));
         }
         h = ble_active(); /* the handler may have stopped it */
         const struct ble_value *v = gatts_value(handle);

@@ -37,7 +37,7 @@ static int event_status(int status)
     case WOAD_ETIMEDOUT: return 13;
     case WOAD_EBADMSG: return 10;
     case WOAD_ECANCELED: return 29;
-    default: return status > 0 ? 0x100 + status : BLE_NO_MEMORY;
+    default: return status > 0 ? BLE_STATUS_ATT + status : BLE_NO_MEMORY;
     }
 }
 
@@ -78,7 +78,8 @@ static void on_connect_failed(const struct woad_event *ev)
         const struct woad_addr *peer = &ev->u.connect_failed.peer;
         int status = ev->u.connect_failed.status;
         mp_obj_t reason[] = { event_int(peer->type), ble_addr(peer),
-                              event_int(status > 0 ? 0x200 + status : event_status(status)) };
+                              event_int(status > 0 ? BLE_STATUS_HCI + status
+                                                   : event_status(status)) };
         ble_invoke(IRQ_CONNECT_FAILED, 3, reason);
     }
     if (!ble_still_on(start)) {
@@ -128,7 +129,7 @@ static void on_link(const struct woad_event *ev)
     }
     default: break;
     }
-    int status = v->status > 0 ? 0x200 + v->status : event_status(v->status);
+    int status = v->status > 0 ? BLE_STATUS_HCI + v->status : event_status(v->status);
     mp_obj_t items[] = { event_int(ev->conn), event_int(v->item), event_int(status),
                          v->status ? mp_const_none : value };
     ble_invoke(IRQ_LINK, 4, items);
@@ -249,8 +250,8 @@ static void on_gatt_write(const struct woad_event *ev)
 static void on_indicated(const struct woad_event *ev)
 {
     int status = ev->u.done.status;
-    status =
-        status == WOAD_EACCES ? 0x100 + WOAD_ATT_INSUFFICIENT_AUTHENTICATION : event_status(status);
+    status = status == WOAD_EACCES ? BLE_STATUS_ATT + WOAD_ATT_INSUFFICIENT_AUTHENTICATION
+                                   : event_status(status);
     mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.done.handle), event_int(status) };
     ble_invoke(IRQ_GATTS_INDICATE_DONE, 3, items);
 }
@@ -398,7 +399,7 @@ static void on_refused(const struct woad_event *ev)
     bool accept = ev->type == WOAD_EV_ACCEPT_LIST;
     int status = accept ? ev->u.accept_list.status : ev->u.adv.status;
     mp_obj_t items[] = { event_int(accept),
-                         event_int(status > 0 ? 0x200 + status : event_status(status)) };
+                         event_int(status > 0 ? BLE_STATUS_HCI + status : event_status(status)) };
     if (!status) {
         return;
     }

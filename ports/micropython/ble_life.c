@@ -133,7 +133,7 @@ void ble_stop(bool politely)
         ble_hold();
         woad_stop(host);
         for (ble_pump(); ble.up && ble_port_is_open() && ble_stopwatch_within(&w, BLE_STOP_MS);) {
-            ble_port_wait(20);
+            ble_port_wait(BLE_POLL_MS);
             ble_pump();
         }
         ble_release();

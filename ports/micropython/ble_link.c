@@ -69,7 +69,7 @@ static mp_obj_t gap_accept_list(mp_obj_t self, mp_obj_t peers)
     ble.accept_awaited = !ble.in_host;
     ble_wait(&ble.accept_settled);
     if (!ble.in_host && ble.accept_status) {
-        ble_raise_with(MP_ENOMEM, MP_OBJ_NEW_SMALL_INT(0x200 + ble.accept_status));
+        ble_raise_with(MP_ENOMEM, MP_OBJ_NEW_SMALL_INT(BLE_STATUS_HCI + ble.accept_status));
     }
     return mp_const_none;
 }

@@ -86,7 +86,7 @@ void ble_wait(const bool *done)
     ble_pump();
     while (!*done && !ble.down && !ble.ending && ble.host && ble_port_is_open() &&
            ble_stopwatch_within(&w, BLE_WAIT_MS)) {
-        ble_port_wait(20);
+        ble_port_wait(BLE_POLL_MS);
         ble_pump();
     }
     ble_release();
@@ -109,7 +109,7 @@ int ble_random(uint8_t *out, size_t len)
     while ((err = woad_random(ble.host, out, len)) == WOAD_EAGAIN && ble_port_is_open() &&
            !ble.in_host && ble_stopwatch_within(&w, BLE_WAIT_MS)) {
         ble_hold();
-        ble_port_wait(20);
+        ble_port_wait(BLE_POLL_MS);
         ble_pump();
         ble_release();
     }

@@ -45,6 +45,14 @@ enum { /* Vol 3, Part F, 3.4.8 */
 };
 /* Not opcodes on the air, but marks in the transmit queue.  ATT_ENCRYPTED_CMD: a Write Command that
  * may leave only under encryption.  ATT_WITHDRAWN: a value that may no longer be sent. */
+/* Types of the attributes that make up services.  Assigned Numbers, 3.5 */
+enum {
+    UUID_PRIMARY = 0x2800,
+    UUID_SECONDARY = 0x2801,
+    UUID_INCLUDE = 0x2802,
+    UUID_CHARACTERISTIC = 0x2803,
+    UUID_CCCD = 0x2902
+};
 enum { SIGNATURE = 12 };        /* counter u32, MAC 8: octets at the end of a signed write */
 enum { ATT_OP_COMMAND = 0x40 }; /* Command Flag: the PDU has no response */
 enum { ATT_PENDING = -1 };      /* a handler's result: the application will answer later */

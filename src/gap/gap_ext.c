@@ -527,7 +527,7 @@ static void ext_rx_terminated(struct woad *h, struct rd *in)
     uint8_t status = p[0], handle = p[1];
     const struct conn *c = NULL;
     if (!status) {
-        c = conn_by_handle(h, get_le16(p + 2) & 0xfff);
+        c = conn_by_handle(h, get_le16(p + 2) & HANDLE_MASK);
     }
     if (handle == LEGACY_HANDLE) {
         if (h->adv) { /* status 0 without a connection: there was no room for it */

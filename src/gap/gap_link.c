@@ -290,7 +290,7 @@ int woad_link_read(struct woad *h, uint16_t conn, enum woad_link_item item)
 int woad_link_set_data_length(struct woad *h, uint16_t conn, uint16_t tx_octets)
 {
     struct link_conn *c;
-    if (tx_octets < 27 || tx_octets > 251) {
+    if (tx_octets < LL_OCTETS_MIN || tx_octets > LL_OCTETS_MAX) {
         return WOAD_EINVAL;
     }
     int err = link_for_call(h, conn, WOAD_LINK_DATA_LENGTH, &c);

@@ -59,12 +59,11 @@ static int services_rx(struct conn *c, struct proc *p, struct rd *in)
     return gattc_advance(p, last);
 }
 
-static const struct gattc_kind kind_services = {
-    ATT_READ_BY_GROUP_REQ, WOAD_GATTC_SERVICES, 0x2800,
-    .tx = gattc_tx_range,  .rx = services_rx,   .error = discover_error
-};
+static const struct gattc_kind kind_services = { ATT_READ_BY_GROUP_REQ, WOAD_GATTC_SERVICES,
+                                                 UUID_PRIMARY,          .tx = gattc_tx_range,
+                                                 .rx = services_rx,     .error = discover_error };
 static const struct gattc_kind kind_services_uuid = {
-    ATT_FIND_BY_VALUE_REQ, WOAD_GATTC_SERVICES, 0x2800,
+    ATT_FIND_BY_VALUE_REQ, WOAD_GATTC_SERVICES, UUID_PRIMARY,
     .tx = gattc_tx_uuid,   .rx = services_rx,   .error = discover_error
 };
 
@@ -74,7 +73,7 @@ int woad_gattc_services(struct woad *h, uint16_t conn, const struct woad_uuid *u
 }
 
 static const struct gattc_kind kind_secondary_services = {
-    ATT_READ_BY_GROUP_REQ, WOAD_GATTC_SECONDARY_SERVICES, 0x2801, .tx = gattc_tx_range,
+    ATT_READ_BY_GROUP_REQ, WOAD_GATTC_SECONDARY_SERVICES, UUID_SECONDARY, .tx = gattc_tx_range,
     .rx = services_rx,     .error = discover_error
 };
 
@@ -196,10 +195,9 @@ static const struct gattc_kind kind_included_uuid = {
     .tx = included_uuid_tx, .rx = included_uuid_rx, .error = included_uuid_error
 };
 
-static const struct gattc_kind kind_included = {
-    ATT_READ_BY_TYPE_REQ, WOAD_GATTC_INCLUDED, 0x2802,
-    .tx = gattc_tx_range, .rx = included_rx,   .error = discover_error
-};
+static const struct gattc_kind kind_included = { ATT_READ_BY_TYPE_REQ, WOAD_GATTC_INCLUDED,
+                                                 UUID_INCLUDE,         .tx = gattc_tx_range,
+                                                 .rx = included_rx,    .error = discover_error };
 
 int woad_gattc_included(struct woad *h, uint16_t conn, uint16_t start, uint16_t end)
 {
@@ -253,7 +251,7 @@ static int characteristics_rx(struct conn *c, struct proc *p, struct rd *in)
 }
 
 static const struct gattc_kind kind_characteristics = {
-    ATT_READ_BY_TYPE_REQ, WOAD_GATTC_CHARACTERISTICS, 0x2803,
+    ATT_READ_BY_TYPE_REQ, WOAD_GATTC_CHARACTERISTICS, UUID_CHARACTERISTIC,
     .tx = gattc_tx_range, .rx = characteristics_rx,   .error = discover_error
 };
 

@@ -5,13 +5,6 @@
 
 #include "../att/att.h"
 
-enum {
-    UUID_PRIMARY = 0x2800,
-    UUID_SECONDARY = 0x2801,
-    UUID_INCLUDE = 0x2802,
-    UUID_CHARACTERISTIC = 0x2803,
-    UUID_CCCD = 0x2902
-};
 enum { CCCD_NOTIFY = 1, CCCD_INDICATE = 2, CCCD_BITS = 3 };
 /* Bits of Client Supported Features: robust caching 1, Enhanced ATT 2, multiple notifications 4.
  * Vol 3, Part G, 7.2 */

@@ -5,6 +5,12 @@
 #include "../core/host.h"
 #include "numbers.h"
 
+enum {
+    LL_OCTETS_MIN = 27,
+    LL_OCTETS_MAX = 251
+};                             /* payload of a data packet.  Vol 6, Part B, 2.4 */
+enum { HANDLE_MASK = 0x0fff }; /* a connection's handle, in fields that have flags above it */
+
 /* hci.c */
 
 /* One whole HCI event, without the H4 type: 0, or WOAD_EBADMSG. */

@@ -73,8 +73,8 @@ static void bringup_read_address(struct woad *h, struct rd *ret)
 static void bringup_write_mask(struct woad *h, struct wr *params)
 {
     (void)h;
-    wr_le32(params, 0x02008890);
-    wr_le32(params, 0x20008000);
+    wr_le32(params, 1u << 4 | 1u << 7 | 1u << 11 | 1u << 15 | 1u << 25);
+    wr_le32(params, 1u << (47 - 32) | 1u << (61 - 32));
 }
 
 /* HCI_LE_Set_Event_Mask: the events of connections, 1 to 5; 6, Connection Parameters Request, if
@@ -138,8 +138,8 @@ uint16_t hci_packet_us(const struct woad *h, uint16_t octets)
 /* HCI_LE_Write_Suggested_Default_Data_Length: octets u16, time u16.  7.8.35 */
 static void bringup_write_data_len(struct woad *h, struct wr *params)
 {
-    wr_le16(params, 251);
-    wr_le16(params, hci_packet_us(h, 251));
+    wr_le16(params, LL_OCTETS_MAX);
+    wr_le16(params, hci_packet_us(h, LL_OCTETS_MAX));
 }
 
 /* HCI_LE_Rand: 8 octets, of which six become our static random address.  7.8.23; Vol 6, Part B,
@@ -173,7 +173,7 @@ enum { BRINGUP_STEPS = sizeof bringup_steps / sizeof *bringup_steps };
  * octets. */
 static void bringup_done(struct woad *h)
 {
-    if (!h->hci.acl_total || h->hci.acl_len < 27) {
+    if (!h->hci.acl_total || h->hci.acl_len < LL_OCTETS_MIN) {
         host_down(h, WOAD_EIO);
         return;
     }

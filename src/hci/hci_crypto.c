@@ -59,7 +59,7 @@ struct controller_crypto {
 ASSERT_SIZE(controller_crypto, WOAD_SIZE_CONTROLLER_CRYPTO);
 
 /* A calculation begins, or is repeated: it uses the blocks in `memo` from the first one again. */
-static void ctl_begin(struct woad *h, uint16_t owner)
+static void crypto_begin(struct woad *h, uint16_t owner)
 {
     if (h->controller_crypto->aes_owner == owner) {
         h->controller_crypto->memo_used = 0;
@@ -67,7 +67,7 @@ static void ctl_begin(struct woad *h, uint16_t owner)
 }
 
 /* Frees AES for another owner.  The answer to a request that was sent still comes: aes_stale. */
-static void ctl_forget(struct controller_crypto *c)
+static void crypto_forget(struct controller_crypto *c)
 {
     c->aes_stale = c->aes == REQUEST_SENT;
     if (!c->aes_stale) {
@@ -83,20 +83,20 @@ static void ctl_forget(struct controller_crypto *c)
 
 /* A calculation has ended: frees AES.  Does nothing while a block is under way: then the owner has
  * begun its next calculation inside an event of this one, and `memo` has that one's blocks. */
-static void ctl_end(struct woad *h, uint16_t owner)
+static void crypto_end(struct woad *h, uint16_t owner)
 {
     struct controller_crypto *c = h->controller_crypto;
     if (c->aes_owner == owner && c->aes != REQUEST_DUE && c->aes != REQUEST_SENT) {
-        ctl_forget(c);
+        crypto_forget(c);
     }
 }
 
 /* The owner's pairing has ended: frees AES, and the controller's key pair. */
-static void ctl_release(struct woad *h, uint16_t owner)
+static void crypto_release(struct woad *h, uint16_t owner)
 {
     struct controller_crypto *c = h->controller_crypto;
     if (c->aes_owner == owner) {
-        ctl_forget(c);
+        crypto_forget(c);
     }
     if (c->p256_owner == owner) {
         c->p256_stale = c->pair == REQUEST_SENT || c->dh == REQUEST_SENT;
@@ -108,7 +108,7 @@ static void ctl_release(struct woad *h, uint16_t owner)
 }
 
 /* FNV-1a, to tell the blocks of a calculation from those of another. */
-static uint32_t ctl_hash(const uint8_t key[16], const uint8_t in[16])
+static uint32_t crypto_hash(const uint8_t key[16], const uint8_t in[16])
 {
     uint32_t hash = 2166136261u;
     for (size_t n = 0; n < 32; n++) {
@@ -118,8 +118,8 @@ static uint32_t ctl_hash(const uint8_t key[16], const uint8_t in[16])
 }
 
 /* One block: from `memo`, or by LE Encrypt. */
-static int ctl_aes(struct woad *h, uint16_t owner, const uint8_t key[16], const uint8_t in[16],
-                   uint8_t out[16])
+static int crypto_aes(struct woad *h, uint16_t owner, const uint8_t key[16], const uint8_t in[16],
+                      uint8_t out[16])
 {
     struct controller_crypto *c = h->controller_crypto;
     h->commands_idle = false;
@@ -133,7 +133,7 @@ static int ctl_aes(struct woad *h, uint16_t owner, const uint8_t key[16], const 
     if (c->aes_owner != owner) {
         return CRYPTO_PENDING;
     }
-    uint32_t hash = ctl_hash(key, in);
+    uint32_t hash = crypto_hash(key, in);
     if (c->memo_used < c->memo_len && c->memo[c->memo_used].hash == hash) {
         memcpy(out, c->memo[c->memo_used++].out, 16);
         return 0;
@@ -154,7 +154,7 @@ static int ctl_aes(struct woad *h, uint16_t owner, const uint8_t key[16], const 
 
 /* From the octets that LE Rand has brought.  0; CRYPTO_PENDING: too few; WOAD_EIO: it failed,
  * once. */
-static int ctl_random(struct woad *h, uint8_t *out, size_t len)
+static int crypto_random(struct woad *h, uint8_t *out, size_t len)
 {
     struct controller_crypto *c = h->controller_crypto;
     h->commands_idle = false;
@@ -173,7 +173,7 @@ static int ctl_random(struct woad *h, uint8_t *out, size_t len)
 }
 
 /* The result of a request: 0, WOAD_EIO, or CRYPTO_PENDING, after making it due. */
-static int ctl_result(uint8_t *request)
+static int crypto_result(uint8_t *request)
 {
     if (*request == REQUEST_DONE) {
         return 0;
@@ -188,7 +188,7 @@ static int ctl_result(uint8_t *request)
 }
 
 /* The controller's public key.  CRYPTO_PENDING while another owner has its key pair, too. */
-static int ctl_public(struct woad *h, uint16_t owner, uint8_t public_key[64])
+static int crypto_public(struct woad *h, uint16_t owner, uint8_t public_key[64])
 {
     struct controller_crypto *c = h->controller_crypto;
     if (c->p256_owner != owner && (c->p256_owner != CRYPTO_NO_OWNER || c->p256_stale)) {
@@ -196,7 +196,7 @@ static int ctl_public(struct woad *h, uint16_t owner, uint8_t public_key[64])
     }
     c->p256_owner = owner;
     h->commands_idle = false;
-    int err = ctl_result(&c->pair);
+    int err = crypto_result(&c->pair);
     if (!err) {
         memcpy(public_key, c->public_key, 64);
     }
@@ -205,7 +205,8 @@ static int ctl_public(struct woad *h, uint16_t owner, uint8_t public_key[64])
 
 /* The shared secret with the peer's public key.  WOAD_EIO: another owner has the key pair
  * meanwhile. */
-static int ctl_dh(struct woad *h, uint16_t owner, const uint8_t public_key[64], uint8_t secret[32])
+static int crypto_dh(struct woad *h, uint16_t owner, const uint8_t public_key[64],
+                     uint8_t secret[32])
 {
     struct controller_crypto *c = h->controller_crypto;
     if (c->p256_owner != owner) {
@@ -215,24 +216,24 @@ static int ctl_dh(struct woad *h, uint16_t owner, const uint8_t public_key[64], 
         memcpy(c->public_key, public_key, 64);
     }
     h->commands_idle = false;
-    int err = ctl_result(&c->dh);
+    int err = crypto_result(&c->dh);
     if (err != CRYPTO_PENDING) {
         if (!err) {
             memcpy(secret, c->secret, 32);
         }
-        ctl_release(h, owner);
+        crypto_release(h, owner);
     }
     return err;
 }
 
 /* Supported Commands, octet 34: Read Local P-256 Public Key, Generate DHKey.  Vol 4, Part E, 6.27
  */
-static bool ctl_has_p256(const struct woad *h)
+static bool crypto_has_p256(const struct woad *h)
 {
     return hci_has_command(h, 34, 1) && hci_has_command(h, 34, 2);
 }
 
-static void ctl_wake(struct woad *h)
+static void crypto_wake(struct woad *h)
 {
     if (h->smp_role) {
         h->smp_role->wake(h);
@@ -242,12 +243,12 @@ static void ctl_wake(struct woad *h)
 /* Wakes the owners that wait for AES or P-256, from woad_poll() and not inside the call that has
  * freed them.  Returns 0 (poll again at once) after that, because a step that was woken may wait
  * for the next woad_poll(). */
-static uint32_t ctl_run_timers(struct woad *h)
+static uint32_t crypto_run_timers(struct woad *h)
 {
     bool wake = h->controller_crypto->wake_due;
     h->controller_crypto->wake_due = false;
     if (wake) {
-        ctl_wake(h);
+        crypto_wake(h);
     }
     if (wake || h->controller_crypto->wake_due) {
         return 0;
@@ -255,15 +256,15 @@ static uint32_t ctl_run_timers(struct woad *h)
     return WOAD_FOREVER;
 }
 
-static const struct crypto_role ctl_role = {
-    .begin = ctl_begin,
-    .end = ctl_end,
-    .release = ctl_release,
-    .aes = ctl_aes,
-    .random = ctl_random,
-    .p256_public = ctl_public,
-    .p256_dh = ctl_dh,
-    .has_p256 = ctl_has_p256,
+static const struct crypto_role crypto_role = {
+    .begin = crypto_begin,
+    .end = crypto_end,
+    .release = crypto_release,
+    .aes = crypto_aes,
+    .random = crypto_random,
+    .p256_public = crypto_public,
+    .p256_dh = crypto_dh,
+    .has_p256 = crypto_has_p256,
 };
 
 /* --- commands --------------------------------------------------------------------------------- */
@@ -285,7 +286,7 @@ static void take_reversed(struct rd *in, uint8_t *p, size_t len)
 
 /* HCI_LE_Encrypt: key 16, plain text 16.  HCI_LE_Read_Local_P-256_Public_Key.
  * HCI_LE_Generate_DHKey: X 32, Y 32.  HCI_LE_Rand. */
-static uint16_t ctl_command(struct woad *h, struct wr *params)
+static uint16_t crypto_command(struct woad *h, struct wr *params)
 {
     struct controller_crypto *c = h->controller_crypto;
     if (h->state != HOST_UP || !h->smp_role) { /* only the Security Manager calculates */
@@ -316,7 +317,7 @@ static uint16_t ctl_command(struct woad *h, struct wr *params)
 }
 
 /* LE Encrypt has ended: encrypted data 16. */
-static void ctl_rx_block(struct woad *h, uint8_t status, struct rd *ret)
+static void crypto_rx_block(struct woad *h, uint8_t status, struct rd *ret)
 {
     struct controller_crypto *c = h->controller_crypto;
     if (c->aes_stale) {
@@ -336,7 +337,7 @@ static void ctl_rx_block(struct woad *h, uint8_t status, struct rd *ret)
 }
 
 /* A P-256 command has failed at once. */
-static void ctl_failed(struct controller_crypto *c, uint8_t *request)
+static void crypto_failed(struct controller_crypto *c, uint8_t *request)
 {
     if (c->p256_stale) {
         c->p256_stale = false;
@@ -346,11 +347,11 @@ static void ctl_failed(struct controller_crypto *c, uint8_t *request)
 }
 
 /* A command has ended: what waits for it goes on. */
-static void ctl_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
+static void crypto_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct controller_crypto *c = h->controller_crypto;
     if (opcode == OP_LE_ENCRYPT) {
-        ctl_rx_block(h, status, ret);
+        crypto_rx_block(h, status, ret);
     } else if (opcode == OP_LE_RAND) {
         uint8_t octets[8];
         rd_copy(ret, octets, sizeof octets);
@@ -364,17 +365,17 @@ static void ctl_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
         c->pooled = (uint8_t)(c->pooled + n);
         wipe(octets, sizeof octets);
     } else if (status) {
-        ctl_failed(c, opcode == OP_LE_READ_P256 ? &c->pair : &c->dh);
+        crypto_failed(c, opcode == OP_LE_READ_P256 ? &c->pair : &c->dh);
     } else {
         return; /* Command Status: the result is in an LE event */
     }
-    ctl_wake(h);
+    crypto_wake(h);
 }
 
 /* HCI_LE_Read_Local_P-256_Public_Key_Complete: status u8, X 32, Y 32.  7.7.65.8
  * HCI_LE_Generate_DHKey_Complete: status u8, DHKey 32; all ones for a point that is not on the
  * curve.  7.7.65.9 */
-static void ctl_rx_le_event(struct woad *h, uint8_t sub, struct rd *in)
+static void crypto_rx_le_event(struct woad *h, uint8_t sub, struct rd *in)
 {
     struct controller_crypto *c = h->controller_crypto;
     uint8_t octets[64], all_ones = 0xff;
@@ -402,35 +403,35 @@ static void ctl_rx_le_event(struct woad *h, uint8_t sub, struct rd *in)
         }
         wipe(octets, sizeof octets);
     }
-    ctl_wake(h);
+    crypto_wake(h);
 }
 
 /* --- the feature ------------------------------------------------------------------------------ */
 
-static void ctl_layout(struct woad *h)
+static void crypto_layout(struct woad *h)
 {
     h->controller_crypto = arena_alloc(h, 1, sizeof *h->controller_crypto);
     if (h->controller_crypto) {
-        h->crypto_role = &ctl_role;
+        h->crypto_role = &crypto_role;
     }
 }
 
-static void ctl_reset(struct woad *h)
+static void crypto_reset(struct woad *h)
 {
     wipe(h->controller_crypto, sizeof *h->controller_crypto);
     h->controller_crypto->aes_owner = h->controller_crypto->p256_owner = CRYPTO_NO_OWNER;
 }
 
-static const struct woad_needs ctl_needs = {
-    .rx_le_event = ctl_rx_le_event,
+static const struct woad_needs crypto_needs = {
+    .rx_le_event = crypto_rx_le_event,
     .le_events = 1u << (LE_P256_COMPLETE - 1) | 1u << (LE_DHKEY_COMPLETE - 1),
 };
 
 const struct woad_feature woad_feature_controller_crypto = {
-    .layout = ctl_layout,
-    .reset = ctl_reset,
-    .command = ctl_command,
-    .complete = ctl_complete,
-    .run_timers = ctl_run_timers,
-    .needs = &ctl_needs,
+    .layout = crypto_layout,
+    .reset = crypto_reset,
+    .command = crypto_command,
+    .complete = crypto_complete,
+    .run_timers = crypto_run_timers,
+    .needs = &crypto_needs,
 };

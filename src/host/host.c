@@ -36,13 +36,15 @@
 #include "../hci/hci.h"
 #include "../l2cap/l2cap.h"
 
+enum { STOP_MS = 1000 };    /* woad_stop() waits so long for the connections to end */
+enum { MTU_MAX = 527 };     /* the longest value, 512, in a Prepare Write */
 enum { MTU_OFFERED = 256 }; /* ATT_MTU at first, if config.mtu allows it */
 
 static const struct woad_feature *const no_features[] = { NULL };
 
 static bool config_valid(const struct woad_config *c)
 {
-    return c && c->event && c->conns && c->mtu >= ATT_MTU_DEFAULT && c->mtu <= 527 &&
+    return c && c->event && c->conns && c->mtu >= ATT_MTU_DEFAULT && c->mtu <= MTU_MAX &&
            c->tx_queue >= c->mtu + 2 && c->request_queue >= c->mtu + 2 && c->procedures &&
            c->mps <= 65533 && (!c->att_bearers || c->mtu >= 64);
 }
@@ -170,7 +172,7 @@ int woad_stop(struct woad *h)
         return 0;
     }
     h->state = HOST_STOPPING;
-    h->stop_deadline = deadline_in(h, 1000);
+    h->stop_deadline = deadline_in(h, STOP_MS);
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
         if (c->state == CONN_OPEN) {
             woad_disconnect(h, c->number, WOAD_HCI_REMOTE_USER_TERMINATED);

@@ -127,7 +127,7 @@ int acl_rx(struct woad *h, const uint8_t *p, size_t n)
     }
     uint16_t head = get_le16(p);
     unsigned pb = head >> 12 & 3;
-    struct conn *c = conn_by_handle(h, head & 0xfff);
+    struct conn *c = conn_by_handle(h, head & HANDLE_MASK);
     if (!c) {
         return 0; /* it was sent before the connection ended */
     }
@@ -153,7 +153,7 @@ int acl_rx_completed(struct woad *h, const uint8_t *p, size_t len)
         return WOAD_EBADMSG;
     }
     for (unsigned n = *p++; n; n--, p += 4) {
-        struct conn *c = conn_by_handle(h, get_le16(p) & 0xfff);
+        struct conn *c = conn_by_handle(h, get_le16(p) & HANDLE_MASK);
         if (c) {
             uint16_t count = (uint16_t)min_u32(get_le16(p + 2), c->packets_in_controller);
             c->packets_in_controller = (uint16_t)(c->packets_in_controller - count);
@@ -309,7 +309,7 @@ enum { TURNS = 255 };
  * the controller's buffers leaves the ring until packets have been completed. */
 size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
 {
-    if (!h->hci.acl_free || room < ACL_HDR + 27) {
+    if (!h->hci.acl_free || room < ACL_HDR + LL_OCTETS_MIN) {
         return 0;
     }
     struct conn *c = h->tx_frame_conn;

@@ -65,7 +65,9 @@ void rpa_air_address(const struct woad *h, struct woad_addr *a)
     if (slot && slot->bits.has_irk && h->resolving_enabled) {
         /* The controller resolves its address.  Without LE Set Privacy Mode it wants an identity
          * address type; other controllers may refuse that.  Vol 4, Part E, 7.8.12, 7.8.66 */
-        a->type |= hci_has_command(h, 39, 2) ? 0 : 2;
+        if (!hci_has_command(h, 39, 2)) {
+            a->type |= WOAD_ADDR_PUBLIC_IDENTITY;
+        }
     } else if (slot && slot->last_rpa[5]) { /* never 0: the two top bits are RPA */
         a->type = WOAD_ADDR_RANDOM;
         memcpy(a->octet, slot->last_rpa, sizeof slot->last_rpa);

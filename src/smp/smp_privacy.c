@@ -27,7 +27,8 @@
 #include "../hci/roles.h"
 #include "smp.h"
 
-enum { RPA_TRIES = 5 }; /* a second apart */
+enum { RPA_TRIES = 5, AGAIN_MS = 1000 }; /* failed attempts to make an address, so far apart */
+enum { LIFETIME_MAX_S = 3600 };          /* of a private address.  Vol 3, Part C, Appendix A */
 
 /* Draws the random part: its bits must be neither all 0 nor all 1.  Vol 6, Part B, 1.3.2.2 */
 static int private_draw(struct woad *h, struct woad_addr *a)
@@ -83,7 +84,7 @@ static int private_renew(struct woad *h)
     }
     if (h->address_pending) {
         s->rpa_failures++;
-        s->rpa_deadline = deadline_in(h, 1000);
+        s->rpa_deadline = deadline_in(h, AGAIN_MS);
     }
     if (!err) {
         s->rpa_failures = 0;
@@ -129,7 +130,7 @@ static uint32_t private_run_timers(struct woad *h)
         bool soon = busy || h->address_pending;
         uint32_t ms = s->rpa_interval_ms;
         if (soon) {
-            ms = 1000;
+            ms = AGAIN_MS;
         }
         s->rpa_deadline = deadline_in(h, ms);
         return 0;
@@ -149,7 +150,7 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
     if (h->state != HOST_UP) {
         return WOAD_ENODEV;
     }
-    if (mode > WOAD_PRIVACY_NON_RESOLVABLE || (mode && !seconds) || seconds > 3600 ||
+    if (mode > WOAD_PRIVACY_NON_RESOLVABLE || (mode && !seconds) || seconds > LIFETIME_MAX_S ||
         (mode == WOAD_PRIVACY_RESOLVABLE && !s->has_irk)) {
         return WOAD_EINVAL;
     }

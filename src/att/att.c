@@ -207,7 +207,10 @@ static __attribute__((noinline)) uint16_t att_prepare_queued(struct att_bearer *
     if (is_signed || op == ATT_ENCRYPTED_CMD) {
         pdu[0] = ATT_WRITE_CMD;
     }
-    return (uint16_t)(len - (is_signed ? SIGNATURE : 0));
+    if (is_signed) {
+        len = (uint16_t)(len - SIGNATURE);
+    }
+    return len;
 }
 
 /* Writes the first PDU of the queue into `out`. False: nothing may leave here now, because an
@@ -288,8 +291,7 @@ uint8_t *att_queue_reserve(struct conn *c, size_t len)
  * WOAD_EAGAIN. */
 int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data, size_t len)
 {
-    size_t max = att_max_value(c);
-    len = len < max ? len : max;
+    len = min_size(len, att_max_value(c));
     uint8_t *pdu = att_queue_reserve_inline(c, 3 + len);
     if (!pdu) {
         return WOAD_EAGAIN;

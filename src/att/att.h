@@ -5,6 +5,7 @@
 
 #include <woad/gatt.h>
 
+#include "../base/bytes.h"
 #include "../core/conn.h"
 #include "../l2cap/coc_role.h"
 
@@ -122,8 +123,7 @@ static inline uint16_t att_max_mtu(const struct conn *c)
 /* The longest value that one PDU can carry, 512 octets at most.  Vol 3, Part F, 3.2.9 */
 static inline size_t att_max_value(const struct conn *c)
 {
-    size_t max = att_max_mtu(c) - 3u;
-    return max < WOAD_ATT_VALUE_MAX ? max : (size_t)WOAD_ATT_VALUE_MAX;
+    return min_size(att_max_mtu(c) - 3u, WOAD_ATT_VALUE_MAX);
 }
 uint16_t att_offer(struct conn *c); /* our ATT_MTU in an exchange on this connection */
 void att_set_mtu(struct conn *c, uint16_t peer_mtu);

@@ -152,8 +152,9 @@ static void eatt_drop_first_pdu(struct coc *channel)
     uint32_t n = 2u + get_le16(channel->ring + channel->ring_head);
     channel->ring_head += n; /* the PDU is contiguous, so at most the end */
     channel->ring_used -= n;
-    channel->ring_head =
-        channel->ring_used && channel->ring_head < channel->ring_size ? channel->ring_head : 0;
+    if (!channel->ring_used || channel->ring_head >= channel->ring_size) {
+        channel->ring_head = 0;
+    }
     channel->ring_sdus--;
 }
 
@@ -233,7 +234,10 @@ static struct coc *eatt_channel(const struct woad *h, uint16_t e)
 static uint32_t eatt_sendable_now(const struct coc *channel)
 {
     uint32_t n = (uint32_t)channel->peer[COC_CREDITS] * channel->peer[COC_MPS];
-    return channel->state == COC_OPEN && n > 2 ? min_u32(n - 2, eatt_bearer_of(channel)->mtu) : 0;
+    if (channel->state != COC_OPEN || n <= 2) {
+        return 0;
+    }
+    return min_u32(n - 2, eatt_bearer_of(channel)->mtu);
 }
 
 /* Whether the first PDU of the queue may start on this channel.  Yes if its credits cover the whole
@@ -258,7 +262,7 @@ static bool eatt_queue_fits(const struct coc *channel)
         if (other->c == c) {
             sendable = eatt_sendable_now(other);
         }
-        most = sendable > most ? sendable : most;
+        most = max_u32(most, sendable);
     }
     return len > most;
 }
@@ -339,9 +343,11 @@ static void eatt_schedule_retry(struct conn *c)
 {
     struct eatt_conn *e = eatt_of(c);
     uint32_t ms = 2u * (c->current[CURRENT_LATENCY] + 1u) * c->current[CURRENT_INTERVAL] * 5 / 4;
-    ms = ms > EATT_RETRY_MS ? ms : EATT_RETRY_MS;
-    /* + 1: the present millisecond is not complete */
-    e->retry_deadline = deadline_in(c->h, c->central ? 1 : ms + 1);
+    ms = max_u32(ms, EATT_RETRY_MS) + 1; /* + 1: the present millisecond is not complete */
+    if (c->central) {
+        ms = 1;
+    }
+    e->retry_deadline = deadline_in(c->h, ms);
     e->attempts++;
 }
 
@@ -383,7 +389,9 @@ static void eatt_opened(struct coc *channel)
     bool ours = channel->initiator && e->bearers_wanted;
     att_open(eatt_bearer_of(channel), c, eatt_mtu(channel));
     c->coc->bearers++;
-    e->bearers_wanted = (uint8_t)(e->bearers_wanted - (ours ? 1 : 0));
+    if (ours) {
+        e->bearers_wanted--;
+    }
     eatt_emit(c, 0);
     if (ours) {
         eatt_request_answered(c);
@@ -397,7 +405,9 @@ static void eatt_ended(struct coc *channel, int status)
     struct conn *c = channel->c;
     struct eatt_conn *e = eatt_of(c);
     if (b->mtu) {
-        c->queue_bearer = c->queue_bearer == b - c->h->bearers ? 0 : c->queue_bearer;
+        if (c->queue_bearer == b - c->h->bearers) {
+            c->queue_bearer = 0;
+        }
         c->coc->bearers--;
         att_close(b, WOAD_ENOTCONN);
         if (c->state == CONN_OPEN && !c->packets_in_controller && !c->tx_left) {
@@ -406,8 +416,10 @@ static void eatt_ended(struct coc *channel, int status)
         eatt_emit(c, status);
         return;
     }
-    e->last_status = channel->initiator && status ? status : e->last_status;
     if (channel->initiator) {
+        if (status) {
+            e->last_status = status;
+        }
         eatt_request_answered(c);
     }
 }
@@ -530,7 +542,9 @@ static void eatt_request_bearers(struct conn *c)
     conn_mark_ready(c);
     e->retry_deadline = 0;
     e->peer_requested = false;
-    e->last_status = err == WOAD_EACCES ? err : e->last_status;
+    if (err == WOAD_EACCES) {
+        e->last_status = err;
+    }
     for (; e->bearers_wanted && err == WOAD_ENOMEM; e->bearers_wanted--) {
         err = coc_connect(c, &p, NULL, 0, e->bearers_wanted, cids, COC_ENHANCED);
         if (!err) {

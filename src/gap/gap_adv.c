@@ -160,7 +160,10 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
         a->dirty &= (uint8_t) ~(1u << part);
         return adv_write_data(h, part, params);
     }
-    return on ? 0 : adv_write_enable(h, true, params);
+    if (on) {
+        return 0;
+    }
+    return adv_write_enable(h, true, params);
 }
 
 /* A command has completed.  A failure is not reported if newer parameters are still to be sent, or

@@ -25,6 +25,7 @@
  *   number: of a connection: the one in the public interface, index | generation << 8 */
 #include <woad/hci.h>
 
+#include "../base/bytes.h"
 #include "../core/event.h"
 #include "../core/feature.h"
 #include "../core/own_address.h"
@@ -345,7 +346,9 @@ static void ext_set_on(struct woad *h, struct ext_set *s, bool on)
     s->on = on;
     h->activity &= (uint8_t)~ACTIVE_EXT_ADV;
     for (s = h->ext->sets; s < sets_end(h); s++) {
-        h->activity |= s->on ? ACTIVE_EXT_ADV : 0;
+        if (s->on) {
+            h->activity |= ACTIVE_EXT_ADV;
+        }
     }
 }
 
@@ -362,20 +365,40 @@ static uint8_t set_props(const struct woad_ext_adv_params *p)
     return props;
 }
 
-/* Whether data of the set are to be sent.  A scannable set has only a scan response, any other only
- * data; the other part is sent when the set is started with such parameters.  7.8.54, 7.8.55 */
+/* The part of the set that is sent: a scannable set has only a scan response, any other only data;
+ * the other part is sent when the set is started with such parameters.  7.8.54, 7.8.55 */
+static uint8_t set_part(const struct ext_set *s)
+{
+    if (s->params.scannable) {
+        return DIRTY_RSP;
+    }
+    return DIRTY_DATA;
+}
+
+/* Octets of that part. */
+static uint16_t set_part_len(const struct ext_set *s)
+{
+    if (s->params.scannable) {
+        return s->rsp_len;
+    }
+    return s->data_len;
+}
+
 static bool set_part_dirty(const struct ext_set *s)
 {
-    return s->dirty & (s->params.scannable ? DIRTY_RSP : DIRTY_DATA);
+    return s->dirty & set_part(s);
 }
 
 /* Writes the next fragment of the set's data or scan response. */
 static uint16_t set_write_data(struct ext_set *s, uint8_t handle, struct wr *out)
 {
     bool response = s->params.scannable;
-    const uint8_t *data = response ? s->rsp : s->data;
-    uint16_t len = response ? s->rsp_len : s->data_len, left = (uint16_t)(len - s->data_sent);
-    uint16_t n = left < FRAGMENT ? left : FRAGMENT;
+    uint16_t left = (uint16_t)(set_part_len(s) - s->data_sent);
+    uint16_t n = (uint16_t)min_u32(left, FRAGMENT);
+    const uint8_t *data = s->data;
+    if (response) {
+        data = s->rsp;
+    }
     bool first = !s->data_sent, last = n == left;
     uint8_t operation = (uint8_t)(last << 1 | first); /* bit 0: first, bit 1: last fragment */
     uint16_t opcode =
@@ -383,7 +406,7 @@ static uint16_t set_write_data(struct ext_set *s, uint8_t handle, struct wr *out
     s->data_sent = (uint16_t)(s->data_sent + n);
     if (last) {
         s->data_sent = 0;
-        s->dirty &= (uint8_t) ~(response ? DIRTY_RSP : DIRTY_DATA);
+        s->dirty &= (uint8_t)~set_part(s);
     }
     return opcode;
 }
@@ -391,8 +414,7 @@ static uint16_t set_write_data(struct ext_set *s, uint8_t handle, struct wr *out
 /* Whether its data take more than one command. */
 static bool set_is_long(const struct ext_set *s)
 {
-    uint16_t len = s->params.scannable ? s->rsp_len : s->data_len;
-    return set_part_dirty(s) && len > FRAGMENT;
+    return set_part_dirty(s) && set_part_len(s) > FRAGMENT;
 }
 
 /* The next command for a set; 0: none.  Parameters, addresses and fragmented data change only while
@@ -430,9 +452,10 @@ static uint16_t set_command(struct woad *h, struct ext_set *s, uint8_t handle, s
         return set_write_data(s, handle, out);
     }
     s->enabling = true;
-    return s->on
-               ? 0
-               : ext_write_enable(handle, true, s->params.duration_10ms, s->params.events_max, out);
+    if (s->on) {
+        return 0;
+    }
+    return ext_write_enable(handle, true, s->params.duration_10ms, s->params.events_max, out);
 }
 
 static uint16_t ext_command(struct woad *h, struct wr *out)
@@ -453,7 +476,8 @@ static void set_failed(struct woad *h, struct ext_set *s, uint8_t n, uint8_t sta
 {
     s->dirty |= DIRTY_DATA | DIRTY_RSP;
     s->data_sent = 0;
-    if (s->wanted ? (s->dirty & DIRTY_PARAMS) != 0 : !enable) {
+    bool replaced = s->wanted && (s->dirty & DIRTY_PARAMS), removal = !s->wanted && !enable;
+    if (replaced || removal) {
         return;
     }
     s->wanted = false;
@@ -673,9 +697,15 @@ static int set_store_data(struct woad *h, uint8_t set, bool response, const uint
         }
         return err;
     }
-    *(response ? &s->rsp : &s->data) = data;
-    *(response ? &s->rsp_len : &s->data_len) = (uint16_t)len;
-    s->dirty |= response ? DIRTY_RSP : DIRTY_DATA;
+    if (response) {
+        s->rsp = data;
+        s->rsp_len = (uint16_t)len;
+        s->dirty |= DIRTY_RSP;
+    } else {
+        s->data = data;
+        s->data_len = (uint16_t)len;
+        s->dirty |= DIRTY_DATA;
+    }
     s->data_sent = 0; /* data sent in part are sent again from the beginning */
     return 0;
 }

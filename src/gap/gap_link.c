@@ -119,7 +119,8 @@ static uint16_t link_write(struct conn *c, uint8_t item, struct wr *params)
     wr_le16(params, c->handle);
     if (item == WOAD_LINK_PHY && l->set_phy) {
         l->set_phy = false;
-        wr_u8(params, (uint8_t)((l->tx_phys ? 0 : 1) | (l->rx_phys ? 0 : 2)));
+        bool any_tx = !l->tx_phys, any_rx = !l->rx_phys; /* no preference */
+        wr_u8(params, (uint8_t)(any_tx | any_rx << 1));
         wr_u8(params, l->tx_phys);
         wr_u8(params, l->rx_phys);
         wr_le16(params, l->coded);
@@ -144,7 +145,10 @@ static uint16_t link_command(struct woad *h, struct wr *params)
         return OP_LE_SET_HOST_CHANNELS;
     }
     for (struct conn *c = h->conns; h->state == HOST_UP && c < h->conns_end; c++) {
-        uint8_t want = c->state == CONN_OPEN ? link_of(c)->wanted : 0;
+        uint8_t want = 0;
+        if (c->state == CONN_OPEN) {
+            want = link_of(c)->wanted;
+        }
         for (uint8_t item = 0; want >> item; item++) {
             if (want >> item & 1) {
                 return link_write(c, item, params);
@@ -186,7 +190,9 @@ static void link_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
         link_of(c)->pending &= (uint8_t) ~(1u << WOAD_LINK_DATA_LENGTH);
     } else if (!event_follows) {
         link_read(ret, &value);
-        value.status = ret->bad ? WOAD_EBADMSG : 0;
+        if (ret->bad) {
+            value.status = WOAD_EBADMSG;
+        }
         link_emit(c, &value);
     }
 }
@@ -271,7 +277,10 @@ static int link_for_call(struct woad *h, uint16_t conn, enum woad_link_item item
         return WOAD_ENOTCONN;
     }
     *c = link_of(i);
-    return ((*c)->wanted | (*c)->pending) >> item & 1 ? WOAD_EBUSY : 0;
+    if (((*c)->wanted | (*c)->pending) >> item & 1) {
+        return WOAD_EBUSY;
+    }
+    return 0;
 }
 
 int woad_link_read(struct woad *h, uint16_t conn, enum woad_link_item item)

@@ -106,9 +106,13 @@ static void resolve_complete(struct woad *h, uint16_t opcode, uint8_t status, st
     (void)ret;
     if (opcode == OP_LE_SET_RESOLUTION) {
         h->resolving_enabled = !status;
-        h->resolve_dirty = h->resolve_dirty == RESOLVE_RESTART ? RESOLVE_RESTART : 0;
+        if (h->resolve_dirty != RESOLVE_RESTART) {
+            h->resolve_dirty = 0;
+        }
     } else if (r->step == RESOLVE_CLEAR) {
-        r->step = opcode == OP_LE_CLEAR_RESOLVING ? RESOLVE_ADD : RESOLVE_CLEAR;
+        if (opcode == OP_LE_CLEAR_RESOLVING) {
+            r->step = RESOLVE_ADD;
+        }
     } else if (opcode == OP_LE_ADD_RESOLVING && !status && hci_has_command(h, 39, 2)) {
         r->step = RESOLVE_MODE;
     } else {

@@ -109,7 +109,9 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
     }
     if (p.cancelled) {
         /* An MTU request that was sent keeps its real result: the server has taken over the MTU. */
-        status = p.op == WOAD_GATTC_MTU && sent ? status : WOAD_ECANCELED;
+        if (p.op != WOAD_GATTC_MTU || !sent) {
+            status = WOAD_ECANCELED;
+        }
         if (p.op == WOAD_GATTC_MTU && !sent && c->bearer->mtu == ATT_MTU_DEFAULT) {
             c->offered_mtu = 0; /* the exchange may be begun again */
         }
@@ -450,11 +452,13 @@ static bool gattc_may_overtake(const struct proc *p, const struct proc *q)
 /* Whether the next request fits into this MTU. */
 static bool gattc_fits(const struct conn *c, const struct proc *p, uint16_t mtu)
 {
-    bool several = traits[p->op] & SEVERAL;
-    if (!several && p->op != WOAD_GATTC_WRITE) {
+    int head = 3;
+    if (traits[p->op] & SEVERAL) {
+        head = 1;
+    } else if (p->op != WOAD_GATTC_WRITE) {
         return true;
     }
-    return fifo_len(gattc_data(c, p)) + (several ? 1 : 3) <= mtu;
+    return fifo_len(gattc_data(c, p)) + head <= mtu;
 }
 
 /* Whether a procedure may start on this bearer now. */

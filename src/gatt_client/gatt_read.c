@@ -115,7 +115,10 @@ static int by_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
 static int by_uuid_error(struct conn *c, struct proc *p, int status)
 {
     (void)c;
-    return p->offset && status == WOAD_ATT_ATTRIBUTE_NOT_FOUND ? GATTC_DONE : status;
+    if (p->offset && status == WOAD_ATT_ATTRIBUTE_NOT_FOUND) {
+        return GATTC_DONE;
+    }
+    return status;
 }
 
 static const struct gattc_kind kind_read_by_uuid = { ATT_READ_BY_TYPE_REQ, WOAD_GATTC_READ_BY_UUID,

@@ -66,7 +66,10 @@ static int att_rx_range(struct att_bearer *b, struct rd *in, size_t size, struct
         return WOAD_ATT_INVALID_PDU;
     }
     b->server->handle = start; /* the handle in an Error Response */
-    return start && start <= r->end ? 0 : WOAD_ATT_INVALID_HANDLE;
+    if (!start || start > r->end) {
+        return WOAD_ATT_INVALID_HANDLE;
+    }
+    return 0;
 }
 
 /* Handle of the next attribute in the range, with its type if the range has one; 0: no more. */
@@ -109,8 +112,7 @@ static int att_list_end(const struct wr *out)
 static bool att_list_value(struct wr *out, uint16_t handle, const uint8_t *value, size_t len)
 {
     if (wr_len(out) == 1) {
-        size_t max = min_u32((uint32_t)wr_room(out) - 3, 253);
-        len = len < max ? len : max;
+        len = min_size(len, min_size(wr_room(out) - 3, 253));
     }
     bool has_room = att_list_has_room(out, len + 2, len + 2);
     if (has_room) {
@@ -166,7 +168,10 @@ static int att_rx_find_info(struct att_bearer *b, struct rd *in, struct wr *out)
     while ((handle = att_range_next(b, &r)) != 0) {
         struct woad_uuid type;
         db_type(db_at(g, handle), &type);
-        size_t format = type.size == 2 ? 1 : 2;
+        size_t format = 1;
+        if (type.size != 2) {
+            format = 2;
+        }
         if (!att_list_has_room(out, format, 2u + type.size)) {
             break;
         }

@@ -85,7 +85,9 @@ void gatts_restore_client(struct conn *c, uint8_t features, uint32_t database,
             cccd_set(c, handle, value);
         }
     }
-    s->db_hash = (database ? database : s->db_hash) & 0xffffff;
+    if (database) {
+        s->db_hash = database & 0xffffff;
+    }
     gatts_verify_db_hash(c);
     for (size_t n = 0; n < h->cfg.subscriptions; n++) {
         cccd_emit(c, &s->cccds[n]);

@@ -47,7 +47,10 @@ uint16_t cccd_tag(const struct conn *c, uint16_t handle)
 {
     struct gatts *g = c->h->gatts;
     const struct woad_uuid *type = db_at(g, db_characteristic_of(g, handle))->uuid;
-    unsigned octets = get_le16(type->le) ^ (type->size > 2 ? get_le16(type->le + 12) : 0u);
+    unsigned octets = get_le16(type->le);
+    if (type->size > 2) {
+        octets ^= get_le16(type->le + 12);
+    }
     return (uint16_t)(octets << 3 | CCCD_TAGGED);
 }
 
@@ -61,9 +64,11 @@ bool cccd_set(struct conn *c, uint16_t handle, uint16_t value)
     if (!MAY_FAIL(slot || !value)) {
         return false;
     }
-    if (slot) {
-        slot->handle = value ? handle : 0;
-        slot->value = (uint16_t)(value | (value ? cccd_tag(c, handle) : 0u));
+    if (slot && value) {
+        slot->handle = handle;
+        slot->value = value | cccd_tag(c, handle);
+    } else if (slot) {
+        *slot = (struct woad_cccd){ 0 };
     }
     return true;
 }
@@ -83,6 +88,8 @@ void cccd_emit(struct conn *c, const struct woad_cccd *set)
     }
 }
 
+enum { PROPS_SHIFT = 4 }; /* from here on, the properties have the order of the CCCD's bits */
+
 /* A write to a CCCD: only bits that the characteristic's properties allow.  A CCCD has a fixed
  * length, so octets that are not written keep their value.  0 or an ATT error.  Vol 3, Part
  * F, 3.4.5.1 */
@@ -94,8 +101,7 @@ int cccd_write(struct conn *c, uint16_t handle, struct rd *value)
     if (decl) {
         props = db_at(h->gatts, decl)->props;
     }
-    unsigned allowed = props & WOAD_PROP_NOTIFY ? CCCD_NOTIFY : 0u;
-    allowed |= props & WOAD_PROP_INDICATE ? CCCD_INDICATE : 0u;
+    unsigned allowed = props >> PROPS_SHIFT & CCCD_BITS;
     uint16_t before = cccd_value(c, handle);
     uint8_t octets[2] = { (uint8_t)before, (uint8_t)(before >> 8) };
     size_t len = rd_left(value);
@@ -147,5 +153,8 @@ uint16_t woad_gatt_subscription(const struct woad *h, uint16_t conn, uint16_t va
     if (c) {
         handle = cccd_after_value(h->gatts, value_handle);
     }
-    return handle ? cccd_value(c, handle) : 0;
+    if (!handle) {
+        return 0;
+    }
+    return cccd_value(c, handle);
 }

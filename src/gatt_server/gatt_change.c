@@ -107,8 +107,13 @@ static bool db_valid(const struct woad_attr *attrs, uint16_t n)
 {
     unsigned where = 0;
     for (const struct woad_attr *a = attrs; a && n; n--, a++) {
-        unsigned has = where | (a->uuid ? HAS_UUID : 0u);
-        has |= a->value ? HAS_VALUE : 0u;
+        unsigned has = where;
+        if (a->uuid) {
+            has |= HAS_UUID;
+        }
+        if (a->value) {
+            has |= HAS_VALUE;
+        }
         if (a->kind >= sizeof needs || (needs[a->kind] & ~has) || (a->len && !a->value) ||
             a->len > WOAD_ATT_VALUE_MAX || (where & DECLARED && a->kind != WOAD_ATTR_VALUE)) {
             return false;

@@ -1,5 +1,6 @@
 /* The attribute database: arrays of constant attributes, sorted by handle, gaps between them.
  * A handle is found by its array and its place in it; a type by the index, where there is one. */
+#include "../base/bytes.h"
 #include "gatt_server.h"
 
 /* Index of the table with `handle`, or of the first one behind it. */
@@ -32,15 +33,20 @@ static __attribute__((noinline)) const struct woad_attr *db_seek(struct gatts *g
 /* The attribute with this handle; NULL: none. */
 const struct woad_attr *db_at(struct gatts *g, uint16_t handle)
 {
-    return handle == g->last_found_handle ? g->last_found : db_seek(g, handle);
+    if (handle == g->last_found_handle) {
+        return g->last_found;
+    }
+    return db_seek(g, handle);
 }
 
 /* The first handle in use from `handle` on, 0 when there is none. */
 uint16_t db_next(struct gatts *g, uint32_t handle)
 {
     size_t at = db_table_index(g, handle);
-    uint32_t first = at < g->n_tables ? g->tables[at].first : 0;
-    return (uint16_t)(first && handle > first ? handle : first);
+    if (at >= g->n_tables) {
+        return 0;
+    }
+    return (uint16_t)max_u32(handle, g->tables[at].first);
 }
 
 /* The attribute's type: given for a value or a descriptor, else by its kind. */
@@ -76,7 +82,10 @@ uint16_t db_find(struct gatts *g, uint32_t start, uint16_t end, const struct woa
     while (handle && handle <= end && !db_type_is(db_at(g, handle), type)) {
         handle = db_next(g, handle + 1u);
     }
-    return handle <= end ? handle : 0;
+    if (handle > end) {
+        return 0;
+    }
+    return handle;
 }
 
 void db_tables_changed(struct woad *h)

@@ -8,6 +8,7 @@
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   att_max_mtu(): the largest ATT_MTU of the connection's bearers
  *   att_max_value(): octets of the longest value that one PDU can carry */
+#include "../base/bytes.h"
 #include "gatt_server.h"
 
 ALWAYS_INLINE int send_check(const struct conn *c, uint16_t handle)
@@ -15,7 +16,10 @@ ALWAYS_INLINE int send_check(const struct conn *c, uint16_t handle)
     if (!c || c->state != CONN_OPEN) {
         return WOAD_ENOTCONN;
     }
-    return handle ? perm_check_send(c, handle) : WOAD_EINVAL;
+    if (!handle) {
+        return WOAD_EINVAL;
+    }
+    return perm_check_send(c, handle);
 }
 
 ALWAYS_INLINE int send(struct conn *c, uint8_t op, uint16_t handle, const void *data, size_t len)
@@ -58,8 +62,7 @@ int woad_gatt_notify_latest(struct woad *h, uint16_t conn, uint16_t handle, cons
     if (err) {
         return err;
     }
-    size_t max = att_max_value(c);
-    len = len < max ? len : max;
+    len = min_size(len, att_max_value(c));
     struct fifo *q = &c->queue;
     const uint8_t *old = send_find_queued(q, handle);
     if (old && !fifo_has_room(q, 3 + len) && 3 + len <= fifo_behind(q) + fifo_len(old)) {

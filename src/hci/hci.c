@@ -206,8 +206,12 @@ static int hci_rx_code(struct woad *h, uint8_t code, struct rd *in)
     case EVT_COMMAND_STATUS: return hci_rx_status(h, in);
     case EVT_LE_META: return hci_rx_le(h, in);
     case EVT_HARDWARE_ERROR: host_down(h, WOAD_EIO); return 0;
-    default: return code < LE ? hci_rx_conn(h, code, in) : 0;
+    default: break;
     }
+    if (code >= LE) {
+        return 0;
+    }
+    return hci_rx_conn(h, code, in);
 }
 
 /* HCI_Event: code u8, len u8, parameters.  5.4.4 */

@@ -124,8 +124,13 @@ bool coc_listener(const struct woad *h, uint16_t psm, struct woad_coc_params *p)
  * If none is free, a channel that only waits for a late response gives its slot up. */
 static struct coc *coc_find_free(const struct woad *h, bool att_bearer)
 {
-    struct coc *ch = h->cocs->channels + (att_bearer ? h->cfg.l2cap_channels : 0), *late = NULL;
-    for (size_t n = att_bearer ? h->cfg.att_bearers : h->cfg.l2cap_channels; n; n--, ch++) {
+    struct coc *ch = h->cocs->channels, *late = NULL;
+    size_t n = h->cfg.l2cap_channels;
+    if (att_bearer) {
+        ch += n;
+        n = h->cfg.att_bearers;
+    }
+    for (; n; n--, ch++) {
         if (ch->state == COC_FREE) {
             return ch;
         }

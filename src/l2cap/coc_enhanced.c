@@ -75,10 +75,14 @@ static uint8_t enhanced_take(struct conn *c, const struct woad_coc_params *p,
     uint8_t result = 0;
     for (uint8_t n = 0; n < r->count; n++) {
         uint8_t refusal = coc_check_peer_cid(c, r->cids[n]);
-        struct coc *ch = refusal ? NULL : coc_new(c, p, COC_ENHANCED);
+        struct coc *ch = NULL;
+        if (!refusal) {
+            ch = coc_new(c, p, COC_ENHANCED);
+            refusal = WOAD_COC_NO_RESOURCES; /* if there is none */
+        }
         made[n] = ch;
         if (!ch) {
-            result = refusal ? refusal : WOAD_COC_NO_RESOURCES;
+            result = refusal;
             continue;
         }
         ch->id = r->id;
@@ -285,9 +289,15 @@ static bool enhanced_rx_conn_rsp(struct conn *c, uint8_t id, struct rd *in)
         }
     }
     while (ch && (ch = coc_by_request(c, COC_WAIT_RESPONSE, id)) != NULL) {
-        uint16_t cid = enhanced_all_refused(result) ? 0 : cids[ch->request_index];
+        uint16_t cid = 0;
+        if (!enhanced_all_refused(result)) {
+            cid = cids[ch->request_index];
+        }
         if (!cid) {
-            int status = result ? result : WOAD_EBADMSG;
+            int status = result;
+            if (!status) {
+                status = WOAD_EBADMSG;
+            }
             coc_ended(ch, coc_open_status(ch, status));
             continue;
         }
@@ -446,7 +456,9 @@ static const struct coc_enhanced coc_enhanced = {
 
 static void enhanced_layout(struct woad *h)
 {
-    h->coc_enhanced = h->coc_role ? &coc_enhanced : NULL;
+    if (h->coc_role) {
+        h->coc_enhanced = &coc_enhanced;
+    }
 }
 
 static const struct woad_needs enhanced_needs = { .frame_max = COC_MTU_MIN_ENHANCED };

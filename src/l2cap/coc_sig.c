@@ -124,10 +124,14 @@ static bool coc_rx_conn_req(struct conn *c, uint8_t id, struct rd *in)
     if (!result) {
         result = coc_check_peer_cid(c, request[COC_CID]);
     }
-    struct coc *ch = result ? NULL : coc_new(c, &p, COC_BASIC);
+    struct coc *ch = NULL;
+    if (!result) {
+        ch = coc_new(c, &p, COC_BASIC);
+        result = WOAD_COC_NO_RESOURCES; /* if there is none */
+    }
     if (!ch) {
         uint8_t rsp[10] = { 0 };
-        rsp[8] = result ? result : WOAD_COC_NO_RESOURCES;
+        rsp[8] = result;
         sig_respond(c, SIG_CREDIT_CONN_RSP, id, rsp, sizeof rsp);
         return true;
     }

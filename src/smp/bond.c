@@ -30,7 +30,10 @@ static size_t bond_size(const struct woad *h)
 
 static struct bond_slot *bond_slot_at(const struct woad *h, uint8_t place)
 {
-    return place ? (struct bond_slot *)(h->smp->bonds + (place - 1u) * bond_size(h)) : NULL;
+    if (!place) {
+        return NULL;
+    }
+    return (struct bond_slot *)(h->smp->bonds + (place - 1u) * bond_size(h));
 }
 
 void bond_layout(struct woad *h)
@@ -65,9 +68,14 @@ enum { EXTRA_LEGACY = 1, EXTRA_SIGNING = 2 };
 /* Which further slots follow the first: bits EXTRA_… */
 static unsigned extra_slots_of(const struct bond_bits *is)
 {
-    bool legacy = !(is->flags & WOAD_BOND_SECURE) && (is->has_own_ltk || is->has_peer_ltk);
-    unsigned extra = legacy ? EXTRA_LEGACY : 0u;
-    return extra | (is->has_csrk || is->has_own_csrk ? EXTRA_SIGNING : 0u);
+    unsigned extra = 0;
+    if (!(is->flags & WOAD_BOND_SECURE) && (is->has_own_ltk || is->has_peer_ltk)) {
+        extra = EXTRA_LEGACY;
+    }
+    if (is->has_csrk || is->has_own_csrk) {
+        extra |= EXTRA_SIGNING;
+    }
+    return extra;
 }
 
 static unsigned slots_of(const struct bond_bits *is)
@@ -78,15 +86,22 @@ static unsigned slots_of(const struct bond_bits *is)
 
 const struct bond_legacy *bond_legacy(const struct woad *h, const struct bond_slot *slot)
 {
-    return extra_slots_of(&slot->bits) & EXTRA_LEGACY ? &bond_slot_at(h, slot->lru_next)->legacy
-                                                      : NULL;
+    if (extra_slots_of(&slot->bits) & EXTRA_LEGACY) {
+        return &bond_slot_at(h, slot->lru_next)->legacy;
+    }
+    return NULL;
 }
 
 struct bond_signs *bond_signs(const struct woad *h, const struct bond_slot *slot)
 {
-    const struct bond_slot *last = bond_legacy(h, slot) ? bond_slot_at(h, slot->lru_next) : slot;
-    return extra_slots_of(&slot->bits) & EXTRA_SIGNING ? &bond_slot_at(h, last->lru_next)->signed_
-                                                       : NULL;
+    unsigned extra = extra_slots_of(&slot->bits);
+    if (!(extra & EXTRA_SIGNING)) {
+        return NULL;
+    }
+    if (extra & EXTRA_LEGACY) {
+        slot = bond_slot_at(h, slot->lru_next);
+    }
+    return &bond_slot_at(h, slot->lru_next)->signed_;
 }
 
 void bond_peer(const struct bond_slot *slot, struct woad_addr *peer)
@@ -445,7 +460,10 @@ int woad_bond_remove(struct woad *h, const struct woad_addr *peer)
     }
     while (slot) {
         bond_free(h, slot);
-        slot = peer ? NULL : bond_lru_first(h);
+        slot = NULL;
+        if (!peer) {
+            slot = bond_lru_first(h);
+        }
     }
     all_mark_ready(h); /* requests that waited for its key need not any more */
     return 0;

@@ -58,7 +58,10 @@ void smp_free_pairing(struct conn *c)
 struct pairing *smp_active_pairing(const struct conn *c)
 {
     struct pairing *p = c->smp->pairing;
-    return p && p->steps ? p : NULL;
+    if (!p || !p->steps) {
+        return NULL;
+    }
+    return p;
 }
 
 struct pairing *smp_get_pairing(struct conn *c)
@@ -102,7 +105,10 @@ void smp_emit_security(struct conn *c, int status)
 uint8_t smp_auth(const struct woad *h)
 {
     const struct woad_security_policy *p = &h->smp->policy;
-    uint8_t auth = p->bond ? AUTH_BOND : 0;
+    uint8_t auth = 0;
+    if (p->bond) {
+        auth = AUTH_BOND;
+    }
     if (p->mitm) {
         auth |= AUTH_MITM;
     }
@@ -206,9 +212,13 @@ bool smp_has_p256(const struct woad *h)
 int smp_random(struct woad *h, void *out, size_t len)
 {
     if (h->cfg.random) {
-        return h->cfg.random(h->cfg.ctx, out, len) < 0 ? WOAD_EIO : 0;
+        if (h->cfg.random(h->cfg.ctx, out, len) >= 0) {
+            return 0;
+        }
+    } else if (h->crypto_role) {
+        return h->crypto_role->random(h, out, len);
     }
-    return h->crypto_role ? h->crypto_role->random(h, out, len) : WOAD_EIO;
+    return WOAD_EIO;
 }
 
 int woad_random(struct woad *h, uint8_t *out, size_t len)
@@ -217,7 +227,10 @@ int woad_random(struct woad *h, uint8_t *out, size_t len)
         return WOAD_EINVAL;
     }
     int err = smp_random(h, out, len);
-    return err == CRYPTO_PENDING ? WOAD_EAGAIN : err;
+    if (err == CRYPTO_PENDING) {
+        return WOAD_EAGAIN;
+    }
+    return err;
 }
 
 /* Runs a function that may need the controller's cryptography, on behalf of `owner` (a connection's
@@ -376,21 +389,31 @@ static void smp_continue(struct conn *c, int err)
 static void smp_rx_request(struct conn *c, struct rd *in)
 {
     const struct woad *h = c->h;
-    bool can_pair = !h->smp->policy.no_pairing && smp_has_crypto(h);
-    if (!can_pair || attempts_wait(c)) {
-        smp_refuse(c, can_pair ? WOAD_SMP_REPEATED_ATTEMPTS : WOAD_SMP_NOT_SUPPORTED);
+    if (h->smp->policy.no_pairing || !smp_has_crypto(h)) {
+        smp_refuse(c, WOAD_SMP_NOT_SUPPORTED);
+        return;
+    }
+    if (attempts_wait(c)) {
+        smp_refuse(c, WOAD_SMP_REPEATED_ATTEMPTS);
         return;
     }
     c->smp->security_request_due = false;
     struct pairing *p = smp_begin_pairing(c, request_steps);
-    smp_continue(c, p ? smp_read(p, SMP_REQUEST, in) : WOAD_SMP_BUSY);
+    int err = WOAD_SMP_BUSY;
+    if (p) {
+        err = smp_read(p, SMP_REQUEST, in);
+    }
+    smp_continue(c, err);
 }
 
 /* SMP_PAIRING_FAILED: reason u8.  3.5.5 */
 static void smp_rx_failed(struct conn *c, struct rd *in)
 {
     uint8_t reason = rd_u8(in);
-    smp_end_any(c, WOAD_SECURITY_PEER | (reason ? reason : WOAD_SMP_UNSPECIFIED));
+    if (!reason) {
+        reason = WOAD_SMP_UNSPECIFIED;
+    }
+    smp_end_any(c, WOAD_SECURITY_PEER | reason);
 }
 
 /* A PDU of the SMP channel: code u8, parameters.  Reserved codes are ignored; a PDU that the steps
@@ -462,8 +485,12 @@ static bool smp_tx_request(struct conn *c, struct wr *out)
         return false;
     }
     c->smp->security_request_due = false;
-    if (enough || c->smp->timed_out) {
-        smp_emit_security(c, enough ? 0 : WOAD_ETIMEDOUT);
+    if (enough) {
+        smp_emit_security(c, 0);
+        return false;
+    }
+    if (c->smp->timed_out) {
+        smp_emit_security(c, WOAD_ETIMEDOUT);
         return false;
     }
     wr_u8(out, SMP_SECURITY_REQUEST);
@@ -509,8 +536,10 @@ static bool smp_tx(struct conn *c, struct wr *out)
 uint32_t smp_run_timers(struct woad *h)
 {
     const struct smp *m = h->smp;
-    uint32_t left =
-        min_u32(attempts_ms_left(h), m->privacy_ops ? m->privacy_ops->run_timers(h) : WOAD_FOREVER);
+    uint32_t left = attempts_ms_left(h);
+    if (m->privacy_ops) {
+        left = min_u32(left, m->privacy_ops->run_timers(h));
+    }
     h->smp->may_multiply = true;
     if (h->oob) {
         h->oob->role->make(h);
@@ -529,7 +558,9 @@ uint32_t smp_run_timers(struct woad *h)
             left = min_u32(left, deadline_left(h, p->step_deadline));
         }
     }
-    left = h->smp->may_multiply ? left : 0; /* poll again at once: the result is to be sent */
+    if (!h->smp->may_multiply) {
+        left = 0; /* poll again at once: the result is to be sent */
+    }
     h->smp->may_multiply = false;
     return left;
 }
@@ -553,7 +584,10 @@ static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8
     if (h->cfg.crypto) {
         return h->cfg.crypto->aes128(key, in, out);
     }
-    return h->crypto_role ? h->crypto_role->aes(h, h->smp->crypto_owner, key, in, out) : -1;
+    if (h->crypto_role) {
+        return h->crypto_role->aes(h, h->smp->crypto_owner, key, in, out);
+    }
+    return -1;
 }
 
 void smp_layout(struct woad *h)
@@ -634,10 +668,16 @@ int woad_pair(struct woad *h, uint16_t conn)
         return WOAD_EALREADY;
     }
     if (c->central) {
-        return h->smp->central ? h->smp->central->pair(c) : WOAD_ENOTSUP;
+        if (h->smp->central) {
+            return h->smp->central->pair(c);
+        }
+        return WOAD_ENOTSUP;
     }
-    c->smp->security_request_due = !c->smp->timed_out || smp_security_sufficient(c);
-    return c->smp->security_request_due ? 0 : WOAD_ETIMEDOUT;
+    if (c->smp->timed_out && !smp_security_sufficient(c)) {
+        return WOAD_ETIMEDOUT;
+    }
+    c->smp->security_request_due = true;
+    return 0;
 }
 
 int woad_pair_refuse(struct woad *h, uint16_t conn)
@@ -660,12 +700,15 @@ int woad_pair_refuse(struct woad *h, uint16_t conn)
 struct pairing *pairing_for_call(struct woad *h, uint16_t conn, int *err)
 {
     struct conn *c = conn_for_call(h, conn);
+    *err = WOAD_ENOENT;
+    if (h->smp && c) {
+        return smp_active_pairing(c);
+    }
+    *err = WOAD_ENOTCONN;
     if (!h->smp) {
         *err = WOAD_ENOTSUP;
-    } else {
-        *err = c ? WOAD_ENOENT : WOAD_ENOTCONN;
     }
-    return h->smp && c ? smp_active_pairing(c) : NULL;
+    return NULL;
 }
 
 int woad_passkey(struct woad *h, uint16_t conn, enum woad_passkey_action action, uint32_t passkey)
@@ -685,7 +728,9 @@ int woad_passkey(struct woad *h, uint16_t conn, enum woad_passkey_action action,
         smp_fail(p->c, WOAD_SMP_NUMERIC_COMPARISON);
         return 0;
     }
-    p->passkey = action == WOAD_PASSKEY_COMPARE ? p->passkey : passkey;
+    if (action != WOAD_PASSKEY_COMPARE) {
+        p->passkey = passkey;
+    }
     p->user_state = USER_ANSWERED;
     smp_run(p->c);
     return 0;

@@ -83,9 +83,11 @@ int keys_send(struct pairing *p)
         err = smp_random(h, p->bond.own_csrk, 16);
         p->bond.has_own_csrk = true;
     }
-    p->pdu_to_send = err ? 0 : code;
-    return err ? smp_step_result(err)
-               : STEP_BLOCKED; /* the step runs again when the PDU has been sent */
+    if (err) {
+        return smp_step_result(err);
+    }
+    p->pdu_to_send = code;
+    return STEP_BLOCKED; /* the step runs again when the PDU has been sent */
 }
 
 /* SMP_ENCRYPTION_INFORMATION: LTK 16.  SMP_CENTRAL_IDENTIFICATION: EDIV u16, Rand 8.
@@ -117,9 +119,10 @@ void keys_write(struct pairing *p, uint8_t code, struct wr *out)
         struct woad_addr own;
         rpa_identity(h, &own);
         wr_bytes(out, &own, sizeof own);
+    } else if (code == SMP_IRK) {
+        wr_bytes(out, h->smp->irk, 16);
     } else {
-        wr_bytes(out, code == SMP_IRK ? h->smp->irk : key_of(p, code, OWN_KEY),
-                 keys[code - SMP_LTK].len);
+        wr_bytes(out, key_of(p, code, OWN_KEY), keys[code - SMP_LTK].len);
     }
 }
 
@@ -276,15 +279,15 @@ bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv)
 {
     struct pairing *p = smp_active_pairing(c);
     const struct bond_slot *slot = NULL;
+    const struct bond_legacy *l = NULL;
     if (!p) {
         slot = bond_fetch(c, &c->peer);
-    }
-    const struct bond_legacy *l = NULL;
-    if (p ? !key_is_agreed(p) : !slot || !slot->bits.has_own_ltk) {
-        return false;
-    }
-    if (slot) {
+        if (!slot || !slot->bits.has_own_ltk) {
+            return false;
+        }
         l = bond_legacy(c->h, slot);
+    } else if (!key_is_agreed(p)) {
+        return false;
     } else if (p->bond.has_own_ltk) {
         l = (const void *)&p->bond.own_ediv;
     }
@@ -296,7 +299,9 @@ bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv)
         link_request_encryption(c, slot->bits.key_size, slot->bits.flags, KEY_OF_BOND);
         return true;
     }
-    memcpy(p->stk, p->bond.own_ltk, numbered ? sizeof p->stk : 0);
+    if (numbered) {
+        memcpy(p->stk, p->bond.own_ltk, sizeof p->stk);
+    }
     link_request_encryption(c, p->key_size, p->flags, KEY_OF_PAIRING);
     return true;
 }

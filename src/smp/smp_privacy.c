@@ -36,9 +36,13 @@ static int private_draw(struct woad *h, struct woad_addr *a)
     const struct smp *s = h->smp;
     int err = smp_random(h, a->octet, 6);
     a->type = WOAD_ADDR_RANDOM;
-    a->octet[4] = (uint8_t)(a->octet[4] == 0 || a->octet[4] == 0xff ? 0x55 : a->octet[4]);
-    a->octet[5] = (uint8_t)((a->octet[5] & 0x3f) |
-                            (s->privacy == WOAD_PRIVACY_RESOLVABLE ? RPA : NRPA) << KIND_SHIFT);
+    if (a->octet[4] == 0 || a->octet[4] == 0xff) {
+        a->octet[4] = 0x55;
+    }
+    a->octet[5] &= 0x3f; /* NRPA */
+    if (s->privacy == WOAD_PRIVACY_RESOLVABLE) {
+        a->octet[5] |= RPA << KIND_SHIFT;
+    }
     return err;
 }
 
@@ -58,13 +62,18 @@ static int private_make(struct woad *h, uint16_t owner, uint8_t arg)
         reversed(irk, s->irk, 16);
         reversed(prand, s->next_rpa.octet + 3, 3);
         err = toolbox_ah(&s->toolbox, irk, prand, hash);
-        reversed(s->next_rpa.octet, hash, err ? 0 : 3);
+        if (!err) {
+            reversed(s->next_rpa.octet, hash, 3);
+        }
         wipe(irk, sizeof irk);
     }
     if (err == CRYPTO_PENDING) {
         return STEP_BLOCKED;
     }
-    return err ? WOAD_EIO : 0;
+    if (err) {
+        return WOAD_EIO;
+    }
+    return 0;
 }
 
 /* Replaces our address, now or when the controller has calculated it.  0 or WOAD_EIO. */
@@ -171,20 +180,21 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
     s->rpa_failures = 0;
     s->privacy = (uint8_t)mode;
     s->rpa_interval_ms = seconds * 1000u;
-    s->rpa_deadline = mode ? deadline_in(h, s->rpa_interval_ms) : 0;
-    int err = 0;
+    s->rpa_deadline = 0;
     if (mode) {
-        err = private_renew(h);
-    }
-    if (err) { /* restore the previous mode */
-        s->privacy = previous;
-        s->rpa_deadline = previous ? s->rpa_deadline : 0;
-    }
-    if (mode) {
+        s->rpa_deadline = deadline_in(h, s->rpa_interval_ms);
+        int err = private_renew(h);
+        if (err) { /* restore the previous mode */
+            s->privacy = previous;
+            if (!previous) {
+                s->rpa_deadline = 0;
+            }
+        }
         return err;
     }
-    if (previous) {
-        h->controller.random_addr = s->static_addr;
+    if (!previous) {
+        return 0;
     }
-    return previous ? woad_set_own_address(h, s->identity.type, NULL) : 0;
+    h->controller.random_addr = s->static_addr;
+    return woad_set_own_address(h, s->identity.type, NULL);
 }

@@ -131,7 +131,10 @@ static const uint8_t *choose_steps(const struct pairing *p)
 {
     const struct woad *h = p->c->h;
     if (p->method == WOAD_METHOD_OOB && p->secure) { /* h->oob: woad_feature_out_of_band */
-        return h->oob ? h->oob->role->step_lists[p->role] : NULL;
+        if (!h->oob) {
+            return NULL;
+        }
+        return h->oob->role->step_lists[p->role];
     }
     const struct smp_step_lists *s = &step_lists;
     if (p->role == INITIATOR) {
@@ -140,7 +143,10 @@ static const uint8_t *choose_steps(const struct pairing *p)
     if (p->method == WOAD_METHOD_OOB && !p->has_tk) {
         return NULL;
     }
-    return s->by_method[p->secure ? p->method : 0];
+    if (!p->secure) {
+        return s->by_method[0];
+    }
+    return s->by_method[p->method];
 }
 
 /* Key PDUs that one side sends, a bit each: those that both sides have agreed on. */
@@ -223,7 +229,10 @@ static int step_select(struct pairing *p)
     p->secure = auth & AUTH_SECURE;
     p->bonding = auth & AUTH_BOND;
     if (p->role == RESPONDER) {
-        own[PDU_OOB] = p->secure ? p->has_oob : p->has_tk;
+        own[PDU_OOB] = p->has_tk;
+        if (p->secure) {
+            own[PDU_OOB] = p->has_oob;
+        }
     }
     p->key_size = (uint8_t)min_u32(own[PDU_KEY_SIZE], peer[PDU_KEY_SIZE]);
     p->method = choose_method(p);
@@ -234,7 +243,10 @@ static int step_select(struct pairing *p)
     p->keys_to_receive = keys_agreed(p, !p->role);
     side_address(p->own, &p->c->own_air);
     side_address(p->peer, &p->c->peer_air);
-    p->flags = p->secure ? WOAD_BOND_SECURE : 0;
+    p->flags = 0;
+    if (p->secure) {
+        p->flags = WOAD_BOND_SECURE;
+    }
     if (p->method > WOAD_METHOD_JUST_WORKS) {
         p->flags |= WOAD_BOND_AUTHENTICATED;
     }
@@ -262,7 +274,10 @@ int smp_step_result(int err)
     if (err == CRYPTO_PENDING) {
         return STEP_BLOCKED;
     }
-    return err ? WOAD_SMP_UNSPECIFIED : 0;
+    if (err) {
+        return WOAD_SMP_UNSPECIFIED;
+    }
+    return 0;
 }
 
 static int random_octets(struct woad *h, uint8_t *out, size_t len)
@@ -499,7 +514,10 @@ static void emit_passkey(struct pairing *p, uint8_t action, uint8_t user_state)
     p->user_state = user_state;
     struct woad_event ev;
     ev.u.passkey.action = (enum woad_passkey_action)action;
-    ev.u.passkey.passkey = action == WOAD_PASSKEY_INPUT ? 0 : p->passkey;
+    ev.u.passkey.passkey = p->passkey;
+    if (action == WOAD_PASSKEY_INPUT) {
+        ev.u.passkey.passkey = 0;
+    }
     emit_of(p->c, WOAD_EV_PASSKEY, &ev);
 }
 

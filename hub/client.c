@@ -17,9 +17,9 @@ enum { LEAVE_MAX_US = 5000000, READS_MAX = 8 };
 
 static void hub_log(struct hub *hub, const char *what, const struct client *c)
 {
-    char line[80];
+    char line[CLIENT_TITLE_MAX + 16], title[CLIENT_TITLE_MAX];
     if (hub->options->log) {
-        snprintf(line, sizeof line, "controller %u %s", c->number, what);
+        snprintf(line, sizeof line, "%s %s", client_title(c, title), what);
         hub->options->log(line);
     }
 }
@@ -31,7 +31,18 @@ static void hub_update_links(struct hub *hub)
     }
 }
 
-/* Opens DIR/N.btsnoop.  Its timestamps are air time, like the capture's. */
+/* The host's name, as part of a path: "_" in place of what is special there. */
+static void client_file_name(const struct client *c, char *file)
+{
+    strcpy(file, c->name);
+    for (char *at = file; *at; at++) {
+        if (*at == '/' || (*at == '.' && at == file)) {
+            *at = '_';
+        }
+    }
+}
+
+/* Opens DIR/N.btsnoop, or DIR/NAME.btsnoop.  Its timestamps are air time, like the capture's. */
 static void client_open_log(struct hub *hub, struct client *c)
 {
     char path[4096];
@@ -39,7 +50,12 @@ static void client_open_log(struct hub *hub, struct client *c)
     if (!hub->options->btsnoop) {
         return;
     }
-    int n = snprintf(path, sizeof path, "%s/%u.btsnoop", hub->options->btsnoop, c->number);
+    char file[HOST_NAME_MAX + 8];
+    snprintf(file, sizeof file, "%u", c->number);
+    if (hub->options->name_logs && c->name[0]) {
+        client_file_name(c, file);
+    }
+    int n = snprintf(path, sizeof path, "%s/%s.btsnoop", hub->options->btsnoop, file);
     int err = -ENAMETOOLONG;
     if (n < (int)sizeof path) {
         err = btsnoop_open(&c->log, path, hub->options->keys);
@@ -71,39 +87,6 @@ void client_free(struct client *c)
     free(c);
 }
 
-/* Whether a connected host has this address. */
-static bool hub_has_address(const struct hub *hub, const uint8_t address[6])
-{
-    for (const struct client *c = hub->clients; c; c = c->next) {
-        if (c->fd >= 0 && memcmp(c->address, address, 6) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Chooses a locally administered address: "WOAD" with the W's group bit cleared, and a number.  A
- * program that has bound a name (transport_open_as()) gets "WOA" and 23 bits of the name's hash:
- * the same address each time. */
-static void client_address(const struct hub *hub, struct client *c, const char *name, size_t len)
-{
-    enum { NAMED = 1 << 23 };
-    uint32_t low = 'D' << 16 | (c->number & 0xffff), hash = 2166136261u;
-    for (size_t k = 0; k < len; k++) {
-        hash = (hash ^ (uint8_t)name[k]) * 16777619u;
-    }
-    if (len) {
-        low = NAMED | (hash ^ hash >> 23);
-    }
-    do {
-        const uint8_t address[6] = {
-            (uint8_t)low, (uint8_t)(low >> 8), (uint8_t)(low >> 16), 'A', 'O', 0x56
-        };
-        memcpy(c->address, address, sizeof address);
-        low = NAMED | (low + 1);
-    } while (len && hub_has_address(hub, c->address));
-}
-
 bool client_add(struct hub *hub, const struct hci_transport *transport, int fd, bool socket,
                 const char *name, size_t len)
 {
@@ -123,13 +106,16 @@ bool client_add(struct hub *hub, const struct hci_transport *transport, int fd, 
     if (hub->options->profile) {
         woad_air_profile(hub->options->profile, &cfg);
     }
-    client_address(hub, c, name, len);
+    if (!client_identify(hub, c, name, len)) {
+        free(c);
+        return false;
+    }
     memcpy(cfg.address, c->address, sizeof c->address);
     /* A grid of 64 by 64 places, 1.2 m apart. */
     cfg.x_mm = (int32_t)(n % 64) * 1200;
     cfg.y_mm = (int32_t)(n / 64 % 64) * 1200;
     if (hub->options->world) {
-        world_file_configure(hub->options->world, n, &cfg);
+        world_file_configure(hub->options->world, n, c->name, &cfg);
     }
     size_t size = woad_air_controller_size(&cfg);
     void *memory = malloc(size);

@@ -69,18 +69,6 @@ void hub_note_error(struct hub *hub, const char *what, int err)
     }
 }
 
-/* For the world file: the controller with that number, NULL: none. */
-static struct woad_air_controller *hub_find(void *ctx, unsigned number)
-{
-    struct hub *hub = ctx;
-    for (struct client *c = hub->clients; c; c = c->next) {
-        if (c->number == number) {
-            return c->controller;
-        }
-    }
-    return NULL;
-}
-
 /* Runs the H5 timers; returns the milliseconds until the next. */
 static uint32_t hub_run_h5_timers(struct hub *hub)
 {
@@ -395,7 +383,7 @@ int hub_run(const struct hub_options *o, const volatile int *stop)
     bool used = false;
     int err = hub_capture(&hub, &cfg);
     if (o->world) {
-        o->world->find_controller = hub_find;
+        o->world->find_controller = hub_find_controller;
         o->world->ctx = &hub;
         cfg.around = &o->world->around;
         cfg.intercept = hub_intercept;

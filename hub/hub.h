@@ -40,6 +40,7 @@ struct hub_options {
     uint64_t patience_us; /* of the machine's time with a busy program (docs/clock.md); 0: 1 s */
     const char *pcap;     /* file for a capture of the air; NULL: none */
     const char *btsnoop;  /* folder for HCI logs; NULL: none */
+    bool name_logs;       /* D/NAME.btsnoop for hosts with a name, in place of D/N.btsnoop */
     bool keys;            /* log keys, and capture encrypted packets decrypted */
     bool exit_when_empty; /* end after the last host, or after 5 s without one */
     /* Called before that end; false: a host is about to connect. */

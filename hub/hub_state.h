@@ -24,6 +24,7 @@ struct client {
     const uint8_t *rx_packet; /* from the host, not given to the controller yet */
     size_t rx_packet_len;     /* 0: none */
     unsigned number;
+    char name[HOST_NAME_MAX]; /* printable, no other connected host's; "": none */
     uint8_t address[6];
     struct btsnoop log;
 };
@@ -50,10 +51,24 @@ struct hub {
  * still served. */
 void hub_note_error(struct hub *hub, const char *what, int err);
 
+/* names.c */
+
+/* The connected host of that name; the host of that number, which may have left.  NULL: none. */
+struct client *hub_find_name(const struct hub *hub, const char *name);
+struct client *hub_find_number(const struct hub *hub, unsigned number);
+/* For the world file: find_controller() in world_file.h. */
+struct woad_air_controller *hub_find_controller(void *ctx, unsigned id);
+/* Sets the name and the address of a new client from what its program has bound, `len` 0: nothing.
+ * False: it chose an address that another host has, which is in the log. */
+bool client_identify(struct hub *hub, struct client *c, const char *text, size_t len);
+/* "controller 2 (sensor)" */
+enum { CLIENT_TITLE_MAX = 32 + HOST_NAME_MAX };
+const char *client_title(const struct client *c, char title[CLIENT_TITLE_MAX]);
+
 /* client.c */
 
 /* Attaches a controller for a host.  `name`: what the host's program has bound, `len` 0: nothing.
- * False: no memory; the caller closes fd. */
+ * False: no memory, or its address is another host's; the caller closes fd. */
 bool client_add(struct hub *hub, const struct hci_transport *transport, int fd, bool socket,
                 const char *name, size_t len);
 /* The host has left: its controller ends all connections, then hub_free_left() frees it. */

@@ -42,9 +42,41 @@ static bool parse_number(const char *word, double *value)
     return word && end != word && !*end && *value > -1e7 && *value < 1e7;
 }
 
+/* Cuts the next word off: up to a blank, or in double quotes.  NULL: there is none. */
 static char *next_word(char **at)
 {
-    return strtok_r(NULL, " \t\r\n", at);
+    static const char blanks[] = " \t\r\n";
+    char *word = *at + strspn(*at, blanks), *end;
+    if (*word == '"') {
+        end = strchr(++word, '"');
+    } else {
+        end = word + strcspn(word, blanks);
+    }
+    if (!end || (end == word && !*end)) {
+        *at += strlen(*at);
+        return NULL;
+    }
+    *at = end;
+    if (*end) {
+        *end = '\0';
+        *at = end + 1;
+    }
+    return word;
+}
+
+/* The id of a name.  0: there are too many. */
+static unsigned name_id(struct world_file *file, const char *name)
+{
+    size_t k = 0;
+    while (k < file->names && strcmp(file->name[k], name) != 0) {
+        k++;
+    }
+    if (k == WORLD_NAMES_MAX || strlen(name) >= WORLD_NAME_MAX) {
+        return 0;
+    }
+    file->names += k == file->names;
+    strcpy(file->name[k], name);
+    return WORLD_NAMED + (unsigned)k;
 }
 
 /* A list like "37,0-10". */
@@ -78,14 +110,22 @@ static bool parse_channels(const char *text, uint64_t *set)
     return *set != 0;
 }
 
-static bool parse_controller(const char *word, bool any, unsigned *n)
+/* A number, a name, or, where it may be any, "*". */
+static bool parse_controller(struct world_file *file, const char *word, bool any, unsigned *n)
 {
     double value;
-    if (any && word && strcmp(word, "*") == 0) {
-        *n = 0;
-        return true;
+    *n = 0;
+    if (!word || !*word) {
+        return false;
     }
-    *n = parse_number(word, &value) && value >= 1 && value < 65536 ? (unsigned)value : 0;
+    if (strcmp(word, "*") == 0) {
+        return any;
+    }
+    if (!parse_number(word, &value)) {
+        *n = name_id(file, word);
+    } else if (value >= 1 && value < WORLD_NAMED) {
+        *n = (unsigned)value;
+    }
     return *n != 0;
 }
 
@@ -94,7 +134,7 @@ static bool parse_octets(char **at, struct world_line *a)
     for (char *w = next_word(at); w; w = next_word(at)) {
         char *end;
         unsigned long v = strtoul(w, &end, 16);
-        if (*end || v > 255 || a->len == sizeof a->octets) {
+        if (!*w || *end || v > 255 || a->len == sizeof a->octets) {
             return false;
         }
         a->octets[a->len++] = (uint8_t)v;
@@ -150,7 +190,7 @@ static bool values_in_range(const struct world_line *a)
 }
 
 /* Parses a line after `at SECONDS`.  Returns NULL, or the line's usage. */
-static const char *parse(struct world_line *a, const char *name, char **at)
+static const char *parse(struct world_file *file, struct world_line *a, const char *name, char **at)
 {
     size_t k = 0;
     while (k < VERBS && strcmp(name, verbs[k].name) != 0) {
@@ -162,8 +202,8 @@ static const char *parse(struct world_line *a, const char *name, char **at)
     }
     a->verb = (uint8_t)k;
     bool two = verbs[k].controllers == 2;
-    if ((verbs[k].controllers > 0 && !parse_controller(next_word(at), two, &a->controller)) ||
-        (two && !parse_controller(next_word(at), two, &a->receiver)) ||
+    if ((verbs[k].controllers > 0 && !parse_controller(file, next_word(at), two, &a->controller)) ||
+        (two && !parse_controller(file, next_word(at), two, &a->receiver)) ||
         (k >= DROP && k <= REPEAT && !parse_kind(next_word(at), &a->kind)) ||
         (k == INTERFERER && !parse_channels(next_word(at), &a->channels))) {
         return verbs[k].usage;
@@ -206,9 +246,16 @@ static const char *check_time(const struct world_line *a, bool timed)
 static const char *parse_line(struct world_file *file, char *line)
 {
     struct world_line a = { .at_us = 0 };
-    char *at = NULL, *name;
-    line[strcspn(line, "#")] = 0;
-    name = strtok_r(line, " \t\r\n", &at);
+    char *at = line, *name;
+    bool quoted = false;
+    for (char *c = line; *c; c++) {
+        quoted = quoted != (*c == '"');
+        if (*c == '#' && !quoted) {
+            *c = '\0';
+            break;
+        }
+    }
+    name = next_word(&at);
     if (!name) {
         return NULL;
     }
@@ -221,7 +268,7 @@ static const char *parse_line(struct world_file *file, char *line)
         a.at_us = (uint64_t)(seconds * 1e6);
         name = next_word(&at);
     }
-    const char *wrong = parse(&a, name ? name : "", &at);
+    const char *wrong = parse(file, &a, name ? name : "", &at);
     if (!wrong) {
         wrong = check_time(&a, timed);
     }

@@ -7,7 +7,8 @@
 
 #include <stdbool.h>
 
-enum { WORLD_MESSAGE_MAX = 160, WORLD_LINES_MAX = 256 };
+enum { WORLD_MESSAGE_MAX = 160, WORLD_LINES_MAX = 256, WORLD_NAMES_MAX = 256 };
+enum { WORLD_NAME_MAX = 48, WORLD_NAMED = 65536 };
 
 /* The first word of a line, after `at SECONDS`. */
 enum {
@@ -35,7 +36,7 @@ enum { ALL, ADVERTISING, DATA, CONTROL, PACKET_KINDS };
 struct world_line {
     uint64_t at_us;      /* air time; 0: at the beginning */
     uint8_t verb, kind;  /* kind: of packets, for rules */
-    unsigned controller; /* by number; of a rule or link, the sender; 0: any */
+    unsigned controller; /* its id; of a rule or link, the sender's; 0: any */
     unsigned receiver;   /* of a rule or link; 0: any */
     double v[6];         /* the numbers of the line, in its units */
     size_t values;       /* how many the line has */
@@ -52,19 +53,21 @@ struct world_rule {
     uint32_t every, times, seen, hits;
 };
 
+/* A controller's id in a world file is its number, or WORLD_NAMED and the index of its name. */
 struct world_file {
+    char name[WORLD_NAMES_MAX][WORLD_NAME_MAX];
+    size_t names;
     struct world_line line[WORLD_LINES_MAX]; /* in the order of their times */
     size_t lines, lines_done;
     struct woad_air_surroundings around; /* for woad_air_config; points to the arrays below */
     struct woad_air_wall wall[WORLD_LINES_MAX];
     struct woad_air_interferer interferer[WORLD_LINES_MAX];
     struct woad_air_link link[WORLD_LINES_MAX];
-    unsigned link_ends[WORLD_LINES_MAX][2]; /* the controllers of each link, by number */
+    unsigned link_ends[WORLD_LINES_MAX][2]; /* the ids of the controllers of each link */
     struct world_rule rule[WORLD_LINES_MAX];
     size_t rules;
-    /* Set by the caller after world_file_load(): the attached controller with that number, or NULL.
-     */
-    struct woad_air_controller *(*find_controller)(void *ctx, unsigned number);
+    /* Set by the caller after world_file_load(): the attached controller with that id, or NULL. */
+    struct woad_air_controller *(*find_controller)(void *ctx, unsigned id);
     void *ctx;
 };
 
@@ -72,7 +75,7 @@ struct world_file {
  * wrong with it in `message`. */
 int world_file_load(struct world_file *w, const char *path, char message[WORLD_MESSAGE_MAX]);
 /* Before a controller is attached: sets its place, transmit power and drift. */
-void world_file_configure(const struct world_file *w, unsigned number,
+void world_file_configure(const struct world_file *w, unsigned number, const char *name,
                           struct woad_air_controller_config *config);
 /* Air time of the next line, UINT64_MAX: none is left. */
 uint64_t world_file_next_us(const struct world_file *w);

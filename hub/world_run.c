@@ -1,21 +1,35 @@
 /* Does the lines of a world file when they are due: to the surroundings, controllers, packets. */
 #include "world_file.h"
 
+#include <string.h>
+
 static int32_t mm(double metres)
 {
     return (int32_t)(metres * 1000);
 }
 
-void world_file_configure(const struct world_file *file, unsigned n,
+static bool is_about(const struct world_file *file, const struct world_line *a, unsigned number,
+                     const char *name)
+{
+    if (a->controller >= WORLD_NAMED) {
+        return strcmp(file->name[a->controller - WORLD_NAMED], name) == 0;
+    }
+    return a->controller == number;
+}
+
+void world_file_configure(const struct world_file *file, unsigned number, const char *name,
                           struct woad_air_controller_config *config)
 {
     for (size_t k = 0; k < file->lines_done; k++) {
         const struct world_line *a = &file->line[k];
-        if (a->controller == n && a->verb == PLACE) {
+        if (!is_about(file, a, number, name)) {
+            continue;
+        }
+        if (a->verb == PLACE) {
             config->x_mm = mm(a->v[0]);
             config->y_mm = mm(a->v[1]);
             config->tx_power_dbm = (int8_t)(a->values > 2 ? a->v[2] : config->tx_power_dbm);
-        } else if (a->controller == n && a->verb == DRIFT) {
+        } else if (a->verb == DRIFT) {
             config->drift_ppm = (int16_t)a->v[0];
         }
     }

@@ -30,8 +30,8 @@
     "  --speed X   air time as a multiple of the wall clock, 0.01 to 100\n" \
     "  --pcap F    capture all packets on the air for Wireshark; overwrites an earlier\n" \
     "              capture, but no other file\n" \
-    "  --btsnoop D log each host's HCI packets in folder D, D/1.btsnoop …; D is made if\n" \
-    "              need be, and existing logs are appended to\n" \
+    "  --btsnoop D log each host's HCI packets in folder D; D is made if need be, and\n" \
+    "              existing logs are appended to\n" \
     "  --keys      log keys, and capture encrypted packets decrypted\n"
 
 /* Applies one option; `command` is for messages ("air").  0; 1: --help; -1: wrong, and the message

@@ -375,7 +375,8 @@ static int run_all(void)
 
 int tool_run(int argc, char **argv)
 {
-    run.options = (struct hub_options){ .seed = 1, .log = log_line, .warn = log_line };
+    run.options =
+        (struct hub_options){ .seed = 1, .name_logs = true, .log = log_line, .warn = log_line };
     run.until_us = UINT64_MAX;
     int what = options(argc, argv, &run.options);
     if (what > 0) {

@@ -6,13 +6,22 @@
 #ifndef WOAD_TRANSPORT_KINDS_H
 #define WOAD_TRANSPORT_KINDS_H
 
+#include "open.h"
 #include "transport.h"
 
 enum { SPEC_MAX = 320 };
 
-/* socket.c: "/path", "host:port".  With `program` (may be NULL) the socket is bound to a name
- * before it connects: see transport_open_as(). */
-int unix_open(const char *path, const char *program, char message[WOAD_PORT_MESSAGE_MAX]);
+/* What a host is to be at a simulated radio: transport_open_as(). */
+struct host_identity {
+    const char *program; /* NULL: the socket is not bound, and the others have no effect */
+    char name[HOST_NAME_MAX];
+    char address[13]; /* in hexadecimal; "-": none chosen */
+};
+
+/* socket.c: "/path", "host:port".  With a program the socket is bound to a name before it
+ * connects: see transport_open_as(). */
+int unix_open(const char *path, const struct host_identity *who,
+              char message[WOAD_PORT_MESSAGE_MAX]);
 int tcp_open(const char *spec, char message[WOAD_PORT_MESSAGE_MAX]);
 /* listen.c: replaces a dead socket at that path; a TCP port of 0 becomes the one that is free. */
 int unix_listen(const char *path, struct hci_transport *transport,

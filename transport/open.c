@@ -2,16 +2,17 @@
 #include "open.h"
 #include "kinds.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 /* Opens by the first word of the name; cuts `spec`. */
-static int open_kind(char *spec, const char *program, struct hci_transport *transport,
+static int open_kind(char *spec, const struct host_identity *who, struct hci_transport *transport,
                      char message[WOAD_PORT_MESSAGE_MAX])
 {
     if (strncmp(spec, "unix:", 5) == 0) {
-        transport->fd = unix_open(spec + 5, program, message);
+        transport->fd = unix_open(spec + 5, who, message);
         if (transport->fd < 0) {
             return transport->fd;
         }
@@ -43,6 +44,82 @@ static int open_kind(char *spec, const char *program, struct hci_transport *tran
                           spec);
 }
 
+/* Copies what fits, without a part of a character of UTF-8 at the end. */
+static void copy_name(char name[HOST_NAME_MAX], const char *from)
+{
+    size_t len = strlen(from);
+    if (len >= HOST_NAME_MAX) {
+        len = HOST_NAME_MAX - 1;
+        while (len && ((uint8_t)from[len] & 0xc0) == 0x80) {
+            len--;
+        }
+    }
+    memcpy(name, from, len);
+    name[len] = '\0';
+}
+
+/* What the air's log calls a program: of a path the last part, without ".py".  One that begins with
+ * a hyphen is not in a file, and has no name. */
+static void name_by_program(struct host_identity *who)
+{
+    const char *program = who->program ? who->program : "", *slash = strrchr(program, '/');
+    bool path = program[0] == '/';
+    if (path) {
+        program = slash + 1;
+    } else if (program[0] == '-') {
+        program = "";
+    }
+    copy_name(who->name, program);
+    size_t len = strlen(who->name);
+    if (path && len > 3 && strcmp(who->name + len - 3, ".py") == 0) {
+        who->name[len - 3] = '\0';
+    }
+}
+
+/* "c0:11:22:33:44:55", with or without colons. */
+static bool choose_address(struct host_identity *who, const char *text)
+{
+    size_t digits = 0;
+    for (; *text; text++) {
+        bool colon = *text == ':' && digits && digits % 2 == 0 && isxdigit((uint8_t)text[1]);
+        if (!colon && (!isxdigit((uint8_t)*text) || digits == 12)) {
+            return false;
+        }
+        if (!colon) {
+            who->address[digits++] = *text;
+        }
+    }
+    who->address[digits] = '\0';
+    return digits == 12;
+}
+
+/* Takes ",name=" and ",addr=" from the end of `spec`. */
+static int take_identity(char *spec, struct host_identity *who, char message[WOAD_PORT_MESSAGE_MAX])
+{
+    const char *name, *address;
+    bool chosen = false;
+    do {
+        name = spec_take_value(spec, "name");
+        address = spec_take_value(spec, "addr");
+        if (name && *name) {
+            who->program = name;
+        }
+        if (address && !choose_address(who, address)) {
+            return transport_fail(message, EINVAL, "addr=%.60s: say addr=c0:11:22:33:44:55",
+                                  address);
+        }
+        chosen = chosen || name || address;
+    } while (name || address);
+    if (chosen && strncmp(spec, "unix:", 5) != 0) {
+        return transport_fail(message, EINVAL, "%.60s: only unix: has ,name= and ,addr=", spec);
+    }
+    if (chosen && !who->program) {
+        who->program = "-";
+    }
+    name_by_program(who);
+    return 0;
+}
+
 int transport_open(const char *spec, struct hci_transport *transport,
                    char message[WOAD_PORT_MESSAGE_MAX])
 {
@@ -52,6 +129,7 @@ int transport_open(const char *spec, struct hci_transport *transport,
 int transport_open_as(const char *spec, const char *program, struct hci_transport *transport,
                       char message[WOAD_PORT_MESSAGE_MAX])
 {
+    struct host_identity who = { .program = program, .address = "-" };
     char found[SPEC_MAX];
     *transport = (struct hci_transport){ .fd = -1 };
     if (strlen(spec) >= sizeof found) {
@@ -59,7 +137,11 @@ int transport_open_as(const char *spec, const char *program, struct hci_transpor
     }
     strcpy(found, spec);
     transport->three_wire = spec_take_word(found, "h5");
-    int err = open_kind(found, program, transport, message);
+    int err = take_identity(found, &who, message);
+    transport->three_wire = transport->three_wire || spec_take_word(found, "h5");
+    if (!err) {
+        err = open_kind(found, &who, transport, message);
+    }
     if (!err && transport->three_wire && transport->packets) {
         transport_close(transport);
         err =

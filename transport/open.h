@@ -11,13 +11,23 @@ int transport_open(const char *spec, struct hci_transport *transport,
 /* The same for a program that wants the same address each time it uses a simulated radio.  Before
  * it connects, its socket is bound to a name in Linux's abstract namespace, made of `program`
  * (NULL: no name), the path and a number; the number tells programs of the same name apart.  A
- * process first tries the number that it had last. */
+ * process first tries the number that it had last.  The name also carries what the air's log calls
+ * the host: ",name=" in `spec`, which then is the program, else the end of the program's path; and
+ * the address that ",addr=" in `spec` chooses. */
 int transport_open_as(const char *spec, const char *program, struct hci_transport *transport,
                       char message[WOAD_PORT_MESSAGE_MAX]);
 /* The name that the program at the other end of a unix socket has bound, without the path.
  * Returns its length, 0: none. */
-enum { PEER_NAME_MAX = 48 };
+enum { PEER_NAME_MAX = 108, HOST_NAME_MAX = 48 };
 size_t transport_peer_name(int fd, char name[PEER_NAME_MAX]);
+/* What such a name says. */
+struct peer_name {
+    size_t key; /* octets of it that are the program's and the number */
+    bool has_address;
+    uint8_t address[6];
+    char name[HOST_NAME_MAX]; /* printable; "": none */
+};
+void transport_read_peer_name(const char *text, size_t len, struct peer_name *peer);
 
 /* Opens the other end, towards hosts: "unix:/path" and "tcp:[host:]port" are listened to (*listens,
  * for accept()); "pty" and "vhci" are made now and are one host's already.  `name` gets what the

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "kinds.h"
 #include "open.h"
+#include "text.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -86,35 +87,37 @@ static uint64_t name_hash(const char *text)
     return hash;
 }
 
-/* Binds "woad/PROGRAM/PATH/NUMBER", the first two as hashes, printed in halves because
+/* Binds "woad/PROGRAM/PATH/NUMBER/ADDRESS/NAME", the first two as hashes, printed in halves because
  * MicroPython's printf() has no long long.  False: another process has that name. */
-static bool bind_number(int fd, uint64_t program, uint64_t path, unsigned number)
+static bool bind_number(int fd, const struct host_identity *who, uint64_t path, unsigned number)
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX };
-    int len = snprintf(a.sun_path + 1, sizeof a.sun_path - 1, NAME_PREFIX "%08x%08x/%08x%08x/%u",
-                       (unsigned)(program >> 32), (unsigned)program, (unsigned)(path >> 32),
-                       (unsigned)path, number);
+    uint64_t program = name_hash(who->program);
+    int len =
+        snprintf(a.sun_path + 1, sizeof a.sun_path - 1, NAME_PREFIX "%08x%08x/%08x%08x/%u/%s/%s",
+                 (unsigned)(program >> 32), (unsigned)program, (unsigned)(path >> 32),
+                 (unsigned)path, number, who->address, who->name);
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1u + (size_t)len);
     return bind(fd, (struct sockaddr *)&a, size) == 0;
 }
 
 /* Binds the first free name, beginning with this process's last one.  If none is free the socket
  * stays unnamed, and the hub numbers the host. */
-static void bind_program(int fd, const char *program, const char *path)
+static void bind_program(int fd, const struct host_identity *who, const char *path)
 {
     enum { NUMBERS = 64 };
     static uint64_t last_program, last_path;
     static unsigned last;
-    uint64_t hash = name_hash(program), path_hash = name_hash(path);
+    uint64_t hash = name_hash(who->program), path_hash = name_hash(path);
     unsigned first = 0;
     if (hash == last_program && path_hash == last_path) {
         first = last;
     }
     unsigned number = first;
-    bool bound = bind_number(fd, hash, path_hash, first);
+    bool bound = bind_number(fd, who, path_hash, first);
     for (unsigned n = 0; !bound && n < NUMBERS; n++) {
         number = n;
-        bound = bind_number(fd, hash, path_hash, n);
+        bound = bind_number(fd, who, path_hash, n);
     }
     last_program = hash;
     last_path = path_hash;
@@ -134,22 +137,58 @@ size_t transport_peer_name(int fd, char name[PEER_NAME_MAX])
     }
     const char *text = a.sun_path + 1, *end = text + len - head;
     const char *path = memchr(text + strlen(NAME_PREFIX), '/', len - head - strlen(NAME_PREFIX));
-    const char *number = memrchr(text, '/', len - head);
+    const char *number = NULL;
+    if (path) {
+        number = memchr(path + 1, '/', (size_t)(end - path) - 1);
+    }
     size_t n = (size_t)((path ? path : end) - text);
     memcpy(name, text, n);
-    if (path) {
+    if (number) {
         memcpy(name + n, number, (size_t)(end - number));
         n += (size_t)(end - number);
     }
     return n;
 }
 
+/* Twelve hexadecimal digits, the most significant octet first. */
+static bool read_address(const char *text, size_t len, uint8_t address[6])
+{
+    bool good = len == 12;
+    for (size_t k = 0; good && k < 6; k++) {
+        char digits[3] = { text[2 * k], text[2 * k + 1], '\0' }, *end;
+        address[5 - k] = (uint8_t)strtoul(digits, &end, 16);
+        good = isxdigit((unsigned char)digits[0]) && isxdigit((unsigned char)digits[1]);
+    }
+    return good;
+}
+
+void transport_read_peer_name(const char *text, size_t len, struct peer_name *peer)
+{
+    const char *at = text, *field[4] = { text }, *end = text + len;
+    size_t fields = 0;
+    *peer = (struct peer_name){ .key = len };
+    while (fields < 4 && (at = memchr(at, '/', (size_t)(end - at))) != NULL) {
+        field[fields++] = at++;
+    }
+    if (fields < 4) {
+        return; /* "woad/PROGRAM/NUMBER" */
+    }
+    peer->key = (size_t)(field[2] - text);
+    peer->has_address =
+        read_address(field[2] + 1, (size_t)(field[3] - field[2]) - 1, peer->address);
+    size_t n = (size_t)(end - field[3]) - 1;
+    if (n >= sizeof peer->name) {
+        n = sizeof peer->name - 1;
+    }
+    text_clean(peer->name, field[3] + 1, n);
+}
+
 /* A descriptor or a negative errno. */
-static int unix_connect(const struct sockaddr_un *a, const char *program)
+static int unix_connect(const struct sockaddr_un *a, const struct host_identity *who)
 {
     int fd = new_socket(AF_UNIX, 0);
-    if (fd >= 0 && program) {
-        bind_program(fd, program, a->sun_path);
+    if (fd >= 0 && who && who->program) {
+        bind_program(fd, who, a->sun_path);
     }
     int err = fd;
     if (fd >= 0) {
@@ -164,14 +203,15 @@ static int unix_connect(const struct sockaddr_un *a, const char *program)
     return fd;
 }
 
-int unix_open(const char *path, const char *program, char message[WOAD_PORT_MESSAGE_MAX])
+int unix_open(const char *path, const struct host_identity *who,
+              char message[WOAD_PORT_MESSAGE_MAX])
 {
     struct sockaddr_un a;
     int err = unix_address(path, &a, message);
     if (err) {
         return err;
     }
-    int fd = unix_connect(&a, program);
+    int fd = unix_connect(&a, who);
     if (fd >= 0) {
         return fd;
     }

@@ -20,7 +20,9 @@ enum { WOAD_PORT_MESSAGE_MAX = 200 };
  *
  * Options follow the name.  ",h5": the three-wire protocol instead of H4.  For serial lines also
  * ",even": even parity; ",bcm=file": load this patch into a Broadcom controller; ",to=baud": the
- * baud rate after that.  See woad_port_vendor_init().
+ * baud rate after that.  See woad_port_vendor_init().  For unix sockets of a simulated radio also
+ * ",name=sensor": the program's name, in place of WOAD_NAME; ",addr=c0:11:22:33:44:55": the
+ * controller's public address.  If another host has that, the air closes the connection: -EIO.
  *
  * spec NULL: the environment variable WOAD_HCI; if that is not set, this user's simulated radio,
  * which the first program starts and which ends after the last.  Its socket is in XDG_RUNTIME_DIR,

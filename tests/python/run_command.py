@@ -257,14 +257,41 @@ def test_a_terminal():
 def test_captures_and_logs():
     """The options of an air: a capture, logs, a world, loss, a profile, a seed."""
     capture, logs = os.path.join(scratch, "run.pcap"), os.path.join(scratch, "logs")
-    world = script("world", "noise -98\nat 0.2 link 1 2 10 0\n")
-    run("--pcap", capture, "--btsnoop", logs, "--world", world, "--loss", "1", "--profile", "5.4", "--seed", "3", "--keys", "--speed", "5",
+    world = script("world", "noise -98\nat 0.2 link sensor \"../monitor\" 10 0\n")
+    lines, _ = run("--name", "sensor,../monitor", "--pcap", capture, "--btsnoop", logs, "--world", world, "--loss", "1", "--profile", "5.4", "--seed", "3", "--keys", "--speed", "5",
         os.path.join(examples, "heart_rate_sensor.py"), "1", "--", os.path.join(examples, "heart_rate_monitor.py"), "1", timeout=60)
-    assert os.path.getsize(capture) > 1000 and len(os.listdir(logs)) == 2
+    assert os.path.getsize(capture) > 1000 and sorted(os.listdir(logs)) == ["_._monitor.btsnoop", "sensor.btsnoop"], os.listdir(logs)
+    assert re.search(r"air +\| controller [12] \(sensor\) attached", "\n".join(lines)), lines
     notes = script("notes.txt", "precious")
     _, err = run("--pcap", notes, "touch", os.path.join(scratch, "started"), code=1)
     assert "something else than a capture" in err and open(notes).read() == "precious"
     assert not os.path.exists(os.path.join(scratch, "started"))
+
+
+def test_a_world_by_names():
+    """A program is where the world file puts its name, whichever connects first."""
+    heard = script("heard.py", """if True:
+        import bluetooth, time
+        ble = bluetooth.BLE()
+        ble.active(True)
+        found = {}
+        ble.irq(lambda e, d: found.__setitem__(bytes(d[4])[5:], d[3]) if e == 5 and d[2] in (0, 2, 3) else None)
+        ble.gap_scan(600, 30000, 30000)
+        time.sleep(0.8)
+        print(sorted(found.items()))
+    """)
+    speaks = script("speaks.py", """if True:
+        import bluetooth, os, time
+        ble = bluetooth.BLE()
+        ble.active(True)
+        name = os.getenv("WOAD_NAME").encode()
+        ble.gap_advertise(20000, b"\\2\\1\\6" + bytes((len(name) + 1, 9)) + name)
+        time.sleep(1)
+    """)
+    world = script("places", "place ear 0 0\nplace near 1 0\nplace far 30 0\nlink gone ear 200 0\n")
+    lines, _ = run("--quiet", "--world", world, "--name", "far,ear,gone,near", speaks, "--", heard, "--", speaks, "--", speaks)
+    power = dict(eval(lines[0].split("| ")[1]))
+    assert set(power) == {b"near", b"far"} and power[b"near"] - power[b"far"] in (29, 30), lines
 
 
 def test_the_interpreter():

@@ -5,10 +5,12 @@
 #include "hub/hub.h"
 #include "transport/open.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -17,9 +19,22 @@ static struct hci_transport transport;
 static pthread_t thread;
 static int wake[2], stop;
 
+static char logged[2000]; /* lines, read after an answer of the host that they are about */
+
+static void log_line(const char *line)
+{
+    size_t len = strlen(logged);
+    snprintf(logged + len, sizeof logged - len, "%s\n", line);
+}
+
 static void *serve(void *arg)
 {
-    struct hub_options o = { .listener = &transport, .listeners = 1, .seed = 1, .wake = wake[0] };
+    struct hub_options o = { .listener = &transport,
+                             .listeners = 1,
+                             .seed = 1,
+                             .wake = wake[0],
+                             .log = log_line,
+                             .warn = log_line };
     (void)arg;
     assert_int_equal(hub_run(&o, &stop), 0);
     return NULL;
@@ -30,6 +45,7 @@ static int hub_begin(void **state)
     char message[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME_MAX];
     bool listens;
     stop = 0;
+    logged[0] = '\0';
     return enter(state) == 0 && pipe(wake) == 0 &&
                    transport_listen("unix:s", &transport, &listens, name, message) == 0 &&
                    pthread_create(&thread, NULL, serve, NULL) == 0
@@ -210,6 +226,141 @@ static void an_address_that_is_in_use_is_not_given_again(void **state)
     close(other);
 }
 
+static int come_by(const char *spec, const char *program)
+{
+    char message[WOAD_PORT_MESSAGE_MAX];
+    struct hci_transport host;
+    assert_int_equal(transport_open_as(spec, program, &host, message), 0);
+    return host.fd;
+}
+
+/* ",addr=" is the host's public address; ",name=" is the program, and in the log. */
+static void a_host_chooses_its_address_and_name(void **state)
+{
+    (void)state;
+    int a = come_by("unix:s,name=sensor,addr=c0:11:22:33:44:55", "other");
+    assert_true(address(a) == 0xc01122334455);
+    assert_string_equal(logged, "controller 1 (sensor) attached\n");
+    int b = come_by("unix:s,addr=000000000001,name=sensor", NULL), c = come_by("unix:s", "sensor");
+    assert_true(address(b) == 1);
+    assert_int_equal(address(c) >> 24, 0x564f41);
+    assert_non_null(strstr(logged, "controller 2 (sensor 2) attached\n"));
+    assert_non_null(strstr(logged, "controller 3 (sensor 3) attached\n"));
+    close(a);
+    a = come_by("unix:s,name=sensor,addr=C01122334455", NULL);
+    assert_true(address(a) == 0xc01122334455);
+    assert_non_null(strstr(logged, "controller 4 (sensor) attached\n"));
+    close(a);
+    close(b);
+    close(c);
+}
+
+/* An address that another host has: the hub closes the connection, and says why. */
+static void an_address_that_is_taken_is_refused(void **state)
+{
+    char octet;
+    (void)state;
+    int a = come_by("unix:s,addr=c0:11:22:33:44:55,name=one", NULL);
+    assert_true(address(a) == 0xc01122334455);
+    int b = come_by("unix:s,addr=c0:11:22:33:44:55,name=two", NULL);
+    struct pollfd p = { b, POLLIN, 0 };
+    assert_int_equal(poll(&p, 1, 5000), 1);
+    assert_true(read(b, &octet, 1) <= 0);
+    assert_true(address(a) == 0xc01122334455);
+    assert_non_null(strstr(logged, "controller 2 (two) is refused: its address c0:11:22:33:44:55 "
+                                   "is that of controller 1 (one)\n"));
+    close(a);
+    close(b);
+}
+
+static void addresses_and_names_that_are_none(void **state)
+{
+    static const char *const specs[] = {
+        "unix:s,addr=",
+        "unix:s,addr=c0:11:22:33:44",
+        "unix:s,addr=c0:11:22:33:44:55:66",
+        "unix:s,addr=c01:1:22:33:44:55",
+        "unix:s,addr=c0:11:22:33:44:5g",
+        "unix:s,addr=c0:11:22:33:44:55:",
+        "unix:s,addr=:c0:11:22:33:44:55",
+        "tcp:localhost:1,name=a",
+        "usb,addr=c0:11:22:33:44:55",
+    };
+    char message[WOAD_PORT_MESSAGE_MAX];
+    struct hci_transport host;
+    (void)state;
+    for (size_t k = 0; k < sizeof specs / sizeof *specs; k++) {
+        message[0] = '\0';
+        assert_int_equal(transport_open_as(specs[k], "p", &host, message), -EINVAL);
+        assert_true(strstr(message, "addr=c0:11:22:33:44:55") || strstr(message, "only unix:"));
+    }
+}
+
+/* A path is shortened to a word; what is no text, or too long, is made safe. */
+static void names_in_the_log(void **state)
+{
+    static const char *const programs[][2] = {
+        { "/home/me/sensor.py", " (sensor)" },
+        { "/usr/bin/scan", " (scan)" },
+        { "lab/sensor.py", " (lab/sensor.py)" },
+        { "a b", " (a b)" },
+        { "\033[2Jx\n\xff", " (?[2Jx?"
+                            "?)" },
+        { "K\xc3\xb6ln", " (K\xc3\xb6ln)" },
+        { "-c", "" },
+        { "", "" },
+        { "/", "" },
+    };
+    char line[300], name[201];
+    (void)state;
+    for (unsigned k = 0; k < sizeof programs / sizeof *programs; k++) {
+        int fd = come(programs[k][0]);
+        address(fd);
+        snprintf(line, sizeof line, "controller %u%s attached\n", k + 1, programs[k][1]);
+        assert_non_null(strstr(logged, line));
+        close(fd);
+    }
+    for (size_t k = 0; k < 200; k++) {
+        name[k] = k % 2 ? '\xb6' : '\xc3';
+    }
+    name[200] = '\0';
+    int fd = come(name);
+    address(fd);
+    name[HOST_NAME_MAX - 2] = '\0';
+    snprintf(line, sizeof line, " (%s) attached\n", name);
+    assert_non_null(strstr(logged, line));
+    close(fd);
+}
+
+/* What another maker's program binds is read within its bounds. */
+static void names_that_others_bind(void **state)
+{
+    static const char *const texts[] = {
+        "woad/x/0/c01122334455/a",
+        "woad/x/0/c0112233445/a",
+        "woad/x/0//",
+        "woad/x/0/-",
+        "woad/x/0/-/a/b",
+        "woad/",
+        "woad/x/0/+1+1+1+1+1+1/a",
+        "",
+    };
+    struct peer_name peer;
+    char text[PEER_NAME_MAX];
+    (void)state;
+    for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
+        transport_read_peer_name(texts[k], strlen(texts[k]), &peer);
+        assert_true(peer.has_address == (k == 0));
+        assert_int_equal(peer.key, k < 5 && k != 3 ? 8 : k == 6 ? 8 : strlen(texts[k]));
+    }
+    memset(text, 'x', sizeof text);
+    memcpy(text, "woad/x/0/-/", 11);
+    text[30] = '\0';
+    transport_read_peer_name(text, sizeof text, &peer);
+    assert_int_equal(strlen(peer.name), HOST_NAME_MAX - 1);
+    assert_int_equal(peer.name[19], '?');
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, hub_begin, hub_stop)
 
 int main(void)
@@ -221,6 +372,11 @@ int main(void)
         CASE(others_have_an_address_by_number),
         CASE(names_of_any_length),
         CASE(an_address_that_is_in_use_is_not_given_again),
+        CASE(a_host_chooses_its_address_and_name),
+        CASE(an_address_that_is_taken_is_refused),
+        CASE(addresses_and_names_that_are_none),
+        CASE(names_in_the_log),
+        CASE(names_that_others_bind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

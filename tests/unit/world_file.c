@@ -45,9 +45,9 @@ static void good_lines(void **state)
     assert_true(s.interferer[0].channels == (7ull << 37 | 1));
     assert_int_equal(s.around.links, 1);
     struct woad_air_controller_config cfg = { .x_mm = 1 };
-    world_file_configure(&s, 1, &cfg);
+    world_file_configure(&s, 1, "", &cfg);
     assert_int_equal(cfg.x_mm, 1);
-    world_file_configure(&s, 2, &cfg);
+    world_file_configure(&s, 2, "", &cfg);
     assert_int_equal(cfg.x_mm, 7000);
     assert_int_equal(cfg.y_mm, 8250);
     assert_int_equal(cfg.tx_power_dbm, -4);
@@ -60,6 +60,33 @@ static void good_lines(void **state)
     world_file_run(&s, 9000000);
     assert_int_equal(s.around.links, 2);
     assert_true(world_file_next_us(&s) == UINT64_MAX);
+}
+
+/* Devices by name, also in quotes; of two lines about one device the later counts. */
+static void names(void **state)
+{
+    (void)state;
+    assert_int_equal(load("place sensor 1 2\nplace \"b # 2\" 3 4 # c\nplace 1 5 6\n"
+                          "link sensor * 3 0\nlink * 2 4 0\ndrop \"b # 2\" sensor data\n"),
+                     0);
+    static const struct {
+        unsigned number;
+        const char *name;
+        int x_mm;
+    } devices[] = { { 2, "sensor", 1000 }, { 7, "b # 2", 3000 }, { 1, "sensor", 5000 },
+                    { 1, "", 5000 },       { 3, "other", 9 },    { 65536, "", 9 } };
+    for (size_t k = 0; k < sizeof devices / sizeof *devices; k++) {
+        struct woad_air_controller_config cfg = { .x_mm = 9 };
+        world_file_configure(&s, devices[k].number, devices[k].name, &cfg);
+        assert_int_equal(cfg.x_mm, devices[k].x_mm);
+    }
+    assert_int_equal(s.names, 2);
+    assert_int_equal(s.rule[0].sender, WORLD_NAMED + 1);
+    assert_int_equal(s.rule[0].receiver, WORLD_NAMED);
+    assert_int_equal(load("place aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1 2\n"), 0);
+    assert_int_equal(load("place aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1 2\n"), -1);
+    assert_int_equal(load("place \"x 1 2\n"), -1);
+    assert_int_equal(load("place \"\" 1 2\n"), -1);
 }
 
 /* Each wrong line is refused, with its number and the right form. */
@@ -168,7 +195,7 @@ static void it_happens(void **state)
                                                 .acl_count = 1,
                                                 .acl_len = 27,
                                                 .queue = 60000 };
-        world_file_configure(&s, n + 1, &c);
+        world_file_configure(&s, n + 1, "", &c);
         mem[n] = malloc(woad_air_controller_size(&c));
         ctl[n] = woad_air_attach(air, mem[n], woad_air_controller_size(&c), &c);
         world_file_update_links(&s);
@@ -245,8 +272,9 @@ static void rules(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(good_lines), cmocka_unit_test(wrong_lines),
-                                        cmocka_unit_test(what_is_no_world), cmocka_unit_test(rules),
-                                        cmocka_unit_test(it_happens) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(good_lines),       cmocka_unit_test(names), cmocka_unit_test(wrong_lines),
+        cmocka_unit_test(what_is_no_world), cmocka_unit_test(rules), cmocka_unit_test(it_happens)
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,10 @@
  *       been used
  *   sca_worsened: classes by which the host has lowered the sleep clock accuracy
  *   buffers: buffers for data of the host; acl_first, acl_last: of a connection
- *   period_at: us: when the next period of scanning begins */
+ *   period_at: us: when the next period of scanning begins
+ *   channel_bits: channels that the set uses, a bit each: 37, 38, 39
+ *   host_credits: buffers that the host has free, if host_flow
+ *   CMD_SECRET: flag of a command: it needs encryption */
 #include "hci.h"
 
 static const struct command *cmd_table(size_t t); /* NULL behind the last */

@@ -3,6 +3,7 @@
  *
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
+ *   s: a stream (struct iso, ll.h)
  *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
  *   established: a packet has been received; until then it is lost after six events
@@ -15,7 +16,12 @@
  *       that do not mix
  *   control_request(): the procedure P_… is wanted: it begins when no other runs
  *   encrypting: encryption is being started or paused: no data are sent
- *   rx_encrypted: packets from the peer are encrypted */
+ *   rx_encrypted: packets from the peer are encrypted
+ *   creating: the stream is being created; on: it has events
+ *   host_max_tx: octets that our host wants in a packet
+ *   update_event_due: the host gets an event when the procedure ends; phy_, power_, sca_event_due:
+ *       the same
+ *   CMD_SECRET: flag of a command: it needs encryption */
 #include "hci.h"
 
 /* interval min u16, max u16, latency u16, timeout u16, CE length min u16, max u16 */

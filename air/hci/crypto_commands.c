@@ -9,7 +9,9 @@
  *   evt_le(): an LE event for the host, unless it is masked
  *   CMD_STATUS: flags of a command: answered by Command Status; CMD_LEGACY, _EXTENDED: families
  *       that do not mix
- *   p256_at: us: when the calculation that the host has requested ends */
+ *   p256_at: us: when the calculation that the host has requested ends
+ *   p256_event: the LE event that ends the calculation; 0: none runs
+ *   CMD_SECRET: flag of a command: it needs encryption */
 #include "hci.h"
 
 enum { P256_US = 25000 };

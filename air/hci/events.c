@@ -2,6 +2,8 @@
  *
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
+ *   s: a stream (struct iso, ll.h)
+ *   b: a broadcast isochronous group (struct big, ll.h)
  *   link_handle(): HCI's handle of the connection with this index
  *   controller_ready(): to be called when the queue to the host has got a packet
  *   phy_number(): HCI's number of a PHY: both codings are one
@@ -10,7 +12,9 @@
  *   is_receiver: of a group: received, not sent
  *   bn_tx: payloads of an event that we send; bn_rx: that we receive
  *   nse: subevents of an event
- *   sync_delay: us that a stream or a group takes in its interval */
+ *   sync_delay: us that a stream or a group takes in its interval
+ *   group_delay: us that a group takes in its interval
+ *   spacing: us from one stream of a group to the next */
 #include "hci.h"
 #include "../ll/iso.h"
 

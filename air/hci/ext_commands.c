@@ -24,7 +24,10 @@
  *       enabled once
  *   connect_ind_out: CONNECT_IND is on its way; connect_req_out: AUX_CONNECT_REQ, until its
  *       response
- *   period_at: us: when the next period of scanning begins */
+ *   period_at: us: when the next period of scanning begins
+ *   sent_len: octets of the data that are in packets so far
+ *   channel_bits: channels that the set uses, a bit each: 37, 38, 39
+ *   per_phy: parameters of scanning for 1M and for coded */
 #include "hci.h"
 #include "../ll/ext.h"
 

@@ -4,6 +4,8 @@
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
  *   a: an advertising set (ll.h)
+ *   s: a stream (struct iso, ll.h)
+ *   b: a broadcast isochronous group (struct big, ll.h)
  *   NEVER: a deadline that does not exist: later than any time
  *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
@@ -24,7 +26,15 @@
  *   is_receiver: of a group: received, not sent
  *   bn_tx: payloads of an event that we send; bn_rx: that we receive
  *   sub_interval: us from one subevent to the next
- *   sync_delay: us that a stream or a group takes in its interval */
+ *   sync_delay: us that a stream or a group takes in its interval
+ *   creating: the stream is being created; on: it has events
+ *   accepted: LL_CIS_RSP has been sent, LL_CIS_IND is awaited
+ *   position: us from the first stream of its group
+ *   group_delay: us that a group takes in its interval
+ *   iso_payloads(): payloads that an SDU of this length takes
+ *   spacing: us from one stream of a group to the next
+ *   path_in: there is a data path from the host; path_out: to the host
+ *   MIC: octets of the code that authenticates an encrypted payload */
 #include "hci.h"
 #include "../ll/iso.h"
 #include "../ll/periodic.h"

@@ -4,6 +4,7 @@
  * Names of other files:
  *   c: the controller
  *   a: an advertising set (ll.h)
+ *   s: a sync (struct sync, ll.h)
  *   NEVER: a deadline that does not exist: later than any time
  *   link_handle(): HCI's handle of the connection with this index
  *   established: a packet has been received; until then it is lost after six events
@@ -16,7 +17,9 @@
  *   sync: a sync with periodic advertising of another device: ll.h
  *   sync_create: the host's LE Periodic Advertising Create Sync, until it has succeeded or is
  *       cancelled
- *   chain_at: us: the next AUX_CHAIN_IND; NEVER: none */
+ *   chain_at: us: the next AUX_CHAIN_IND; NEVER: none
+ *   by_host: the sync was begun by the host, else by a peer
+ *   data_partial: the last fragment of the data is missing */
 #include "hci.h"
 #include "../ll/periodic.h"
 

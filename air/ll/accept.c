@@ -2,7 +2,8 @@
  *
  * Names of other files:
  *   c: the controller
- *   sets: the advertising sets, n_sets of them; legacy advertising is the first */
+ *   sets: the advertising sets, n_sets of them; legacy advertising is the first
+ *   controller_version(): its version, as HCI numbers them */
 #include "host.h"
 
 enum { ANONYMOUS = 0xff }; /* entry for advertisers without an address, whatever the octets */

@@ -35,8 +35,14 @@
  *   privacy_resolve(): the identity address of a private one, by the resolving list
  *   accept_has(): the accept list has this address
  *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
+ *   PROP_CONNECTABLE: properties of an extended advertising set, bits as HCI has them
  *   extended_commands: the host uses the extended commands; valid when one of both families has
- *       been used */
+ *       been used
+ *   channel_bits: channels that the set uses, a bit each: 37, 38, 39
+ *   ADV_AA: access address of advertising
+ *   conn_peer: the peer of the connection request that is out; conn_peer_air: its address on the
+ *       air
+ *   address_bits(): TxAdd and RxAdd of an advertising PDU */
 #include "host.h"
 #include "ext.h"
 

@@ -17,6 +17,8 @@
  *
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
+ *   s: a stream (struct iso, ll.h)
+ *   b: a broadcast isochronous group (struct big, ll.h)
  *   NEVER: a deadline that does not exist: later than any time
  *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   link_events_left(): connection events until the supervision timeout
@@ -39,7 +41,8 @@
  *   big: a broadcast isochronous group: ll.h
  *   subrate_ind_out: LL_SUBRATE_IND is not acknowledged: the peer may have it or not
  *   connect_ind_out: CONNECT_IND is on its way; connect_req_out: AUX_CONNECT_REQ, until its
- *       response */
+ *       response
+ *   phase: of a turn: any of its times; interval_us: from one to the next */
 #include "iso.h"
 #include "periodic.h"
 

@@ -5,6 +5,8 @@
  *   c: the controller
  *   a: an advertising set (ll.h)
  *   f: a packet on the air (world.h)
+ *   s: a stream (struct iso, ll.h)
+ *   b: a broadcast isochronous group (struct big, ll.h)
  *   NEVER: a deadline that does not exist: later than any time
  *   established: a packet has been received; until then it is lost after six events
  *   last_exchange_at: us: the end of the last exchange with the peer, for the arbiter
@@ -17,12 +19,15 @@
  *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us; carry: the
  *       fraction, for the next call
  *   carry: the fraction of a us that remains of times by a drifting clock
+ *   sets: the advertising sets, n_sets of them; legacy advertising is the first
  *   radio_claim(): takes the radio for a turn; false: a more urgent activity has it
  *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
  *       sends that
  *   radio_send(): sends at a time; then the activity's on_tx_done is called
  *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
  *       is called
+ *   radio_off(): stops the radio; nothing is received of a packet that is cut off
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
  *   index: of the connection, stream, sync or set that has the radio
  *   instant: the connection event at which a change takes effect
  *   remap: a channel map that counts from an instant on: channels.c
@@ -31,7 +36,10 @@
  *   is_receiver: of a group: received, not sent
  *   bn_tx: payloads of an event that we send; bn_rx: that we receive
  *   nse: subevents of an event
- *   sub_interval: us from one subevent to the next */
+ *   sub_interval: us from one subevent to the next
+ *   sync_delay: us that a stream or a group takes in its interval
+ *   phase: of a turn: any of its times; interval_us: from one to the next
+ *   spacing: us from one stream of a group to the next */
 #include "host.h"
 #include "channels.h"
 #include "iso.h"

@@ -4,6 +4,7 @@
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
  *   f: a packet on the air (world.h)
+ *   s: a stream (struct iso, ll.h)
  *   NEVER: a deadline that does not exist: later than any time
  *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   link_wake(): the connection has something to send: a peripheral does not skip its next events
@@ -28,14 +29,21 @@
  *   bn_tx: payloads of an event that we send; bn_rx: that we receive
  *   nse: subevents of an event
  *   sub_interval: us from one subevent to the next
- *   sync_delay: us that a stream or a group takes in its interval
- *   tx_done: payloads of this event that are acknowledged; rx_done: that are received */
+ *   tx_done: payloads of this event that are acknowledged; rx_done: that are received
+ *   creating: the stream is being created; on: it has events
+ *   accepted: LL_CIS_RSP has been sent, LL_CIS_IND is awaited
+ *   cis_req_out: LL_CIS_REQ has been sent, its answer is awaited
+ *   position: us from the first stream of its group
+ *   group_delay: us that a group takes in its interval
+ *   MIC: octets of the code that authenticates an encrypted payload
+ *   cipher: key and nonce of an encrypted packet */
 #include "host.h"
 #include "control.h"
 #include "iso.h"
 
 enum { NESN = 0x04, SN = 0x08, CLOSE = 0x10, NPI = 0x40 };
-enum { TRIES = 6, FIRST_OFFSET_US = 2500 };
+enum { TRIES = 6 }; /* events without a packet: not established */
+enum { FIRST_OFFSET_US = 2500, FLUSH_TIMEOUT = 1 /* event */ };
 
 /* --- coming to be ----------------------------------------------------------------------------- */
 
@@ -119,8 +127,8 @@ static void cis_begin(controller *c, uint8_t i)
     wr_u8(&pdu, s->nse);
     wr_le24(&pdu, s->sub_interval);
     wr_u8(&pdu, (uint8_t)(s->bn_tx | s->bn_rx << 4));
-    wr_u8(&pdu, 1);
-    wr_u8(&pdu, 1);
+    wr_u8(&pdu, FLUSH_TIMEOUT);
+    wr_u8(&pdu, FLUSH_TIMEOUT);
     wr_le16(&pdu, s->interval);
     wr_le24(&pdu, FIRST_OFFSET_US);
     wr_le24(&pdu, l->interval * 1250u);
@@ -132,11 +140,11 @@ static void cis_begin(controller *c, uint8_t i)
 static void cis_refused(controller *c, uint8_t i, uint8_t error)
 {
     struct iso *s = cis_with_req_out(c, i);
-    bool asked = s && s->creating; /* else the host has cancelled it */
+    bool wanted = s && s->creating; /* else the host has cancelled it */
     if (s) {
         s->creating = s->cis_req_out = false;
     }
-    if (asked) {
+    if (wanted) {
         evt_cis_established(c, s, error);
     }
     if (cis_next_to_create(c, i)) {
@@ -144,6 +152,7 @@ static void cis_refused(controller *c, uint8_t i, uint8_t error)
     }
 }
 
+/* LL_CIS_REQ: see cis_begin(). What this controller can't do is rejected; else the host decides. */
 void rx_cis_req(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -186,10 +195,11 @@ void rx_cis_req(controller *c, uint8_t i, struct rd *in)
     uint8_t flush_rx = rd_u8(in), flush_tx = rd_u8(in);
     s->interval = rd_le16(in);
     bool phys = (to == 1 || to == 2 || to == 4) && (from == 1 || from == 2 || from == 4);
-    if (!phys || sdu >> 15 || s->max_sdu_rx > ISO_SDU || s->max_sdu_tx > ISO_SDU || flush_rx != 1 ||
-        flush_tx != 1 || s->interval < 4 || s->interval > 3200 || !s->nse ||
-        s->nse > ISO_SUBEVENTS || s->bn_rx != iso_payloads(s->max_sdu_rx) ||
-        s->bn_tx != iso_payloads(s->max_sdu_tx) || pdu_rx > ISO_PDU || pdu_tx > ISO_PDU ||
+    if (!phys || sdu >> 15 || s->max_sdu_rx > ISO_SDU || s->max_sdu_tx > ISO_SDU ||
+        flush_rx != FLUSH_TIMEOUT || flush_tx != FLUSH_TIMEOUT || s->interval < 4 ||
+        s->interval > 3200 || !s->nse || s->nse > ISO_SUBEVENTS ||
+        s->bn_rx != iso_payloads(s->max_sdu_rx) || s->bn_tx != iso_payloads(s->max_sdu_tx) ||
+        pdu_rx > ISO_PDU || pdu_tx > ISO_PDU ||
         (uint64_t)s->nse * s->sub_interval > s->interval * 1250u) {
         control_reject(c, l, LL_CIS_REQ, WOAD_HCI_UNSUPPORTED_LL_PARAMETERS);
         return;

@@ -20,17 +20,25 @@
  *   widening: us: listening begins so much earlier, for the error of both clocks
  *   window: us: the packet may begin so much later than expected
  *   clock_widening(): us by which both clocks may be apart after a time
+ *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us; carry: the
+ *       fraction, for the next call
  *   carry: the fraction of a us that remains of times by a drifting clock
  *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
  *       is called
  *   radio_off(): stops the radio; nothing is received of a packet that is cut off
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
  *   index: of the connection, stream, sync or set that has the radio
  *   instant_procedure: P_… that takes effect at the connection event `instant`; 0: none
  *   response_by: us: the connection is lost if the peer has not answered by then
  *   unacked: the last packet has been sent and not acknowledged
  *   subrate_factor: one connection event of so many is used
  *   continuation: events after one with data that are used, too
- *   miss_score: grows with each event missed: how far a connection has had bad luck */
+ *   miss_score: grows with each event missed: how far a connection has had bad luck
+ *   tx_pdu: the packet that is sent until it is acknowledged, of tx_len octets
+ *   active_until_event: all events until this one are used, in spite of subrating
+ *   auth_payload_by: us: until when a packet with a MIC must arrive; ping_at: when LL_PING_REQ is
+ *       sent for that
+ *   new_subrate: the subrate parameters that are to be in force */
 #include "host.h"
 #include "control.h"
 

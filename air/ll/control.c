@@ -22,7 +22,11 @@
  *   n_controls: control PDUs that wait to be sent
  *   subrate_factor: one connection event of so many is used
  *   subrate_ind_out: LL_SUBRATE_IND is not acknowledged: the peer may have it or not
- *   miss_score: grows with each event missed: how far a connection has had bad luck */
+ *   miss_score: grows with each event missed: how far a connection has had bad luck
+ *   on_refused: of a procedure: the peer has refused it; on_instant: its instant is reached; begin:
+ *       it starts
+ *   encryption_pdus_only: any control PDU that is not about encryption ends the connection
+ *   new_subrate: the subrate parameters that are to be in force */
 #include "host.h"
 #include "control.h"
 

@@ -19,7 +19,14 @@
  *   response_by: us: the connection is lost if the peer has not answered by then
  *   encrypting: encryption is being started or paused: no data are sent
  *   rx_encrypted: packets from the peer are encrypted
- *   subrate_factor: one connection event of so many is used */
+ *   subrate_factor: one connection event of so many is used
+ *   on_refused: of a procedure: the peer has refused it; on_instant: its instant is reached; begin:
+ *       it starts
+ *   encryption_pdus_only: any control PDU that is not about encryption ends the connection
+ *   auth_payload_by: us: until when a packet with a MIC must arrive; ping_at: when LL_PING_REQ is
+ *       sent for that
+ *   MIC: octets of the code that authenticates an encrypted payload
+ *   cipher: key and nonce of an encrypted packet */
 #include "host.h"
 #include "control.h"
 

@@ -27,7 +27,10 @@
  *   in_chain: the last packet named another one
  *   connect_ind_out: CONNECT_IND is on its way; connect_req_out: AUX_CONNECT_REQ, until its
  *       response
- *   scan_req_out: a scan request has been sent, to scan_req_to */
+ *   scan_req_out: a scan request has been sent, to scan_req_to
+ *   ADV_AA: access address of advertising
+ *   conn_index: the connection that begins
+ *   address_bits(): TxAdd and RxAdd of an advertising PDU */
 #include "host.h"
 #include "ext.h"
 

@@ -4,6 +4,8 @@
  * Names of other files:
  *   c: the controller
  *   f: a packet on the air (world.h)
+ *   s: a stream (struct iso, ll.h)
+ *   b: a broadcast isochronous group (struct big, ll.h)
  *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   established: a packet has been received; until then it is lost after six events
  *   anchor: us: the start of the event
@@ -21,7 +23,9 @@
  *   sub_interval: us from one subevent to the next
  *   sync_delay: us that a stream or a group takes in its interval
  *   tx_done: payloads of this event that are acknowledged; rx_done: that are received
- *   n_isos_on: streams that are on */
+ *   n_isos_on: streams that are on
+ *   phase: of a turn: any of its times; interval_us: from one to the next
+ *   path_in: there is a data path from the host; path_out: to the host */
 #include "host.h"
 #include "iso.h"
 

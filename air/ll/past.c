@@ -5,6 +5,7 @@
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
  *   a: an advertising set (ll.h)
+ *   s: a sync (struct sync, ll.h)
  *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
  *   link_wake(): the connection has something to send: a peripheral does not skip its next events
  *   ref_event: the last event attended; ref_anchor: its anchor, from which the next are reckoned
@@ -19,7 +20,8 @@
  *   chm: channel map, a bit each
  *   sync_info: where the next event of periodic advertising is: ll.h
  *   periodic: periodic advertising of a set; sending: the host wants it, and its set has been
- *       enabled once */
+ *       enabled once
+ *   ref: us: when the next event is expected */
 #include "host.h"
 #include "channels.h"
 #include "control.h"

@@ -15,6 +15,7 @@
  *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
  *       sends that
  *   radio_send(): sends at a time; then the activity's on_tx_done is called
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
  *   index: of the connection, stream, sync or set that has the radio
  *   air_random(): the next number of the world's random sequence
  *   remap: a channel map that counts from an instant on: channels.c
@@ -23,7 +24,10 @@
  *   sync_info: where the next event of periodic advertising is: ll.h
  *   periodic: periodic advertising of a set; sending: the host wants it, and its set has been
  *       enabled once
- *   chain_at: us: the next AUX_CHAIN_IND; NEVER: none */
+ *   chain_at: us: the next AUX_CHAIN_IND; NEVER: none
+ *   phase: of a turn: any of its times; interval_us: from one to the next
+ *   sent_len: octets of the data that are in packets so far
+ *   csa2_channel(): the channel of an event by channel selection algorithm 2 */
 #include "host.h"
 #include "channels.h"
 #include "periodic.h"

@@ -18,7 +18,9 @@
  *   control_request(): the procedure P_… is wanted: it begins when no other runs
  *   control_done(): the procedure has ended
  *   local_procedure: P_… that we have begun; remote_procedure: that the peer has
- *   sca_worsened: classes by which the host has lowered the sleep clock accuracy */
+ *   sca_worsened: classes by which the host has lowered the sleep clock accuracy
+ *   on_refused: of a procedure: the peer has refused it; on_instant: its instant is reached; begin:
+ *       it starts */
 #include "host.h"
 #include "control.h"
 

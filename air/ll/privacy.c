@@ -8,7 +8,8 @@
  *   air_random(): the next number of the world's random sequence
  *   sync_create: the host's LE Periodic Advertising Create Sync, until it has succeeded or is
  *       cancelled
- *   rpa_at: us: when new private addresses are made */
+ *   rpa_at: us: when new private addresses are made
+ *   resolving_entry: an entry of the resolving list; has_peer, has_local: that key is there */
 #include "host.h"
 
 /* Reads an IRK, which HCI has in the opposite order of octets. False: zeros, no key. */

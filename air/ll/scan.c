@@ -27,12 +27,19 @@
  *   air_random(): the next number of the world's random sequence
  *   privacy_own(): our address on the air: the device's, or a private one for this peer
  *   privacy_resolve(): the identity address of a private one, by the resolving list
+ *   privacy_is_own(): the address is ours
  *   accept_has(): the accept list has this address
  *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
  *   connect_ind_out: CONNECT_IND is on its way; connect_req_out: AUX_CONNECT_REQ, until its
  *       response
  *   scan_req_out: a scan request has been sent, to scan_req_to
- *   period_at: us: when the next period of scanning begins */
+ *   period_at: us: when the next period of scanning begins
+ *   ADV_AA: access address of advertising
+ *   per_phy: parameters of scanning for 1M and for coded
+ *   conn_peer: the peer of the connection request that is out; conn_peer_air: its address on the
+ *       air
+ *   conn_index: the connection that begins
+ *   address_bits(): TxAdd and RxAdd of an advertising PDU */
 #include "host.h"
 #include "ext.h"
 

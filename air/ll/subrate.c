@@ -24,7 +24,12 @@
  *   response_by: us: the connection is lost if the peer has not answered by then
  *   subrate_factor: one connection event of so many is used
  *   subrate_ind_out: LL_SUBRATE_IND is not acknowledged: the peer may have it or not
- *   continuation: events after one with data that are used, too */
+ *   continuation: events after one with data that are used, too
+ *   on_refused: of a procedure: the peer has refused it; on_instant: its instant is reached; begin:
+ *       it starts
+ *   active_until_event: all events until this one are used, in spite of subrating
+ *   new_subrate: the subrate parameters that are to be in force
+ *   acceptable_subrate: what the host allows the peer to request */
 #include "host.h"
 #include "control.h"
 

@@ -4,6 +4,7 @@
  * Names of other files:
  *   c: the controller
  *   f: a packet on the air (world.h)
+ *   s: a sync (struct sync, ll.h)
  *   NEVER: a deadline that does not exist: later than any time
  *   established: a packet has been received; until then it is lost after six events
  *   last_rx_at: us: the last packet received: the peer's clock is known from then
@@ -29,7 +30,11 @@
  *       cancelled
  *   sync_info: where the next event of periodic advertising is: ll.h
  *   chain_at: us: the next AUX_CHAIN_IND; NEVER: none
- *   in_chain: the last packet named another one */
+ *   in_chain: the last packet named another one
+ *   phase: of a turn: any of its times; interval_us: from one to the next
+ *   by_host: the sync was begun by the host, else by a peer
+ *   ref: us: when the next event is expected
+ *   csa2_channel(): the channel of an event by channel selection algorithm 2 */
 #include "host.h"
 #include "channels.h"
 #include "periodic.h"

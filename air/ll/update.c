@@ -22,7 +22,13 @@
  *   response_by: us: the connection is lost if the peer has not answered by then
  *   turn: a turn of an activity: when, how often, for how long
  *   subrate_factor: one connection event of so many is used
- *   continuation: events after one with data that are used, too */
+ *   continuation: events after one with data that are used, too
+ *   on_refused: of a procedure: the peer has refused it; on_instant: its instant is reached; begin:
+ *       it starts
+ *   phase: of a turn: any of its times; interval_us: from one to the next
+ *   update_event_due: the host gets an event when the procedure ends; phy_, power_, sca_event_due:
+ *       the same
+ *   turn_place(): where the arbiter finds room for a new turn: steps of 1.25 ms from its phase */
 #include "host.h"
 #include "control.h"
 

@@ -10,7 +10,8 @@
  *   BLE_ANSWERED: the handler has returned; BLE_NO_HANDLER; BLE_FAILED: it has raised an exception
  *   dropped: events lost for want of memory, config("dropped")
  *   handler_failed: the handler raised an exception and was removed
- *   nlr_push(): begins a part in which Python's exceptions are caught; nlr_pop() ends it */
+ *   nlr_push(): begins a part in which Python's exceptions are caught; nlr_pop() ends it
+ *   outcome: of a call of the handler: BLE_ANSWERED, BLE_NO_HANDLER, BLE_FAILED */
 #include "ble.h"
 
 /* --- arguments -------------------------------------------------------------------------------- */

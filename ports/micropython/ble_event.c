@@ -24,7 +24,9 @@
  *   delivering: the handler runs with the first record's data
  *   oob_made: the out-of-band data of this start are there
  *   nlr_push(): begins a part in which Python's exceptions are caught; nlr_pop() ends it
- *   BLE_CONNS: connections of the configuration */
+ *   BLE_CONNS: connections of the configuration
+ *   bond_turns: how often ble_run() has left a queued bond, because the program had no room
+ *   adv_status: HCI status of the last change of advertising; accept_status: of the accept list */
 #include "ble.h"
 
 /* If the first of two events made the handler call active(False), the second is not raised. */

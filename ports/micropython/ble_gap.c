@@ -18,7 +18,8 @@
  *   adv_settled: the host has answered the last change of advertising; adv_awaited: a method waits
  *       for that
  *   u_obj: mp_arg_val_t's fields: an argument of a method as an object (u_obj), a number, a truth
- */
+ *   BLE_STATUS_HCI: added to an HCI status for the program; BLE_STATUS_ATT: to an ATT error
+ *   adv_status: HCI status of the last change of advertising; accept_status: of the accept list */
 #include "ble.h"
 
 enum {

@@ -17,7 +17,13 @@
  *   ble_value_at(): the value of a local attribute; NULL: none
  *   scans: scans without WOAD_EV_SCAN_DONE yet; scans_stopped: those of them with IRQ_SCAN_DONE
  *       raised already
- *   BLE_CONNS: connections of the configuration */
+ *   BLE_CONNS: connections of the configuration
+ *   ble_port_free(): frees memory of ble_port_alloc()
+ *   ble_inner_tuple(): a tuple among the items of the next call
+ *   ble_addr(): an address as a memoryview, most significant octet first, for the next call
+ *   ble_event_uuid(): a UUID for the next call
+ *   BLE_STATUS_HCI: added to an HCI status for the program; BLE_STATUS_ATT: to an ATT error
+ *   long_read: the value that gattc_read() assembles from its parts */
 #include "ble.h"
 
 static mp_obj_t event_int(int n)

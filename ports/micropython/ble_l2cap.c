@@ -23,7 +23,9 @@
  *       are held, the queue
  *   ble_queue_put(): queues a copy of an event; false: no memory
  *   dropped: events lost for want of memory, config("dropped")
- *   ble_port_alloc(): memory outside the heap, zeros; NULL: none */
+ *   ble_port_alloc(): memory outside the heap, zeros; NULL: none
+ *   ble_port_free(): frees memory of ble_port_alloc()
+ *   outcome: of a call of the handler: BLE_ANSWERED, BLE_NO_HANDLER, BLE_FAILED */
 #include "ble.h"
 
 enum { BLE_L2CAP_MTU_MIN = 32, BLE_L2CAP_MPS = 247, BLE_L2CAP_AHEAD = 8 };

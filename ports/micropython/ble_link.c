@@ -14,7 +14,8 @@
  *   in_host: > 0: an event is being raised inside the host, which cannot be entered again
  *   accept_settled: the host has answered the last change of the accept list; accept_awaited: a
  *       method waits for that
- *   BLE_CONNS: connections of the configuration */
+ *   BLE_CONNS: connections of the configuration
+ *   BLE_STATUS_HCI: added to an HCI status for the program; BLE_STATUS_ATT: to an ATT error */
 #include "ble.h"
 
 /* An address of a Python object, whose most significant octet comes first; raises ValueError. */

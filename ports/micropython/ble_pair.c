@@ -19,7 +19,8 @@
  *   ble_ask(): calls the program's handler for an event with a return value
  *   ble_port_schedule(): the scheduler runs ble_run() soon
  *   handler_failed: the handler raised an exception and was removed
- *   oob_made: the out-of-band data of this start are there */
+ *   oob_made: the out-of-band data of this start are there
+ *   BLE_KEY_LEN: octets of a secret's key: the peer's address with its type */
 #include "ble.h"
 
 struct ble_pairing ble_pairing;

@@ -6,7 +6,8 @@
  *       reset
  *   ble_obj_t: the BLE object: handler, queue of events, services
  *   ble_port_alloc(): memory outside the heap, zeros; NULL: none
- *   delivering: the handler runs with the first record's data */
+ *   delivering: the handler runs with the first record's data
+ *   ble_port_free(): frees memory of ble_port_alloc() */
 #include "ble.h"
 
 enum { BLE_ALIGN = 8, BLE_RECORD = sizeof(struct ble_record) };

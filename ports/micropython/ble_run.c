@@ -16,7 +16,8 @@
  *   ble_port_schedule(): the scheduler runs ble_run() soon
  *   ble_port_soon(): the scheduler runs ble_run() in a millisecond, in any case
  *   ble_port_arm(): the scheduler runs ble_run() for the next packet or deadline
- *   failure: why there is no radio; "": it was not lost */
+ *   failure: why there is no radio; "": it was not lost
+ *   slow_since: since when the handler is slower than the packets */
 #include "ble.h"
 
 /* While packets move for a method, nothing else may enter the host: events are queued, and the

@@ -30,7 +30,11 @@
  *   queue_bearer: index of the bearer that is sending the first PDU of c->queue; 0: none
  *   packets_in_controller: ACL packets sent that the controller has not completed
  *   tx_left: octets of the frame being sent that are in no packet yet
- *   number: of a connection: the one in the public interface, index | generation << 8 */
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   gatts: the server's database and state: gatt_server.h
+ *   att_refused_op: opcode of a request to be refused, where there is no server; 0: none
+ *   indication_handle: the indication that the client has not confirmed; 0: none
+ *   indication_deadline: until when the client must confirm it; 0: none */
 #include <woad/hci.h>
 
 #include "../base/bytes.h"

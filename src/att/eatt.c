@@ -32,14 +32,20 @@
  *   coc_enhanced: coc_enhanced.c, as coc.c and coc_sig.c call it; NULL: not linked
  *   att_check_tx_done(): raises WOAD_EV_TX_DONE, if it is wanted and everything has left
  *   packets_in_controller: ACL packets sent that the controller has not completed
+ *   tx_left: octets of the frame being sent that are in no packet yet
  *   current: connection parameters in force: CURRENT_INTERVAL (1.25 ms), _LATENCY (events),
  *       _SUPERVISION (10 ms)
  *   coc_mark_signalling(): the channel may have a signalling command to send, credits for example
+ *   coc_send_sdu(): begins to send an SDU, from where it lies
  *   coc_connect(): requests n channels, all or none; rx NULL: ATT bearers, with memory of their own
+ *   coc_fail(): disconnects an open channel
+ *   coc_close(): begins to close a channel, in the way of its state
  *   hidden: the application does not see the channel any more
  *   ring_sdus: SDUs in the channel's ring, the one being received included
  *   ring_used: octets in the channel's ring; ring_head: where the first begins
- *   filling: the ring is being emptied: guards against reentry from an event */
+ *   filling: the ring is being emptied: guards against reentry from an event
+ *   cfg: the config that the application gave to woad_init()
+ *   initiator: the channel was opened by our request */
 #include "../base/bytes.h"
 #include "../core/clock.h"
 #include "../core/event.h"

@@ -1,4 +1,7 @@
-/* The instance's memory: see arena.h. */
+/* The instance's memory: see arena.h.
+ *
+ * Names of other files:
+ *   cfg: the config that the application gave to woad_init() */
 #include "host.h"
 
 /* The strictest alignment a struct here needs. */

@@ -8,7 +8,8 @@
  *   CONN_GONE: the connection has ended; its last events are being raised
  *   pending_arg: noted with an HCI command for the moment of its answer: a connection's number, or
  *       so
- *   pending_opcode: of the HCI command that awaits its answer; 0: none */
+ *   pending_opcode: of the HCI command that awaits its answer; 0: none
+ *   cfg: the config that the application gave to woad_init() */
 #include "address.h"
 #include "clock.h"
 #include "ready.h"

@@ -4,7 +4,8 @@
  *   c: a connection's struct (core/conn.h); conn: its number in the public interface
  *   reconnect: gap_reconnect.c, as other files call it; NULL: not linked
  *   connect_held: WOAD_EV_CONNECT is held back until the peer has sent something
- *   number: of a connection: the one in the public interface, index | generation << 8 */
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   cfg: the config that the application gave to woad_init() */
 #include "address.h"
 #include "conn.h"
 #include "event.h"

@@ -10,7 +10,10 @@
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV; CONNECT_REQUESTED: it is to
  *       connect
- *   accept_dirty: the accept list is to be written to the controller */
+ *   accept_dirty: the accept list is to be written to the controller
+ *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
+ *       (core/feature.h)
+ *   cfg: the config that the application gave to woad_init() */
 #include "../core/event.h"
 #include "../core/feature.h"
 #include "../hci/numbers.h"

@@ -19,7 +19,9 @@
  *   ext_advertises(): advertising goes by extended commands, through h->ext_role; ext_scans(),
  *       ext_connects(): the same
  *   ext_role: gap_ext.c, as legacy files call it: each function writes an extended command and
- *       returns its opcode */
+ *       returns its opcode
+ *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
+ *       (core/feature.h) */
 #include "../core/conn.h"
 #include "../core/event.h"
 #include "../core/feature.h"

@@ -25,7 +25,10 @@
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
  *   use_accept_list: connecting to any peer of the accept list
  *   target_known: a scan has received the peer, at central.target
- *   cancel_status: status of a cancelled attempt; 0: not cancelled */
+ *   cancel_status: status of a cancelled attempt; 0: not cancelled
+ *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
+ *       (core/feature.h)
+ *   CENTRAL_CANCEL: states of the attempt to connect: CENTRAL_…, gap_central.h */
 #include <woad/hci.h>
 
 #include "../core/address.h"

@@ -3,9 +3,6 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h); conn: its number in the public interface
- *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
- *       (core/arena.h)
- *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
  *   feature_for_call(): at the start of a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; wakes the
  *       polling for HCI commands
  *   conn_any_free(): there is room for one more connection
@@ -16,12 +13,10 @@
  *       connecting pause
  *   pending_arg: noted with an HCI command for the moment of its answer: a connection's number, or
  *       so
- *   pending_opcode: of the HCI command that awaits its answer; 0: none
  *   pending_feature: the feature that has sent the pending HCI command
  *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
  *   ext_advertises(): advertising goes by extended commands, through h->ext_role; ext_scans(),
  *       ext_connects(): the same
- *   needs: what only some features require: struct woad_needs
  *   number: of a connection: the one in the public interface, index | generation << 8 */
 #include <woad/hci.h>
 
@@ -34,7 +29,7 @@
 #include "gap_ext.h"
 
 enum { DIRTY_PARAMS = 1, DIRTY_DATA = 2, DIRTY_RSP = 4 };
-enum { FRAGMENT = 251 };
+enum { FRAGMENT = 251 }; /* octets of data in one command.  7.8.54 */
 enum { OPERATION_MIDDLE, OPERATION_FIRST, OPERATION_LAST, OPERATION_ALL };
 enum { /* Advertising_Event_Properties */
        PROP_CONNECTABLE = 0x01,
@@ -45,7 +40,9 @@ enum { /* Advertising_Event_Properties */
        PROP_ANONYMOUS = 0x20,
        PROP_TX_POWER = 0x40
 };
-enum { NO_SET = 0x80 }; /* no value of the properties */
+enum { HIGH_DUTY_10MS = 128 }; /* Vol 6, Part B, 4.4.2.4.3 */
+enum { SCAN_WINDOW_MIN = 4 };  /* 625 us.  7.8.64 */
+enum { NO_SET = 0x80 };        /* no value of the properties */
 /* advertising handle of legacy advertising's set; those of the application follow */
 enum { LEGACY_HANDLE = 0 };
 
@@ -221,7 +218,7 @@ static uint16_t legacy_enable(const struct woad_adv_params *p, bool on, struct w
 {
     uint16_t duration_10ms = 0;
     if (p->kind == WOAD_ADV_DIRECT_HIGH) {
-        duration_10ms = 128;
+        duration_10ms = HIGH_DUTY_10MS;
     }
     return ext_write_enable(LEGACY_HANDLE, on, duration_10ms, 0, out);
 }
@@ -240,8 +237,8 @@ static uint16_t ext_scan_params(struct woad *h, const struct woad_scan_params *p
                                                                           : p->window_625us;
         wr_u8(out, p->active);
         wr_le16(out, p->interval_625us);
-        if (window < 4) {
-            window = 4;
+        if (window < SCAN_WINDOW_MIN) {
+            window = SCAN_WINDOW_MIN;
         }
         wr_le16(out, window);
     }
@@ -266,8 +263,8 @@ static uint16_t ext_create(struct woad *h, const struct woad_addr *peer, bool an
                            const struct woad_connect_params *p, struct wr *out)
 {
     uint8_t phys = h->ext->connect_phys;
-    uint16_t asked[PARAMS];
-    conn_params_of(p, asked);
+    uint16_t params[PARAMS];
+    conn_params_of(p, params);
     wr_u8(out, any);
     wr_u8(out, h->own_type);
     wr_bytes(out, peer, sizeof *peer);
@@ -275,7 +272,7 @@ static uint16_t ext_create(struct woad *h, const struct woad_addr *peer, bool an
     for (; phys; phys &= (uint8_t)(phys - 1)) {
         wr_le16(out, p->scan_interval_625us);
         wr_le16(out, p->scan_window_625us);
-        conn_wr_params(out, asked);
+        conn_wr_params(out, params);
     }
     return OP_LE_EXT_CREATE_CONNECTION;
 }
@@ -470,8 +467,8 @@ static uint16_t ext_command(struct woad *h, struct wr *out)
     return 0;
 }
 
-/* A command has failed.  Ignored if the set has been started again since, or if it removed the set.
- */
+/* A command for the set has failed.  That is not reported if newer parameters are still to be sent,
+ * or if the command was Remove Advertising Set and nothing is wanted. */
 static void set_failed(struct woad *h, struct ext_set *s, uint8_t n, uint8_t status, bool enable)
 {
     s->dirty |= DIRTY_DATA | DIRTY_RSP;
@@ -575,7 +572,8 @@ static void ext_rx_terminated(struct woad *h, struct rd *in)
 /* in the event type: bit of a legacy PDU; shift of the data status */
 enum { EVENT_LEGACY = 0x10, EVENT_STATUS = 5 };
 
-/* The kind of a legacy PDU, as in legacy reports; -1: reserved. */
+/* The kind of a legacy PDU, as in legacy reports, from the event type; -1: reserved.  7.7.65.13,
+ * 7.7.65.2 */
 static int ext_legacy_kind(uint16_t type)
 {
     static const struct {

@@ -18,7 +18,11 @@
  *       so
  *   NO_STATUS: the HCI event has no status field, `rx` gets 0; STATUS: it has
  *   needs: what only some features require: struct woad_needs
- *   number: of a connection: the one in the public interface, index | generation << 8 */
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
+ *       (core/feature.h)
+ *   cfg: the config that the application gave to woad_init()
+ *   conn_event: a row of a feature's table of HCI events about one connection */
 #include "../core/conn.h"
 #include "../core/event.h"
 #include "../core/feature.h"

@@ -30,7 +30,12 @@
  *   number: of a connection: the one in the public interface, index | generation << 8
  *   use_accept_list: connecting to any peer of the accept list
  *   target_known: a scan has received the peer, at central.target
- *   cancel_status: status of a cancelled attempt; 0: not cancelled */
+ *   cancel_status: status of a cancelled attempt; 0: not cancelled
+ *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
+ *       (core/feature.h)
+ *   cfg: the config that the application gave to woad_init()
+ *   retries: attempts that remain
+ *   CENTRAL_CANCEL: states of the attempt to connect: CENTRAL_…, gap_central.h */
 #include <woad/hci.h>
 
 #include "../core/address.h"

@@ -15,7 +15,9 @@
  *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
  *   bond_slot: a bond in memory takes one, and more for what only some have
  *   lru_head: the bond used last: bonds are in the order of their use
- *   needs: what only some features require: struct woad_needs */
+ *   needs: what only some features require: struct woad_needs
+ *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
+ *       (core/feature.h) */
 #include "../core/own_address.h"
 #include "../hci/hci.h"
 #include "../smp/smp.h"

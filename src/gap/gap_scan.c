@@ -22,7 +22,9 @@
  *       returns its opcode
  *   reconnect: gap_reconnect.c, as other files call it; NULL: not linked
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
- *   to_identity: of smp_role: replaces a bonded peer's private address by its identity address */
+ *   to_identity: of smp_role: replaces a bonded peer's private address by its identity address
+ *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
+ *       (core/feature.h) */
 #include "../core/clock.h"
 #include "../core/event.h"
 #include "../core/feature.h"

@@ -5,6 +5,7 @@
  * Names of other files:
  *   c: a connection's struct (core/conn.h); conn: its number in the public interface
  *   b: an ATT bearer (att/att.h)
+ *   p: a queued procedure (gatt_client.h)
  *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
  *       (base/fifo.h)
  *   fifo_put(): appends a record and returns where to write its octets; NULL: no room (base/fifo.h)
@@ -13,13 +14,21 @@
  *   wr_room(): octets that still fit; wr_len(): written so far (base/buf.h)
  *   arena_alloc_per_conn(): an array with an element for each connection, each one's address goes
  *       into ARENA_SLOT
+ *   arena_alloc_per_bearer(): an array with an element for each ATT bearer, each one's address goes
+ *       into ARENA_SLOT
  *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
+ *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
+ *       deadline
+ *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
+ *       then, 0: passed
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
  *       connections ready
  *   conn_mark_ready(): woad_tx() polls the connection again; without it, what is to be sent would
  *       stay
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   att_client: the GATT client, as bearers call it; NULL: not linked
+ *   att_is_fixed(): the bearer is the connection's fixed channel
  *   att_offer(): our MTU for an exchange, noted in c->offered_mtu: there is one exchange
  *   offered_mtu: the MTU that we have offered in an exchange; 0: none was begun
  *   tx_ready_due: a call has returned WOAD_EAGAIN: WOAD_EV_TX_READY follows when there is room
@@ -35,7 +44,8 @@
  *   awaiting_security: all procedures wait until the bonded peer has encrypted
  *   locked: no procedure may be removed from the queue: an event about one is being raised
  *   encrypted_only: the procedure was queued under encryption, and may leave only so
- *   confirmation_due: an indication is to be confirmed */
+ *   confirmation_due: an indication is to be confirmed
+ *   cfg: the config that the application gave to woad_init() */
 #include "../base/bytes.h"
 #include "../base/uuid.h"
 #include "../core/clock.h"

@@ -6,6 +6,7 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   p: a queued procedure (gatt_client.h)
  *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   proc: a queued procedure of the client: gatt_client.h

@@ -3,6 +3,7 @@
  * Names of other files:
  *   c: a connection's struct (core/conn.h); conn: its number in the public interface
  *   b: an ATT bearer (att/att.h)
+ *   p: a queued procedure (gatt_client.h)
  *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   emit_of(): raises an event of a connection; the application may call the host inside it

@@ -2,6 +2,7 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   p: a queued procedure (gatt_client.h)
  *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   att_max_value(): octets of the longest value that one PDU can carry
@@ -14,7 +15,7 @@
  *   gattc_add(): queues a procedure with a copy of its data
  *   gattc_data(): the data queued with a procedure, fifo_len() octets
  *   abort_status: status to end with when the prepared writes have been cancelled; 0: not cancelled
- */
+ *   cfg: the config that the application gave to woad_init() */
 #include "../core/security.h"
 #include "gatt_client.h"
 

@@ -8,6 +8,7 @@
  *
  * Names of other files:
  *   b: an ATT bearer (att/att.h)
+ *   s: the request in progress on a bearer (gatt_server.h)
  *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
  *       (base/fifo.h)
  *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
@@ -29,7 +30,12 @@
  *   element_err: ATT error that the application gave for one element of a request
  *   next_element: index or offset of the next element of a request
  *   gatts_value(): a value to be read; false: the application has it
- *   perm_check_read(): 0, or the ATT error of what is missing; may raise WOAD_EV_AUTHORIZE */
+ *   perm_check_read(): 0, or the ATT error of what is missing; may raise WOAD_EV_AUTHORIZE
+ *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
+ *       (core/feature.h)
+ *   cfg: the config that the application gave to woad_init()
+ *   gatts: the server's database and state: gatt_server.h
+ *   gatts_bearer: the request in progress on a bearer, and its response */
 #include "../core/feature.h"
 #include "gatt_server.h"
 

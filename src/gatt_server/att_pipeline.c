@@ -3,6 +3,7 @@
  *
  * Names of other files:
  *   b: an ATT bearer (att/att.h)
+ *   s: the request in progress on a bearer (gatt_server.h)
  *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
  *       (base/fifo.h)
  *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
@@ -15,7 +16,11 @@
  *   conn_index(): index of a connection in the arrays that have an element for each
  *   att_pipeline: att_pipeline.c, as the server calls it; NULL: not linked
  *   att_is_fixed(): the bearer is the connection's fixed channel
- *   pipelined: more requests wait behind the one in progress */
+ *   pipelined: more requests wait behind the one in progress
+ *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
+ *       (core/feature.h)
+ *   cfg: the config that the application gave to woad_init()
+ *   gatts_bearer: the request in progress on a bearer, and its response */
 #include "../core/feature.h"
 #include "gatt_server.h"
 

@@ -7,6 +7,7 @@
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
  *   b: an ATT bearer (att/att.h)
+ *   s: the request in progress on a bearer (gatt_server.h)
  *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
  *       (base/fifo.h)
  *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
@@ -31,7 +32,12 @@
  *   next_element: index or offset of the next element of a request
  *   att_ask_application(): raises the event that puts a request to the application; it answers then
  *       or later
- *   perm_check_write(): 0, or the ATT error of what is missing; may raise WOAD_EV_AUTHORIZE */
+ *   perm_check_write(): 0, or the ATT error of what is missing; may raise WOAD_EV_AUTHORIZE
+ *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
+ *       (core/feature.h)
+ *   cfg: the config that the application gave to woad_init()
+ *   gatts: the server's database and state: gatt_server.h
+ *   gatts_bearer: the request in progress on a bearer, and its response */
 #include "../base/bytes.h"
 #include "../core/clock.h"
 #include "../core/feature.h"

@@ -8,6 +8,7 @@
  * Names of other files:
  *   c: a connection's struct (core/conn.h); conn: its number in the public interface
  *   b: an ATT bearer (att/att.h)
+ *   s: the request in progress on a bearer (gatt_server.h)
  *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
  *   wr_room(): octets that still fit; wr_len(): written so far (base/buf.h)
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
@@ -28,13 +29,18 @@
  *   db_next(): the first handle from this one on; 0: none
  *   db_find(): the first attribute of a type in a range
  *   db_tables_changed: the database has changed since the request arrived
+ *   in_multi_step: an event about one element is being raised, from a loop that goes on itself
  *   awaiting_app: the application has not answered the request yet
+ *   element_err: ATT error that the application gave for one element of a request
  *   rsp_security: WOAD_COC_… bits: what reading the values in the response takes
  *   rsp_len: octets of the response that is ready to be sent; 0: none
  *   pipelined: more requests wait behind the one in progress
  *   request_serial: order in which requests were put to the application
  *   gatts_value(): a value to be read; false: the application has it
- *   perm_check_read(): 0, or the ATT error of what is missing; may raise WOAD_EV_AUTHORIZE */
+ *   perm_check_read(): 0, or the ATT error of what is missing; may raise WOAD_EV_AUTHORIZE
+ *   perm_check_write(): 0, or the ATT error of what is missing; may raise WOAD_EV_AUTHORIZE
+ *   gatts: the server's database and state: gatt_server.h
+ *   current_request: the bearer whose request is being raised as an event; NULL: none */
 #include "../base/bytes.h"
 #include "../base/uuid.h"
 #include "../core/event.h"

@@ -11,7 +11,10 @@
  *   perm_withdraw_queued(): marks queued values that the client may not get any more
  *   changed_first: the range of handles of the Service Changed to be sent; 0: none
  *   db_hash: hash of the database that the client knows
- *   CCCD_BITS: notifications and indications: the bits of a CCCD */
+ *   CCCD_BITS: notifications and indications: the bits of a CCCD
+ *   cfg: the config that the application gave to woad_init()
+ *   gatts: the server's database and state: gatt_server.h
+ *   gatts_conn: the server's state of a client: subscriptions, features, Service Changed */
 #include "../base/uuid.h"
 #include "../core/security.h"
 #include "gatt_server.h"

@@ -2,7 +2,8 @@
  * keeps: Vol 3, Part C, 12; Part G, 7.
  *
  * Names of other files:
- *   c: a connection (core/conn.h), c->h: the host */
+ *   c: a connection (core/conn.h), c->h: the host
+ *   gatts: the server's database and state: gatt_server.h */
 #include "../base/uuid.h"
 #include "../core/feature.h"
 #include "../core/ready.h"

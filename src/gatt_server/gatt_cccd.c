@@ -12,7 +12,10 @@
  *   save_client_state: of smp_role: the server's state of a bonded client has changed
  *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
  *   db_at(): the attribute of a handle; NULL: none
- *   CCCD_BITS: notifications and indications: the bits of a CCCD */
+ *   CCCD_BITS: notifications and indications: the bits of a CCCD
+ *   cfg: the config that the application gave to woad_init()
+ *   gatts: the server's database and state: gatt_server.h
+ *   gatts_conn: the server's state of a client: subscriptions, features, Service Changed */
 #include "../core/event.h"
 #include "../core/security.h"
 #include "gatt_server.h"

@@ -15,7 +15,12 @@
  *   db_tables_changed: the database has changed since the request arrived
  *   long_value_handle: attribute of the cached long value; 0: none
  *   perm_withdraw_queued(): marks queued values that the client may not get any more
- *   changed_first: the range of handles of the Service Changed to be sent; 0: none */
+ *   changed_first: the range of handles of the Service Changed to be sent; 0: none
+ *   cfg: the config that the application gave to woad_init()
+ *   gatts: the server's database and state: gatt_server.h
+ *   gatts_conn: the server's state of a client: subscriptions, features, Service Changed
+ *   n_tables: arrays of attributes in the database
+ *   indication_handle: the indication that the client has not confirmed; 0: none */
 #include "../core/ready.h"
 #include "../core/security.h"
 #include "gatt_server.h"

@@ -1,5 +1,10 @@
 /* The attribute database: arrays of constant attributes, sorted by handle, gaps between them.
- * A handle is found by its array and its place in it; a type by the index, where there is one. */
+ * A handle is found by its array and its place in it; a type by the index, where there is one.
+ *
+ * Names of other files:
+ *   gatts: the server's database and state: gatt_server.h
+ *   n_tables: arrays of attributes in the database
+ *   last_found: result of the last db_at(), for last_found_handle */
 #include "../base/bytes.h"
 #include "gatt_server.h"
 

@@ -5,7 +5,13 @@
  *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
  *       (core/arena.h)
  *   db_at(): the attribute of a handle; NULL: none
- *   db_next(): the first handle from this one on; 0: none */
+ *   db_next(): the first handle from this one on; 0: none
+ *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
+ *       (core/feature.h)
+ *   cfg: the config that the application gave to woad_init()
+ *   gatts: the server's database and state: gatt_server.h
+ *   n_tables: arrays of attributes in the database
+ *   by_type: handles sorted by type, `indexed` of them: the index */
 #include "../base/uuid.h"
 #include "../core/feature.h"
 #include "gatt_server.h"

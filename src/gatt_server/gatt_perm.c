@@ -10,7 +10,8 @@
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   ATT_WITHDRAWN: mark in c->queue: a value that may not be sent any more
  *   db_at(): the attribute of a handle; NULL: none
- *   rsp_security: WOAD_COC_… bits: what reading the values in the response takes */
+ *   rsp_security: WOAD_COC_… bits: what reading the values in the response takes
+ *   gatts: the server's database and state: gatt_server.h */
 #include "../core/event.h"
 #include "../core/security.h"
 #include "gatt_server.h"

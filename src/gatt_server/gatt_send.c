@@ -7,7 +7,8 @@
  *   fifo_behind(): free octets after the last record
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   att_max_mtu(): the largest ATT_MTU of the connection's bearers
- *   att_max_value(): octets of the longest value that one PDU can carry */
+ *   att_max_value(): octets of the longest value that one PDU can carry
+ *   gatts: the server's database and state: gatt_server.h */
 #include "../base/bytes.h"
 #include "gatt_server.h"
 

@@ -13,7 +13,13 @@
  *   conn_index(): index of a connection in the arrays that have an element for each
  *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
  *   att_server: the GATT server, as bearers call it; NULL: not linked
- *   db_tables_changed: the database has changed since the request arrived */
+ *   db_tables_changed: the database has changed since the request arrived
+ *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
+ *       (core/feature.h)
+ *   cfg: the config that the application gave to woad_init()
+ *   gatts: the server's database and state: gatt_server.h
+ *   gatts_bearer: the request in progress on a bearer, and its response
+ *   n_tables: arrays of attributes in the database */
 #include "../core/feature.h"
 #include "gatt_server.h"
 

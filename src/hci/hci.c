@@ -14,7 +14,9 @@
  *   pending_opcode: of the HCI command that awaits its answer; 0: none
  *   pending_feature: the feature that has sent the pending HCI command
  *   CHECK_LOST_WAKEUP: a test build: all connections are polled, and a forgotten conn_mark_ready()
- *       traps */
+ *       traps
+ *   cfg: the config that the application gave to woad_init()
+ *   conn_event: a row of a feature's table of HCI events about one connection */
 #include <woad/hci.h>
 
 #include "../core/clock.h"

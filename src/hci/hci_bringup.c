@@ -11,7 +11,9 @@
  *   ext_role: gap_ext.c, as legacy files call it: each function writes an extended command and
  *       returns its opcode
  *   needs: what only some features require: struct woad_needs
- *   quirks_apply: corrects what a controller says wrongly of itself: hci_quirks.c */
+ *   quirks_apply: corrects what a controller says wrongly of itself: hci_quirks.c
+ *   cfg: the config that the application gave to woad_init()
+ *   acl_free: the controller's ACL buffers that are not in use */
 #include "../core/event.h"
 #include "../core/feature.h"
 #include "../core/own_address.h"

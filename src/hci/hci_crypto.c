@@ -16,10 +16,11 @@
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
- *   crypto_role: cryptography by the controller: hci_crypto.c; NULL: not linked
  *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
  *       time
- *   needs: what only some features require: struct woad_needs */
+ *   needs: what only some features require: struct woad_needs
+ *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
+ *       (core/feature.h) */
 #include "../base/bytes.h"
 #include "../core/feature.h"
 #include "../core/security.h"

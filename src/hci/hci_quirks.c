@@ -5,7 +5,8 @@
  *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
  *       (core/arena.h)
  *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
- */
+ *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
+ *       (core/feature.h) */
 #include "../core/conn.h"
 #include "../core/feature.h"
 

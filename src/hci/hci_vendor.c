@@ -12,7 +12,9 @@
  *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
  *       then, 0: passed
  *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
- *   bringup_step: row of the table of commands that bring the controller up */
+ *   bringup_step: row of the table of commands that bring the controller up
+ *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
+ *       (core/feature.h) */
 #include "../core/clock.h"
 #include "../core/feature.h"
 #include "hci.h"

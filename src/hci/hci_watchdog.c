@@ -15,7 +15,10 @@
  *   pending_arg: noted with an HCI command for the moment of its answer: a connection's number, or
  *       so
  *   pending_opcode: of the HCI command that awaits its answer; 0: none
- *   number: of a connection: the one in the public interface, index | generation << 8 */
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
+ *       (core/feature.h)
+ *   cfg: the config that the application gave to woad_init() */
 #include <woad/hci.h>
 
 #include "../core/clock.h"

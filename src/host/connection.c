@@ -32,7 +32,13 @@
  *       time
  *   NO_STATUS: the HCI event has no status field, `rx` gets 0; STATUS: it has
  *   refused_handles: connections for which there was no slot, to be disconnected
- *   number: of a connection: the one in the public interface, index | generation << 8 */
+ *   bringup_step: row of the table of commands that bring the controller up
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   cfg: the config that the application gave to woad_init()
+ *   conn_event: a row of a feature's table of HCI events about one connection
+ *   refused_count: entries of refused_handles
+ *   want_ltk_reply: the negative reply to Long Term Key Request is to be sent
+ *   acl_free: the controller's ACL buffers that are not in use */
 #include <woad/hci.h>
 
 #include "../att/att.h"

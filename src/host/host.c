@@ -24,7 +24,11 @@
  *   in_tx: woad_tx() is on the call stack
  *   tx_unfinished: woad_tx() returned 0 before all ready connections were polled
  *   CHECK_LOST_WAKEUP: a test build: all connections are polled, and a forgotten conn_mark_ready()
- *       traps */
+ *       traps
+ *   cfg: the config that the application gave to woad_init()
+ *   refused_count: entries of refused_handles
+ *   sig_queue: signalling responses to be sent
+ *   tx_frame: a frame that is sent in fragments, of tx_frame_conn */
 #include <woad/hci.h>
 
 #include "../att/att.h"

@@ -24,7 +24,9 @@
  *   tx_pending: what woad_tx() polls: TX_PENDING_FIXED (signalling, SMP, ATT), TX_PENDING_CHANNELS
  *   tx_unfinished: woad_tx() returned 0 before all ready connections were polled
  *   CHECK_LOST_WAKEUP: a test build: all connections are polled, and a forgotten conn_mark_ready()
- *       traps */
+ *       traps
+ *   acl_free: the controller's ACL buffers that are not in use
+ *   tx_frame: a frame that is sent in fragments, of tx_frame_conn */
 #include "../base/bytes.h"
 #include "../core/ready.h"
 #include "../hci/hci.h"

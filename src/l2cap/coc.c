@@ -3,6 +3,7 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   ch: a credit-based channel (l2cap/coc.h)
  *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
  *       (base/fifo.h)
  *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
@@ -10,13 +11,21 @@
  *   arena_alloc_per_conn(): an array with an element for each connection, each one's address goes
  *       into ARENA_SLOT
  *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
+ *   feature_for_call(): at the start of a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; wakes the
+ *       polling for HCI commands
+ *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
+ *       deadline
  *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
  *       then, 0: passed
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
+ *       connections ready
  *   conn_mark_ready(): woad_tx() polls the connection again; without it, what is to be sent would
  *       stay
+ *   conn_mark_channels_ready(): woad_tx() polls the channels of the connection again
  *   conn_security_error(): 0, or the ATT error of the first requirement (WOAD_COC_… bits) that the
  *       connection does not meet
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
  *   tx_tail: octets of the frame being sent that are in no packet yet; NULL: zeros, the channel has
  *       closed
@@ -34,7 +43,7 @@
  *   close_when_open: the caller has closed it before the response: it is closed as soon as it opens
  *   sending: an SDU is being sent; c->coc->senders counts such channels
  *   own: values of our side, [COC_CID], [COC_MTU], [COC_MPS], [COC_CREDITS]; `peer`: of the other
- */
+ *   cfg: the config that the application gave to woad_init() */
 #include "../base/bytes.h"
 #include "../core/clock.h"
 #include "../core/event.h"

@@ -5,6 +5,7 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   ch: a credit-based channel (l2cap/coc.h)
  *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
  *       (base/fifo.h)
  *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
@@ -31,7 +32,10 @@
  *   sending: an SDU is being sent; c->coc->senders counts such channels
  *   senders: channels with an SDU to send
  *   own: values of our side, [COC_CID], [COC_MTU], [COC_MPS], [COC_CREDITS]; `peer`: of the other
- */
+ *   rx_buf: the buffer of woad_coc_receive(), rx_buf_len of rx_buf_size octets filled; NULL: none
+ *   read_left: octets of the SDU being read that the caller has not got; valid while read_begun
+ *   sdu_off: octets of the SDU being sent that are in frames
+ *   new_mps: MPS of our reconfiguration; new_mtu: MTU */
 #include "../base/bytes.h"
 #include "../core/event.h"
 #include "coc.h"
@@ -151,8 +155,8 @@ static uint32_t coc_readable(const struct coc *ch)
     return ch->ring_used - 2 * ch->ring_sdus;
 }
 
-/* `end` of the event: WOAD_EV_COC_SENT is always about a whole SDU. */
-enum { SDU_ENDS = true };
+enum { SDU_ENDS = true }; /* `end` of WOAD_EV_COC_SENT, which is about a whole SDU */
+
 /* Raises an event with data, or passes it to Enhanced ATT. end: the SDU ends with them. */
 static void coc_emit_data(struct coc *ch, enum woad_event_type type, const void *data, uint32_t len,
                           bool end)

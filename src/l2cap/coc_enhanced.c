@@ -4,6 +4,7 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   ch: a credit-based channel (l2cap/coc.h)
  *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
  *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
  *       then, 0: passed
@@ -28,7 +29,12 @@
  *   ring_used: octets in the channel's ring; ring_head: where the first begins
  *   own: values of our side, [COC_CID], [COC_MTU], [COC_MPS], [COC_CREDITS]; `peer`: of the other
  *   change_id: identifier of our reconfiguration request
- *   needs: what only some features require: struct woad_needs */
+ *   needs: what only some features require: struct woad_needs
+ *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
+ *       (core/feature.h)
+ *   new_mps: MPS of our reconfiguration; new_mtu: MTU
+ *   request_index: which channel of an enhanced request it is, of request_count
+ *   initiator: the channel was opened by our request */
 #include "../core/clock.h"
 #include "../core/feature.h"
 #include "coc.h"

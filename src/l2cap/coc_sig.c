@@ -3,6 +3,7 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
+ *   ch: a credit-based channel (l2cap/coc.h)
  *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
  *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
  *       then, 0: passed
@@ -30,7 +31,8 @@
  *   own: values of our side, [COC_CID], [COC_MTU], [COC_MPS], [COC_CREDITS]; `peer`: of the other
  *   change_id: identifier of our reconfiguration request
  *   client_encrypt_to_send(): 0: send; CLIENT_WAIT: the bonded peer must encrypt first,
- *       att_client->security_changed() follows; < 0: it can't */
+ *       att_client->security_changed() follows; < 0: it can't
+ *   initiator: the channel was opened by our request */
 #include "../core/clock.h"
 #include "../core/ready.h"
 #include "../core/security.h"

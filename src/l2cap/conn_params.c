@@ -13,7 +13,8 @@
  *   update_pending: WOAD_EV_CONN_UPDATE must follow
  *   current: connection parameters in force: CURRENT_INTERVAL (1.25 ms), _LATENCY (events),
  *       _SUPERVISION (10 ms)
- *   sig_id: identifier of our parameter update request; 0: none unanswered */
+ *   sig_id: identifier of our parameter update request; 0: none unanswered
+ *   requested_params: parameters of the one request that is being sent or answered: PARAM_… */
 #include "../core/clock.h"
 #include "../core/event.h"
 #include "sig.h"

@@ -8,7 +8,7 @@
  *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
  *   channels_turn: the next frame is a channel's, not of c->queue: they have turns
  *   tx_pending: what woad_tx() polls: TX_PENDING_FIXED (signalling, SMP, ATT), TX_PENDING_CHANNELS
- */
+ *   pairing_refusal_due: Pairing Failed is to be sent: there is no Security Manager */
 #include "../core/ready.h"
 #include "../core/security.h"
 #include "coc_role.h"

@@ -15,7 +15,9 @@
  *   want_update: HCI's parameter update is to be sent
  *   want_sig_update: L2CAP's parameter update request is to be sent
  *   update_pending: WOAD_EV_CONN_UPDATE must follow
- *   sig_id: identifier of our parameter update request; 0: none unanswered */
+ *   sig_id: identifier of our parameter update request; 0: none unanswered
+ *   requested_params: parameters of the one request that is being sent or answered: PARAM_…
+ *   sig_queue: signalling responses to be sent */
 #include "../core/clock.h"
 #include "../core/ready.h"
 #include "coc_role.h"

@@ -15,7 +15,11 @@
  *   stored_only: of a bond that the store has but for which there is no room
  *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
  *       time
- *   number: of a connection: the one in the public interface, index | generation << 8 */
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   cfg: the config that the application gave to woad_init()
+ *   lru_next: the bond used before this one, or the next slot of the same bond
+ *   hash_next: the next bond in the chain of its hash
+ *   fetching: the peer for which WOAD_EV_BOND_WANTED is being raised; NULL: none */
 #include "../core/address.h"
 #include "../core/event.h"
 #include "../core/own_address.h"

@@ -6,7 +6,10 @@
  *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
  *   att_signed: sign_server.c's handler of signed writes; NULL: not linked
  *   db_at(): the attribute of a handle; NULL: none
- *   att_deliver_write(): a permitted write: to the host's own values, or WOAD_EV_GATT_WRITE */
+ *   att_deliver_write(): a permitted write: to the host's own values, or WOAD_EV_GATT_WRITE
+ *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
+ *       (core/feature.h)
+ *   gatts: the server's database and state: gatt_server.h */
 #include "../gatt_server/gatt_server.h"
 #include "smp.h"
 

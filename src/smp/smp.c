@@ -4,6 +4,7 @@
  * Names of other files:
  *   c: a connection's struct (core/conn.h); conn: its number in the public interface
  *   p: a pairing (smp.h)
+ *   s: a connection's security (smp.h)
  *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
  *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
  *       (core/arena.h)
@@ -12,6 +13,9 @@
  *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
  *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
  *       deadline
+ *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
+ *       then, 0: passed
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
  *       connections ready
  *   conn_index(): index of a connection in the arrays that have an element for each
@@ -34,7 +38,11 @@
  *   attempts_wait(): the peer has failed to pair too often, and must wait
  *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
  *       time
- *   privacy_ops: private addresses: smp_privacy.c; NULL: not linked */
+ *   privacy_ops: private addresses: smp_privacy.c; NULL: not linked
+ *   cfg: the config that the application gave to woad_init()
+ *   user_state: of the user's part: USER_PENDING, USER_ANSWERED
+ *   keypress_due: a keypress notification is to be sent
+ *   crypto_owner: the owner of the calculation that the controller makes */
 #include <woad/crypto.h>
 
 #include "../core/clock.h"

@@ -3,6 +3,7 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
+ *   s: a connection's security (smp.h)
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
  *   has_key: of smp_role: there is a bond with a key
  *   smp_conn: a connection's security beside its pairing: smp.h

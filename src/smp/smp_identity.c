@@ -12,7 +12,10 @@
  *   lru_head: the bond used last: bonds are in the order of their use
  *   rpa_deadline: when the next private address is made
  *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
- *   reversed(): copies in the opposite order of octets */
+ *   reversed(): copies in the opposite order of octets
+ *   cfg: the config that the application gave to woad_init()
+ *   last_rpa: the private address that the peer was seen with last
+ *   KIND_SHIFT: of a random address: its kind is in the two top bits (NRPA, RPA, STATIC) */
 #include "../core/clock.h"
 #include "../core/own_address.h"
 #include "../hci/hci.h"

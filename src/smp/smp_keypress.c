@@ -2,7 +2,12 @@
  *
  * Names of other files:
  *   p: a pairing (smp.h)
- *   emit_of(): raises an event of a connection; the application may call the host inside it */
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
+ *       (core/feature.h)
+ *   user_state: of the user's part: USER_PENDING, USER_ANSWERED
+ *   passkey_action: what the user is to do: WOAD_PASSKEY_…
+ *   keypress_due: a keypress notification is to be sent */
 #include "../core/event.h"
 #include "smp.h"
 

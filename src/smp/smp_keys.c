@@ -5,6 +5,7 @@
  * Names of other files:
  *   c: a connection's struct (core/conn.h); conn: its number in the public interface
  *   p: a pairing (smp.h)
+ *   s: a connection's security (smp.h)
  *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
  *       then, 0: passed
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
@@ -14,6 +15,9 @@
  *       so
  *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
  *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
+ *   att_check_tx_done(): raises WOAD_EV_TX_DONE, if it is wanted and everything has left
+ *   packets_in_controller: ACL packets sent that the controller has not completed
+ *   tx_left: octets of the frame being sent that are in no packet yet
  *   smp_conn: a connection's security beside its pairing: smp.h
  *   pdu_to_send: code of the PDU to be sent; 0: none
  *   key_command_due: the HCI command that starts or answers encryption is to be sent
@@ -33,7 +37,10 @@
  *   stored_only: of a bond that the store has but for which there is no room
  *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
  *       time
- *   number: of a connection: the one in the public interface, index | generation << 8 */
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   gatts: the server's database and state: gatt_server.h
+ *   stk: the key of legacy pairing, with which it encrypts
+ *   last_rpa: the private address that the peer was seen with last */
 #include <woad/hci.h>
 
 #include "../core/address.h"

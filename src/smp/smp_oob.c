@@ -18,7 +18,12 @@
  *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
  *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
  *       time
- *   reversed(): copies in the opposite order of octets */
+ *   reversed(): copies in the opposite order of octets
+ *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
+ *       (core/feature.h)
+ *   cfg: the config that the application gave to woad_init()
+ *   has_tk: the pairing has a TK from out of band; has_oob: LE Secure Connections' data
+ *   own_private: our private key of this pairing */
 #include <woad/crypto.h>
 
 #include "../core/event.h"

@@ -22,7 +22,10 @@
  *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
  *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
  *       time
- *   reversed(): copies in the opposite order of octets */
+ *   reversed(): copies in the opposite order of octets
+ *   rpa_in_progress: the next private address has its random part, and waits for its hash
+ *   rpa_failures: failed attempts in a row to make a private address
+ *   KIND_SHIFT: of a random address: its kind is in the two top bits (NRPA, RPA, STATIC) */
 #include "../core/clock.h"
 #include "../hci/roles.h"
 #include "smp.h"

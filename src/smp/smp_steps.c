@@ -28,7 +28,12 @@
  *   own_air: address of our side when the connection was opened; peer_air: of the peer's
  *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
  *       time
- *   reversed(): copies in the opposite order of octets */
+ *   reversed(): copies in the opposite order of octets
+ *   cfg: the config that the application gave to woad_init()
+ *   has_tk: the pairing has a TK from out of band; has_oob: LE Secure Connections' data
+ *   passkey_action: what the user is to do: WOAD_PASSKEY_…
+ *   own_private: our private key of this pairing
+ *   stk: the key of legacy pairing, with which it encrypts */
 #include <woad/crypto.h>
 
 #include "../core/address.h"

@@ -311,31 +311,48 @@ static void hub_flush(struct hub *hub)
     bool left_out = hub->pcap.record_lost;
     int err = capture_flush(&hub->pcap);
     if (err) {
-        hub_note_error(hub, hub->options->pcap, err);
+        hub_note_error(hub, hub->pcap_path, err);
     } else if (left_out && !capture_waits(&hub->pcap)) {
         hub->pcap.record_lost = false; /* the reader has caught up */
     } else if (left_out && !hub->slow_reader_warned) {
-        hub_note_error(hub, hub->options->pcap, -EAGAIN);
+        hub_note_error(hub, hub->pcap_path, -EAGAIN);
     }
     hub->slow_reader_warned = hub->pcap.record_lost;
 }
 
-static int hub_capture(struct hub *hub, struct woad_air_config *cfg)
+static int hub_end_capture(struct hub *hub)
+{
+    int err = capture_close(&hub->pcap);
+    if (err && !hub->first_error) {
+        hub_note_error(hub, hub->pcap_path, err);
+    }
+    return err;
+}
+
+int hub_capture(struct hub *hub, const char *path)
 {
     uint8_t header[WOAD_AIR_PCAP_HEADER];
-    if (!hub->options->pcap) {
-        return 0;
-    }
-    woad_air_pcap_header(header);
-    int err =
-        capture_open(&hub->pcap, hub->options->pcap, header, sizeof header, hub->options->keys);
-    if (err) {
+    int err = hub_end_capture(hub);
+    if (!path) {
         return err;
     }
-    hub_flush(hub);
-    cfg->sniff = hub_sniff;
-    cfg->ctx = hub;
-    return hub->first_error;
+    woad_air_pcap_header(header);
+    snprintf(hub->pcap_path, sizeof hub->pcap_path, "%.199s", path);
+    err = capture_open(&hub->pcap, path, header, sizeof header, hub->options->keys);
+    if (!err) {
+        hub_flush(hub);
+    }
+    return err;
+}
+
+static bool hub_has_off(const struct hub *hub, const struct woad_air_controller *from,
+                        const struct woad_air_controller *to)
+{
+    const struct client *c = hub->clients;
+    while (c && !(c->off && (c->controller == from || c->controller == to))) {
+        c = c->next;
+    }
+    return c != NULL;
 }
 
 static bool hub_intercept(void *ctx, const struct woad_air_packet *packet,
@@ -343,6 +360,9 @@ static bool hub_intercept(void *ctx, const struct woad_air_packet *packet,
                           struct woad_air_delivery *fate)
 {
     const struct hub *hub = ctx;
+    if (hub_has_off(hub, packet->from, to)) {
+        return false;
+    }
     return world_file_intercept(hub->options->world, packet, to, pdu, fate);
 }
 
@@ -361,10 +381,7 @@ static void hub_close(struct hub *hub)
         client_free(c);
     }
     hub_flush(hub);
-    int err = capture_close(&hub->pcap);
-    if (err && !hub->first_error) {
-        hub_note_error(hub, hub->options->pcap, err);
-    }
+    hub_end_capture(hub);
     free(hub->fds);
 }
 
@@ -381,7 +398,14 @@ int hub_run(const struct hub_options *o, const volatile int *stop)
     void *memory = malloc(woad_air_size());
     struct hub hub = { .options = o, .stop = stop, .pcap.fd = -1 };
     bool used = false;
-    int err = hub_capture(&hub, &cfg);
+    int err = hub_capture(&hub, o->pcap);
+    if (!err) {
+        err = hub.first_error;
+    }
+    if (o->pcap || o->controlled) {
+        cfg.sniff = hub_sniff;
+        cfg.ctx = &hub;
+    }
     if (o->world) {
         o->world->find_controller = hub_find_controller;
         o->world->ctx = &hub;

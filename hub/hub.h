@@ -39,6 +39,7 @@ struct hub_options {
     unsigned expect;      /* virtual_clock: time starts when so many hosts have joined */
     uint64_t patience_us; /* of the machine's time with a busy program (docs/clock.md); 0: 1 s */
     const char *pcap;     /* file for a capture of the air; NULL: none */
+    bool controlled;      /* an extra changes the world, and opens captures: control.h */
     const char *btsnoop;  /* folder for HCI logs; NULL: none */
     bool name_logs;       /* D/NAME.btsnoop for hosts with a name, in place of D/N.btsnoop */
     bool keys;            /* log keys, and capture encrypted packets decrypted */

@@ -16,6 +16,7 @@ struct client {
     struct client *next;
     int fd; /* -1: the host has left, and the controller's connections are ending */
     bool serial, is_socket;
+    bool off;            /* hub_intercept(): no packet reaches it, and none of its any other */
     bool rx_stalled;     /* rx_packet waits for room in the controller */
     uint64_t left_at_us; /* air time */
     struct woad_air_controller *controller;
@@ -40,6 +41,7 @@ struct hub {
     struct pollfd *fds;
     size_t fds_allocated;
     struct capture pcap;
+    char pcap_path[200];
     bool packets_moved;      /* to hosts, since the last call of each extra's serve() */
     bool slow_reader_warned; /* of the capture */
     int first_error;         /* of the first capture or log that could not be written */
@@ -50,6 +52,10 @@ struct hub {
 /* A capture or log cannot be written: warns, and keeps the error for hub_run()'s result.  Hosts are
  * still served. */
 void hub_note_error(struct hub *hub, const char *what, int err);
+
+/* Captures to `path` from now on, in place of an earlier capture; NULL: ends that one.  0 or a
+ * negative errno: there is no capture then. */
+int hub_capture(struct hub *hub, const char *path);
 
 /* names.c */
 

@@ -42,8 +42,7 @@ static bool parse_number(const char *word, double *value)
     return word && end != word && !*end && *value > -1e7 && *value < 1e7;
 }
 
-/* Cuts the next word off: up to a blank, or in double quotes.  NULL: there is none. */
-static char *next_word(char **at)
+char *world_next_word(char **at)
 {
     static const char blanks[] = " \t\r\n";
     char *word = *at + strspn(*at, blanks), *end;
@@ -131,7 +130,7 @@ static bool parse_controller(struct world_file *file, const char *word, bool any
 
 static bool parse_octets(char **at, struct world_line *a)
 {
-    for (char *w = next_word(at); w; w = next_word(at)) {
+    for (char *w = world_next_word(at); w; w = world_next_word(at)) {
         char *end;
         unsigned long v = strtoul(w, &end, 16);
         if (!*w || *end || v > 255 || a->len == sizeof a->octets) {
@@ -202,14 +201,15 @@ static const char *parse(struct world_file *file, struct world_line *a, const ch
     }
     a->verb = (uint8_t)k;
     bool two = verbs[k].controllers == 2;
-    if ((verbs[k].controllers > 0 && !parse_controller(file, next_word(at), two, &a->controller)) ||
-        (two && !parse_controller(file, next_word(at), two, &a->receiver)) ||
-        (k >= DROP && k <= REPEAT && !parse_kind(next_word(at), &a->kind)) ||
-        (k == INTERFERER && !parse_channels(next_word(at), &a->channels))) {
+    if ((verbs[k].controllers > 0 &&
+         !parse_controller(file, world_next_word(at), two, &a->controller)) ||
+        (two && !parse_controller(file, world_next_word(at), two, &a->receiver)) ||
+        (k >= DROP && k <= REPEAT && !parse_kind(world_next_word(at), &a->kind)) ||
+        (k == INTERFERER && !parse_channels(world_next_word(at), &a->channels))) {
         return verbs[k].usage;
     }
     if (k == INJECT) {
-        a->values = parse_number(next_word(at), &a->v[0]) ? 1 : 0;
+        a->values = parse_number(world_next_word(at), &a->v[0]) ? 1 : 0;
     }
     if (k == SAY || k == INJECT) {
         bool good = values_in_range(a) && a->values == verbs[k].values_min && parse_octets(at, a);
@@ -218,7 +218,7 @@ static const char *parse(struct world_file *file, struct world_line *a, const ch
         }
         return verbs[k].usage;
     }
-    for (char *w = next_word(at); w; w = next_word(at)) {
+    for (char *w = world_next_word(at); w; w = world_next_word(at)) {
         if (a->values == verbs[k].values_max || !parse_number(w, &a->v[a->values++])) {
             return verbs[k].usage;
         }
@@ -243,9 +243,11 @@ static const char *check_time(const struct world_line *a, bool timed)
     return NULL;
 }
 
-static const char *parse_line(struct world_file *file, char *line)
+/* Parses a line, of which comments are cut.  NULL: it is one, and in *a; or what it should be, "":
+ * nothing. */
+static const char *parse_line(struct world_file *file, char *line, struct world_line *a,
+                              bool *timed)
 {
-    struct world_line a = { .at_us = 0 };
     char *at = line, *name;
     bool quoted = false;
     for (char *c = line; *c; c++) {
@@ -255,35 +257,137 @@ static const char *parse_line(struct world_file *file, char *line)
             break;
         }
     }
-    name = next_word(&at);
+    name = world_next_word(&at);
     if (!name) {
-        return NULL;
+        return "";
     }
-    bool timed = strcmp(name, "at") == 0;
-    if (timed) {
+    *timed = strcmp(name, "at") == 0;
+    if (*timed) {
         double seconds;
-        if (!parse_number(next_word(&at), &seconds) || seconds < 0) {
+        if (!parse_number(world_next_word(&at), &seconds) || seconds < 0) {
             return "at SECONDS …";
         }
-        a.at_us = (uint64_t)(seconds * 1e6);
-        name = next_word(&at);
+        a->at_us = (uint64_t)(seconds * 1e6);
+        name = world_next_word(&at);
     }
-    const char *wrong = parse(file, &a, name ? name : "", &at);
-    if (!wrong) {
-        wrong = check_time(&a, timed);
-    }
-    if (wrong) {
-        return wrong;
-    }
+    return parse(file, a, name ? name : "", &at);
+}
+
+/* Adds it, in the order of time.  NULL, or what it should be. */
+static const char *add_line(struct world_file *file, const struct world_line *a)
+{
     if (file->lines == WORLD_LINES_MAX) {
         return "fewer lines: 256 at most";
     }
     size_t k = file->lines++;
-    for (; k && file->line[k - 1].at_us > a.at_us; k--) {
+    for (; k && file->line[k - 1].at_us > a->at_us; k--) {
         file->line[k] = file->line[k - 1];
     }
-    file->line[k] = a;
+    file->line[k] = *a;
     return NULL;
+}
+
+static const char *load_line(struct world_file *file, char *line)
+{
+    struct world_line a = { .at_us = 0 };
+    bool timed;
+    const char *wrong = parse_line(file, line, &a, &timed);
+    if (wrong) {
+        return *wrong ? wrong : NULL;
+    }
+    wrong = check_time(&a, timed);
+    if (wrong) {
+        return wrong;
+    }
+    return add_line(file, &a);
+}
+
+/* Whether a line that is done has no effect on controllers to come. */
+static bool is_over(const struct world_file *file, size_t k)
+{
+    const struct world_line *a = &file->line[k];
+    bool over = a->verb != PLACE && a->verb != DRIFT;
+    for (size_t later = k + 1; later < file->lines_done; later++) {
+        const struct world_line *b = &file->line[later];
+        over = over ||
+               (b->verb == a->verb && b->controller == a->controller && b->values >= a->values);
+    }
+    return over;
+}
+
+static void forget_lines(struct world_file *file)
+{
+    for (size_t k = file->lines_done; k-- > 0;) {
+        if (is_over(file, k)) {
+            memmove(&file->line[k], &file->line[k + 1],
+                    (file->lines - k - 1) * sizeof file->line[0]);
+            file->lines--;
+            file->lines_done--;
+        }
+    }
+}
+
+/* Whether the arrays have room for one more of this kind, behind those of the lines to come. */
+static bool has_room(const struct world_file *file, uint8_t verb)
+{
+    size_t walls = file->around.walls, interferers = file->around.interferers;
+    size_t links = file->around.links, rules = file->rules;
+    for (size_t k = file->lines_done; k < file->lines; k++) {
+        walls += file->line[k].verb == WALL;
+        interferers += file->line[k].verb == INTERFERER;
+        links += file->line[k].verb == LINK;
+        rules += file->line[k].verb >= DROP;
+    }
+    switch (verb) {
+    case WALL: return walls < WORLD_LINES_MAX;
+    case INTERFERER: return interferers < WORLD_LINES_MAX;
+    case LINK: return links < WORLD_LINES_MAX;
+    case DROP:
+    case CORRUPT:
+    case DELAY:
+    case REPEAT: return rules < WORLD_LINES_MAX;
+    default: return true;
+    }
+}
+
+void world_file_begin(struct world_file *file)
+{
+    *file = (struct world_file){ .around = { .noise_dbm = -105,
+                                             .wall = file->wall,
+                                             .interferer = file->interferer,
+                                             .link = file->link } };
+}
+
+int world_file_add(struct world_file *file, char *line, uint64_t now_us,
+                   char message[WORLD_MESSAGE_MAX])
+{
+    struct world_line a = { .at_us = 0 };
+    bool timed, there = true;
+    const char *wrong = parse_line(file, line, &a, &timed);
+    if (wrong && !*wrong) {
+        return 0;
+    }
+    if (!wrong && timed && a.at_us < now_us) {
+        wrong = "at SECONDS in the future";
+    } else if (!wrong && a.verb == DRIFT) {
+        wrong = "in a file: from the beginning";
+    } else if (!wrong && !has_room(file, a.verb)) {
+        wrong = "one of 256 walls, interferers, links and rules";
+    }
+    if (!wrong && !timed) {
+        a.at_us = now_us;
+        there = a.verb < HANG || a.verb > INJECT || file->find_controller(file->ctx, a.controller);
+    }
+    if (!wrong && there) {
+        forget_lines(file);
+        wrong = add_line(file, &a);
+    }
+    if (wrong) {
+        snprintf(message, WORLD_MESSAGE_MAX, "it should be: %s", wrong);
+    } else if (!there) {
+        snprintf(message, WORLD_MESSAGE_MAX, "there is no such controller");
+    }
+    return wrong || !there ? -1 : 0;
 }
 
 /* Reads one line without its end.  1; 0: end of file; -1: the line is too long, or no text. */
@@ -310,15 +414,12 @@ int world_file_load(struct world_file *file, const char *path, char why[WORLD_ME
         snprintf(why, WORLD_MESSAGE_MAX, "%s: %s", path, strerror(errno));
         return -1;
     }
-    *file = (struct world_file){ .around = { .noise_dbm = -105,
-                                             .wall = file->wall,
-                                             .interferer = file->interferer,
-                                             .link = file->link } };
+    world_file_begin(file);
     int more = 1;
     unsigned n = 0;
     while (!wrong && (more = read_line(f, line, sizeof line)) != 0) {
         n++;
-        wrong = more < 0 ? "a line of text: 511 octets at most" : parse_line(file, line);
+        wrong = more < 0 ? "a line of text: 511 octets at most" : load_line(file, line);
         if (!wrong && n == FILE_LINES_MAX) {
             wrong = "a file of fewer lines";
         }

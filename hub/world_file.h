@@ -71,9 +71,17 @@ struct world_file {
     void *ctx;
 };
 
-/* Parses the file, and does the lines without a time.  0, or -1 with the file, the line and what is
+/* Parses a file, and does the lines without a time.  0, or -1 with the file, the line and what is
  * wrong with it in `message`. */
 int world_file_load(struct world_file *w, const char *path, char message[WORLD_MESSAGE_MAX]);
+/* A world without lines. */
+void world_file_begin(struct world_file *w);
+/* Adds a line while the world runs; without `at` it is due now.  0, or -1 and what is wrong in
+ * `message`. */
+int world_file_add(struct world_file *w, char *line, uint64_t now_us,
+                   char message[WORLD_MESSAGE_MAX]);
+/* Cuts the next word off: up to a blank, or in double quotes.  NULL: there is none. */
+char *world_next_word(char **at);
 /* Before a controller is attached: sets its place, transmit power and drift. */
 void world_file_configure(const struct world_file *w, unsigned number, const char *name,
                           struct woad_air_controller_config *config);

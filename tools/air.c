@@ -125,6 +125,12 @@ static int run(int specs, char **spec, struct hub_options *o, struct hci_transpo
     for (int i = 0; i < specs && !what; i++) {
         what = serve(spec[i], o, listens, others);
     }
+    struct hub_extra extra[1];
+    struct control *control = NULL;
+    if (!what) {
+        what = air_control("air", o, extra, &control);
+    }
+    o->extra = extra;
     o->wake = stop_pipe[0];
     int err = 0;
     if (!what) {
@@ -133,6 +139,7 @@ static int run(int specs, char **spec, struct hub_options *o, struct hci_transpo
     if (err) {
         err = air_failed("air", o, err);
     }
+    control_close(control);
     for (size_t i = 0; i < o->listeners; i++) {
         transport_unlisten(&listens[i]);
     }

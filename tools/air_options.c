@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const char *control_spec; /* of --control */
+
 /* Parses a whole number from 0 to `max`; 0 or -1. */
 static int number(const char *command, const char *text, unsigned long long max,
                   unsigned long long *value)
@@ -125,9 +127,27 @@ int air_option(const char *command, int letter, const char *text, struct hub_opt
     case 'S': return speed(command, text, o);
     case 'c': return clock_kind(command, text, o);
     case 't': return patience(command, text, o);
+    case 'C': control_spec = text; return 0;
     case 'w': return world(command, text, o);
     default: return -1;
     }
+}
+
+int air_control(const char *command, struct hub_options *o, struct hub_extra *extra,
+                struct control **control)
+{
+    char message[WOAD_PORT_MESSAGE_MAX];
+    *control = NULL;
+    if (!control_spec) {
+        return 0;
+    }
+    *control = control_open(control_spec, message);
+    if (!*control) {
+        fprintf(stderr, "woad %s: %s\n", command, message);
+        return 1;
+    }
+    control_attach(*control, o, extra);
+    return 0;
 }
 
 int air_failed(const char *command, const struct hub_options *o, int err)

@@ -2,6 +2,7 @@
 #ifndef WOAD_AIR_OPTIONS_H
 #define WOAD_AIR_OPTIONS_H
 
+#include "../hub/control.h"
 #include "../hub/hub.h"
 
 #include <getopt.h>
@@ -13,7 +14,7 @@
         { "pcap", required_argument, NULL, 'p' }, { "keys", no_argument, NULL, 'k' }, \
         { "profile", required_argument, NULL, 'P' }, { "speed", required_argument, NULL, 'S' }, \
         { "world", required_argument, NULL, 'w' }, { "btsnoop", required_argument, NULL, 'b' }, \
-        { "clock", required_argument, NULL, 'c' }, \
+        { "clock", required_argument, NULL, 'c' }, { "control", required_argument, NULL, 'C' }, \
     { \
         "patience", required_argument, NULL, 't' \
     }
@@ -32,11 +33,16 @@
     "              capture, but no other file\n" \
     "  --btsnoop D log each host's HCI packets in folder D; D is made if need be, and\n" \
     "              existing logs are appended to\n" \
+    "  --control unix:PATH  let `woad control` change the world and the capture\n" \
     "  --keys      log keys, and capture encrypted packets decrypted\n"
 
 /* Applies one option; `command` is for messages ("air").  0; 1: --help; -1: wrong, and the message
  * is printed. */
 int air_option(const char *command, int letter, const char *text, struct hub_options *o);
+/* Opens what --control names, if it is there, for control_close(); else *control is NULL.  `extra`
+ * has room for one more.  0, or an exit status. */
+int air_control(const char *command, struct hub_options *o, struct hub_extra *extra,
+                struct control **control);
 /* Prints why hub_run() failed.  Returns the exit status. */
 int air_failed(const char *command, const struct hub_options *o, int err);
 

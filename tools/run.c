@@ -348,7 +348,8 @@ static int exit_status(int hub_error)
 static int run_all(void)
 {
     struct hub_options *o = &run.options;
-    struct hub_extra extra = { run_fds, run_serve, run_next, NULL };
+    struct hub_extra extra[2] = { { run_fds, run_serve, run_next, NULL } };
+    struct control *control;
     struct hci_transport listener;
     sigset_t signals;
     if (catch_signals(&signals) || listen_privately(&listener)) {
@@ -356,15 +357,21 @@ static int run_all(void)
     }
     o->listener = &listener;
     o->listeners = 1;
-    o->extra = &extra;
+    o->extra = extra;
     o->extras = 1;
     o->expect = (unsigned)run.all.programs;
-    int err = hub_run(o, &run.stop);
+    int status = air_control("run", o, extra + 1, &control), err = 0;
+    if (!status) {
+        err = hub_run(o, &run.stop);
+    }
     run.hub = NULL;
     programs_end(&run.all, run.now_us);
+    control_close(control);
     transport_unlisten(&listener);
     rmdir(run.folder);
-    int status = exit_status(err ? 1 : 0);
+    if (!status) {
+        status = exit_status(err ? 1 : 0);
+    }
     sigprocmask(SIG_UNBLOCK, &signals, NULL); /* a second one ends it even while it prints */
     output_finish(&run.all.out);
     if (err) {

@@ -15,6 +15,7 @@ static const struct {
 } commands[] = {
     { "air", tool_air, "serves a simulated radio on sockets" },
     { "run", tool_run, "runs programs on a simulated radio of their own" },
+    { "control", tool_control, "changes a simulated radio while it runs" },
     { "scan", tool_scan, "prints the devices that advertise" },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

@@ -2,6 +2,7 @@
 #define WOAD_TOOL_H
 
 int tool_air(int argc, char **argv);
+int tool_control(int argc, char **argv);
 int tool_run(int argc, char **argv);
 int tool_scan(int argc, char **argv);
 

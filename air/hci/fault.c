@@ -89,3 +89,21 @@ void woad_air_move(controller *c, int32_t x_mm, int32_t y_mm, int8_t tx_power_db
     power_changed(c, tx_power_dbm);
     controller_schedule(c);
 }
+
+void woad_air_position(const controller *c, int32_t *x_mm, int32_t *y_mm)
+{
+    *x_mm = c->cfg.x_mm;
+    *y_mm = c->cfg.y_mm;
+}
+
+bool woad_air_connected(const controller *a, const controller *b)
+{
+    for (uint8_t i = 0; i < a->cfg.conns; i++) {
+        for (uint8_t k = 0; k < b->cfg.conns && a->links[i].used; k++) {
+            if (b->links[k].used && b->links[k].aa == a->links[i].aa) {
+                return true;
+            }
+        }
+    }
+    return false;
+}

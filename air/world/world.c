@@ -155,6 +155,14 @@ struct woad_air *woad_air_init(void *mem, size_t len, const struct woad_air_conf
     return air;
 }
 
+void woad_air_set_loss(struct woad_air *air, uint16_t per_mille)
+{
+    air->cfg.loss_per_mille = per_mille;
+    if (per_mille > 1000) {
+        air->cfg.loss_per_mille = 1000;
+    }
+}
+
 uint64_t woad_air_now(const struct woad_air *air)
 {
     return air->now;

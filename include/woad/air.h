@@ -182,6 +182,12 @@ int woad_air_send_event(struct woad_air_controller *c, const uint8_t *packet, si
 int8_t woad_air_power(const struct woad_air_controller *c);
 void woad_air_move(struct woad_air_controller *c, int32_t x_mm, int32_t y_mm, int8_t tx_power_dbm);
 
+void woad_air_position(const struct woad_air_controller *c, int32_t *x_mm, int32_t *y_mm);
+/* Whether two controllers have a connection with each other. */
+bool woad_air_connected(const struct woad_air_controller *a, const struct woad_air_controller *b);
+/* Changes config.loss_per_mille: 0 to 1000. */
+void woad_air_set_loss(struct woad_air *air, uint16_t per_mille);
+
 /* A controller with packets for its host that has not been returned since; NULL: none. So a world
  * of thousands need not poll them all after each step. */
 struct woad_air_controller *woad_air_ready(struct woad_air *air);

@@ -189,7 +189,9 @@ static int cmd_commands(controller *c, struct rd *in, struct wr *ret)
     (void)in;
     for (size_t t = 0; cmd_table(t); t++) {
         for (const struct command *k = cmd_table(t); k->run; k++) {
-            mask[k->octet] |= (uint8_t)(cmd_supported(c, k) ? 1 << k->bit : 0);
+            if (cmd_supported(c, k)) {
+                mask[k->octet] |= (uint8_t)(1 << k->bit);
+            }
         }
     }
     wr_bytes(ret, mask, sizeof mask);
@@ -429,7 +431,9 @@ static int cmd_scan_enable(controller *c, struct rd *in, struct wr *ret)
     if (on && !has_own_address(c, c->scan->own_type, c->ll->random, NULL)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    c->scan->filter_duplicates = on ? filter : c->scan->filter_duplicates;
+    if (on) {
+        c->scan->filter_duplicates = filter;
+    }
     scan_enable(c, on);
     return 0;
 }
@@ -554,10 +558,14 @@ static int cmd_set_rf_path(controller *c, struct rd *in, struct wr *ret)
  * 4.1. 7.8.27 */
 static int cmd_states(controller *c, struct rd *in, struct wr *ret)
 {
-    bool old = controller_version(c) < VERSION_4_1;
     (void)in;
-    wr_le32(ret, old ? 0x1f3fffff : 0xff3fffff);
-    wr_le32(ret, old ? 0 : 0x000003ff);
+    if (controller_version(c) < VERSION_4_1) {
+        wr_le32(ret, 0x1f3fffff);
+        wr_le32(ret, 0);
+    } else {
+        wr_le32(ret, 0xff3fffff);
+        wr_le32(ret, 0x000003ff);
+    }
     return 0;
 }
 

@@ -294,14 +294,13 @@ static int cmd_read_phy(controller *c, struct rd *in, struct wr *ret)
     uint16_t handle = rd_le16(in);
     const struct link *l = link_by_handle(c, handle, &i);
     wr_le16(ret, handle);
-    uint8_t tx_phy;
+    uint8_t tx_phy = 0, rx_phy = 0;
     if (l) {
         tx_phy = phy_number(l->tx_phy);
-    } else {
-        tx_phy = 0;
+        rx_phy = phy_number(l->rx_phy);
     }
     wr_u8(ret, tx_phy);
-    wr_u8(ret, l ? phy_number(l->rx_phy) : 0);
+    wr_u8(ret, rx_phy);
     if (l) {
         return 0;
     }
@@ -321,8 +320,12 @@ static int phys_read(const controller *c, struct rd *in, uint8_t *tx, uint8_t *r
     uint8_t any = rd_u8(in), there = phys_supported(c);
     *tx = rd_u8(in);
     *rx = rd_u8(in);
-    *tx = any & 1 ? there : *tx;
-    *rx = any & 2 ? there : *rx;
+    if (any & 1) {
+        *tx = there;
+    }
+    if (any & 2) {
+        *rx = there;
+    }
     if (!*tx || !*rx) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }

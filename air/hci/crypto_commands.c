@@ -89,8 +89,12 @@ static void p256_made(controller *c)
         }
         err = c->cfg.crypto->p256_public(c->ll->p256, key);
     }
+    uint8_t status = 0;
+    if (err) {
+        status = WOAD_HCI_UNSPECIFIED;
+    }
     c->ll->has_p256 = !err;
-    wr_u8(&w, err ? WOAD_HCI_UNSPECIFIED : 0);
+    wr_u8(&w, status);
     put_back(&w, key, 32);
     put_back(&w, key + 32, 32);
     evt_le(c, LE_P256_COMPLETE, &w);
@@ -122,10 +126,16 @@ static void dhkey_made(controller *c)
     };
     uint8_t key[32], event[33];
     struct wr w = wr_of(event, sizeof event);
-    int err =
-        c->cfg.crypto->p256_dh(c->ll->p256_debug ? debug_key : c->ll->p256, c->ll->p256_peer, key);
-    memset(key, 0xff, err ? sizeof key : 0);
-    wr_u8(&w, err ? WOAD_HCI_INVALID_PARAMETERS : 0);
+    const uint8_t *own = c->ll->p256;
+    if (c->ll->p256_debug) {
+        own = debug_key;
+    }
+    uint8_t status = 0;
+    if (c->cfg.crypto->p256_dh(own, c->ll->p256_peer, key)) {
+        memset(key, 0xff, sizeof key);
+        status = WOAD_HCI_INVALID_PARAMETERS;
+    }
+    wr_u8(&w, status);
     put_back(&w, key, sizeof key);
     evt_le(c, LE_DHKEY_COMPLETE, &w);
 }

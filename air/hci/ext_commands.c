@@ -136,10 +136,12 @@ uint32_t chain_us(uint16_t len, uint8_t phy)
 /* Whether a set's primary packets and chain fit into an interval. */
 static bool data_fit(const struct ll_adv *a, uint16_t len)
 {
-    uint8_t primary = a->primary ? a->primary : PHY_1M;
-    uint8_t secondary = a->secondary ? a->secondary : PHY_1M;
+    uint8_t primary = a->primary;
+    if (!primary) {
+        primary = PHY_1M;
+    }
     uint32_t before = 3 * (radio_airtime(2 + 7, primary) + T_IFS) + T_MAFS;
-    return !a->extended || !len || before + chain_us(len, secondary) <= a->interval * 625ull;
+    return !a->extended || !len || before + chain_us(len, adv_secondary(a)) <= a->interval * 625ull;
 }
 
 /* Checks new parameters of a set against its data and its periodic advertising. 7.8.53 */
@@ -156,7 +158,10 @@ static int params_fit(const struct ll_adv *a, const struct ll_adv *wish)
     if (a->periodic.enabled && wish->secondary != a->secondary) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    return data_fit(wish, a->data_len) && data_fit(wish, a->rsp_len) ? 0 : PACKET_TOO_LONG;
+    if (data_fit(wish, a->data_len) && data_fit(wish, a->rsp_len)) {
+        return 0;
+    }
+    return PACKET_TOO_LONG;
 }
 
 /* properties u16, interval min u24, max u24, channels u8, own type u8, peer type u8, peer 6, filter
@@ -179,7 +184,10 @@ static int params_of_set(const controller *c, struct rd *in, struct ll_adv *a)
     uint8_t tells = rd_u8(in);
     bool legacy = a->props & PROP_LEGACY;
     a->extended = !legacy;
-    a->kind = legacy ? legacy_kind(a->props) : ADV_KIND_NONCONN;
+    a->kind = ADV_KIND_NONCONN;
+    if (legacy) {
+        a->kind = legacy_kind(a->props);
+    }
     a->report_scan_requests = tells;
     a->power_limited = power != NO_PREFERENCE;
     a->power = power;
@@ -194,7 +202,9 @@ static int params_of_set(const controller *c, struct rd *in, struct ll_adv *a)
         (!legacy && !phy_supported(c, a->secondary))) {
         return WOAD_HCI_UNSUPPORTED;
     }
-    a->secondary = legacy ? PHY_1M : a->secondary;
+    if (legacy) {
+        a->secondary = PHY_1M;
+    }
     return own_type_check(c, a->own_type);
 }
 
@@ -208,14 +218,18 @@ static int cmd_set_params(controller *c, struct rd *in, struct wr *ret)
     if (a && a->on) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    if (status || handle > 0xef) {
-        return status ? status : WOAD_HCI_INVALID_PARAMETERS;
+    if (!status && handle > 0xef) {
+        status = WOAD_HCI_INVALID_PARAMETERS;
     }
-    status = a ? params_fit(a, &wish) : 0;
+    if (!status && a) {
+        status = params_fit(a, &wish);
+    }
     if (status) {
         return status;
     }
-    a = a ? a : set_allocate(c, handle);
+    if (!a) {
+        a = set_allocate(c, handle);
+    }
     if (!a) {
         return WOAD_HCI_MEMORY_EXCEEDED;
     }
@@ -256,7 +270,10 @@ static int data_status(const struct ll_adv *a, bool response, uint8_t op, uint8_
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     bool needed = response && a->on && a->extended && (a->props & PROP_SCANNABLE);
-    return needed && !len ? WOAD_HCI_COMMAND_DISALLOWED : 0;
+    if (needed && !len) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    return 0;
 }
 
 enum { ADV_DATA = false, SCAN_RESPONSE = true };
@@ -272,7 +289,10 @@ static int set_take_data(controller *c, struct rd *in, bool response)
         fragments > 1 || len > 251) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    int status = a ? data_status(a, response, op, len) : UNKNOWN_ADVERTISER;
+    if (!a) {
+        return UNKNOWN_ADVERTISER;
+    }
+    int status = data_status(a, response, op, len);
     if (status) {
         return status;
     }
@@ -280,18 +300,31 @@ static int set_take_data(controller *c, struct rd *in, bool response)
     if (op == DATA_UNCHANGED) {
         return 0;
     }
-    a->aux_at = a->sent_len ? NEVER : a->aux_at; /* the chain that is being sent ends */
-    uint16_t *have = response ? &a->rsp_len : &a->data_len;
-    bool *partial = response ? &a->partial_rsp : &a->partial_data;
-    uint16_t before = op == FRAGMENT_MIDDLE || op == FRAGMENT_LAST ? *have : 0,
-             all = (uint16_t)(before + len);
-    bool fits = all <= a->room && (response || a->on ? data_fit(a, all) : true);
+    if (a->sent_len) { /* the chain that is being sent ends */
+        a->aux_at = NEVER;
+    }
+    uint8_t *octets = a->data;
+    uint16_t *have = &a->data_len, before = 0;
+    bool *partial = &a->partial_data;
+    if (response) {
+        octets = a->rsp;
+        have = &a->rsp_len;
+        partial = &a->partial_rsp;
+    }
+    if (op == FRAGMENT_MIDDLE || op == FRAGMENT_LAST) {
+        before = *have;
+    }
+    uint16_t all = (uint16_t)(before + len);
+    bool fits = all <= a->room && (!(response || a->on) || data_fit(a, all));
     if (!fits) {
         *have = 0;
         *partial = false;
-        return all > a->room ? WOAD_HCI_MEMORY_EXCEEDED : PACKET_TOO_LONG;
+        if (all > a->room) {
+            return WOAD_HCI_MEMORY_EXCEEDED;
+        }
+        return PACKET_TOO_LONG;
     }
-    memcpy((response ? a->rsp : a->data) + before, data, len);
+    memcpy(octets + before, data, len);
     *have = all;
     *partial = op == FRAGMENT_FIRST || op == FRAGMENT_MIDDLE;
     return 0;
@@ -326,7 +359,10 @@ static int set_may_begin(controller *c, const struct ll_adv *a, uint16_t duratio
     if (a->extended && (a->props & PROP_CONNECTABLE) && a->data_len > CONNECTABLE_MAX) {
         return WOAD_HCI_INVALID_PARAMETERS; /* connectable advertising has no chain */
     }
-    return data_fit(a, a->data_len) && data_fit(a, a->rsp_len) ? 0 : PACKET_TOO_LONG;
+    if (data_fit(a, a->data_len) && data_fit(a, a->rsp_len)) {
+        return 0;
+    }
+    return PACKET_TOO_LONG;
 }
 
 /* Checks all sets of a command: handle u8, duration u16, max events u8 each; no set twice. */
@@ -348,9 +384,14 @@ static int sets_status(controller *c, struct rd in, uint8_t n, bool on)
         const struct ll_adv *a = set_by_handle(c, rd_u8(&first));
         uint16_t duration = rd_le16(&first);
         rd_u8(&first);
-        int status = on && a ? set_may_begin(c, a, duration) : 0;
-        if (!a || status) {
-            return a ? status : UNKNOWN_ADVERTISER;
+        int status = 0;
+        if (!a) {
+            status = UNKNOWN_ADVERTISER;
+        } else if (on) {
+            status = set_may_begin(c, a, duration);
+        }
+        if (status) {
+            return status;
         }
     }
     return 0;
@@ -380,7 +421,9 @@ static int cmd_set_enable(controller *c, struct rd *in, struct wr *ret)
             adv_enable(c, a, on);
         }
         a->max_events = most;
-        a->until = on && duration ? a->next + duration * 10000u : a->until;
+        if (on && duration) {
+            a->until = a->next + duration * 10000u;
+        }
     }
     return 0;
 }
@@ -465,7 +508,9 @@ static int cmd_ext_scan_params(controller *c, struct rd *in, struct wr *ret)
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     int status = own_type_check(c, own);
-    status = status ? status : scan_filter_status(c, filter);
+    if (!status) {
+        status = scan_filter_status(c, filter);
+    }
     if (status) {
         return status;
     }
@@ -484,7 +529,9 @@ static int cmd_scan_on(controller *c, struct rd *in, struct wr *ret)
     uint8_t on = rd_u8(in), filter = rd_u8(in);
     uint16_t duration = rd_le16(in), period = rd_le16(in);
     (void)ret;
-    period = duration ? period : 0;
+    if (!duration) {
+        period = 0;
+    }
     bool often = filter == 2 && !period; /* the filter that a period resets needs a period */
     if (on > 1 || (on && (filter > 2 || often || (period && duration * 10u >= period * 1280u)))) {
         return WOAD_HCI_INVALID_PARAMETERS;
@@ -495,10 +542,17 @@ static int cmd_scan_on(controller *c, struct rd *in, struct wr *ret)
     if (on && !has_own_address(c, c->scan->own_type, c->ll->random, NULL)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    c->scan->filter_duplicates = on ? filter : c->scan->filter_duplicates;
+    if (on) {
+        c->scan->filter_duplicates = filter;
+    }
     scan_enable(c, on);
-    c->scan->until = on && duration ? c->air->now + duration * 10000u : NEVER;
-    c->scan->period_at = on && period ? c->air->now + period * 1280000ull : NEVER;
+    c->scan->until = c->scan->period_at = NEVER;
+    if (on && duration) {
+        c->scan->until = c->air->now + duration * 10000u;
+    }
+    if (on && period) {
+        c->scan->period_at = c->air->now + period * 1280000ull;
+    }
     c->scan->duration = duration * 10000u;
     c->scan->period = period * 1280000ull;
     return 0;
@@ -595,7 +649,7 @@ void evt_set_terminated(controller *c, const struct ll_adv *a, uint8_t status, u
     wr_u8(&w, status);
     wr_u8(&w, a->handle);
     wr_le16(&w, status ? 0 : link_handle(i));
-    wr_u8(&w, (uint8_t)(a->events < 255 ? a->events : 255));
+    wr_u8(&w, (uint8_t)min_uint(a->events, 255));
     evt_le(c, LE_ADV_SET_TERMINATED, &w);
 }
 

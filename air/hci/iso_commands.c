@@ -123,7 +123,7 @@ static int stream_read(const controller *c, struct rd *in, struct iso *s)
     s->max_sdu_rx = rd_le16(in);
     uint8_t tx_phys = rd_u8(in), rx_phys = rd_u8(in);
     uint8_t again_tx = rd_u8(in), again_rx = rd_u8(in);
-    uint8_t again = again_tx > again_rx ? again_tx : again_rx;
+    unsigned again = max_uint(again_tx, again_rx);
     if (in->bad || s->id > 0xef || s->max_sdu_tx > 0xfff || s->max_sdu_rx > 0xfff || again > 30) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
@@ -144,13 +144,16 @@ static int stream_read(const controller *c, struct rd *in, struct iso *s)
     s->rx_phy = phy_of(rx_phys);
     s->bn_tx = iso_payloads(s->max_sdu_tx);
     s->bn_rx = iso_payloads(s->max_sdu_rx);
-    unsigned most = s->bn_tx > s->bn_rx ? s->bn_tx : s->bn_rx;
-    unsigned nse = (most ? most : 1) * (1u + again);
-    s->nse = (uint8_t)(nse > ISO_SUBEVENTS ? ISO_SUBEVENTS : nse);
-    uint32_t tx = s->max_sdu_tx < ISO_PDU ? s->max_sdu_tx : ISO_PDU;
-    uint32_t rx = s->max_sdu_rx < ISO_PDU ? s->max_sdu_rx : ISO_PDU;
-    tx += tx ? MIC : 0;
-    rx += rx ? MIC : 0;
+    unsigned most = max_uint(max_uint(s->bn_tx, s->bn_rx), 1);
+    s->nse = (uint8_t)min_uint(most * (1 + again), ISO_SUBEVENTS);
+    uint32_t tx = min_uint(s->max_sdu_tx, ISO_PDU);
+    uint32_t rx = min_uint(s->max_sdu_rx, ISO_PDU);
+    if (tx) {
+        tx += MIC;
+    }
+    if (rx) {
+        rx += MIC;
+    }
     s->sub_interval =
         radio_airtime(2 + tx, s->tx_phy) + T_IFS + radio_airtime(2 + rx, s->rx_phy) + T_MSS;
     return 0;
@@ -163,8 +166,8 @@ static int group_schedule(struct iso *s, uint8_t n, uint32_t event_us)
     uint32_t all = 0, at = 0;
     for (uint8_t k = 0; k < n; k++) {
         uint32_t share = event_us / n / s[k].sub_interval;
-        uint8_t needed = s[k].bn_tx > s[k].bn_rx ? s[k].bn_tx : s[k].bn_rx;
-        s[k].nse = s[k].nse > share ? (uint8_t)share : s[k].nse;
+        unsigned needed = max_uint(s[k].bn_tx, s[k].bn_rx);
+        s[k].nse = (uint8_t)min_uint(s[k].nse, share);
         if (!s[k].nse || s[k].nse < needed) {
             return WOAD_HCI_UNSUPPORTED;
         }
@@ -204,7 +207,9 @@ static uint8_t group_slot(struct group *g, uint8_t id)
     while (k < g->n && g->s[k].id != id) {
         k++;
     }
-    g->n = (uint8_t)(k == g->n && k < GROUP_MAX ? g->n + 1 : g->n);
+    if (k == g->n && k < GROUP_MAX) {
+        g->n++;
+    }
     return k;
 }
 
@@ -248,7 +253,9 @@ static int group_store(controller *c, uint8_t group, struct group *g, uint32_t i
     }
     for (uint8_t k = 0; k < g->n; k++) {
         struct iso *to = cis_configured(c, group, g->s[k].id);
-        to = to ? to : iso_free(c);
+        if (!to) {
+            to = iso_free(c);
+        }
         *to = g->s[k];
         to->kind = ISO_CIS;
         to->central = true;
@@ -494,15 +501,14 @@ bool set_has_big(const controller *c, const struct ll_adv *a)
  * does. */
 static bool big_schedule(struct big_info *info, uint8_t again)
 {
-    uint32_t pdu = info->max_sdu < ISO_PDU ? info->max_sdu : ISO_PDU;
+    uint32_t pdu = min_uint(info->max_sdu, ISO_PDU);
     info->bn = iso_payloads(info->max_sdu);
     info->sub_interval = radio_airtime(2 + pdu, info->phy) + T_MSS;
     info->interval = (uint16_t)(info->sdu_interval / 1250);
     unsigned irc = 1u + again;
     unsigned room = (info->interval * 1250u - 1000) / info->num / info->sub_interval;
-    irc = irc * info->bn > room ? room / info->bn : irc;
-    irc = irc * info->bn > ISO_SUBEVENTS ? (unsigned)ISO_SUBEVENTS / info->bn : irc;
-    irc = irc > 15 ? 15 : irc;
+    irc = min_uint(irc, min_uint(room, ISO_SUBEVENTS) / info->bn);
+    irc = min_uint(irc, 15);
     info->irc = (uint8_t)irc;
     info->nse = (uint8_t)(irc * info->bn);
     info->spacing = info->nse * info->sub_interval;

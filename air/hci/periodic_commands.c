@@ -38,7 +38,7 @@ void periodic_reset(controller *c)
 
 static bool periodic_adv_fits(const struct ll_adv *a, uint16_t len, uint16_t interval)
 {
-    return chain_us(len, a->secondary ? a->secondary : PHY_1M) <= interval * 1250u;
+    return chain_us(len, adv_secondary(a)) <= interval * 1250u;
 }
 
 /* Whether a set may have periodic advertising: extended, neither connectable nor scannable, not
@@ -113,7 +113,10 @@ static int cmd_data(controller *c, struct rd *in, struct wr *ret)
     if (all > a->room || !periodic_adv_fits(a, all, t->interval)) {
         t->len = 0;
         t->data_partial = false;
-        return all > a->room ? WOAD_HCI_MEMORY_EXCEEDED : PACKET_TOO_LONG;
+        if (all > a->room) {
+            return WOAD_HCI_MEMORY_EXCEEDED;
+        }
+        return PACKET_TOO_LONG;
     }
     memcpy(t->data + before, data, len);
     t->len = all;

@@ -34,7 +34,10 @@ static size_t version_row(uint8_t version)
         n = (size_t)(version - VERSION_4_0);
     }
     size_t last = sizeof versions / sizeof *versions - 1;
-    return n < last ? n : last;
+    if (n < last) {
+        return n;
+    }
+    return last;
 }
 
 uint64_t version_features(uint8_t version)

@@ -107,8 +107,10 @@ void adv_enable(controller *c, struct ll_adv *a, bool on)
     }
     a->on = on;
     a->aux_at = NEVER;
-    a->events = on ? 0 : a->events; /* a set that ends reports its number of events */
-    a->next = c->air->now + 625;    /* us from the command to the first event */
+    if (on) { /* a set that ends reports its number of events */
+        a->events = 0;
+    }
+    a->next = c->air->now + 625; /* us from the command to the first event */
     if (!a->extended && a->kind == ADV_KIND_DIRECT_HIGH) {
         a->until = a->next + DIRECT_LASTS_US;
     } else {

@@ -61,23 +61,42 @@ static uint32_t urgency_of_try(uint8_t tries)
 static uint32_t urgency_of(uint64_t idle_us, uint64_t turns_us, uint64_t limit_us)
 {
     uint64_t turns = idle_us * URGENCY_MAX_BY_TURNS / turns_us;
-    uint64_t used = limit_us ? idle_us * URGENCY_MAX / limit_us : 0;
-    turns = turns < URGENCY_MAX_BY_TURNS ? turns : URGENCY_MAX_BY_TURNS;
-    used = used > turns ? used : turns;
-    return (uint32_t)(used < URGENCY_MAX ? used + 1 : URGENCY_MAX);
+    uint64_t used = 0;
+    if (limit_us) {
+        used = idle_us * URGENCY_MAX / limit_us;
+    }
+    if (turns > URGENCY_MAX_BY_TURNS) {
+        turns = URGENCY_MAX_BY_TURNS;
+    }
+    if (used < turns) {
+        used = turns;
+    }
+    if (used >= URGENCY_MAX) {
+        return URGENCY_MAX;
+    }
+    return (uint32_t)used + 1;
 }
 
 static uint64_t idle_since(uint64_t served_at, uint64_t at)
 {
-    return at > served_at ? at - served_at : 0;
+    if (at > served_at) {
+        return at - served_at;
+    }
+    return 0;
 }
 
 /* The urgency that both sides of a connection calculate alike. */
 static uint32_t link_common_urgency(const struct link *l, uint64_t at)
 {
     uint64_t turn = l->interval * 1250u;
-    uint64_t since = l->unconfirmed ? l->confirmed_at : l->last_exchange_at;
-    uint32_t last = link_events_left(l, since, at) > 1 ? 0 : URGENCY_LAST_EVENT;
+    uint64_t since = l->last_exchange_at;
+    if (l->unconfirmed) {
+        since = l->confirmed_at;
+    }
+    uint32_t last = 0;
+    if (link_events_left(l, since, at) <= 1) {
+        last = URGENCY_LAST_EVENT;
+    }
     return last + urgency_of(idle_since(l->last_exchange_at, at), LINK_TURNS * turn,
                              link_silence_limit(l));
 }
@@ -89,7 +108,10 @@ static uint32_t link_urgency(const struct link *l, uint64_t at)
     }
     /* The PDU that names the instant must arrive before it. */
     bool changes = l->instant_procedure || l->subrate_ind_out;
-    uint32_t more = changes && (l->n_controls || l->unacked) ? URGENCY_MAX_BY_TURNS / 2 : 0;
+    uint32_t more = 0;
+    if (changes && (l->n_controls || l->unacked)) {
+        more = URGENCY_MAX_BY_TURNS / 2;
+    }
     return more + link_common_urgency(l, at);
 }
 
@@ -111,14 +133,19 @@ static uint32_t iso_urgency(const controller *c, const struct iso *s, uint64_t a
     }
     uint32_t u = urgency_of(idle_since(s->last_exchange_at, at), turns, limit);
     /* A stream that the peer has ended must not outlast its connection. */
-    return s->kind == ISO_CIS ? u - u / 4 : u;
+    if (s->kind == ISO_CIS) {
+        return u - u / 4;
+    }
+    return u;
 }
 
 static uint32_t sync_urgency(const struct sync *s, uint64_t at)
 {
     uint64_t limit = s->timeout * 10000u, turn = s->interval * (s->skip + 1u) * 1250u;
-    return s->established ? urgency_of(idle_since(s->last_rx_at, at), SYNC_TURNS * turn, limit)
-                          : urgency_of_try(s->tries);
+    if (!s->established) {
+        return urgency_of_try(s->tries);
+    }
+    return urgency_of(idle_since(s->last_rx_at, at), SYNC_TURNS * turn, limit);
 }
 
 static uint32_t periodic_adv_urgency(const struct periodic_adv *t, uint64_t at)
@@ -136,9 +163,16 @@ static uint32_t urgency(const controller *c, uint8_t owner, uint8_t index, uint6
     case ACTIVITY_ISO: return iso_urgency(c, &c->iso[index], at);
     case ACTIVITY_SYNC: return sync_urgency(&c->sync[index], at);
     case ACTIVITY_PERIODIC_ADV: return periodic_adv_urgency(&c->sets[index].periodic, at);
-    case ACTIVITY_ADV: return adv_connectable(c->adv_now) ? URGENCY_HELD : 0;
+    case ACTIVITY_ADV:
+        if (adv_connectable(c->adv_now)) {
+            return URGENCY_HELD;
+        }
+        return 0;
     case ACTIVITY_SCAN:
-        return c->scan->connect_ind_out || c->scan->connect_req_out ? URGENCY_HELD : 0;
+        if (c->scan->connect_ind_out || c->scan->connect_req_out) {
+            return URGENCY_HELD;
+        }
+        return 0;
     default: return 0;
     }
 }
@@ -198,7 +232,10 @@ static uint32_t lot_of_try(const controller *c, uint8_t owner, uint8_t index)
 {
     if (owner == ACTIVITY_SYNC) {
         const struct sync *y = &c->sync[index];
-        return y->established ? 0 : urgency_of_try(y->tries);
+        if (!y->established) {
+            return urgency_of_try(y->tries);
+        }
+        return 0;
     }
     if (owner != ACTIVITY_ISO || c->iso[index].kind != ISO_BIS_IN) {
         return 0;
@@ -265,8 +302,12 @@ static bool lot_wins(const controller *c, uint8_t owner, uint8_t index)
     if (!sends(c, owner, index) && !sends(c, c->radio.owner, c->radio.index)) {
         uint32_t my_try = lot_of_try(c, owner, index);
         uint32_t their_try = lot_of_try(c, c->radio.owner, c->radio.index);
-        mine = mine > my_try ? mine : my_try;
-        theirs = theirs > their_try ? theirs : their_try;
+        if (mine < my_try) {
+            mine = my_try;
+        }
+        if (theirs < their_try) {
+            theirs = their_try;
+        }
     }
     if (mine > URGENCY_HELD || theirs > URGENCY_HELD || mine > FAR * theirs ||
         theirs > FAR * mine) {
@@ -274,13 +315,11 @@ static bool lot_wins(const controller *c, uint8_t owner, uint8_t index)
     }
     struct lot lot = lot_of(c, owner, index);
     bool low = lot.aa < c->ll->lot.aa;
-    uint64_t first;
+    uint64_t first = theirs, second = mine;
     if (low) {
         first = mine;
-    } else {
-        first = theirs;
+        second = theirs;
     }
-    uint64_t second = low ? theirs : mine;
     first *= first * first * first;
     second *= second * second * second;
     return (lot_draw(lot, c->ll->lot) * (first + second) >> 16 < first) == low;
@@ -437,7 +476,9 @@ static uint64_t turn_distance(const controller *c, const struct turn *mine, uint
             before = step - after - mine->duration_us;
         }
         uint64_t apart = earlier(behind, before);
-        shortest = apart < shortest ? apart : shortest;
+        if (apart < shortest) {
+            shortest = apart;
+        }
     }
     return shortest;
 }

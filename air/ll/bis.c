@@ -116,12 +116,12 @@ void big_begin(controller *c, struct big *b)
         struct iso *s = bis_of(c, b, k);
         s->on = true;
         s->nse = info->nse;
+        s->bn_tx = s->bn_rx = 0;
         if (b->is_receiver) {
-            s->bn_tx = 0;
+            s->bn_rx = info->bn;
         } else {
             s->bn_tx = info->bn;
         }
-        s->bn_rx = b->is_receiver ? info->bn : 0;
         s->max_sdu_tx = s->max_sdu_rx = info->max_sdu;
         s->interval = info->interval;
         s->sub_interval = info->sub_interval;
@@ -383,7 +383,10 @@ static void bis_next(controller *c, struct iso *s)
     bool whole = b->is_receiver && s->rx_done == s->bn_rx;
     s->subevent++;
     if (s->subevent < s->nse && !whole) {
-        s->at = s->anchor + s->subevent * s->sub_interval - (b->is_receiver ? 2 : 0);
+        s->at = s->anchor + s->subevent * s->sub_interval;
+        if (b->is_receiver) {
+            s->at -= 2;
+        }
         return;
     }
     if (b->is_receiver && !b->established && s == bis_of(c, b, 0) && ++b->tries == TRIES) {

@@ -244,7 +244,10 @@ static void cis_start(controller *c, struct iso *s, uint64_t from, uint32_t offs
     s->anchor = from + offset;
     s->last_rx_at = l->last_rx_at;
     s->last_exchange_at = s->anchor;
-    s->widening = s->central ? 0 : clock_widening(c, l->peer_sca, s->anchor - s->last_rx_at);
+    s->widening = 0;
+    if (!s->central) {
+        s->widening = clock_widening(c, l->peer_sca, s->anchor - s->last_rx_at);
+    }
     s->at = s->anchor - s->widening;
     s->lost_at = NEVER;
     c->ll->n_isos_on++;
@@ -268,8 +271,7 @@ static uint64_t cis_place(const controller *c, const struct iso *s, uint64_t aft
                          .phase = after,
                          .interval_us = s->interval * 1250u,
                          .duration_us = s->group_delay };
-    unsigned steps =
-        c->links[s->link].interval < s->interval ? c->links[s->link].interval : s->interval;
+    unsigned steps = min_uint(c->links[s->link].interval, s->interval);
     return after + turn_place(c, &mine, steps) * 1250u + s->position;
 }
 
@@ -541,11 +543,22 @@ static void cis_send(controller *c, struct iso *s, uint64_t at)
     uint64_t sends = s->event * s->bn_tx + s->tx_done, expects = s->event * s->bn_rx + s->rx_done;
     bool null = !s->sending || s->tx_done >= s->bn_tx;
     size_t len = 0;
-    uint8_t llid = null ? ISO_START : iso_payload(s, s->tx_done, &data, &len);
-    unsigned flags = (expects & 1 ? NESN : 0);
-    flags |= sends & 1 ? SN : 0;
-    flags |= null ? NPI : 0;
-    flags |= cis_more(s) ? 0 : CLOSE;
+    uint8_t llid = ISO_START;
+    unsigned flags = 0;
+    if (expects & 1) {
+        flags |= NESN;
+    }
+    if (sends & 1) {
+        flags |= SN;
+    }
+    if (null) {
+        flags |= NPI;
+    } else {
+        llid = iso_payload(s, s->tx_done, &data, &len);
+    }
+    if (!cis_more(s)) {
+        flags |= CLOSE;
+    }
     uint8_t head = (uint8_t)(llid | flags);
     bool seals = c->links[s->link].tx_encrypted && !null && len;
     wr_u8(&pdu, head);
@@ -582,7 +595,10 @@ static void cis_next(controller *c, struct iso *s, bool closed)
 {
     s->subevent++;
     if (s->subevent < s->nse && !closed) {
-        s->at = s->anchor + s->subevent * s->sub_interval - (s->central ? 0 : 2);
+        s->at = s->anchor + s->subevent * s->sub_interval;
+        if (!s->central) {
+            s->at -= 2;
+        }
         return;
     }
     iso_event_end(c, s);

@@ -190,7 +190,9 @@ static void link_set_anchor(const controller *c, struct link *l, uint64_t us)
     l->widening = 0;
     if (!l->central) {
         l->widening = clock_widening(c, l->peer_sca, l->anchor - l->last_rx_at);
-        l->widening = l->widening < most ? l->widening : most;
+        if (l->widening > most) {
+            l->widening = most;
+        }
         l->anchor -= l->widening;
     }
 }
@@ -397,7 +399,10 @@ uint32_t link_events_left(const struct link *l, uint64_t since, uint64_t at)
     if (end > at) {
         left = (end - at) / turn;
     }
-    return (uint32_t)(left < UINT16_MAX ? left : UINT16_MAX) + 1;
+    if (left > UINT16_MAX) {
+        left = UINT16_MAX;
+    }
+    return (uint32_t)left + 1;
 }
 
 /* Data or control PDUs are queued: a peripheral that skips events attends the next one that it can
@@ -411,7 +416,9 @@ void link_wake(controller *c, uint8_t i)
     }
     uint32_t events = (uint32_t)((now - l->ref_anchor) / step) + 1;
     uint32_t past = (l->ref_event + events - l->subrate_base) % l->subrate_factor;
-    events += past ? l->subrate_factor - past : 0;
+    if (past) {
+        events += l->subrate_factor - past;
+    }
     if (l->ref_event + events < l->event) {
         link_plan_event(c, l, events);
     }
@@ -450,7 +457,9 @@ static void link_send(controller *c, uint8_t i, uint64_t at, bool brief)
     wr_u8(&pdu, (uint8_t)(l->tx_pdu[0] | l->nesn << 2 | l->sn << 3 | (l->md ? 0x10 : 0)));
     wr_bytes(&pdu, l->tx_pdu + 1, 1u + l->tx_len);
     l->unacked = true;
-    l->active_until_event = l->tx_len ? l->ref_event + l->continuation : l->active_until_event;
+    if (l->tx_len) {
+        l->active_until_event = l->ref_event + l->continuation;
+    }
     radio_send(c, ACTIVITY_CONN, at, link_channel(l), l->aa, l->tx_phy, &pdu);
     link_annotate(c, l);
     c->radio.index = i;
@@ -462,8 +471,13 @@ static bool link_at_instant(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
     bool updates = l->instant_procedure == P_UPDATE;
-    uint32_t offset = updates ? l->new_offset * 1250u : 0;
-    l->window = updates && !l->central ? l->new_window * 1250u : l->window;
+    uint32_t offset = 0;
+    if (updates) {
+        offset = l->new_offset * 1250u;
+    }
+    if (updates && !l->central) {
+        l->window = l->new_window * 1250u;
+    }
     control_instant(c, i); /* may queue the next update */
     if (offset) {
         link_set_anchor(c, l, offset);
@@ -477,9 +491,12 @@ static void link_score_miss(struct link *l, uint64_t now)
 {
     enum { MISS = 4, MOST = 32 };
     uint64_t turn = (uint64_t)l->subrate_factor * l->interval * 1250u;
-    uint64_t silence = now > l->last_exchange_at ? now - l->last_exchange_at : 0;
+    uint64_t silence = 0;
+    if (now > l->last_exchange_at) {
+        silence = now - l->last_exchange_at;
+    }
     if (silence > (l->latency + 1u) * turn + turn / 2) {
-        l->miss_score = (uint8_t)(l->miss_score + MISS < MOST ? l->miss_score + MISS : MOST);
+        l->miss_score = (uint8_t)min_uint(l->miss_score + MISS, MOST);
     } else if (l->miss_score) {
         l->miss_score--;
     }
@@ -523,7 +540,10 @@ static uint8_t link_loss_reason(const struct link *l)
     if (l->terminating) {
         return WOAD_HCI_LOCAL_HOST_TERMINATED;
     }
-    return l->established ? WOAD_HCI_CONNECTION_TIMEOUT : WOAD_HCI_FAILED_TO_ESTABLISH;
+    if (l->established) {
+        return WOAD_HCI_CONNECTION_TIMEOUT;
+    }
+    return WOAD_HCI_FAILED_TO_ESTABLISH;
 }
 
 /* Does the first thing that is due, of the first connection that has any: the clock calls again. */
@@ -592,7 +612,10 @@ static bool link_exchange_fits(const controller *c, uint8_t i, uint16_t mine, ui
 static bool link_event_continues(const controller *c, uint8_t i)
 {
     const struct link *l = &c->links[i];
-    uint16_t theirs = l->peer_md ? (uint16_t)(l->effective_rx + 4) : 0;
+    uint16_t theirs = 0;
+    if (l->peer_md) {
+        theirs = (uint16_t)(l->effective_rx + 4);
+    }
     return (l->md || l->peer_md) && link_exchange_fits(c, i, data_next_len(c, l), theirs);
 }
 
@@ -639,7 +662,9 @@ static bool link_accept_packet(controller *c, uint8_t i, uint8_t head, struct rd
     l->peer_md = head >> 4 & 1;
     l->lost_at = c->air->now + link_supervision(l);
     bool acked = l->unacked && nesn != l->sn;
-    l->confirmed_at = l->central || acked ? l->last_exchange_at : l->confirmed_at;
+    if (l->central || acked) {
+        l->confirmed_at = l->last_exchange_at;
+    }
     l->unconfirmed = !l->central && l->unacked && !acked;
     if (acked) {
         l->sn ^= 1;
@@ -686,9 +711,13 @@ void link_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
         return;
     }
     l->rssi = rssi;
-    l->active_until_event = len ? l->ref_event + l->continuation : l->active_until_event;
+    if (len) {
+        l->active_until_event = l->ref_event + l->continuation;
+    }
     path_loss_on_rx(c, i);
-    l->last_exchange_at = l->central ? f->end : l->last_exchange_at;
+    if (l->central) {
+        l->last_exchange_at = f->end;
+    }
     if (!l->central && !l->rx_in_event) {
         l->ref_anchor = l->last_rx_at =
             f->start; /* the anchor is where the central's packet began */

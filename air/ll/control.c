@@ -193,7 +193,7 @@ uint16_t control_choose_instant(const controller *c, uint8_t i)
     }
     uint32_t silence = l->supervision * 4u / (l->interval * factor);
     uint32_t more = l->miss_score + (turn_next(c, ACTIVITY_CONN, i) != NEVER ? SHARED : 0u);
-    more = more < silence ? more : silence;
+    more = min_uint(more, silence);
     return (uint16_t)(l->event + (7u + latency + more) * factor);
 }
 
@@ -370,7 +370,10 @@ void control_on_rx(controller *c, uint8_t i, struct rd *in)
     switch (opcode) {
     case LL_TERMINATE_IND:
         a = rd_u8(in);
-        l->close_reason = a ? a : WOAD_HCI_REMOTE_USER_TERMINATED;
+        l->close_reason = a;
+        if (!a) {
+            l->close_reason = WOAD_HCI_REMOTE_USER_TERMINATED;
+        }
         break;
     case LL_UNKNOWN_RSP: control_on_refused(c, i, rd_u8(in), WOAD_HCI_UNSUPPORTED_REMOTE); break;
     case LL_REJECT_IND: control_on_refused(c, i, 0, rd_u8(in)); break;

@@ -99,7 +99,9 @@ uint16_t data_next_len(const controller *c, const struct link *l)
     } else if (l->acl_first != NONE && !l->encrypting) {
         const struct acl_buffer *b = &c->buffers[l->acl_first];
         n = (uint16_t)(b->len - b->sent_len);
-        n = n < l->effective_tx ? n : l->effective_tx;
+        if (n > l->effective_tx) {
+            n = l->effective_tx;
+        }
     }
     return (uint16_t)(n + (n && l->tx_encrypted ? 4 : 0));
 }
@@ -133,7 +135,9 @@ void data_next(controller *c, struct link *l)
     } else if (l->acl_first != NONE && !l->encrypting) {
         struct acl_buffer *b = &c->buffers[l->acl_first];
         uint16_t n = (uint16_t)(b->len - b->sent_len);
-        n = n < l->effective_tx ? n : l->effective_tx;
+        if (n > l->effective_tx) {
+            n = l->effective_tx;
+        }
         if (b->is_start && !b->sent_len) {
             l->tx_pdu[0] = LLID_START;
         } else {
@@ -233,7 +237,7 @@ static int cmd_host_done(controller *c, struct rd *in, struct wr *ret)
         struct link *l = link_by_handle(c, rd_le16(in), &i);
         uint16_t packets = rd_le16(in);
         if (l) { /* those of an ended connection are free already */
-            if (packets >= l->host_pending) {
+            if (packets > l->host_pending) {
                 packets = l->host_pending;
             }
             l->host_pending = (uint16_t)(l->host_pending - packets);

@@ -98,7 +98,10 @@ bool ext_read(struct rd *pdu, struct ext *e)
         uint32_t aux = rd_le24(&in);
         e->has_aux = true;
         e->aux_channel = aux & 63;
-        e->aux_unit = aux >> 7 & 1 ? 300 : 30;
+        e->aux_unit = 30;
+        if (aux >> 7 & 1) {
+            e->aux_unit = 300;
+        }
         e->aux_offset = (aux >> 8 & 0x1fff) * e->aux_unit;
         e->aux_phy = (uint8_t)((aux >> 21) + 1);
     }
@@ -157,7 +160,9 @@ size_t ext_write(struct wr *pdu, uint8_t type, const struct ext *e)
     }
     wr_bytes(&out, e->acad.p, rd_left(&e->acad));
     size_t len = wr_len(&out), room = PAYLOAD_MAX - 1 - len, n = rd_left(&e->data);
-    n = n < room ? n : room;
+    if (n > room) {
+        n = room;
+    }
     wr_u8(pdu, (uint8_t)(type |
                          address_bits(e->has_adv && e->adv.type, e->has_target && e->target.type)));
     wr_u8(pdu, (uint8_t)(1 + len + n));
@@ -266,7 +271,9 @@ static void ext_adv_send_data(controller *c, struct ll_adv *a, const uint8_t *da
     uint8_t phy = ext_phy(a->secondary);
     bool first = a->sent_len == 0;
     ext_adv_common(c, a, &e);
-    e.mode = a->stage == AT_ADV && first ? e.mode : 0;
+    if (a->stage != AT_ADV || !first) {
+        e.mode = 0;
+    }
     e.has_adv = first && !(a->props & PROP_ANONYMOUS);
     adv_own(c, a, &e.adv);
     e.has_target = first && a->stage == AT_ADV && (a->props & PROP_DIRECTED);

@@ -82,7 +82,7 @@ void iso_stop(controller *c, struct iso *s)
 void iso_turn(const controller *c, uint8_t n, struct turn *t)
 {
     const struct iso *s = &c->iso[n];
-    unsigned bn = s->bn_tx > s->bn_rx ? s->bn_tx : s->bn_rx;
+    unsigned bn = max_uint(s->bn_tx, s->bn_rx);
     if (s->on) {
         *t = (struct turn){ .owner = ACTIVITY_ISO,
                             .index = n,
@@ -116,10 +116,10 @@ uint8_t iso_channel(const struct iso *s, uint8_t subevent)
         d = n - 5;
     }
     int wide = (n - 10) / 2 < 11 ? (n - 10) / 2 : 11;
-    if (d <= wide) {
+    if (d < wide) {
         d = wide;
     }
-    if (d <= 1) {
+    if (d < 1) {
         d = 1;
     }
     for (uint8_t k = 0; k < subevent && n > 2; k++) {
@@ -205,9 +205,12 @@ uint8_t iso_payload(const struct iso *s, uint8_t number, const uint8_t **data, s
         from = at;
     }
     *data = u->data + from;
-    *len = left < ISO_PDU ? left : ISO_PDU;
+    *len = min_uint((unsigned)left, ISO_PDU);
     bool last = left <= ISO_PDU && (left || !number);
-    return last ? ISO_END : ISO_START;
+    if (last) {
+        return ISO_END;
+    }
+    return ISO_START;
 }
 
 /* Takes the next payload in order. */

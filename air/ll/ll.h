@@ -549,6 +549,14 @@ int8_t adv_power(const controller *c, const struct ll_adv *a);
 bool adv_any_on(const controller *c);
 uint64_t adv_next(const controller *c);
 bool adv_connectable(const struct ll_adv *a);
+/* The PHY of a set's packets on the secondary channels. */
+static inline uint8_t adv_secondary(const struct ll_adv *a)
+{
+    if (a->secondary) {
+        return a->secondary;
+    }
+    return PHY_1M;
+}
 void adv_enable(controller *c, struct ll_adv *a, bool on);
 void adv_catch_up(controller *c);
 void adv_on_timer(controller *c);

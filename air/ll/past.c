@@ -105,7 +105,9 @@ void rx_periodic_sync_ind(controller *c, uint8_t i, struct rd *in)
                         .past_data = data,
                         .phy = phy == 4 ? PHY_CODED : phy,
                         .reporting = l->past.mode >= REPORTS };
-    info.sca = which >> 5 < info.sca ? which >> 5 : info.sca;
+    if (which >> 5 < info.sca) {
+        info.sca = which >> 5;
+    }
     int16_t ahead = (int16_t)(event - (uint16_t)l->ref_event);
     sync_begin(c, s, &info, l->ref_anchor + (uint64_t)((int64_t)ahead * l->interval * 1250));
 }
@@ -168,7 +170,7 @@ static int cmd_transfer_own(controller *c, struct rd *in, struct wr *ret)
         return WOAD_HCI_MEMORY_EXCEEDED;
     }
     struct sync s = { .sid = a->sid,
-                      .phy = a->secondary ? a->secondary : PHY_1M,
+                      .phy = adv_secondary(a),
                       .interval = a->periodic.interval,
                       .counter = a->periodic.counter,
                       .aa = a->periodic.aa,
@@ -215,7 +217,9 @@ static int cmd_past_params(controller *c, struct rd *in, struct wr *ret)
     if (!l) {
         return WOAD_HCI_UNKNOWN_CONNECTION;
     }
-    l->past = status ? l->past : p;
+    if (!status) {
+        l->past = p;
+    }
     return status;
 }
 

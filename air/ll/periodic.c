@@ -40,7 +40,9 @@ void sync_info_write(struct wr *out, const struct sync_info *s)
 {
     uint32_t offset = s->offset;
     bool adjust = offset >= (uint32_t)OFFSETS * FAR_UNIT;
-    offset -= adjust ? ADJUST_US : 0;
+    if (adjust) {
+        offset -= ADJUST_US;
+    }
     bool far = adjust || offset >= (uint32_t)OFFSETS * UNIT;
     offset /= far ? FAR_UNIT : UNIT;
     wr_le16(out, (uint16_t)(offset | (unsigned)far << 13 | (unsigned)adjust << 14));
@@ -127,8 +129,7 @@ void periodic_adv_enable(controller *c, struct ll_adv *a)
 static uint32_t periodic_adv_airtime(const struct ll_adv *a)
 {
     size_t len = 12u + a->periodic.len;
-    uint8_t phy = a->secondary ? a->secondary : PHY_1M;
-    return radio_airtime(len < 255 ? len : 255, phy);
+    return radio_airtime(min_uint((unsigned)len, 255), adv_secondary(a));
 }
 
 /* Sends the next packet. AUX_SYNC_IND: TxPower; AUX_CHAIN_IND: no fields; both AuxPtr if there is
@@ -139,14 +140,15 @@ static void periodic_adv_send(controller *c, struct ll_adv *a)
     struct ext e = { .has_power = !t->sent_len && (t->props & PROP_TX_POWER),
                      .power = adv_power(c, a) };
     struct wr pdu = radio_pdu(c);
-    uint8_t channel = t->channel, phy = a->secondary ? a->secondary : PHY_1M;
+    uint8_t channel = t->channel, phy = adv_secondary(a);
     uint64_t now = c->air->now;
     uint8_t acad[REMAP_ACAD + 2 + BIG_INFO];
     size_t len = 0;
     if (!t->sent_len) {
         len = remap_write(&t->remap, acad);
+        len += big_acad(c, a, now, acad + len);
     }
-    e.acad = rd_of(acad, t->sent_len ? 0 : len + big_acad(c, a, now, acad + len));
+    e.acad = rd_of(acad, len);
     e.data = rd_of(a->periodic.data + t->sent_len, (size_t)(t->len - t->sent_len));
     size_t n = ext_write_part(c, &e, phy, (uint8_t)((t->channel + 7) % DATA_CHANNELS));
     if (e.has_aux) {

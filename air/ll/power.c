@@ -349,7 +349,10 @@ static uint8_t path_loss_zone(const struct path_loss *p, int loss)
     if (loss > p->high) {
         return HIGH;
     }
-    return loss < p->low ? LOW : MIDDLE;
+    if (loss < p->low) {
+        return LOW;
+    }
+    return MIDDLE;
 }
 
 /* The zone that a loss belongs to, if it is beyond a threshold of the present one by the
@@ -364,7 +367,10 @@ static uint8_t path_loss_next_zone(const struct path_loss *p, int loss)
         return path_loss_zone(p, loss);
     }
     if (leaves_low || enters_low) {
-        return loss > p->low ? MIDDLE : LOW;
+        if (loss > p->low) {
+            return MIDDLE;
+        }
+        return LOW;
     }
     return p->zone;
 }
@@ -386,7 +392,10 @@ void path_loss_on_rx(controller *c, uint8_t i)
     } else {
         zone = path_loss_zone(p, loss);
     }
-    p->events_outside = zone == p->zone && p->zone_known ? 0 : (uint16_t)(p->events_outside + 1);
+    p->events_outside++;
+    if (zone == p->zone && p->zone_known) {
+        p->events_outside = 0;
+    }
     if (p->events_outside && (!p->zone_known || p->events_outside >= p->min_events)) {
         p->zone_known = true;
         p->zone = zone;

@@ -222,8 +222,9 @@ static int cmd_resolving_add(controller *c, struct rd *in, struct wr *ret)
     }
     privacy_renew(c, &r);
     c->ll->resolving_list[c->ll->n_resolving_list++] = r;
-    c->ll->rpa_at =
-        c->ll->rpa_at == NEVER ? c->air->now + c->ll->rpa_timeout_s * 1000000ull : c->ll->rpa_at;
+    if (c->ll->rpa_at == NEVER) {
+        c->ll->rpa_at = c->air->now + c->ll->rpa_timeout_s * 1000000ull;
+    }
     return 0;
 }
 

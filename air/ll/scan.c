@@ -208,8 +208,7 @@ static void scan_req_unanswered(controller *c)
     c->scan->successes = 0;
     if (++c->scan->failures == 2) {
         c->scan->failures = 0;
-        c->scan->upper_limit =
-            c->scan->upper_limit < 128 ? (uint8_t)(c->scan->upper_limit * 2) : 255;
+        c->scan->upper_limit = (uint8_t)min_uint(c->scan->upper_limit * 2u, 255);
     }
     c->scan->backoff = (uint8_t)(1 + air_random_below(c->air, c->scan->upper_limit));
 }
@@ -219,7 +218,7 @@ static void scan_req_answered(controller *c)
     c->scan->failures = 0;
     if (++c->scan->successes == 2) {
         c->scan->successes = 0;
-        c->scan->upper_limit = c->scan->upper_limit > 1 ? (uint8_t)(c->scan->upper_limit / 2) : 1;
+        c->scan->upper_limit = (uint8_t)max_uint(c->scan->upper_limit / 2, 1);
     }
     c->scan->backoff = (uint8_t)(1 + air_random_below(c->air, c->scan->upper_limit));
 }
@@ -278,7 +277,9 @@ uint32_t ll_access_address(controller *c)
             } else {
                 run = run + 1;
             }
-            longest = run > longest ? run : longest;
+            if (run > longest) {
+                longest = run;
+            }
         }
         uint32_t differs = aa ^ ADV_AA;
         bool near = (differs & (differs - 1)) == 0;

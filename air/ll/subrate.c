@@ -67,7 +67,10 @@ uint32_t subrate_ahead(const struct link *l)
         return 1;
     }
     uint32_t past = (next - l->subrate_base) % l->subrate_factor;
-    return 1 + (past ? l->subrate_factor - past : 0);
+    if (!past) {
+        return 1;
+    }
+    return 1 + l->subrate_factor - past;
 }
 
 /* LE Subrate Change: status u8, handle u16, factor u16, latency u16, continuation u16, timeout
@@ -165,12 +168,14 @@ void rx_subrate_req(controller *c, uint8_t i, struct rd *in)
     struct link *l = &c->links[i];
     struct subrate asked = subrate_read(in), mine = l->acceptable_subrate;
     struct subrate s = asked;
-    s.min = s.min > mine.min ? s.min : mine.min;
-    s.max = s.max < mine.max ? s.max : mine.max;
-    s.latency = s.latency < mine.latency ? s.latency : mine.latency;
-    s.continuation = s.continuation > mine.continuation ? s.continuation : mine.continuation;
-    s.timeout = s.timeout < mine.timeout ? s.timeout : mine.timeout;
-    s.continuation = s.max && s.continuation >= s.max ? (uint16_t)(s.max - 1) : s.continuation;
+    s.min = max_u16(s.min, mine.min);
+    s.max = min_u16(s.max, mine.max);
+    s.latency = min_u16(s.latency, mine.latency);
+    s.continuation = max_u16(s.continuation, mine.continuation);
+    s.timeout = min_u16(s.timeout, mine.timeout);
+    if (s.max && s.continuation >= s.max) {
+        s.continuation = (uint16_t)(s.max - 1);
+    }
     if (l->local_procedure == P_SUBRATE || l->local_procedure == P_UPDATE ||
         l->local_procedure == P_PARAMS || l->instant_procedure == P_UPDATE || l->subrate_ind_out) {
         control_reject(c, l, LL_SUBRATE_REQ,
@@ -289,8 +294,10 @@ static int cmd_host_feature(controller *c, struct rd *in, struct wr *ret)
             return WOAD_HCI_COMMAND_DISALLOWED;
         }
     }
-    c->ll->host_features =
-        value ? c->ll->host_features | 1ull << bit : c->ll->host_features & ~(1ull << bit);
+    c->ll->host_features &= ~(1ull << bit);
+    if (value) {
+        c->ll->host_features |= 1ull << bit;
+    }
     return 0;
 }
 

@@ -76,7 +76,10 @@ static void send_update(controller *c, uint8_t i, const struct params *p)
                          .interval_us = l->new_interval * 1250u };
     mine.phase = l->ref_anchor + events * l->interval * 1250u;
     mine.duration_us = radio_airtime(2, l->tx_phy) + radio_airtime(2, l->rx_phy) + T_IFS;
-    l->new_offset = cis_being_created(c, i) ? 0 : turn_place(c, &mine, l->new_interval);
+    l->new_offset = 0;
+    if (!cis_being_created(c, i)) {
+        l->new_offset = turn_place(c, &mine, l->new_interval);
+    }
     l->new_window = 1;
     wr_u8(&pdu, LL_CONNECTION_UPDATE_IND);
     wr_u8(&pdu, l->new_window);
@@ -314,6 +317,15 @@ static uint8_t phy_best(uint8_t set)
     return best[set & 7];
 }
 
+/* A PHY as LL_PHY_UPDATE_IND names it: a set of one; 0: unchanged. */
+static uint8_t phy_change(uint8_t from, uint8_t to)
+{
+    if (phy_number(to) == phy_number(from)) {
+        return 0;
+    }
+    return (uint8_t)(1 << (phy_number(to) - 1));
+}
+
 /* Central: chooses the PHYs that both sides prefer and sends LL_PHY_UPDATE_IND: to the peripheral
  * u8, to the central u8 (sets of one; 0: unchanged), instant u16. */
 static void phy_decide(controller *c, uint8_t i, uint8_t my_tx, uint8_t my_rx, uint8_t peer_tx,
@@ -322,22 +334,20 @@ static void phy_decide(controller *c, uint8_t i, uint8_t my_tx, uint8_t my_rx, u
     struct link *l = &c->links[i];
     uint8_t tx = phy_best(my_tx & peer_rx), rx = phy_best(my_rx & peer_tx), b[5];
     struct wr pdu = wr_of(b, sizeof b);
+    l->new_tx_phy = l->tx_phy;
     if (tx) {
         l->new_tx_phy = tx;
-    } else {
-        l->new_tx_phy = l->tx_phy;
     }
-    l->new_rx_phy = rx ? rx : l->rx_phy;
+    l->new_rx_phy = l->rx_phy;
+    if (rx) {
+        l->new_rx_phy = rx;
+    }
     bool same = phy_number(l->new_tx_phy) == phy_number(l->tx_phy) &&
                 phy_number(l->new_rx_phy) == phy_number(l->rx_phy);
     l->instant = control_choose_instant(c, i);
     wr_u8(&pdu, LL_PHY_UPDATE_IND);
-    wr_u8(&pdu, (uint8_t)(phy_number(l->new_tx_phy) == phy_number(l->tx_phy)
-                              ? 0
-                              : 1 << (phy_number(l->new_tx_phy) - 1)));
-    wr_u8(&pdu, (uint8_t)(phy_number(l->new_rx_phy) == phy_number(l->rx_phy)
-                              ? 0
-                              : 1 << (phy_number(l->new_rx_phy) - 1)));
+    wr_u8(&pdu, phy_change(l->tx_phy, l->new_tx_phy));
+    wr_u8(&pdu, phy_change(l->rx_phy, l->new_rx_phy));
     uint16_t instant = 0;
     if (!same) {
         instant = l->instant;
@@ -395,7 +405,9 @@ void rx_phy_update_ind(controller *c, uint8_t i, struct rd *in)
         return;
     }
     if (control_check_instant(l, instant)) {
-        l->response_by = l->local_procedure == P_PHY ? NEVER : l->response_by;
+        if (l->local_procedure == P_PHY) {
+            l->response_by = NEVER;
+        }
         l->new_rx_phy = rx ? phy_best(rx) : l->rx_phy;
         l->new_tx_phy = tx ? phy_best(tx) : l->tx_phy;
         l->instant_procedure = P_PHY;

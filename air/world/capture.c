@@ -51,7 +51,10 @@ static uint32_t crc24(uint32_t init, const uint8_t *p, size_t len)
     for (size_t n = 0; n < len; n++) {
         for (unsigned bit = 0; bit < 8; bit++) {
             uint32_t next = (state ^ p[n] >> bit) & 1;
-            state = state >> 1 ^ (next ? 0xda6000 : 0);
+            state >>= 1;
+            if (next) {
+                state ^= 0xda6000;
+            }
         }
     }
     return state;
@@ -60,11 +63,15 @@ static uint32_t crc24(uint32_t init, const uint8_t *p, size_t len)
 size_t woad_air_pcap(const struct woad_air_packet *p, bool keys, uint8_t *record, size_t room)
 {
     bool coded = p->phy > 2, open = keys && p->plain;
-    uint16_t len = open ? p->plain_len : p->len;
-    const uint8_t *pdu = open ? p->plain : p->pdu;
-    uint32_t whole = PSEUDO_HEADER + 4u + coded + len + 3u;
+    uint16_t len = p->len;
+    const uint8_t *pdu = p->pdu;
     unsigned flags = DEWHITENED | SIGNAL_VALID | REFERENCE_AA | CRC_CHECKED | CRC_VALID;
-    flags |= open ? DECRYPTED | MIC_CHECKED | MIC_VALID : 0;
+    if (open) {
+        len = p->plain_len;
+        pdu = p->plain;
+        flags |= DECRYPTED | MIC_CHECKED | MIC_VALID;
+    }
+    uint32_t whole = PSEUDO_HEADER + 4u + coded + len + 3u;
     flags |= (unsigned)p->kind << KIND_SHIFT;
     flags |= (unsigned)(coded ? 2 : p->phy - 1) << PHY_SHIFT;
     struct wr out = wr_of(record, room);
@@ -84,5 +91,8 @@ size_t woad_air_pcap(const struct woad_air_packet *p, bool keys, uint8_t *record
     }
     wr_bytes(&out, pdu, len);
     wr_le24(&out, crc24(p->crc_init, pdu, len));
-    return out.bad ? 0 : wr_len(&out);
+    if (!out.bad) {
+        return wr_len(&out);
+    }
+    return 0;
 }

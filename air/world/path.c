@@ -26,7 +26,9 @@ static int32_t decibels(uint64_t mm2)
     static const uint16_t eighth[8] = { 0, 51, 97, 138, 176, 211, 243, 273 };
     int octaves = 0;
     for (int half = 32; half; half /= 2) {
-        octaves += mm2 >> octaves >> half ? half : 0;
+        if (mm2 >> octaves >> half) {
+            octaves += half;
+        }
     }
     unsigned part = 0;
     if (octaves >= 3) {
@@ -64,7 +66,9 @@ static int32_t path_walls(const controller *to, int32_t x, int32_t y)
     const struct woad_air_surroundings *s = around(to->air);
     int32_t loss = 0;
     for (size_t n = 0; n < s->walls; n++) {
-        loss += wall_between(&s->wall[n], x, y, to) ? s->wall[n].loss_db : 0;
+        if (wall_between(&s->wall[n], x, y, to)) {
+            loss += s->wall[n].loss_db;
+        }
     }
     return loss;
 }
@@ -91,7 +95,9 @@ int8_t path_rssi(const struct emitter *from, const controller *to)
     const struct woad_air_surroundings *s = around(to->air);
     int32_t dbm = path_power(to, from->x_mm, from->y_mm, from->power);
     for (size_t n = 0; n < s->links; n++) {
-        dbm -= link_is(&s->link[n], from->sender, to) ? s->link[n].loss_db : 0;
+        if (link_is(&s->link[n], from->sender, to)) {
+            dbm -= s->link[n].loss_db;
+        }
     }
     return (int8_t)clamp(dbm, -127, 20);
 }
@@ -101,7 +107,9 @@ uint32_t path_delay(const controller *from, const controller *to)
     const struct woad_air_surroundings *s = around(to->air);
     uint32_t us = 0;
     for (size_t n = 0; n < s->links; n++) {
-        us += link_is(&s->link[n], from, to) ? s->link[n].delay_us : 0;
+        if (link_is(&s->link[n], from, to)) {
+            us += s->link[n].delay_us;
+        }
     }
     return us;
 }

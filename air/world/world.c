@@ -33,7 +33,10 @@ uint32_t air_random_below(struct woad_air *air, uint32_t n)
 
 static bool is_earlier(const controller *a, const controller *b)
 {
-    return a->deadline != b->deadline ? a->deadline < b->deadline : a->id < b->id;
+    if (a->deadline != b->deadline) {
+        return a->deadline < b->deadline;
+    }
+    return a->id < b->id;
 }
 
 /* Makes one heap of two: the later becomes the first child of the earlier. */
@@ -66,9 +69,10 @@ static controller *heap_merge_pairs(controller *list)
     controller *done = NULL, *root = NULL;
     while (list) {
         controller *a = list, *b = a->heap_next;
-        list = b ? b->heap_next : NULL;
+        list = NULL;
         a->heap_next = a->heap_prev = NULL;
         if (b) {
+            list = b->heap_next;
             b->heap_next = b->heap_prev = NULL;
         }
         a = heap_meld(a, b);
@@ -207,7 +211,9 @@ void woad_air_step(struct woad_air *air, uint64_t until_us)
 {
     uint64_t next;
     while ((next = woad_air_next(air)) <= until_us && next != NEVER) {
-        air->now = next > air->now ? next : air->now;
+        if (next > air->now) {
+            air->now = next;
+        }
         if (air->n_delayed && medium_next(air) <= air->now) {
             medium_on_timer(air);
         } else {
@@ -259,8 +265,16 @@ static void ready_remove(controller *c)
         return;
     }
     c->ready = false;
-    *(c->ready_prev ? &c->ready_prev->ready_next : &air->ready) = c->ready_next;
-    *(c->ready_next ? &c->ready_next->ready_prev : &air->ready_last) = c->ready_prev;
+    if (c->ready_prev) {
+        c->ready_prev->ready_next = c->ready_next;
+    } else {
+        air->ready = c->ready_next;
+    }
+    if (c->ready_next) {
+        c->ready_next->ready_prev = c->ready_prev;
+    } else {
+        air->ready_last = c->ready_prev;
+    }
 }
 
 struct woad_air_controller *woad_air_ready(struct woad_air *air)

@@ -45,6 +45,16 @@ static inline unsigned max_uint(unsigned a, unsigned b)
     return a > b ? a : b;
 }
 
+static inline uint16_t min_u16(uint16_t a, uint16_t b)
+{
+    return (uint16_t)min_uint(a, b);
+}
+
+static inline uint16_t max_u16(uint16_t a, uint16_t b)
+{
+    return (uint16_t)max_uint(a, b);
+}
+
 /* A value kept within two bounds. */
 static inline int clamp(int value, int min, int max)
 {

@@ -11,9 +11,9 @@
 
 static struct {
     uint64_t chance, seed;
-    unsigned complaints, commands, accepted, ended;             /* ended: successful procedures */
-    void (*on_event)(int who, unsigned code, const uint8_t *e); /* LE Meta: 0x3e00 + subevent */
-    void (*on_data)(int who, const uint8_t *packet, size_t len);
+    unsigned complaints, commands, accepted, ended;               /* ended: successful procedures */
+    void (*on_event)(int which, unsigned code, const uint8_t *e); /* LE Meta: 0x3e00 + subevent */
+    void (*on_data)(int which, const uint8_t *packet, size_t len);
 } r;
 
 static inline unsigned below(unsigned n)
@@ -22,48 +22,48 @@ static inline unsigned below(unsigned n)
     return (unsigned)(r.chance >> 33) % n;
 }
 
-static inline void complain(int who, const char *what, unsigned a, unsigned b)
+static inline void complain(int which, const char *what, unsigned a, unsigned b)
 {
     if (r.complaints++ < 25) {
         print_message("seed %u, %.3f s: controller %d: %s %04x %04x\n", (unsigned)r.seed,
-                      (double)woad_air_now(w.air) / 1e6, who, what, a, b);
+                      (double)woad_air_now(w.air) / 1e6, which, what, a, b);
     }
 }
 
 /* Passes on each packet that the controllers have sent.  A handler may give commands;
  * read_events() passes on their events later. */
-static inline void read_events(int who)
+static inline void read_events(int which)
 {
     static struct event log[NODES][LOG];
-    struct node *n = &w.n[who];
+    struct node *n = &w.n[which];
     collect();
     size_t logged = n->logged;
     assert_true(logged < LOG);
-    memcpy(log[who], n->log, logged * sizeof *n->log);
+    memcpy(log[which], n->log, logged * sizeof *n->log);
     n->logged = 0;
     for (size_t k = 0; k < logged; k++) {
-        const uint8_t *b = log[who][k].b;
+        const uint8_t *b = log[which][k].b;
         if (b[0] == 2 && r.on_data) {
-            r.on_data(who, b, log[who][k].len);
+            r.on_data(which, b, log[which][k].len);
         } else if (b[0] == 4 && r.on_event) {
             bool le = b[1] == 0x3e;
-            r.on_event(who, le ? 0x3e00u + b[3] : b[1], b + (le ? 4 : 3));
+            r.on_event(which, le ? 0x3e00u + b[3] : b[1], b + (le ? 4 : 3));
         }
     }
 }
 
 /* Gives a command, asserts that it is answered exactly once, and returns the status. */
-static inline int ask(int who, unsigned opcode, const uint8_t *p, size_t n)
+static inline int ask(int which, unsigned opcode, const uint8_t *p, size_t n)
 {
     uint8_t b[260] = { 1, (uint8_t)opcode, (uint8_t)(opcode >> 8), (uint8_t)n };
     unsigned answers = 0;
     int status = -1;
     memcpy(b + 4, p, n);
-    read_events(who);
-    assert_int_equal(woad_air_rx(w.n[who].c, b, 4 + n), 0);
+    read_events(which);
+    assert_int_equal(woad_air_rx(w.n[which].c, b, 4 + n), 0);
     collect();
-    for (size_t k = 0; k < w.n[who].logged; k++) {
-        const uint8_t *e = w.n[who].log[k].b;
+    for (size_t k = 0; k < w.n[which].logged; k++) {
+        const uint8_t *e = w.n[which].log[k].b;
         unsigned at = e[1] == 0x0e ? 4 : 5;
         if (e[0] == 4 && (e[1] == 0x0e || e[1] == 0x0f) &&
             (e[at] | (unsigned)e[at + 1] << 8) == opcode) {
@@ -72,7 +72,7 @@ static inline int ask(int who, unsigned opcode, const uint8_t *p, size_t n)
         }
     }
     if (answers != 1) {
-        complain(who, "answers to a command", opcode, answers);
+        complain(which, "answers to a command", opcode, answers);
     }
     r.commands++;
     r.accepted += status == 0;

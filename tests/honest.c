@@ -22,7 +22,8 @@ static bool honest_poll(struct device *d)
 {
     uint64_t now_ms = woad_air_now(d->world->air) / 1000;
     bool worked;
-    uint32_t left = honest_told(d->host, d->seen, d->memory_len[0], (uint32_t)now_ms, &worked);
+    uint32_t left =
+        honest_note_event(d->host, d->seen, d->memory_len[0], (uint32_t)now_ms, &worked);
     d->due_us = left == WOAD_FOREVER ? UINT64_MAX : (now_ms + left) * 1000;
     return worked;
 }
@@ -36,9 +37,9 @@ static bool honest_tell(struct device *d)
     if (d->due_us <= now_us) {
         return honest_poll(d);
     }
-    bool quiet = h->commands_idle;
+    bool idle_before = h->commands_idle;
     uint32_t left = woad_poll(h, (uint32_t)now_ms);
-    h->commands_idle = quiet;
+    h->commands_idle = idle_before;
     seen->now = h->now;
     seen->clock_known = h->clock_known;
     d->due_us = left == WOAD_FOREVER ? UINT64_MAX : (now_ms + left) * 1000;

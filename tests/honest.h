@@ -10,13 +10,13 @@
  * `len` octets; the copy is up to date afterwards. *worked: the host did something, so its
  * memory has changed.  Where nothing was due, everything but the time is restored: woad_poll()
  * makes woad_tx() poll all features again, which would hide a lost wakeup. */
-static inline uint32_t honest_told(struct woad *h, void *seen, size_t len, uint32_t now_ms,
-                                   bool *worked)
+static inline uint32_t honest_note_event(struct woad *h, void *seen, size_t len, uint32_t now_ms,
+                                         bool *worked)
 {
     struct woad *before = seen;
     memcpy(before, h, len);
     uint32_t left = woad_poll(h, now_ms);
-    bool quiet = before->commands_idle;
+    bool idle_before = before->commands_idle;
     before->commands_idle = h->commands_idle;
     before->event_raised = h->event_raised;
     before->now = h->now;
@@ -25,7 +25,7 @@ static inline uint32_t honest_told(struct woad *h, void *seen, size_t len, uint3
     if (*worked) {
         memcpy(before, h, len);
     } else {
-        h->commands_idle = before->commands_idle = quiet;
+        h->commands_idle = before->commands_idle = idle_before;
     }
     return left;
 }

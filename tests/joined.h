@@ -5,7 +5,7 @@
 #include "nodes.h"
 
 /* Connects CENTRAL to PERIPHERAL: interval 10 ms, supervision timeout 1 s. */
-static inline void join(unsigned latency)
+static inline void connect_both(unsigned latency)
 {
     char text[200];
     assert_int_equal(command(PERIPHERAL, 0x2006, "20 00 20 00 00 00 00 00 00 00 00 00 00 07 00"),
@@ -20,8 +20,8 @@ static inline void join(unsigned latency)
 
 /* Creates two controllers with the given LE features (0: all) and connects them: 10 ms,
  * supervision timeout 1 s. */
-static inline void joined_latency(uint64_t seed, uint64_t central, uint64_t peripheral,
-                                  unsigned latency)
+static inline void connect_with_latency(uint64_t seed, uint64_t central, uint64_t peripheral,
+                                        unsigned latency)
 {
     nodes_begin(seed);
     for (int k = 0; k < 2; k++) {
@@ -35,21 +35,21 @@ static inline void joined_latency(uint64_t seed, uint64_t central, uint64_t peri
                                                   .features = k == CENTRAL ? central : peripheral };
         node_add(k, &cfg);
     }
-    join(latency);
+    connect_both(latency);
     run_ms(300);
     assert_non_null(event(CENTRAL, 0x3e0a));
     assert_non_null(event(PERIPHERAL, 0x3e0a));
     forget();
 }
 
-static inline void joined(uint64_t central, uint64_t peripheral)
+static inline void connect_with_features(uint64_t central, uint64_t peripheral)
 {
-    joined_latency(1, central, peripheral, 0);
+    connect_with_latency(1, central, peripheral, 0);
 }
 
 /* Connects two controllers and exchanges their features.  `subrates`: NULL without subrating;
  * otherwise the parameters of LE Set Default Subrate for the central, "" for its default. */
-static inline void joined_knowing(const char *subrates, unsigned latency)
+static inline void connect_knowing(const char *subrates, unsigned latency)
 {
     nodes_begin(4);
     for (int k = 0; k < 2; k++) {
@@ -66,7 +66,7 @@ static inline void joined_knowing(const char *subrates, unsigned latency)
     if (subrates && *subrates) {
         assert_int_equal(command(CENTRAL, 0x207d, subrates), 0);
     }
-    join(latency);
+    connect_both(latency);
     run_ms(100);
     assert_int_equal(command(CENTRAL, 0x2016, "40 00"), 0);
     run_ms(200);

@@ -46,17 +46,17 @@ static inline void run_us(uint64_t us)
     }
 }
 
-static inline void advertise(int who)
+static inline void advertise(int which)
 {
-    assert_int_equal(command(who, 0x2036,
+    assert_int_equal(command(which, 0x2036,
                              "01 13 00 20 00 00 20 00 00 07 00 00 00 00 00 00 00 00 "
                              "00 7f 01 00 01 00 00"),
                      0);
-    assert_int_equal(command(who, 0x2039, "01 01 01 00 00 00"), 0);
+    assert_int_equal(command(which, 0x2039, "01 01 01 00 00 00"), 0);
 }
 
-/* Connects `who` to `peer`: interval in 1.25 ms, supervision timeout in 10 ms. */
-static inline void connect_to(int who, int peer, unsigned interval, unsigned timeout)
+/* Connects `which` to `peer`: interval in 1.25 ms, supervision timeout in 10 ms. */
+static inline void connect_to(int which, int peer, unsigned interval, unsigned timeout)
 {
     char t[200];
     advertise(peer);
@@ -65,11 +65,11 @@ static inline void connect_to(int who, int peer, unsigned interval, unsigned tim
              "%02x %02x 00 00 00 00",
              peer + 1, interval & 255, interval >> 8, interval & 255, interval >> 8, timeout & 255,
              timeout >> 8);
-    assert_int_equal(command(who, 0x2043, t), 0);
-    for (int n = 0; n < 40 && !event(who, CONNECTED); n++) {
+    assert_int_equal(command(which, 0x2043, t), 0);
+    for (int n = 0; n < 40 && !event(which, CONNECTED); n++) {
         run_ms(10);
     }
-    assert_non_null(event(who, CONNECTED));
+    assert_non_null(event(which, CONNECTED));
     run_ms(60);
     forget();
 }
@@ -103,65 +103,65 @@ static inline void cis(int peer)
     forget();
 }
 
-static inline int data_path(int who, unsigned stream)
+static inline int data_path(int which, unsigned stream)
 {
     char t[60];
     snprintf(t, sizeof t, "%02x 01 00 00 03 00 00 00 00 00 00 00 00", stream);
-    return command(who, 0x206e, t);
+    return command(which, 0x206e, t);
 }
 
-static inline int send_sdu(int who, unsigned stream, unsigned len)
+static inline int send_sdu(int which, unsigned stream, unsigned len)
 {
     uint8_t p[300] = { 5, (uint8_t)stream, 0x21, (uint8_t)(4 + len), 0, 0, 0, (uint8_t)len, 0 };
-    return woad_air_rx(w.n[who].c, p, 9 + len);
+    return woad_air_rx(w.n[which].c, p, 9 + len);
 }
 
 /* Starts periodic advertising on set 5, SID 9, with 200 octets; interval in 1.25 ms. */
-static inline void train(int who, unsigned interval)
+static inline void periodic_adv(int which, unsigned interval)
 {
     char t[700];
-    assert_int_equal(command(who, 0x2036,
+    assert_int_equal(command(which, 0x2036,
                              "05 00 00 a0 00 00 a0 00 00 07 00 00 00 00 00 00 00 00 "
                              "00 7f 01 00 01 09 00"),
                      0);
     snprintf(t, sizeof t, "05 %02x %02x %02x %02x 00 00", interval & 255, interval >> 8,
              interval & 255, interval >> 8);
-    assert_int_equal(command(who, 0x203e, t), 0);
+    assert_int_equal(command(which, 0x203e, t), 0);
     int n = snprintf(t, sizeof t, "05 03 c8");
     for (int k = 0; k < 200; k++) {
         n += snprintf(t + n, sizeof t - (size_t)n, " 00");
     }
-    assert_int_equal(command(who, 0x203f, t), 0);
-    assert_int_equal(command(who, 0x2040, "01 05"), 0);
-    assert_int_equal(command(who, 0x2039, "01 01 05 00 00 00"), 0);
+    assert_int_equal(command(which, 0x203f, t), 0);
+    assert_int_equal(command(which, 0x2040, "01 05"), 0);
+    assert_int_equal(command(which, 0x2039, "01 01 05 00 00 00"), 0);
 }
 
-/* Synchronises `who` to the periodic advertising of `peer`, timeout 1 s. */
-static inline void sync_to(int who, int peer)
+/* Synchronises `which` to the periodic advertising of `peer`, timeout 1 s. */
+static inline void sync_to(int which, int peer)
 {
     char t[60];
     snprintf(t, sizeof t, "00 09 00 %02x 02 03 04 05 06 00 00 64 00 00", peer + 1);
-    assert_int_equal(command(who, 0x2044, t), 0);
-    assert_int_equal(command(who, 0x2041, "00 00 01 00 50 00 50 00"), 0);
-    assert_int_equal(command(who, 0x2042, "01 00 00 00 00 00"), 0);
-    for (int n = 0; n < 200 && !event(who, SYNC_ESTABLISHED); n++) {
+    assert_int_equal(command(which, 0x2044, t), 0);
+    assert_int_equal(command(which, 0x2041, "00 00 01 00 50 00 50 00"), 0);
+    assert_int_equal(command(which, 0x2042, "01 00 00 00 00 00"), 0);
+    for (int n = 0; n < 200 && !event(which, SYNC_ESTABLISHED); n++) {
         run_ms(10);
     }
-    assert_non_null(event(who, SYNC_ESTABLISHED));
-    assert_int_equal(event(who, SYNC_ESTABLISHED)[0], 0);
-    assert_int_equal(command(who, 0x2042, "00 00 00 00 00 00"), 0);
+    assert_non_null(event(which, SYNC_ESTABLISHED));
+    assert_int_equal(event(which, SYNC_ESTABLISHED)[0], 0);
+    assert_int_equal(command(which, 0x2042, "00 00 00 00 00 00"), 0);
     forget();
 }
 
 /* Creates BIG 3 on set 5: SDU interval 10 ms, 2M PHY. */
-static inline void big(int who, unsigned streams, unsigned len, unsigned again)
+static inline void big(int which, unsigned streams, unsigned len, unsigned again)
 {
     char t[200];
     snprintf(t, sizeof t,
              "03 05 %02x 10 27 00 %02x 00 0a 00 %02x 02 00 00 00 00 00 00 00 00 00 00 "
              "00 00 00 00 00 00 00 00 00",
              streams, len, again);
-    assert_int_equal(command(who, 0x2068, t), 0);
+    assert_int_equal(command(which, 0x2068, t), 0);
 }
 
 /* Runs for `ms` and asserts that no connection or sync is lost. */

@@ -32,10 +32,10 @@ static struct {
     /* faults that the air adds */
     uint8_t turn_opcode; /* an LL control PDU with this opcode is delivered as LL_UNKNOWN_RSP */
     bool spoil_data;     /* an octet of each data PDU is wrong */
-    struct woad_air_delivery fate; /* added to the delivery of each packet */
-    int drop_trains;               /* 1: every AUX_SYNC_IND is lost; 2: one in five */
-    bool drop_chains;              /* one in four packets on a secondary channel is lost */
-    size_t aux_heard;              /* packets that the two rules above have counted */
+    struct woad_air_delivery delivery; /* added to the delivery of each packet */
+    int drop_trains;                   /* 1: every AUX_SYNC_IND is lost; 2: one in five */
+    bool drop_chains;                  /* one in four packets on a secondary channel is lost */
+    size_t aux_received;               /* packets that the two rules above have counted */
     struct woad_air_surroundings around;
     /* what the sniffer counts */
     size_t packets[41];                 /* by channel */
@@ -46,18 +46,19 @@ static struct {
 } w;
 
 /* Alters or drops a packet by the settings in `w`; returns false if the packet is lost. */
-static bool meddle(void *ctx, const struct woad_air_packet *p, const struct woad_air_controller *to,
-                   uint8_t *pdu, struct woad_air_delivery *fate)
+static bool intercept_packet(void *ctx, const struct woad_air_packet *p,
+                             const struct woad_air_controller *to, uint8_t *pdu,
+                             struct woad_air_delivery *delivery)
 {
     (void)ctx;
     (void)to;
-    fate->delay_us += w.fate.delay_us;
-    fate->repeat_us += w.fate.repeat_us;
+    delivery->delay_us += w.delivery.delay_us;
+    delivery->repeat_us += w.delivery.repeat_us;
     if (p->access_address != 0x8e89bed6 && p->kind == 1 && w.drop_trains) {
-        return w.drop_trains == 2 && ++w.aux_heard % 5 != 0;
+        return w.drop_trains == 2 && ++w.aux_received % 5 != 0;
     }
     if (p->access_address == 0x8e89bed6) {
-        return !w.drop_chains || p->channel >= 37 || ++w.aux_heard % 4 != 0;
+        return !w.drop_chains || p->channel >= 37 || ++w.aux_received % 4 != 0;
     }
     if (w.turn_opcode && (pdu[0] & 3) == 3 && pdu[2] == w.turn_opcode) {
         pdu[2] = 0x07;
@@ -152,10 +153,10 @@ static inline uint8_t octet_at(size_t at, size_t len, unsigned seed)
 
 /* Returns the parameters of the first event with this code, or LE subevent (0x3e00 + sub); NULL
  * if there is none. */
-static inline const uint8_t *event(int who, unsigned code)
+static inline const uint8_t *event(int which, unsigned code)
 {
-    for (size_t k = 0; k < w.n[who].logged; k++) {
-        const uint8_t *b = w.n[who].log[k].b;
+    for (size_t k = 0; k < w.n[which].logged; k++) {
+        const uint8_t *b = w.n[which].log[k].b;
         if (b[0] == 4 && (code > 255 ? b[1] == 0x3e && b[3] == (code & 255) : b[1] == code)) {
             return b + (code > 255 ? 4 : 3);
         }
@@ -163,18 +164,18 @@ static inline const uint8_t *event(int who, unsigned code)
     return NULL;
 }
 
-static inline size_t count(int who, unsigned code)
+static inline size_t count(int which, unsigned code)
 {
     size_t n = 0;
-    for (size_t k = 0; k < w.n[who].logged; k++) {
-        const uint8_t *b = w.n[who].log[k].b;
+    for (size_t k = 0; k < w.n[which].logged; k++) {
+        const uint8_t *b = w.n[which].log[k].b;
         n += b[0] == 4 && (code > 255 ? b[1] == 0x3e && b[3] == (code & 255) : b[1] == code);
     }
     return n;
 }
 
 /* Gives a command in hexadecimal and returns its status. */
-static inline int command(int who, unsigned opcode, const char *text)
+static inline int command(int which, unsigned opcode, const char *text)
 {
     uint8_t p[260] = { 1, (uint8_t)opcode, (uint8_t)(opcode >> 8) };
     size_t n = 0;
@@ -187,32 +188,32 @@ static inline int command(int who, unsigned opcode, const char *text)
         }
     }
     p[3] = (uint8_t)n;
-    size_t before = w.n[who].logged;
-    assert_int_equal(woad_air_rx(w.n[who].c, p, 4 + n), 0);
+    size_t before = w.n[which].logged;
+    assert_int_equal(woad_air_rx(w.n[which].c, p, 4 + n), 0);
     collect();
-    assert_true(w.n[who].logged > before);
-    const uint8_t *e = w.n[who].log[before].b;
+    assert_true(w.n[which].logged > before);
+    const uint8_t *e = w.n[which].log[before].b;
     bool complete = e[1] == 0x0e;
     int status = complete ? e[6] : e[3];
-    memmove(&w.n[who].log[before], &w.n[who].log[before + 1],
-            (w.n[who].logged - before - 1) * sizeof *w.n[who].log);
-    w.n[who].logged--;
+    memmove(&w.n[which].log[before], &w.n[which].log[before + 1],
+            (w.n[which].logged - before - 1) * sizeof *w.n[which].log);
+    w.n[which].logged--;
     return status;
 }
 
-static inline void data(int who, const uint8_t *p, size_t n)
+static inline void data(int which, const uint8_t *p, size_t n)
 {
     uint8_t b[300] = { 2, HANDLE, 0, (uint8_t)n, 0 };
     memcpy(b + 5, p, n);
-    assert_int_equal(woad_air_rx(w.n[who].c, b, 5 + n), 0);
+    assert_int_equal(woad_air_rx(w.n[which].c, b, 5 + n), 0);
 }
 
-static inline const uint8_t *got_data(int who, size_t *len)
+static inline const uint8_t *got_data(int which, size_t *len)
 {
-    for (size_t k = 0; k < w.n[who].logged; k++) {
-        if (w.n[who].log[k].b[0] == 2) {
-            *len = w.n[who].log[k].len - 5u;
-            return w.n[who].log[k].b + 5;
+    for (size_t k = 0; k < w.n[which].logged; k++) {
+        if (w.n[which].log[k].b[0] == 2) {
+            *len = w.n[which].log[k].len - 5u;
+            return w.n[which].log[k].b + 5;
         }
     }
     return NULL;
@@ -234,7 +235,7 @@ static inline void nodes_begin(uint64_t seed)
 {
     memset(&w, 0, sizeof w);
     struct woad_air_config air = {
-        .seed = seed, .sniff = sniff, .intercept = meddle, .around = &w.around
+        .seed = seed, .sniff = sniff, .intercept = intercept_packet, .around = &w.around
     };
     w.around.noise_dbm = -105;
     w.air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &air);
@@ -253,9 +254,9 @@ static inline void apart(void)
 }
 
 /* Makes a controller send this LL control PDU. */
-static inline void inject(int who, const char *octets, size_t n)
+static inline void inject(int which, const char *octets, size_t n)
 {
-    assert_int_equal(woad_air_inject(w.n[who].c, HANDLE, (const uint8_t *)octets, n), 0);
+    assert_int_equal(woad_air_inject(w.n[which].c, HANDLE, (const uint8_t *)octets, n), 0);
 }
 
 #endif

@@ -15,8 +15,8 @@ enum { YES, NO, LATE, SILENT, WRONG }; /* how a user reacts */
 
 struct side {
     int user; /* YES, … */
-    /* asked: number of WOAD_EV_PASSKEY; action: of the last one; the others count events. */
-    unsigned asked, action, bonds, gone, changed, oobs;
+    /* passkeys: number of WOAD_EV_PASSKEY; action: of the last one; the others count events. */
+    unsigned passkeys, action, bonds, gone, changed, oobs;
     struct woad_cccd cccd[8];
     uint32_t shown; /* passkey of the last WOAD_EV_PASSKEY */
     uint16_t conn;
@@ -85,7 +85,7 @@ static inline void on_event(struct device *d, const struct woad_event *ev)
     if (ev->type == WOAD_EV_CONNECT) {
         s->conn = ev->conn;
     } else if (ev->type == WOAD_EV_PASSKEY) {
-        s->asked++;
+        s->passkeys++;
         s->action = ev->u.passkey.action;
         s->shown = ev->u.passkey.passkey;
         if (s->action == WOAD_PASSKEY_DISPLAY) {
@@ -241,7 +241,7 @@ static inline struct device *add(uint8_t conns, const struct woad_security_polic
     return d;
 }
 
-static inline void join(struct device *central, struct device *peripheral)
+static inline void connect_both(struct device *central, struct device *peripheral)
 {
     static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
     static const struct woad_connect_params params = { 16, 16, 6, 6, 0, 100, 2000 };
@@ -259,7 +259,7 @@ static inline void pair_of(const struct woad_security_policy *central,
     w = world_new(7, 0);
     add(2, central);
     add(2, peripheral);
-    join(&w->device[CENTRAL], &w->device[PERIPHERAL]);
+    connect_both(&w->device[CENTRAL], &w->device[PERIPHERAL]);
 }
 
 /* Runs until both sides have reported how the pairing ended; users type what they see. */
@@ -270,9 +270,9 @@ static inline void settle(void)
         for (int k = 0; k < 2; k++) {
             struct side *s = &side[k];
             bool types = s->action == WOAD_PASSKEY_INPUT && side[1 - k].action;
-            if (s->asked && (types || (s->action == WOAD_PASSKEY_COMPARE && s->user != YES)) &&
+            if (s->passkeys && (types || (s->action == WOAD_PASSKEY_COMPARE && s->user != YES)) &&
                 s->user != SILENT) {
-                s->asked = 0;
+                s->passkeys = 0;
                 answer(&w->device[k]);
             }
             done = done && device_find(&w->device[k], WOAD_EV_SECURITY);
@@ -330,7 +330,7 @@ static inline void again(void)
 {
     for (int k = 0; k < 2; k++) {
         device_forget(&w->device[k]);
-        side[k].asked = side[k].action = 0;
+        side[k].passkeys = side[k].action = 0;
         side[k].user = YES;
     }
 }
@@ -340,14 +340,14 @@ static inline void rejoin(int central)
     assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
     world_run(w, 1200000); /* longer than the supervision timeout: LL_TERMINATE_IND may be lost */
     again();
-    join(&w->device[central], &w->device[1 - central]);
+    connect_both(&w->device[central], &w->device[1 - central]);
     device_forget(&w->device[0]);
     device_forget(&w->device[1]);
 }
 
 /* Reads the peripheral's attribute, or writes { 1, 0 } to it.  Returns the status of the
  * procedure. */
-static inline int asked_for(bool write, uint16_t handle)
+static inline int requested(bool write, uint16_t handle)
 {
     struct device *d = &w->device[CENTRAL];
     uint8_t one[2] = { 1, 0 };

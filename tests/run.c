@@ -61,12 +61,12 @@ static const struct woad_feature *const with_channels[] = {
 /* --- allocations ------------------------------------------------------------------------------ */
 
 static struct {
-    unsigned long asked, refuse;
+    unsigned long made, refuse;
 } reservations;
 
 bool reserve_granted(void)
 {
-    return ++reservations.asked != reservations.refuse;
+    return ++reservations.made != reservations.refuse;
 }
 
 /* API calls that an application may make in its callback: reentrancy_matrix. */
@@ -319,41 +319,41 @@ static size_t packet_of(const char *text, uint8_t *p)
     return n;
 }
 
-static bool said(struct run *r, const char *text, char *why)
+static bool said(struct run *r, const char *text, char *message)
 {
     uint8_t want[PACKET];
     const char *bytes = strchr(text, ' ');
     size_t n = bytes ? unhex(bytes, want, sizeof want) : 0;
     unsigned cid = channel(text);
     if (r->taken == r->outs) {
-        strcpy(why, "the host says nothing");
+        strcpy(message, "the host says nothing");
         return false;
     }
     const struct packet *p = &r->out[r->taken++];
     const uint8_t *got = cid ? p->b + 4 : p->b;
     size_t len = cid ? p->len - 4 : p->len;
     if ((cid && p->b[2] != cid) || len != n || memcmp(got, want, n) != 0) {
-        snprintf(why, TEXT, "the host says%s ", cid && p->b[2] != cid ? " elsewhere" : "");
-        hex(why, TEXT, got, len);
+        snprintf(message, TEXT, "the host says%s ", cid && p->b[2] != cid ? " elsewhere" : "");
+        hex(message, TEXT, got, len);
         return false;
     }
     return true;
 }
 
 /* Returns whether an event of this kind is among those that the case has not consumed. */
-static bool happens(const struct run *r, const char *kind, char *why)
+static bool happens(const struct run *r, const char *kind, char *message)
 {
     size_t word = strlen(kind);
     for (size_t n = r->seen; n < r->events; n++) {
         if (strcspn(r->event[n], " ") == word && strncmp(r->event[n], kind, word) == 0) {
-            snprintf(why, TEXT, "there is: %.1100s", r->event[n]);
+            snprintf(message, TEXT, "there is: %.1100s", r->event[n]);
             return true;
         }
     }
     return false;
 }
 
-static bool happened(struct run *r, const char *text, char *why)
+static bool happened(struct run *r, const char *text, char *message)
 {
     size_t word = strcspn(text, " ");
     for (; r->seen < r->events; r->seen++) {
@@ -361,33 +361,35 @@ static bool happened(struct run *r, const char *text, char *why)
             strncmp(r->event[r->seen], text, word) == 0) {
             bool same = strcmp(r->event[r->seen], text) == 0;
             if (!same) {
-                snprintf(why, TEXT, "the event is: %.1100s", r->event[r->seen]);
+                snprintf(message, TEXT, "the event is: %.1100s", r->event[r->seen]);
             }
             r->seen++;
             return same;
         }
     }
-    strcpy(why, "no such event");
+    strcpy(message, "no such event");
     return false;
 }
 
-/* Executes a line of the case.  Returns false if the host behaves differently; `why` says how. */
-static bool step(struct run *r, const char *line, char *why)
+/* Executes a line of the case.  Returns false if the host behaves differently; `message` says how.
+ */
+static bool step(struct run *r, const char *line, char *message)
 {
     uint8_t p[PACKET];
     switch (line[0]) {
     case '>': {
         size_t n = packet_of(line + 2, p);
         if (n == SIZE_MAX) {
-            strcpy(why, "not hexadecimal");
+            strcpy(message, "not hexadecimal");
             return false;
         }
         feed(r, p, n);
         pull(r);
         return true;
     }
-    case '<': return said(r, line + 2, why);
-    case '!': return line[1] == '-' ? !happens(r, line + 3, why) : happened(r, line + 2, why);
+    case '<': return said(r, line + 2, message);
+    case '!':
+        return line[1] == '-' ? !happens(r, line + 3, message) : happened(r, line + 2, message);
     case '@':
         r->now += (uint32_t)strtoul(line + 2, NULL, 10);
         woad_poll(r->h, r->now);
@@ -400,7 +402,7 @@ static bool step(struct run *r, const char *line, char *why)
         char text[LINE];
         snprintf(text, sizeof text, "%.*s", equals ? (int)(equals - line - 5) : LINE - 1, line + 5);
         int want = equals ? atoi(equals + 3) : 0, got = call(r, text);
-        snprintf(why, TEXT, "it returns %d", got);
+        snprintf(message, TEXT, "it returns %d", got);
         pull(r);
         return got == want;
     }
@@ -418,10 +420,10 @@ static void end(struct run *r)
 /* Executes the first lines and ignores their results. */
 static void replay(struct run *r, const struct trace *t, size_t upto)
 {
-    char why[TEXT];
+    char message[TEXT];
     for (size_t i = 0; i < upto; i++) {
         if (t->line[i][0] != '<' && t->line[i][0] != '!') {
-            step(r, t->line[i], why);
+            step(r, t->line[i], message);
         }
     }
 }
@@ -448,10 +450,10 @@ static unsigned long sweep_reservations(struct run *r, const struct trace *t)
     unsigned long n = 0;
     for (bool refused = true; refused; n++) {
         begin(r, t, EVENTS);
-        reservations.asked = 0;
+        reservations.made = 0;
         reservations.refuse = n + 1;
         replay(r, t, t->lines);
-        refused = reservations.asked > n;
+        refused = reservations.made > n;
         reservations.refuse = 0;
         end_hard(r);
     }
@@ -510,9 +512,9 @@ static unsigned long sweep_ends(struct run *r, const struct trace *t)
             }
             pull(r);
             for (size_t k = i; k < t->lines; k++) {
-                char why[TEXT];
+                char message[TEXT];
                 if (t->line[k][0] != '<' && t->line[k][0] != '!') {
-                    step(r, t->line[k], why);
+                    step(r, t->line[k], message);
                 }
             }
             end_hard(r);
@@ -541,28 +543,28 @@ static unsigned long sweep(struct run *r, const struct trace *t)
 static bool run_case(struct run *r, const struct trace *t, const char *file, const char *name,
                      uint16_t attr_index)
 {
-    char why[TEXT] = "";
+    char message[TEXT] = "";
     begin(r, t, attr_index);
     for (size_t i = 0; i < t->lines; i++) {
-        if (!step(r, t->line[i], why)) {
-            printf("FAIL %s\n  %s:%d: %s\n  %s\n", name, file, t->number[i], t->line[i], why);
+        if (!step(r, t->line[i], message)) {
+            printf("FAIL %s\n  %s:%d: %s\n  %s\n", name, file, t->number[i], t->line[i], message);
             end(r);
             return false;
         }
     }
-    bool quiet = r->taken == r->outs;
-    if (!quiet) {
-        hex(why, sizeof why, r->out[r->taken].b, r->out[r->taken].len);
-        printf("FAIL %s\n  %s: at the end the host says more: %s\n", name, file, why);
+    bool idle_before = r->taken == r->outs;
+    if (!idle_before) {
+        hex(message, sizeof message, r->out[r->taken].b, r->out[r->taken].len);
+        printf("FAIL %s\n  %s: at the end the host says more: %s\n", name, file, message);
     }
     end(r);
-    return quiet;
+    return idle_before;
 }
 
 /* --- files ------------------------------------------------------------------------------------ */
 
 static unsigned passed, failed;
-static unsigned long spoilt, refused, acted, ended;
+static unsigned long corrupted, refused, acted, ended;
 
 static void finish(struct run *r, struct trace *t, const char *file, const char *name)
 {
@@ -572,7 +574,7 @@ static void finish(struct run *r, struct trace *t, const char *file, const char 
             passed++;
             acted += sweep_callbacks(r, t, raised);
             ended += sweep_ends(r, t);
-            spoilt += sweep(r, t);
+            corrupted += sweep(r, t);
             refused += sweep_reservations(r, t);
         } else {
             failed++;
@@ -624,7 +626,7 @@ int main(int argc, char **argv)
     free(r);
     printf("%lu spoilt packets, %lu refused reservations, %lu acts in callbacks, %lu ends "
            "survived\n",
-           spoilt, refused, acted, ended);
+           corrupted, refused, acted, ended);
     printf("%u passed, %u failed\n", passed, failed);
     return failed || !passed ? 1 : 0;
 }

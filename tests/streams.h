@@ -19,8 +19,8 @@ struct end {
     uint16_t conn, cid, psm, mps, mtu;
     uint8_t id; /* seeds the pattern of what this end sends */
     int manner; /* how this end receives: READS, … */
-    /* asked: the channel has a CID; sending: an SDU has no WOAD_EV_COC_SENT yet. */
-    bool credits_per_sdu, asked, open, closed, sending;
+    /* requested: the channel has a CID; sending: an SDU has no WOAD_EV_COC_SENT yet. */
+    bool credits_per_sdu, requested, open, closed, sending;
     int status;                                     /* of the end */
     unsigned sdus;                                  /* to send in all */
     size_t (*len)(const struct end *e, unsigned n); /* length of the n-th SDU */
@@ -44,7 +44,7 @@ static inline struct end *end_of(const struct device *d, uint16_t conn, uint16_t
 {
     for (size_t n = 0; n < n_ends; n++) {
         struct end *e = &ends[n];
-        if (e->d == d && e->conn == conn && e->cid == cid && e->asked && !e->closed) {
+        if (e->d == d && e->conn == conn && e->cid == cid && e->requested && !e->closed) {
             return e;
         }
     }
@@ -56,7 +56,7 @@ static inline struct end *end_waiting(const struct device *d, uint16_t conn, uin
 {
     for (size_t n = 0; n < n_ends; n++) {
         struct end *e = &ends[n];
-        if (e->d == d && e->conn == conn && e->psm == psm && !e->asked && !e->closed) {
+        if (e->d == d && e->conn == conn && e->psm == psm && !e->requested && !e->closed) {
             return e;
         }
     }
@@ -142,7 +142,7 @@ static inline void on_stream(struct device *d, const struct woad_event *ev)
         e = end_waiting(d, ev->conn, ev->u.coc.psm);
         assert_non_null(e);
         e->cid = ev->u.coc.cid;
-        e->asked = true;
+        e->requested = true;
         assert_int_equal(woad_coc_accept(d->host, e->conn, e->cid, e->rx, e->rx_size), 0);
         return;
     }
@@ -169,7 +169,7 @@ static inline void on_stream(struct device *d, const struct woad_event *ev)
         e->sent++;
         end_send(e);
     } else if (ev->type == WOAD_EV_COC_CLOSED) {
-        if (!e->other->asked && !e->other->closed) {
+        if (!e->other->requested && !e->other->closed) {
             end_gone(e->other, ev->u.coc.status); /* no request for it will arrive */
         }
         end_gone(e, ev->u.coc.status);

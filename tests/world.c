@@ -76,7 +76,7 @@ void device_free(struct device *d)
 void world_free(struct world *w)
 {
     for (size_t i = 0; i < w->devices; i++) {
-        woad_air_detach(w->device[i].ctl);
+        woad_air_detach(w->device[i].air_controller);
         device_free(&w->device[i]);
     }
     free(w->air);
@@ -179,7 +179,7 @@ bool device_tx(struct device *d)
         if (d->on_packet) {
             d->on_packet(d, packet, n);
         }
-        CHECK(d->mute || woad_air_rx(d->ctl, packet, n) == 0 || d->lied_to);
+        CHECK(d->mute || woad_air_rx(d->air_controller, packet, n) == 0 || d->lied_to);
         any = true;
     }
     return any;
@@ -188,15 +188,15 @@ bool device_tx(struct device *d)
 bool device_rx(struct device *d)
 {
     uint8_t packet[WOAD_AIR_PACKET];
-    size_t n = woad_air_tx(d->ctl, packet, sizeof packet);
+    size_t n = woad_air_tx(d->air_controller, packet, sizeof packet);
     if (!n) {
         return false;
     }
     d->hash = hash_packet(d->hash, packet, n);
     snoop(d, true, packet, n);
     pump_one(d);
-    if (d->on_heard) {
-        d->on_heard(d, packet, n);
+    if (d->on_received) {
+        d->on_received(d, packet, n);
     }
     if (!d->deaf) {
         CHECK(woad_rx(d->host, packet, n) == 0 || d->lied_to);
@@ -307,17 +307,17 @@ struct device *world_add_config(struct world *w, struct woad_config host,
     d->world = w;
     host.event = on_event;
     host.ctx = d;
-    size_t host_size = woad_size(&host), ctl_size = woad_air_controller_size(&controller);
-    CHECK(host_size && ctl_size);
+    size_t host_size = woad_size(&host), controller_size = woad_air_controller_size(&controller);
+    CHECK(host_size && controller_size);
     d->memory[0] = malloc(host_size);
-    d->memory[1] = malloc(ctl_size);
+    d->memory[1] = malloc(controller_size);
     d->memory_len[0] = host_size;
-    d->memory_len[1] = ctl_size;
+    d->memory_len[1] = controller_size;
     d->host = woad_init(d->memory[0], host_size, &host);
-    d->ctl = woad_air_attach(w->air, d->memory[1], ctl_size, &controller);
+    d->air_controller = woad_air_attach(w->air, d->memory[1], controller_size, &controller);
     d->log = calloc(WORLD_LOG, sizeof *d->log);
     d->seen = calloc(1, host_size);
-    CHECK(d->host && d->ctl && d->log && d->seen);
+    CHECK(d->host && d->air_controller && d->log && d->seen);
     w->devices++;
     CHECK(woad_start(d->host) == 0);
     world_pump(w);

@@ -22,7 +22,7 @@ struct seen {
 struct device {
     struct world *world;
     struct woad *host;
-    struct woad_air_controller *ctl;
+    struct woad_air_controller *air_controller;
     struct seen *log; /* without reports, unless keep_reports */
     size_t logged;
     bool keep_reports, own_answers;
@@ -41,7 +41,7 @@ struct device {
     /* Called for each packet of the host, before the controller gets it. */
     void (*on_packet)(struct device *d, const uint8_t *packet, size_t n);
     /* Called for each packet of the controller, before the host gets it. */
-    void (*on_heard)(struct device *d, const uint8_t *packet, size_t n);
+    void (*on_received)(struct device *d, const uint8_t *packet, size_t n);
     void *memory[2]; /* of the host and of the controller */
     size_t memory_len[2];
     void *seen;      /* honest.c: copy of the host's memory after the last call */

@@ -13,7 +13,7 @@ static struct {
     size_t len;
     int whole, parts, truncated, responses;
     struct woad_ext_report last;
-} heard;
+} received;
 
 static void on_event(struct device *d, const struct woad_event *ev)
 {
@@ -22,16 +22,16 @@ static void on_event(struct device *d, const struct woad_event *ev)
         return;
     }
     d->logged--; /* keep the log short: there are many events */
-    if (!heard.whole && heard.len + r->len <= sizeof heard.data) {
-        memcpy(heard.data + heard.len, r->data, r->len);
-        heard.len += r->len;
+    if (!received.whole && received.len + r->len <= sizeof received.data) {
+        memcpy(received.data + received.len, r->data, r->len);
+        received.len += r->len;
     }
-    heard.parts++;
-    heard.truncated += r->truncated;
-    heard.responses += (r->props & 8) != 0;
-    heard.last = *r;
+    received.parts++;
+    received.truncated += r->truncated;
+    received.responses += (r->props & 8) != 0;
+    received.last = *r;
     if (!r->more) {
-        heard.whole++;
+        received.whole++;
     }
 }
 
@@ -53,11 +53,11 @@ static struct device *one(uint8_t sets_of_host, uint8_t sets_of_controller)
                                                       &woad_feature_extended_advertising,
                                                       NULL };
     struct woad_config host = world_host_config(2);
-    struct woad_air_controller_config ctl = world_controller_config(w, 2);
+    struct woad_air_controller_config controller_config = world_controller_config(w, 2);
     host.features = all;
     host.adv_sets = sets_of_host;
-    ctl.adv_sets = sets_of_controller;
-    return world_add_config(w, host, ctl);
+    controller_config.adv_sets = sets_of_controller;
+    return world_add_config(w, host, controller_config);
 }
 
 static void both(uint64_t seed)
@@ -66,12 +66,12 @@ static void both(uint64_t seed)
     a = one(SETS, SETS + 1);
     s = one(0, 1);
     s->on_event = on_event;
-    memset(&heard, 0, sizeof heard);
+    memset(&received, 0, sizeof received);
 }
 
 static void fresh(void)
 {
-    memset(&heard, 0, sizeof heard);
+    memset(&received, 0, sizeof received);
 }
 
 static const struct woad_ext_adv_params plain = {
@@ -94,18 +94,18 @@ static void long_data(void **state)
         assert_int_equal(woad_ext_adv_start(a->host, 1, &plain), 0);
         world_run(w, 50000);
         fresh();
-        for (int ms = 0; ms < 2000 && !heard.whole; ms++) {
+        for (int ms = 0; ms < 2000 && !received.whole; ms++) {
             world_run(w, 1000);
         }
-        assert_true(heard.whole >= 1);
-        assert_int_equal(heard.truncated, 0);
-        assert_int_equal(heard.len, lengths[k]);
-        assert_memory_equal(heard.data, data, lengths[k]);
-        assert_int_equal(heard.last.sid, 5);
-        assert_int_equal(heard.last.primary_phy, WOAD_PHY_1M);
-        assert_int_equal(heard.last.secondary_phy, WOAD_PHY_2M);
-        assert_memory_equal(heard.last.addr.octet, a->addr.octet, 6);
-        assert_int_equal(heard.last.props & 0x1f, 0);
+        assert_true(received.whole >= 1);
+        assert_int_equal(received.truncated, 0);
+        assert_int_equal(received.len, lengths[k]);
+        assert_memory_equal(received.data, data, lengths[k]);
+        assert_int_equal(received.last.sid, 5);
+        assert_int_equal(received.last.primary_phy, WOAD_PHY_1M);
+        assert_int_equal(received.last.secondary_phy, WOAD_PHY_2M);
+        assert_memory_equal(received.last.addr.octet, a->addr.octet, 6);
+        assert_int_equal(received.last.props & 0x1f, 0);
         if (k & 1) { /* every second time the data change while the set is stopped */
             assert_int_equal(woad_ext_adv_stop(a->host, 1), 0);
             assert_non_null(world_wait(w, a, WOAD_EV_EXT_ADV_ENDED, 200000));
@@ -132,12 +132,12 @@ static void changed_and_asked_for(void **state)
     woad_ext_adv_set_data(a->host, 0, one_, 6);
     woad_ext_adv_start(a->host, 0, &p);
     world_run(w, 500000);
-    assert_memory_equal(heard.data, one_, 6);
+    assert_memory_equal(received.data, one_, 6);
     woad_ext_adv_set_data(a->host, 0, two, 6);
     world_run(w, 150000);
     fresh();
     world_run(w, 300000);
-    assert_memory_equal(heard.data, two, 6);
+    assert_memory_equal(received.data, two, 6);
     assert_int_equal(device_count(a, WOAD_EV_EXT_ADV_STARTED), 1); /* the set was not restarted */
     p.scannable = true;
     woad_ext_adv_set_data(a->host, 0, NULL, 0);
@@ -146,7 +146,7 @@ static void changed_and_asked_for(void **state)
     world_run(w, 100000);
     fresh();
     world_run(w, 1000000);
-    assert_true(heard.responses > 0);
+    assert_true(received.responses > 0);
     assert_int_equal(device_count(a, WOAD_EV_EXT_ADV_ENDED), 0);
     world_free(w);
 }
@@ -166,18 +166,18 @@ static void connected(void **state)
         woad_scan_start(s->host, &scan);
         world_run(w, 1000000);
         /* a scanner on 1M does not receive the coded PHY */
-        assert_int_equal(heard.whole > 0, !coded);
+        assert_int_equal(received.whole > 0, !coded);
         if (coded) {
             woad_scan_stop(s->host);
             world_run(w, 10000);
             assert_int_equal(woad_set_scan_phys(s->host, WOAD_PHYS_1M | WOAD_PHYS_CODED), 0);
             assert_int_equal(woad_scan_start(s->host, &scan), 0);
             world_run(w, 3000000);
-            assert_true(heard.whole > 0);
-            assert_int_equal(heard.last.primary_phy, WOAD_PHY_CODED);
+            assert_true(received.whole > 0);
+            assert_int_equal(received.last.primary_phy, WOAD_PHY_CODED);
             assert_int_equal(woad_set_connect_phys(s->host, WOAD_PHYS_CODED), 0);
         }
-        assert_int_equal(heard.last.props & 0x1f, 1);
+        assert_int_equal(received.last.props & 0x1f, 1);
         assert_int_equal(woad_connect(s->host, &a->addr, &params), 0);
         assert_non_null(world_wait(w, s, WOAD_EV_CONNECT, 5000000));
         const struct seen *ended = world_wait(w, a, WOAD_EV_EXT_ADV_ENDED, 200000);
@@ -313,10 +313,10 @@ static void all_at_once(void **state)
         unsigned sids = 0;
         for (int ms = 0; ms < 3000; ms++) {
             world_run(w, 1000);
-            sids |= heard.whole ? 1u << heard.last.sid : 0;
-            assert_true(!heard.whole || heard.last.len == 0 || heard.last.len == 4);
-            assert_true(!heard.whole ||
-                        memcmp(heard.last.addr.octet, round ? address : a->addr.octet, 6) == 0);
+            sids |= received.whole ? 1u << received.last.sid : 0;
+            assert_true(!received.whole || received.last.len == 0 || received.last.len == 4);
+            assert_true(!received.whole ||
+                        memcmp(received.last.addr.octet, round ? address : a->addr.octet, 6) == 0);
             fresh();
         }
         assert_int_equal(sids, 7);

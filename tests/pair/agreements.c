@@ -225,7 +225,7 @@ static void sync_transfers_that_are_accepted_are_sent(void **state)
     (void)state;
     watched(1);
     connect_to(A, B, 16, 200);
-    train(A, 80);
+    periodic_adv(A, 80);
     run_ms(100);
     for (int k = 0; k < 7; k++) {
         int status = command(A, 0x205b, "40 00 01 00 05");

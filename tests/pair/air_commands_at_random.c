@@ -96,33 +96,33 @@ enum { SCRIPTS = sizeof scripts / sizeof *scripts };
 /* Commands that complete by an event: each accepted one gets that event once. */
 static const struct {
     uint16_t opcode, event;
-} told[] = {
+} reported[] = {
     { 0x2043, 0x3e0a }, { 0x2044, 0x3e0e }, { 0x2064, 0x3e19 }, { 0x2066, 0x3e19 },
     { 0x2068, 0x3e1b }, { 0x206a, 0x3e1c }, { 0x206b, 0x3e1d },
 };
-enum { TOLD = sizeof told / sizeof *told };
+enum { REPORTED = sizeof reported / sizeof *reported };
 
 static struct {
-    int pending[TOLD];
+    int pending[REPORTED];
     unsigned reports;
 } host[N];
 
-static void on_event(int who, unsigned code, const uint8_t *e)
+static void on_event(int which, unsigned code, const uint8_t *e)
 {
     if (code == 0x3e0a && e[3]) {
         return; /* as a peripheral */
     }
-    host[who].reports += code == 0x3e0d;
-    for (int k = 0; k < TOLD; k++) {
-        if (told[k].event == code && host[who].pending[k]) {
-            host[who].pending[k]--;
+    host[which].reports += code == 0x3e0d;
+    for (int k = 0; k < REPORTED; k++) {
+        if (reported[k].event == code && host[which].pending[k]) {
+            host[which].pending[k]--;
             r.ended += e[0] == 0;
             return;
         }
     }
-    for (int k = 0; k < TOLD; k++) {
-        if (told[k].event == code) {
-            complain(who, "an event that was not asked for", code, e[0]);
+    for (int k = 0; k < REPORTED; k++) {
+        if (reported[k].event == code) {
+            complain(which, "an event that was not asked for", code, e[0]);
             return;
         }
     }
@@ -217,25 +217,25 @@ static void put_params(struct params *p, const char *s)
 
 /* --- random commands of hosts ----------------------------------------------------------------- */
 
-static void act(int who, unsigned opcode, const struct params *p)
+static void act(int which, unsigned opcode, const struct params *p)
 {
     int k = 0;
-    while (k < TOLD && told[k].opcode != opcode) {
+    while (k < REPORTED && reported[k].opcode != opcode) {
         k++;
     }
-    if (k == TOLD) {
-        ask(who, opcode, p->b, p->n);
+    if (k == REPORTED) {
+        ask(which, opcode, p->b, p->n);
         return;
     }
-    read_events(who);
-    host[who].pending[k]++;
-    if (ask(who, opcode, p->b, p->n)) {
-        host[who].pending[k]--;
+    read_events(which);
+    host[which].pending[k]++;
+    if (ask(which, opcode, p->b, p->n)) {
+        host[which].pending[k]--;
     }
 }
 
 /* Any LE command except those that mask events, and some of the other groups. */
-static void act_any(int who)
+static void act_any(int which)
 {
     static const uint16_t others[] = { 0x0c2d, 0x0c33, 0x0c35, 0x0c7b, 0x0c7c, 0x1001, 0x1002,
                                        0x1003, 0x1005, 0x1009, 0x1405, 0x041d, 0x0c14, 0xfc01 };
@@ -247,51 +247,51 @@ static void act_any(int who)
         p.b[1] = 0;
     }
     if (opcode != 0x0c35) {
-        act(who, opcode, &p);
+        act(which, opcode, &p);
     }
 }
 
-static void ask_text(int who, unsigned opcode, const char *text)
+static void ask_text(int which, unsigned opcode, const char *text)
 {
     struct params p;
     put_params(&p, text);
-    act(who, opcode, &p);
+    act(which, opcode, &p);
 }
 
-static void all_off(int who)
+static void all_off(int which)
 {
     char t[16];
     for (unsigned k = 0; k < 8; k++) {
         snprintf(t, sizeof t, "%02x 00 13", HANDLE + k % 3);
-        ask_text(who, 0x0406, t);
+        ask_text(which, 0x0406, t);
         snprintf(t, sizeof t, "%02x 16", k % 4);
-        ask_text(who, 0x206a, t);
+        ask_text(which, 0x206a, t);
         snprintf(t, sizeof t, "%02x", k % 4);
-        ask_text(who, 0x206c, t);
+        ask_text(which, 0x206c, t);
         snprintf(t, sizeof t, "00 %02x", k % 4);
-        ask_text(who, 0x2040, t);
+        ask_text(which, 0x2040, t);
         snprintf(t, sizeof t, "%02x 00", k % 4);
-        ask_text(who, 0x2046, t);
+        ask_text(which, 0x2046, t);
     }
-    ask_text(who, 0x200e, "");
-    ask_text(who, 0x2039, "00 00");
-    ask_text(who, 0x2042, "00 00 00 00 00 00");
-    ask_text(who, 0x2045, "");
-    ask_text(who, 0x202d, "00");
-    ask_text(who, 0x202e, "10 0e");
+    ask_text(which, 0x200e, "");
+    ask_text(which, 0x2039, "00 00");
+    ask_text(which, 0x2042, "00 00 00 00 00 00");
+    ask_text(which, 0x2045, "");
+    ask_text(which, 0x202d, "00");
+    ask_text(which, 0x202e, "10 0e");
 }
 
-static void act_row(int who, unsigned k)
+static void act_row(int which, unsigned k)
 {
     struct params p;
     const char *text = acts[k].params;
     if (*text != '-' || !below(4)) {
         put_params(&p, text + (*text == '-'));
-        act(who, acts[k].opcode, &p);
+        act(which, acts[k].opcode, &p);
     }
 }
 
-static void act_script(int who, const char *text)
+static void act_script(int which, const char *text)
 {
     char line[200], *end;
     while (*text) {
@@ -300,17 +300,18 @@ static void act_script(int who, const char *text)
         memcpy(line, text, n);
         line[n] = 0;
         unsigned opcode = (unsigned)strtoul(line, &end, 16);
-        ask_text(who, opcode, end + (*end == ' '));
+        ask_text(which, opcode, end + (*end == ' '));
         text += n + (text[n] == ';');
     }
 }
 
 static void check_ended(void)
 {
-    for (int who = 0; who < N; who++) {
-        for (int k = 0; k < TOLD; k++) {
-            if (host[who].pending[k]) {
-                complain(who, "not told of", told[k].opcode, (unsigned)host[who].pending[k]);
+    for (int which = 0; which < N; which++) {
+        for (int k = 0; k < REPORTED; k++) {
+            if (host[which].pending[k]) {
+                complain(which, "not told of", reported[k].opcode,
+                         (unsigned)host[which].pending[k]);
             }
         }
     }
@@ -354,14 +355,14 @@ static void commands(uint64_t seed)
     random_world(seed, N, 50);
     r.on_event = on_event;
     for (unsigned step = 0; step < STEPS; step++) {
-        int who = (int)below(N);
+        int which = (int)below(N);
         unsigned kind = below(8);
         if (kind < 4) {
-            act_script(who, scripts[below(SCRIPTS)]);
+            act_script(which, scripts[below(SCRIPTS)]);
         } else if (kind < 7) {
-            act_row(who, below(ACTS));
+            act_row(which, below(ACTS));
         } else {
-            act_any(who);
+            act_any(which);
         }
         run_for(below(60000));
     }

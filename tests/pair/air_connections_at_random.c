@@ -38,153 +38,153 @@ static unsigned le16(const uint8_t *p)
 }
 
 /* Sends a command from inside an event; the test does not look at its answer. */
-static void reply(int who, unsigned opcode, const uint8_t *p, size_t n)
+static void reply(int which, unsigned opcode, const uint8_t *p, size_t n)
 {
     uint8_t b[40] = { 1, (uint8_t)opcode, (uint8_t)(opcode >> 8), (uint8_t)n };
     memcpy(b + 4, p, n);
-    assert_int_equal(woad_air_rx(w.n[who].c, b, 4 + n), 0);
+    assert_int_equal(woad_air_rx(w.n[which].c, b, 4 + n), 0);
 }
 
-static void on_connected(int who, const uint8_t *e)
+static void on_connected(int which, const uint8_t *e)
 {
     unsigned i = le16(e + 1) - HANDLE;
     bool central = !e[3];
-    if (central && !host[who].creates) {
-        complain(who, "a connection that was not asked for", e[0], i);
+    if (central && !host[which].creates) {
+        complain(which, "a connection that was not asked for", e[0], i);
     }
-    host[who].creates = host[who].creates && !central;
+    host[which].creates = host[which].creates && !central;
     if (e[0]) {
         return;
     }
-    if (i >= LINKS || host[who].link[i].on) {
-        complain(who, "the handle of a new connection", i, 0);
+    if (i >= LINKS || host[which].link[i].on) {
+        complain(which, "the handle of a new connection", i, 0);
         return;
     }
-    memset(&host[who].link[i], 0, sizeof host[who].link[i]);
-    host[who].link[i].on = true;
-    host[who].link[i].central = central;
+    memset(&host[which].link[i], 0, sizeof host[which].link[i]);
+    host[which].link[i].on = true;
+    host[which].link[i].central = central;
 }
 
-static void on_disconnected(int who, const uint8_t *e)
+static void on_disconnected(int which, const uint8_t *e)
 {
     unsigned i = le16(e + 1) - HANDLE, s = le16(e + 1) - 0x100;
     if (s < STREAMS) {
-        if (host[who].stream[s].state != STREAMING) {
-            complain(who, "the end of no stream", s, e[3]);
+        if (host[which].stream[s].state != STREAMING) {
+            complain(which, "the end of no stream", s, e[3]);
         }
-        host[who].stream[s].state = NO_STREAM;
-    } else if (i >= LINKS || !host[who].link[i].on) {
-        complain(who, "the end of no connection", i, e[3]);
+        host[which].stream[s].state = NO_STREAM;
+    } else if (i >= LINKS || !host[which].link[i].on) {
+        complain(which, "the end of no connection", i, e[3]);
     } else {
-        host[who].link[i].on = false;
+        host[which].link[i].on = false;
     }
 }
 
-static void on_completed(int who, const uint8_t *e)
+static void on_completed(int which, const uint8_t *e)
 {
     unsigned i = le16(e + 1) - HANDLE, n = le16(e + 3);
-    if (i < LINKS && host[who].link[i].on) {
-        if (n > host[who].link[i].sent) {
-            complain(who, "more buffers back than were given", n, host[who].link[i].sent);
-            n = host[who].link[i].sent;
+    if (i < LINKS && host[which].link[i].on) {
+        if (n > host[which].link[i].sent) {
+            complain(which, "more buffers back than were given", n, host[which].link[i].sent);
+            n = host[which].link[i].sent;
         }
-        host[who].link[i].sent -= n;
+        host[which].link[i].sent -= n;
     }
 }
 
 /* LE CIS Established; LE CIS Request: accept it, reject it, or leave it unanswered. */
-static void on_stream(int who, unsigned code, const uint8_t *e)
+static void on_stream(int which, unsigned code, const uint8_t *e)
 {
     if (code == 0x3e19) {
         unsigned s = le16(e + 1) - 0x100;
-        if (s >= STREAMS || host[who].stream[s].state != CREATING) {
-            complain(who, "a stream that was not asked for", s, e[0]);
+        if (s >= STREAMS || host[which].stream[s].state != CREATING) {
+            complain(which, "a stream that was not asked for", s, e[0]);
             return;
         }
-        host[who].stream[s].state = e[0] ? NO_STREAM : STREAMING;
+        host[which].stream[s].state = e[0] ? NO_STREAM : STREAMING;
         return;
     }
     uint8_t p[3] = { e[2], e[3], 0x0d };
     unsigned s = le16(e + 2) - 0x100, kind = below(8);
     if (kind == 0) {
-        reply(who, 0x2067, p, 3);
+        reply(which, 0x2067, p, 3);
     } else if (s < STREAMS) {
-        host[who].stream[s].state = CREATING;
-        host[who].stream[s].since = woad_air_now(w.air);
-        reply(who, 0x2066, p, 2);
+        host[which].stream[s].state = CREATING;
+        host[which].stream[s].since = woad_air_now(w.air);
+        reply(which, 0x2066, p, 2);
     }
 }
 
 /* LE Long Term Key Request: reply with the key, another key or none.  LE Remote Connection
  * Parameter Request. */
-static void on_request(int who, unsigned code, const uint8_t *e)
+static void on_request(int which, unsigned code, const uint8_t *e)
 {
     uint8_t p[18] = { e[0], e[1], 1, 2, 3 };
     unsigned kind = below(10);
     if (code == 0x3e05 && kind == 0) {
-        reply(who, 0x201b, p, 2);
+        reply(which, 0x201b, p, 2);
     } else if (code == 0x3e05) {
         p[4] = kind == 1 ? 9 : 3;
-        reply(who, 0x201a, p, 18);
+        reply(which, 0x201a, p, 18);
     } else if (kind == 0) {
         p[2] = 0x3b;
-        reply(who, 0x2021, p, 3);
+        reply(which, 0x2021, p, 3);
     } else {
         memcpy(p + 2, e + 2, 8);
         memset(p + 10, 0, 4);
-        reply(who, 0x2020, p, 14);
+        reply(which, 0x2020, p, 14);
     }
 }
 
-static void on_procedure(int who, unsigned code, const uint8_t *e)
+static void on_procedure(int which, unsigned code, const uint8_t *e)
 {
     unsigned i = le16(e + 1) - HANDLE;
     for (int k = 0; k < KINDS; k++) {
         bool same = procedures[k].event == code || (k == ENCRYPT && code == 0x30);
         bool peers = code == 0x3e21 && e[3] != 2; /* the reason is not this host's own request */
-        if (!same || peers || i >= LINKS || !host[who].link[i].on) {
+        if (!same || peers || i >= LINKS || !host[which].link[i].on) {
             continue;
         }
-        if (!host[who].link[i].since[k] && procedures[k].mine) {
-            complain(who, "a procedure that was not asked for", procedures[k].opcode, i);
+        if (!host[which].link[i].since[k] && procedures[k].mine) {
+            complain(which, "a procedure that was not asked for", procedures[k].opcode, i);
         }
-        r.ended += host[who].link[i].since[k] && !e[0];
-        host[who].link[i].since[k] = 0;
+        r.ended += host[which].link[i].since[k] && !e[0];
+        host[which].link[i].since[k] = 0;
     }
 }
 
-static void on_event(int who, unsigned code, const uint8_t *e)
+static void on_event(int which, unsigned code, const uint8_t *e)
 {
     switch (code) {
-    case 0x3e0a: on_connected(who, e); break;
-    case 0x05: on_disconnected(who, e); break;
-    case 0x13: on_completed(who, e); break;
+    case 0x3e0a: on_connected(which, e); break;
+    case 0x05: on_disconnected(which, e); break;
+    case 0x13: on_completed(which, e); break;
     case 0x3e05:
-    case 0x3e06: on_request(who, code, e); break;
+    case 0x3e06: on_request(which, code, e); break;
     case 0x3e19:
-    case 0x3e1a: on_stream(who, code, e); break;
-    default: on_procedure(who, code, e);
+    case 0x3e1a: on_stream(which, code, e); break;
+    default: on_procedure(which, code, e);
     }
 }
 
 /* The first fragment of a frame carries the frame's number. */
-static void on_data(int who, const uint8_t *p, size_t len)
+static void on_data(int which, const uint8_t *p, size_t len)
 {
     unsigned i = (le16(p + 1) & 0xfff) - HANDLE;
-    if (i >= LINKS || !host[who].link[i].on || (p[2] >> 4 & 3) != 2) {
+    if (i >= LINKS || !host[which].link[i].on || (p[2] >> 4 & 3) != 2) {
         return;
     }
-    if (len < 10 || p[9] != host[who].link[i].expected) {
-        complain(who, "data out of order", p[9], host[who].link[i].expected);
+    if (len < 10 || p[9] != host[which].link[i].expected) {
+        complain(which, "data out of order", p[9], host[which].link[i].expected);
     }
-    host[who].link[i].expected = (uint8_t)(p[9] + 1);
+    host[which].link[i].expected = (uint8_t)(p[9] + 1);
 }
 
 /* --- random commands of hosts ----------------------------------------------------------------- */
 
-static void act_create(int who)
+static void act_create(int which)
 {
-    unsigned peer = ((unsigned)who + 1 + below(N - 1)) % N, interval = 8 + below(30);
+    unsigned peer = ((unsigned)which + 1 + below(N - 1)) % N, interval = 8 + below(30);
     uint8_t p[25] = { 0x10,
                       0,
                       0x10,
@@ -206,29 +206,29 @@ static void act_create(int who)
                       0,
                       0x2c,
                       1 };
-    if (host[who].creates) {
+    if (host[which].creates) {
         if (!below(6)) {
-            ask(who, 0x200e, p, 0);
+            ask(which, 0x200e, p, 0);
         }
         return;
     }
-    host[who].creates = true;
-    int status = ask(who, 0x200d, p, sizeof p);
-    host[who].creates = status == 0;
+    host[which].creates = true;
+    int status = ask(which, 0x200d, p, sizeof p);
+    host[which].creates = status == 0;
 }
 
-static void act_data(int who, unsigned i)
+static void act_data(int which, unsigned i)
 {
     unsigned total = 0;
     for (unsigned k = 0; k < LINKS; k++) {
-        total += host[who].link[k].on ? host[who].link[k].sent : 0;
+        total += host[which].link[k].on ? host[which].link[k].sent : 0;
     }
     for (unsigned n = 1 + below(3); n && total < CREDITS; n--, total++) {
         unsigned len = 5 + below(200);
         uint8_t b[260] = { 2, (uint8_t)(HANDLE + i), 0, (uint8_t)len, 0, (uint8_t)(len - 4), 0, 4 };
-        b[9] = host[who].link[i].next++;
-        host[who].link[i].sent++;
-        assert_int_equal(woad_air_rx(w.n[who].c, b, 5 + len), 0);
+        b[9] = host[which].link[i].next++;
+        host[which].link[i].sent++;
+        assert_int_equal(woad_air_rx(w.n[which].c, b, 5 + len), 0);
     }
 }
 
@@ -264,83 +264,83 @@ static size_t procedure_params(int k, uint8_t *p)
     }
 }
 
-static void act_procedure(int who, unsigned i)
+static void act_procedure(int which, unsigned i)
 {
     uint8_t p[40] = { (uint8_t)(HANDLE + i), 0 };
     int k = (int)below(KINDS);
-    if (!host[who].link[i].since[k]) {
+    if (!host[which].link[i].since[k]) {
         size_t len = procedure_params(k, p);
-        host[who].link[i].since[k] = woad_air_now(w.air);
-        if (ask(who, procedures[k].opcode, p, len)) {
-            host[who].link[i].since[k] = 0;
+        host[which].link[i].since[k] = woad_air_now(w.air);
+        if (ask(which, procedures[k].opcode, p, len)) {
+            host[which].link[i].since[k] = 0;
         }
     }
 }
 
 /* LE Set CIG Parameters, LE Create CIS, Disconnect. */
-static void act_stream(int who, unsigned i)
+static void act_stream(int which, unsigned i)
 {
     static const uint8_t group[] = { 7, 0x10, 0x27, 0,  0x10, 0x27, 0, 0,  0, 0, 10,
                                      0, 10,   0,    2,  1,    40,   0, 40, 0, 2, 2,
                                      2, 2,    2,    60, 0,    0,    0, 2,  2, 1, 1 };
     unsigned s = below(2);
     uint8_t p[5] = { 1, (uint8_t)s, 1, (uint8_t)(HANDLE + i), 0 };
-    ask(who, 0x2062, group, sizeof group);
-    if (host[who].stream[s].state == NO_STREAM && host[who].link[i].central) {
-        host[who].stream[s].state = CREATING;
-        host[who].stream[s].since = woad_air_now(w.air);
-        if (ask(who, 0x2064, p, 5)) {
-            host[who].stream[s].state = NO_STREAM;
+    ask(which, 0x2062, group, sizeof group);
+    if (host[which].stream[s].state == NO_STREAM && host[which].link[i].central) {
+        host[which].stream[s].state = CREATING;
+        host[which].stream[s].since = woad_air_now(w.air);
+        if (ask(which, 0x2064, p, 5)) {
+            host[which].stream[s].state = NO_STREAM;
         }
     } else if (!below(3)) {
         uint8_t end[3] = { (uint8_t)below(STREAMS), 1, 0x13 };
-        ask(who, 0x0406, end, 3);
+        ask(which, 0x0406, end, 3);
     }
 }
 
-static void act(int who)
+static void act(int which)
 {
     unsigned i = below(LINKS), kind = below(16);
     uint8_t on[1] = { 1 }, end[3] = { (uint8_t)(HANDLE + i), 0, 0x13 };
     if (kind == 0) {
-        ask(who, 0x200a, on, 1);
+        ask(which, 0x200a, on, 1);
     } else if (kind == 1) {
-        act_create(who);
-    } else if (!host[who].link[i].on) {
+        act_create(which);
+    } else if (!host[which].link[i].on) {
         return;
     } else if (kind == 2 && !below(12)) {
-        ask(who, 0x0406, end, 3);
+        ask(which, 0x0406, end, 3);
     } else if (kind < 6) {
-        act_data(who, i);
+        act_data(which, i);
     } else if (kind < 8) {
-        act_stream(who, i);
+        act_stream(which, i);
     } else {
-        act_procedure(who, i);
+        act_procedure(which, i);
     }
 }
 
 /* --- worlds ----------------------------------------------------------------------------------- */
 
 /* `all`: no procedure has been started for a long time, so none may be pending. */
-static void check(int who, bool all)
+static void check(int which, bool all)
 {
     uint64_t limit = all ? 0 : PATIENCE_US, now = woad_air_now(w.air);
     for (unsigned i = 0; i < LINKS; i++) {
-        for (int k = 0; host[who].link[i].on && k < KINDS; k++) {
-            uint64_t since = host[who].link[i].since[k];
+        for (int k = 0; host[which].link[i].on && k < KINDS; k++) {
+            uint64_t since = host[which].link[i].since[k];
             if (since && now - since > limit) {
-                complain(who, "a procedure that does not end", procedures[k].opcode, i);
-                host[who].link[i].since[k] = 0;
+                complain(which, "a procedure that does not end", procedures[k].opcode, i);
+                host[which].link[i].since[k] = 0;
             }
         }
-        if (all && host[who].link[i].on && host[who].link[i].sent) {
-            complain(who, "buffers that do not come back", i, host[who].link[i].sent);
+        if (all && host[which].link[i].on && host[which].link[i].sent) {
+            complain(which, "buffers that do not come back", i, host[which].link[i].sent);
         }
     }
     for (unsigned s = 0; s < STREAMS; s++) {
-        if (host[who].stream[s].state == CREATING && now - host[who].stream[s].since > limit) {
-            complain(who, "a stream that is never told of", s, 0);
-            host[who].stream[s].state = NO_STREAM;
+        if (host[which].stream[s].state == CREATING && now - host[which].stream[s].since > limit) {
+            complain(which, "a stream that is never told of", s, 0);
+            host[which].stream[s].state = NO_STREAM;
         }
     }
 }

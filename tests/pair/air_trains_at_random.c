@@ -8,8 +8,8 @@ enum { LISTENER = 2, N = 3, SYNCED = 4, GROUPS = 2, LATE_US = 3000000, STEPS = 6
 enum { NOT_THERE, AWAITED, THERE };
 
 static struct {
-    bool train, big;
-    uint64_t train_off, big_off;
+    bool periodic_adv, big;
+    uint64_t periodic_adv_off, big_off;
 } sends[2];
 static struct {
     bool creates, scans, connected;
@@ -21,7 +21,7 @@ static struct {
         int state;
         unsigned of;
     } group[GROUPS];
-} hears;
+} receives;
 
 static unsigned le16(const uint8_t *p)
 {
@@ -30,12 +30,12 @@ static unsigned le16(const uint8_t *p)
 
 static void on_synced(unsigned handle, const uint8_t *address)
 {
-    if (handle >= SYNCED || hears.sync[handle].on) {
+    if (handle >= SYNCED || receives.sync[handle].on) {
         complain(LISTENER, "the handle of a new sync", handle, 0);
         return;
     }
-    hears.sync[handle].on = true;
-    hears.sync[handle].of = address[0] - 1u;
+    receives.sync[handle].on = true;
+    receives.sync[handle].of = address[0] - 1u;
     r.ended++;
 }
 
@@ -43,49 +43,49 @@ static void on_synced(unsigned handle, const uint8_t *address)
  * train. */
 static void on_sync_lost(unsigned handle)
 {
-    if (handle >= SYNCED || !hears.sync[handle].on) {
+    if (handle >= SYNCED || !receives.sync[handle].on) {
         complain(LISTENER, "the loss of no sync", handle, 0);
         return;
     }
-    unsigned of = hears.sync[handle].of;
-    if (sends[of].train && woad_air_now(w.air) - sends[of].train_off > LATE_US) {
+    unsigned of = receives.sync[handle].of;
+    if (sends[of].periodic_adv && woad_air_now(w.air) - sends[of].periodic_adv_off > LATE_US) {
         complain(LISTENER, "a sync is lost whose train is there", handle, of);
     }
-    hears.sync[handle].on = false;
+    receives.sync[handle].on = false;
 }
 
 static void on_group(unsigned code, unsigned handle, unsigned status)
 {
     bool lost = code == 0x3e1e;
-    if (handle >= GROUPS || hears.group[handle].state != (lost ? THERE : AWAITED)) {
+    if (handle >= GROUPS || receives.group[handle].state != (lost ? THERE : AWAITED)) {
         complain(LISTENER, "an event of a BIG that was not asked for", code, handle);
         return;
     }
-    unsigned of = hears.group[handle].of;
+    unsigned of = receives.group[handle].of;
     bool there = sends[of].big && woad_air_now(w.air) - sends[of].big_off > LATE_US;
     if (lost && there) {
         complain(LISTENER, "a BIG is lost that is there", handle, status);
     }
-    hears.group[handle].state = lost || status ? NOT_THERE : THERE;
+    receives.group[handle].state = lost || status ? NOT_THERE : THERE;
     r.ended += !lost && !status;
 }
 
-static void on_event(int who, unsigned code, const uint8_t *e)
+static void on_event(int which, unsigned code, const uint8_t *e)
 {
-    if (who != LISTENER) {
+    if (which != LISTENER) {
         return;
     }
     switch (code) {
     case 0x05:
-        hears.connected = false;
-        complain(who, "the connection is lost", e[3], 0);
+        receives.connected = false;
+        complain(which, "the connection is lost", e[3], 0);
         break;
-    case 0x3e0a: hears.connected = !e[0]; break;
+    case 0x3e0a: receives.connected = !e[0]; break;
     case 0x3e0e:
-        if (!hears.creates) {
-            complain(who, "a sync that was not asked for", e[0], 0);
+        if (!receives.creates) {
+            complain(which, "a sync that was not asked for", e[0], 0);
         }
-        hears.creates = false;
+        receives.creates = false;
         if (!e[0]) {
             on_synced(le16(e + 1), e + 5);
         }
@@ -104,7 +104,7 @@ static void on_event(int who, unsigned code, const uint8_t *e)
 
 /* --- random commands of hosts ----------------------------------------------------------------- */
 
-static int ask_text(int who, unsigned opcode, const char *text)
+static int ask_text(int which, unsigned opcode, const char *text)
 {
     uint8_t p[260];
     size_t n = 0;
@@ -113,28 +113,28 @@ static int ask_text(int who, unsigned opcode, const char *text)
         p[n++] = (uint8_t)strtoul(s, &end, 16);
         end += *end == ' ';
     }
-    return ask(who, opcode, p, n);
+    return ask(which, opcode, p, n);
 }
 
-static void act_train(unsigned of)
+static void act_periodic_adv(unsigned of)
 {
     uint8_t p[255] = { 5, 3, (uint8_t)below(150) };
     unsigned kind = below(3);
     if (kind == 0) {
         ask((int)of, 0x203f, p, 3u + p[2]);
-    } else if (!sends[of].train) {
-        sends[of].train = ask_text((int)of, 0x2040, "01 05") == 0;
-        sends[of].train_off = woad_air_now(w.air);
+    } else if (!sends[of].periodic_adv) {
+        sends[of].periodic_adv = ask_text((int)of, 0x2040, "01 05") == 0;
+        sends[of].periodic_adv_off = woad_air_now(w.air);
     } else if (!below(8) && ask_text((int)of, 0x2040, "00 05") == 0) {
-        sends[of].train = false;
-        sends[of].train_off = woad_air_now(w.air);
+        sends[of].periodic_adv = false;
+        sends[of].periodic_adv_off = woad_air_now(w.air);
     }
 }
 
 static void act_big(unsigned of)
 {
     char t[160];
-    if (sends[of].train && !sends[of].big) {
+    if (sends[of].periodic_adv && !sends[of].big) {
         snprintf(t, sizeof t,
                  "00 05 %02x 10 27 00 3c 00 0a 00 %02x 02 00 00 00 00 00 00 00 00 00 "
                  "00 00 00 00 00 00 00 00 00 00",
@@ -152,16 +152,16 @@ static void act_sync(unsigned of)
 {
     char t[80];
     unsigned handle = below(SYNCED);
-    if (hears.creates && !below(6)) {
+    if (receives.creates && !below(6)) {
         ask_text(LISTENER, 0x2045, "");
-    } else if (!hears.creates) {
+    } else if (!receives.creates) {
         snprintf(t, sizeof t, "00 09 00 %02x 02 03 04 05 06 %02x 00 c8 00 00", of + 1, below(3));
-        hears.creates = true;
+        receives.creates = true;
         bool accepted = ask_text(LISTENER, 0x2044, t) == 0;
-        hears.creates = accepted && hears.creates;
-    } else if (hears.sync[handle].on && !below(3)) {
+        receives.creates = accepted && receives.creates;
+    } else if (receives.sync[handle].on && !below(3)) {
         snprintf(t, sizeof t, "%02x 00", handle);
-        hears.sync[handle].on = false;
+        receives.sync[handle].on = false;
         assert_int_equal(ask_text(LISTENER, 0x2046, t), 0);
     }
 }
@@ -170,21 +170,21 @@ static void act_group(void)
 {
     char t[120];
     unsigned handle = below(GROUPS), sync = below(SYNCED);
-    if (hears.group[handle].state != NOT_THERE && !below(3)) {
+    if (receives.group[handle].state != NOT_THERE && !below(3)) {
         snprintf(t, sizeof t, "%02x", handle);
         /* otherwise the BIG sync's own event reports its end */
-        bool there = hears.group[handle].state == THERE;
+        bool there = receives.group[handle].state == THERE;
         int status = ask_text(LISTENER, 0x206c, t);
-        hears.group[handle].state = !status && there ? NOT_THERE : hears.group[handle].state;
-    } else if (hears.group[handle].state == NOT_THERE && hears.sync[sync].on) {
+        receives.group[handle].state = !status && there ? NOT_THERE : receives.group[handle].state;
+    } else if (receives.group[handle].state == NOT_THERE && receives.sync[sync].on) {
         snprintf(t, sizeof t,
                  "%02x %02x 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
                  "c8 00 01 01",
                  handle, sync);
-        hears.group[handle].state = AWAITED;
-        hears.group[handle].of = hears.sync[sync].of;
+        receives.group[handle].state = AWAITED;
+        receives.group[handle].of = receives.sync[sync].of;
         if (ask_text(LISTENER, 0x206b, t)) {
-            hears.group[handle].state = NOT_THERE;
+            receives.group[handle].state = NOT_THERE;
         }
     }
 }
@@ -193,17 +193,17 @@ static void act(void)
 {
     unsigned of = below(2), kind = below(12);
     if (kind < 3) {
-        act_train(of);
+        act_periodic_adv(of);
     } else if (kind < 5) {
         act_big(of);
     } else if (kind < 6) {
-        hears.scans = !hears.scans;
-        ask_text(LISTENER, 0x2042, hears.scans ? "01 00 00 00 00 00" : "00 00 00 00 00 00");
+        receives.scans = !receives.scans;
+        ask_text(LISTENER, 0x2042, receives.scans ? "01 00 00 00 00 00" : "00 00 00 00 00 00");
     } else if (kind < 9) {
         act_sync(of);
     } else if (kind < 11) {
         act_group();
-    } else if (hears.connected && sends[0].train) {
+    } else if (receives.connected && sends[0].periodic_adv) {
         ask_text(0, 0x205b, "40 00 01 00 05");
     }
 }
@@ -221,7 +221,7 @@ static void trains_begin(uint64_t seed)
              "00 00 00 03 02 03 04 05 06 01 10 00 10 00 28 00 28 00 00 00 2c 01 00 00 "
              "00 00");
     run_for(400000);
-    assert_true(hears.connected);
+    assert_true(receives.connected);
     ask_text(LISTENER, 0x205c, "40 00 02 00 00 64 00 00");
     for (int k = 0; k < 2; k++) {
         ask_text(k, 0x2036,
@@ -237,7 +237,7 @@ static void trains_begin(uint64_t seed)
 static void trains(uint64_t seed)
 {
     memset(sends, 0, sizeof sends);
-    memset(&hears, 0, sizeof hears);
+    memset(&receives, 0, sizeof receives);
     r.on_event = NULL;
     trains_begin(seed);
     for (unsigned step = 0; step < STEPS; step++) {

@@ -24,13 +24,13 @@ static void connection_update_beside_another_connection(void **state)
 }
 
 static struct {
-    unsigned asked, answered;
+    unsigned requests, answered;
 } events;
 
 static void sniff_events(void *ctx, const struct woad_air_packet *p)
 {
     (void)ctx;
-    events.asked += p->kind == 2;
+    events.requests += p->kind == 2;
     events.answered += p->kind == 3;
 }
 
@@ -60,8 +60,8 @@ static void anchors_leave_time_to_each_other(void **state)
         connect_to(A, C, 24, 100);
         memset(&events, 0, sizeof events);
         run_ms(3000);
-        assert_in_range(events.asked, 195, 205);
-        assert_in_range(events.answered, events.asked - 1, events.asked);
+        assert_in_range(events.requests, 195, 205);
+        assert_in_range(events.answered, events.requests - 1, events.requests);
         assert_int_equal(command(A, 0x2013,
                                  seed & 1 ? "40 00 0c 00 0c 00 00 00 64 00 00 00 00 00"
                                           : "41 00 0c 00 0c 00 00 00 64 00 00 00 00 00"),
@@ -69,8 +69,8 @@ static void anchors_leave_time_to_each_other(void **state)
         run_ms(1000);
         memset(&events, 0, sizeof events);
         run_ms(3000);
-        assert_in_range(events.asked, 295, 305);
-        assert_in_range(events.answered, events.asked - 1, events.asked);
+        assert_in_range(events.requests, 295, 305);
+        assert_in_range(events.answered, events.requests - 1, events.requests);
         apart();
     }
 }
@@ -208,7 +208,7 @@ static void big_beside_a_connection(void **state)
         unsigned k = (unsigned)(seed % 3);
         links_begin(seed + 1, 2);
         run_us(seed * 5371);
-        train(A, 80);
+        periodic_adv(A, 80);
         run_us(50000 + seed * 1377);
         big(A, streams[k], 100, again[k]);
         for (unsigned n = 0; n < streams[k]; n++) {
@@ -230,7 +230,7 @@ static void sync_beside_its_big(void **state)
     (void)state;
     for (unsigned k = 0; k < 20; k++) {
         links_begin(k + 1, 2);
-        train(A, k & 1 ? 81 : 80);
+        periodic_adv(A, k & 1 ? 81 : 80);
         run_us(k * 1777);
         big(A, 2, 60, 2);
         sync_to(B, A);
@@ -254,23 +254,23 @@ static void two_broadcasters_that_listen_to_each_other(void **state)
     (void)state;
     for (unsigned k = 0; k < 12; k++) {
         links_begin(k + 1, 2);
-        train(A, 80);
-        train(B, 96);
+        periodic_adv(A, 80);
+        periodic_adv(B, 96);
         big(A, 2, 60, 2);
         run_us(k * 1250);
         big(B, 2, 60, 2);
         sync_to(A, B);
         sync_to(B, A);
-        for (int who = A; who <= B; who++) {
-            assert_int_equal(command(who, 0x206b,
+        for (int which = A; which <= B; which++) {
+            assert_int_equal(command(which, 0x206b,
                                      "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
                                      "00 00 00 00 00 64 00 02 01 02"),
                              0);
         }
         run_ms(1000);
-        for (int who = A; who <= B; who++) {
-            assert_non_null(event(who, BIG_SYNC_ESTABLISHED));
-            assert_int_equal(event(who, BIG_SYNC_ESTABLISHED)[0], 0);
+        for (int which = A; which <= B; which++) {
+            assert_non_null(event(which, BIG_SYNC_ESTABLISHED));
+            assert_int_equal(event(which, BIG_SYNC_ESTABLISHED)[0], 0);
         }
         forget();
         nothing_lost(10000);
@@ -289,7 +289,7 @@ static void instants_beside_other_activities(void **state)
     connect_to(A, C, 6, 400);
     assert_int_equal(cig(10000, 120, 120, 1, 13), 0);
     cis(B);
-    train(B, 6);
+    periodic_adv(B, 6);
     for (unsigned k = 0; k < 60; k++) {
         const char *channels = k & 2 ? "ff ff ff ff 1f" : "ff ff 00 00 00";
         assert_int_equal(command(k & 1 ? A : C, 0x2014, channels), 0);
@@ -305,7 +305,7 @@ static void train_beside_a_connection(void **state)
         links_begin(k + 1, 3);
         run_us(k * 1371);
         connect_to(A, B, 8, 100);
-        train(A, 80);
+        periodic_adv(A, 80);
         sync_to(C, A);
         nothing_lost(4000);
         apart();
@@ -320,11 +320,11 @@ static void connection_after_its_controller_hung(void **state)
     links_begin(1, 2);
     connect_to(A, B, 8, 100);
     for (unsigned us = 0; us < 1200; us++) {
-        int who = us & 1;
+        int which = us & 1;
         run_us(60007);
-        woad_air_hang(w.n[who].c, true);
+        woad_air_hang(w.n[which].c, true);
         run_ms(30);
-        woad_air_hang(w.n[who].c, false);
+        woad_air_hang(w.n[which].c, false);
         if (us % 100 == 99) {
             nothing_lost(100);
         }

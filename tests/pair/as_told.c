@@ -9,7 +9,7 @@ static struct {
     unsigned targets, directed;
 } seen;
 
-static void sniff_told(void *ctx, const struct woad_air_packet *p)
+static void sniff_reported(void *ctx, const struct woad_air_packet *p)
 {
     (void)ctx;
     bool control = (p->kind == 2 || p->kind == 3) && (p->pdu[0] & 3) == 3 && p->len > 2;
@@ -26,9 +26,9 @@ static void sniff_told(void *ctx, const struct woad_air_packet *p)
     }
 }
 
-static void told_begin(void)
+static void report_begin(void)
 {
-    struct woad_air_config air = { .seed = 3, .sniff = sniff_told, .around = &w.around };
+    struct woad_air_config air = { .seed = 3, .sniff = sniff_reported, .around = &w.around };
     nodes_begin(3);
     free(w.air);
     memset(&seen, 0, sizeof seen);
@@ -50,7 +50,7 @@ static void told_begin(void)
 static void features_of_both(void **state)
 {
     (void)state;
-    told_begin();
+    report_begin();
     connect_to(A, B, 16, 100);
     inject(A, "\x08\x01\0\0\0\0\0\0\0", 9);
     run_ms(200);
@@ -68,17 +68,17 @@ static void refusal_of_encryption(void **state)
 {
     static const struct {
         uint64_t features;
-        bool asks;
+        bool requests;
         uint8_t opcode;
     } cases[] = { { 0, false, 0x0d }, { 0, true, 0x11 }, { 0x09, true, 0x0d } };
     (void)state;
     for (size_t k = 0; k < 3; k++) {
-        told_begin();
+        report_begin();
         uint64_t known = cases[k].features;
         connect_to(A, B, 16, 100);
-        if (cases[k].asks && known) {
+        if (cases[k].requests && known) {
             inject(A, "\x08\x09\0\0\0\0\0\0\0", 9);
-        } else if (cases[k].asks) {
+        } else if (cases[k].requests) {
             assert_int_equal(command(A, 0x2016, "40 00"), 0);
         }
         run_ms(200);
@@ -99,7 +99,7 @@ static void refusal_of_encryption(void **state)
 static void target_until_the_timeout(void **state)
 {
     (void)state;
-    told_begin();
+    report_begin();
     assert_int_equal(command(B, 0x2027,
                              "00 01 02 03 04 05 06 01 02 03 04 05 06 07 08 09 0a 0b 0c "
                              "0d 0e 0f 10 11 12 13 14 15 16 17 18 19 1a 1b 1c 1d 1e 1f 20"),
@@ -118,7 +118,7 @@ static void target_until_the_timeout(void **state)
 static void report_of_a_legacy_directed_pdu(void **state)
 {
     (void)state;
-    told_begin();
+    report_begin();
     assert_int_equal(command(B, 0x2006, "20 00 20 00 04 00 00 01 02 03 04 05 06 07 00"), 0);
     assert_int_equal(command(B, 0x200a, "01"), 0);
     assert_int_equal(command(A, 0x2041, "00 00 01 00 50 00 50 00"), 0);
@@ -129,10 +129,10 @@ static void report_of_a_legacy_directed_pdu(void **state)
     apart();
 }
 
-static int long_data(int who, unsigned len, const char *params)
+static int long_data(int which, unsigned len, const char *params)
 {
     char t[900];
-    assert_int_equal(command(who, 0x2036, params), 0);
+    assert_int_equal(command(which, 0x2036, params), 0);
     for (unsigned at = 0; at < len; at += 250) {
         unsigned part = len - at < 250 ? len - at : 250;
         unsigned last = at + part == len ? 2 : 0;
@@ -140,9 +140,9 @@ static int long_data(int who, unsigned len, const char *params)
         for (unsigned k = 0; k < part; k++) {
             n += snprintf(t + n, sizeof t - (size_t)n, " %02x", at + k == 0 ? 0xee : 0);
         }
-        assert_int_equal(command(who, 0x2037, t), 0);
+        assert_int_equal(command(which, 0x2037, t), 0);
     }
-    return command(who, 0x2039, "01 01 01 00 00 00");
+    return command(which, 0x2039, "01 01 01 00 00 00");
 }
 
 struct chains {
@@ -175,7 +175,7 @@ static void chains_end(void **state)
     (void)state;
     for (unsigned k = 0; k < 2; k++) {
         struct chains c = { 0, 0, 0, 0, false };
-        told_begin();
+        report_begin();
         assert_int_equal(long_data(B, 1000,
                                    "01 00 00 a0 00 00 a0 00 00 07 00 00 00 00 00 00 00 00 "
                                    "00 7f 01 00 01 01 00"),
@@ -203,7 +203,7 @@ static void chains_longer_than_their_interval(void **state)
 {
     struct chains c = { 0, 0, 0, 0, false };
     (void)state;
-    told_begin();
+    report_begin();
     assert_int_equal(long_data(B, 1650,
                                "01 00 00 a0 00 00 a0 00 00 07 00 00 00 00 00 00 00 00 00 "
                                "7f 03 00 03 01 00"),
@@ -231,7 +231,7 @@ static void supervision_to_the_event(void **state)
     static const unsigned timeouts[] = { 10, 64, 100, 3200 };
     (void)state;
     for (size_t k = 0; k < 4; k++) {
-        told_begin();
+        report_begin();
         connect_to(A, B, 8, timeouts[k]);
         woad_air_move(w.n[B].c, 900000000, 0, 0);
         run_ms(timeouts[k] * 10 - 20);
@@ -252,8 +252,8 @@ static void share_of_a_scan_window(void **state)
     (void)state;
     for (size_t k = 0; k < 3; k++) {
         char t[60];
-        unsigned heard = 0, all = 20000 / 25;
-        told_begin();
+        unsigned n_reports = 0, all = 20000 / 25;
+        report_begin();
         assert_int_equal(command(B, 0x2006, "20 00 20 00 03 00 00 00 00 00 00 00 00 07 00"), 0);
         assert_int_equal(command(B, 0x200a, "01"), 0);
         snprintf(t, sizeof t, "00 %02x 00 %02x 00 00 00", scans[k].interval, scans[k].window);
@@ -261,11 +261,11 @@ static void share_of_a_scan_window(void **state)
         assert_int_equal(command(A, 0x200c, "01 00"), 0);
         for (unsigned n = 0; n < 200; n++) {
             run_ms(100);
-            heard += (unsigned)count(A, 0x3e02);
+            n_reports += (unsigned)count(A, 0x3e02);
             forget();
         }
         unsigned share = all * scans[k].window / scans[k].interval;
-        assert_in_range(heard, share - all / 20, share + all / 20);
+        assert_in_range(n_reports, share - all / 20, share + all / 20);
         apart();
     }
 }
@@ -284,7 +284,7 @@ static void counter_that_begins_anew(void **state)
                  { 0x2014, "ff ff 0f 00 00", 0 } };
     (void)state;
     for (unsigned k = 0; k < 4; k++) {
-        told_begin();
+        report_begin();
         assert_int_equal(command(B, 0x2074, "26 01"), 0);
         assert_int_equal(command(A, 0x2074, "26 01"), 0);
         connect_to(A, B, 6, 200);

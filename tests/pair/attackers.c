@@ -318,7 +318,7 @@ static void identity_takeover(void **state)
         assert_int_equal(woad_set_irk(w->device[2].host, irk), 0);
         assert_int_equal(woad_set_privacy(w->device[2].host, WOAD_PRIVACY_RESOLVABLE, 900), 0);
         world_run(w, 10000);
-        join(&w->device[1], &w->device[0]);
+        connect_both(&w->device[1], &w->device[0]);
         assert_int_equal(woad_pair(w->device[1].host, side[1].conn), 0);
         settle();
         assert_int_equal(status_of(0), 0);
@@ -326,12 +326,12 @@ static void identity_takeover(void **state)
         assert_int_equal(woad_disconnect(w->device[1].host, side[1].conn, 0x13), 0);
         world_run(w, 300000);
         again();
-        join(&w->device[2], &w->device[0]); /* device 2 uses a private address */
+        connect_both(&w->device[2], &w->device[0]); /* device 2 uses a private address */
         device_forget(&w->device[0]);
         assert_int_equal(woad_pair(w->device[2].host, side[2].conn), 0);
         for (int n = 0; n < 200 && !device_find(&w->device[0], WOAD_EV_SECURITY); n++) {
-            if (side[2].action == WOAD_PASSKEY_INPUT && side[2].asked && side[0].action) {
-                side[2].asked = 0;
+            if (side[2].action == WOAD_PASSKEY_INPUT && side[2].passkeys && side[0].action) {
+                side[2].passkeys = 0;
                 answer(&w->device[2]);
             }
             world_run(w, 10000);
@@ -445,10 +445,10 @@ static void bond_in_event(void **state)
 }
 
 /* Returns the opcode of the next command of a host. */
-static unsigned next_command(int who)
+static unsigned next_command(int which)
 {
     uint8_t packet[WOAD_TX_ROOM];
-    size_t n = woad_tx(w->device[who].host, packet, sizeof packet);
+    size_t n = woad_tx(w->device[which].host, packet, sizeof packet);
     return n > 3 && packet[0] == 1 ? packet[1] | (unsigned)packet[2] << 8 : 0;
 }
 
@@ -513,11 +513,11 @@ static void encryption_unasked(void **state)
     } said[] = { { { 4, 0x08, 4, 0, 0x40, 0, 1 }, 7 }, { { 4, 0x30, 3, 0, 0x40, 0 }, 6 } };
     (void)state;
     for (size_t k = 0; k < 2; k++) {
-        for (int who = 0; who < 2; who++) {
+        for (int which = 0; which < 2; which++) {
             struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);
             pair_of(&p, &p);
-            assert_int_equal(woad_rx(w->device[who].host, said[k].event, said[k].len), 0);
-            assert_null(device_find(&w->device[who], WOAD_EV_SECURITY));
+            assert_int_equal(woad_rx(w->device[which].host, said[k].event, said[k].len), 0);
+            assert_null(device_find(&w->device[which], WOAD_EV_SECURITY));
             assert_open();
             world_free(w);
         }
@@ -526,10 +526,10 @@ static void encryption_unasked(void **state)
 
 /* A second pairing fails while its key is being put into use: the security level of the first
  * pairing does not hold for the new key. */
-static void spoilt_again(void **state)
+static void corrupted_again(void **state)
 {
     static const uint8_t forged[17] = { 4 };
-    unsigned fell = 0;
+    unsigned lowered = 0;
     (void)state;
     attacked = true;
     for (unsigned at = 0; at < 200000; at += 2000) {
@@ -546,10 +546,10 @@ static void spoilt_again(void **state)
         forge(CENTRAL, forged, sizeof forged);
         bool failed = !over && device_find(&w->device[CENTRAL], WOAD_EV_SECURITY);
         world_run(w, 300000);
-        fell += failed && !level(CENTRAL).encrypted;
+        lowered += failed && !level(CENTRAL).encrypted;
         world_free(w);
     }
-    assert_true(fell > 0);
+    assert_true(lowered > 0);
 }
 
 int main(void)
@@ -562,7 +562,7 @@ int main(void)
         cmocka_unit_test(impatient),         cmocka_unit_test(reflection),
         cmocka_unit_test(crypto_fails),      cmocka_unit_test(key_requests),
         cmocka_unit_test(encryption_events), cmocka_unit_test(encryption_unasked),
-        cmocka_unit_test(spoilt_again),
+        cmocka_unit_test(corrupted_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

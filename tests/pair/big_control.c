@@ -60,14 +60,14 @@ static void groups_begin(int n)
     }
 }
 
-static int sync_to_big(int who, unsigned handle)
+static int sync_to_big(int which, unsigned handle)
 {
     char t[120];
     snprintf(t, sizeof t,
              "%02x 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
              "00 64 00 01 01",
              handle);
-    return command(who, 0x206b, t);
+    return command(which, 0x206b, t);
 }
 
 /* LL/BIS: a control subevent uses the channel of its own event, by that event's map, before an
@@ -76,7 +76,7 @@ static void channel_of_a_control_subevent(void **state)
 {
     (void)state;
     groups_begin(2);
-    train(A, 80);
+    periodic_adv(A, 80);
     big(A, 2, 60, 2);
     sync_to(B, A);
     assert_int_equal(sync_to_big(B, 2), 0);
@@ -102,7 +102,7 @@ static void control_subevents_after_a_hang(void **state)
 {
     (void)state;
     groups_begin(2);
-    train(A, 80);
+    periodic_adv(A, 80);
     big(A, 2, 60, 2);
     sync_to(B, A);
     assert_int_equal(sync_to_big(B, 2), 0);
@@ -128,7 +128,7 @@ static void train_with_the_handle_of_another(void **state)
     (void)state;
     groups_begin(3);
     assert_int_equal(command(A, 0x2014, "00 00 00 ff 1f"), 0);
-    train(A, 80);
+    periodic_adv(A, 80);
     big(A, 1, 60, 2);
     sync_to(B, A);
     assert_int_equal(sync_to_big(B, 2), 0);
@@ -137,7 +137,7 @@ static void train_with_the_handle_of_another(void **state)
     assert_int_equal(command(B, 0x2046, "00 00"), 0);
     forget();
     assert_int_equal(command(C, 0x2014, "ff 03 00 00 00"), 0);
-    train(C, 96);
+    periodic_adv(C, 96);
     big(C, 1, 60, 2);
     sync_to(B, C);
     nothing_lost(4000);
@@ -152,7 +152,7 @@ static void train_ends_before_its_group_is_found(void **state)
     (void)state;
     for (unsigned lost = 0; lost < 2; lost++) {
         groups_begin(2);
-        train(A, 80);
+        periodic_adv(A, 80);
         sync_to(B, A);
         assert_int_equal(sync_to_big(B, 2), 0);
         run_ms(500);

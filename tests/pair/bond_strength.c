@@ -22,15 +22,15 @@ static struct woad_bond friends(void)
     return side[PERIPHERAL].bond;
 }
 
-static struct woad_bond kept;
+static struct woad_bond stored;
 static unsigned wanted;
 
 static void store(struct device *d, const struct woad_event *ev)
 {
     if (ev->type == WOAD_EV_BOND_WANTED) {
         wanted++;
-        if (memcmp(&ev->u.bond_wanted.peer, &kept.peer, sizeof kept.peer) == 0) {
-            assert_int_equal(woad_bond_add(d->host, &kept), 0);
+        if (memcmp(&ev->u.bond_wanted.peer, &stored.peer, sizeof stored.peer) == 0) {
+            assert_int_equal(woad_bond_add(d->host, &stored), 0);
         }
     }
     on_event(d, ev);
@@ -43,14 +43,14 @@ static void bond_in_the_store(void **state)
     (void)state;
     for (int victim = 0; victim < 2; victim++) {
         friends();
-        kept = side[victim].bond;
-        kept.cccds = 0;
+        stored = side[victim].bond;
+        stored.cccds = 0;
         woad_bond_remove(host(0), NULL);
         woad_bond_remove(host(1), NULL);
         w->device[victim].on_event = store;
         woad_set_security_policy(host(1 - victim), &weak);
         if (victim == CENTRAL) {
-            kept.has_peer_ltk = 0; /* the peer has no key to encrypt with, so it pairs */
+            stored.has_peer_ltk = 0; /* the peer has no key to encrypt with, so it pairs */
         }
         rejoin(CENTRAL);
         side[victim].bonds = wanted = 0;
@@ -67,9 +67,9 @@ static void bond_in_the_store(void **state)
 static void identity_in_the_store(void **state)
 {
     (void)state;
-    kept = friends();
-    kept.cccds = 0;
-    struct woad_addr friend = kept.peer;
+    stored = friends();
+    stored.cccds = 0;
+    struct woad_addr friend = stored.peer;
     woad_bond_remove(host(1), NULL);
     w->device[1].on_event = store;
     assert_int_equal(woad_disconnect(host(0), side[0].conn, 0x13), 0);
@@ -81,7 +81,7 @@ static void identity_in_the_store(void **state)
     assert_int_equal(woad_set_privacy(host(2), WOAD_PRIVACY_RESOLVABLE, 900), 0);
     world_run(w, 10000);
     again();
-    join(&w->device[2], &w->device[1]);
+    connect_both(&w->device[2], &w->device[1]);
     device_forget(&w->device[1]);
     /* The attacker's Identity Address Information is replaced by the friend's identity. */
     uint8_t claim[17] = { 2, 0x40, 0x20, 12, 0, 8, 0, 6, 0, 9 };
@@ -116,7 +116,7 @@ static void not_evicted(void **state)
         for (int k = 0; k < 3; k++) {
             device_forget(&w->device[k]);
         }
-        join(a, &w->device[1]);
+        connect_both(a, &w->device[1]);
         assert_int_equal(woad_pair(a->host, side[2].conn), 0);
         assert_non_null(world_wait(w, &w->device[1], WOAD_EV_SECURITY, 10000000));
         world_run(w, 100000);
@@ -133,7 +133,7 @@ static void not_evicted(void **state)
     woad_bond_remove(host(0), NULL);
     woad_set_security_policy(host(0), &weak);
     device_forget(&w->device[1]);
-    join(&w->device[0], &w->device[1]);
+    connect_both(&w->device[0], &w->device[1]);
     assert_int_equal(woad_pair(host(0), side[0].conn), 0);
     world_run(w, 3000000);
     assert_int_equal(status_of(1), WOAD_SMP_AUTHENTICATION);
@@ -154,7 +154,7 @@ static void no_room_among_stronger(void **state)
     add(2, &weak);
     device_forget(&w->device[1]);
     side[1].bonds = 0;
-    join(&w->device[2], &w->device[1]);
+    connect_both(&w->device[2], &w->device[1]);
     assert_int_equal(woad_pair(host(2), side[2].conn), 0);
     world_run(w, 3000000);
     assert_int_equal(status_of(1), 0);
@@ -195,7 +195,7 @@ static void bond_of_a_connected_peer_makes_room(void **state)
     }
     add(2, &weak);
     device_forget(&w->device[1]);
-    join(&w->device[2], &w->device[1]);
+    connect_both(&w->device[2], &w->device[1]);
     w->device[1].on_event = notes_gone;
     assert_int_equal(woad_pair(host(2), side[2].conn), 0);
     world_run(w, 3000000);
@@ -221,7 +221,7 @@ static void comes_meanwhile(bool in_memory)
     strong.peer = w->device[CENTRAL].addr;
     assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
     world_run(w, 20000);
-    kept = strong;
+    stored = strong;
     w->device[PERIPHERAL].on_event = store;
     if (in_memory) {
         assert_int_equal(woad_bond_add(host(PERIPHERAL), &strong), 0);
@@ -248,7 +248,7 @@ static void gives_inside_gone(struct device *d, const struct woad_event *ev)
 {
     if (ev->type == WOAD_EV_BOND && ev->u.bond.change == WOAD_BOND_GONE) {
         d->on_event = on_event;
-        assert_int_equal(woad_bond_add(d->host, &kept), 0);
+        assert_int_equal(woad_bond_add(d->host, &stored), 0);
     }
     on_event(d, ev);
 }
@@ -257,13 +257,13 @@ static void stronger_inside_gone(void **state)
 {
     (void)state;
     pair_of(&weak, &weak);
-    kept = (struct woad_bond){ .key_size = 16, .own_ltk = { 5 }, .has_own_ltk = 1 };
+    stored = (struct woad_bond){ .key_size = 16, .own_ltk = { 5 }, .has_own_ltk = 1 };
     for (uint8_t n = 0; n < BOND_PLACES; n++) {
-        kept.peer.octet[0] = (uint8_t)(0x80 + n);
-        assert_int_equal(woad_bond_add(host(PERIPHERAL), &kept), 0);
+        stored.peer.octet[0] = (uint8_t)(0x80 + n);
+        assert_int_equal(woad_bond_add(host(PERIPHERAL), &stored), 0);
     }
-    kept.flags = WOAD_BOND_SECURE | WOAD_BOND_AUTHENTICATED;
-    kept.peer = w->device[CENTRAL].addr;
+    stored.flags = WOAD_BOND_SECURE | WOAD_BOND_AUTHENTICATED;
+    stored.peer = w->device[CENTRAL].addr;
     w->device[PERIPHERAL].on_event = gives_inside_gone;
     assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
     settle();
@@ -271,8 +271,8 @@ static void stronger_inside_gone(void **state)
     assert_true(level(PERIPHERAL).encrypted);
     assert_false(level(PERIPHERAL).bonded);
     assert_int_equal(side[PERIPHERAL].bonds, 0);
-    assert_memory_equal(&bond_at(host(PERIPHERAL), 0)->peer, &kept.peer, sizeof kept.peer);
-    assert_memory_equal(bond_at(host(PERIPHERAL), 0)->own_ltk, kept.own_ltk, 16);
+    assert_memory_equal(&bond_at(host(PERIPHERAL), 0)->peer, &stored.peer, sizeof stored.peer);
+    assert_memory_equal(bond_at(host(PERIPHERAL), 0)->own_ltk, stored.own_ltk, 16);
     world_free(w);
 }
 
@@ -292,12 +292,12 @@ static void signed_by_a_bond_in_the_store(void **state)
         assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
         settle();
         rejoin(CENTRAL);
-        kept = side[PERIPHERAL].bond;
-        kept.cccds = 0;
-        assert_true(kept.has_csrk);
+        stored = side[PERIPHERAL].bond;
+        stored.cccds = 0;
+        assert_true(stored.has_csrk);
         if (none) {
             struct woad_bond its = *bond_at(host(CENTRAL), 0);
-            memset(kept.csrk, 0, 16);
+            memset(stored.csrk, 0, 16);
             memset(its.own_csrk, 0, 16);
             assert_int_equal(woad_bond_add(host(CENTRAL), &its), 0);
         }

@@ -99,7 +99,7 @@ static void subscriptions_kept(void **state)
 /* The same after a restart: the application adds the bond again. */
 static void subscriptions_outlive(void **state)
 {
-    struct woad_bond kept[2];
+    struct woad_bond stored[2];
     (void)state;
     pair_of(&any, &any);
     serve();
@@ -108,16 +108,16 @@ static void subscriptions_outlive(void **state)
     subscribe(CHANGED, 2);
     world_run(w, 100000);
     for (int k = 0; k < 2; k++) {
-        kept[k] = side[k].bond;
+        stored[k] = side[k].bond;
     }
-    struct woad_cccd cccds[2] = { kept[PERIPHERAL].cccd[0], kept[PERIPHERAL].cccd[1] };
-    assert_int_equal(kept[PERIPHERAL].cccds, 2);
-    kept[PERIPHERAL].cccd = cccds;
+    struct woad_cccd cccds[2] = { stored[PERIPHERAL].cccd[0], stored[PERIPHERAL].cccd[1] };
+    assert_int_equal(stored[PERIPHERAL].cccds, 2);
+    stored[PERIPHERAL].cccd = cccds;
     world_free(w);
     for (int other = 0; other < 2; other++) {
         pair_of(&any, &any);
         for (int k = 0; k < 2; k++) {
-            assert_int_equal(woad_bond_add(w->device[k].host, &kept[k]), 0);
+            assert_int_equal(woad_bond_add(w->device[k].host, &stored[k]), 0);
         }
         serve();
         if (other) {
@@ -149,7 +149,7 @@ static void changed_meanwhile(void **state)
             serve();
         }
         again();
-        join(&w->device[CENTRAL], &w->device[PERIPHERAL]);
+        connect_both(&w->device[CENTRAL], &w->device[PERIPHERAL]);
         device_forget(&w->device[CENTRAL]);
         device_forget(&w->device[PERIPHERAL]);
         w->device[CENTRAL].deaf = false;
@@ -190,7 +190,7 @@ static int sign(uint16_t handle)
 }
 
 /* Delivers an ATT PDU to the peripheral as if from the air. */
-static void heard(const uint8_t *pdu, uint8_t len)
+static void rx_pdu(const uint8_t *pdu, uint8_t len)
 {
     uint8_t acl[64] = { 2, 0x40, 0x20, (uint8_t)(len + 4), 0, len, 0, 4, 0 };
     memcpy(acl + 9, pdu, len);
@@ -254,13 +254,13 @@ static void signature_sample(void **state)
         uint8_t wrong[sizeof sample];
         memcpy(wrong, sample, sizeof sample);
         wrong[n] ^= 0x20;
-        heard(wrong, sizeof wrong);
-        heard(sample, n);
+        rx_pdu(wrong, sizeof wrong);
+        rx_pdu(sample, n);
     }
     assert_int_equal(written(), 0);
-    heard(sample, sizeof sample);
+    rx_pdu(sample, sizeof sample);
     assert_int_equal(written(), 1);
-    heard(sample, sizeof sample);
+    rx_pdu(sample, sizeof sample);
     assert_int_equal(written(), 0);
     assert_int_equal(sign(SIGNED), 0);
     assert_int_equal(written(), 1);
@@ -289,7 +289,7 @@ static void signature_sample(void **state)
             paired();
             device_forget(&w->device[PERIPHERAL]);
         }
-        heard(sample, sizeof sample);
+        rx_pdu(sample, sizeof sample);
         assert_int_equal(written(), !encrypted);
         world_free(w);
     }
@@ -298,13 +298,13 @@ static void signature_sample(void **state)
 /* --- authorization by the application --------------------------------------------------------- */
 
 static bool yes;
-static unsigned asks;
+static unsigned bonds_wanted;
 
 static void authorizes(struct device *d, const struct woad_event *ev)
 {
     on_event(d, ev);
     if (ev->type == WOAD_EV_AUTHORIZE) {
-        asks++;
+        bonds_wanted++;
         *ev->u.authorize.allowed = yes;
     }
 }
@@ -327,30 +327,30 @@ static void authorized(void **state)
         int err = allowed == 2 ? 0 : WOAD_ATT_INSUFFICIENT_AUTHORIZATION;
         d->on_event = allowed ? authorizes : on_event;
         yes = allowed == 2;
-        asks = 0;
-        assert_int_equal(asked_for(false, READ_ASKS), err);
-        assert_int_equal(asked_for(true, WRITE_ASKS), err);
-        assert_int_equal(asked_for(true, READ_ASKS + 1), err); /* the CCCD of READ_ASKS */
-        assert_int_equal(asks, allowed ? 3 : 0);
-        assert_int_equal(asked_for(true, READ_ASKS), 0);
-        assert_int_equal(asked_for(false, WRITE_ASKS), 0);
-        assert_int_equal(asked_for(false, BOTH_ASK), WOAD_ATT_INSUFFICIENT_AUTHENTICATION);
+        bonds_wanted = 0;
+        assert_int_equal(requested(false, READ_ASKS), err);
+        assert_int_equal(requested(true, WRITE_ASKS), err);
+        assert_int_equal(requested(true, READ_ASKS + 1), err); /* the CCCD of READ_ASKS */
+        assert_int_equal(bonds_wanted, allowed ? 3 : 0);
+        assert_int_equal(requested(true, READ_ASKS), 0);
+        assert_int_equal(requested(false, WRITE_ASKS), 0);
+        assert_int_equal(requested(false, BOTH_ASK), WOAD_ATT_INSUFFICIENT_AUTHENTICATION);
         /* no question: the level is not reached, so the peer is unproven */
-        assert_int_equal(asks, allowed ? 3 : 0);
+        assert_int_equal(bonds_wanted, allowed ? 3 : 0);
         device_forget(d);
-        heard(by_uuid, sizeof by_uuid);
+        rx_pdu(by_uuid, sizeof by_uuid);
         world_run(w, 50000);
-        heard(blob, sizeof blob);
+        rx_pdu(blob, sizeof blob);
         world_run(w, 50000);
-        heard(multiple, sizeof multiple);
+        rx_pdu(multiple, sizeof multiple);
         world_run(w, 50000);
         assert_int_equal(device_count(d, WOAD_EV_GATT_READ), allowed == 2 ? 4 : 0);
-        heard(command, sizeof command);
+        rx_pdu(command, sizeof command);
         assert_int_equal(device_count(d, WOAD_EV_GATT_WRITE), allowed == 2);
-        heard(prepare, sizeof prepare);
+        rx_pdu(prepare, sizeof prepare);
         world_run(w, 50000);
         yes = false; /* the execution asks for authorization again */
-        heard(execute, sizeof execute);
+        rx_pdu(execute, sizeof execute);
         world_run(w, 50000);
         assert_int_equal(device_count(d, WOAD_EV_GATT_WRITE), allowed == 2);
     }
@@ -375,12 +375,12 @@ static void prepared_then_fallen(void **state)
         uint8_t pdu[sizeof prepare];
         memcpy(pdu, prepare, sizeof pdu);
         pdu[1] = 12;
-        heard(pdu, sizeof pdu);
+        rx_pdu(pdu, sizeof pdu);
         world_run(w, 50000);
         if (falls) {
             assert_int_equal(woad_rx(w->device[PERIPHERAL].host, lost, sizeof lost), 0);
         }
-        heard(execute, sizeof execute);
+        rx_pdu(execute, sizeof execute);
         assert_int_equal(device_count(&w->device[PERIPHERAL], WOAD_EV_GATT_WRITE), !falls);
         world_free(w);
     }
@@ -407,9 +407,9 @@ static void short_key(void **state)
         paired();
         assert_int_equal(level(PERIPHERAL).key_size, size);
         int err = size < 16 ? WOAD_ATT_INSUFFICIENT_KEY_SIZE : 0;
-        assert_int_equal(asked_for(false, PLAIN), err);
-        assert_int_equal(asked_for(true, PLAIN), err);
-        assert_int_equal(asked_for(true, PLAIN + 1), err);
+        assert_int_equal(requested(false, PLAIN), err);
+        assert_int_equal(requested(true, PLAIN), err);
+        assert_int_equal(requested(true, PLAIN + 1), err);
         world_free(w);
     }
 }
@@ -593,7 +593,7 @@ static void presses(void **state)
 
 static struct woad_bond_file *file;
 
-static void kept_in_file(struct device *d, const struct woad_event *ev)
+static void stored_in_file(struct device *d, const struct woad_event *ev)
 {
     on_event(d, ev);
     if (side_of(d) == &side[PERIPHERAL]) {
@@ -617,7 +617,7 @@ static void attempts_outlive(void **state)
         file = woad_bond_file_open(path, &error);
         assert_non_null(file);
         woad_bond_file_event(file, w->device[PERIPHERAL].host, &up);
-        w->device[PERIPHERAL].on_event = kept_in_file;
+        w->device[PERIPHERAL].on_event = stored_in_file;
         uint64_t wait = run ? 250000ull << (run - 1) : 0;
         assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
         if (run) { /* the attacker's own host does not know that it must wait */

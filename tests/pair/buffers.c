@@ -5,34 +5,34 @@
 
 enum { COMPLETED = 0x13, OVERFLOW = 0x1a };
 
-static size_t completed(int who)
+static size_t completed(int which)
 {
     size_t n = 0;
-    for (size_t k = 0; k < w.n[who].logged; k++) {
-        const uint8_t *b = w.n[who].log[k].b;
+    for (size_t k = 0; k < w.n[which].logged; k++) {
+        const uint8_t *b = w.n[which].log[k].b;
         n += b[0] == 4 && b[1] == COMPLETED ? b[6] | (unsigned)b[7] << 8 : 0u;
     }
     return n;
 }
 
-static void packet(int who, unsigned n, size_t len)
+static void packet(int which, unsigned n, size_t len)
 {
     uint8_t p[251];
     memset(p, (int)n, sizeof p);
     p[0] = (uint8_t)(len - 4);
     p[1] = 0;
-    data(who, p, len);
+    data(which, p, len);
 }
 
 /* Returns how many octets have arrived in order, of packets 0, 1, 2 … of `len` each. */
-static size_t arrived(int who, size_t len)
+static size_t arrived(int which, size_t len)
 {
     size_t n = 0;
-    for (size_t k = 0; k < w.n[who].logged; k++) {
-        const uint8_t *b = w.n[who].log[k].b;
+    for (size_t k = 0; k < w.n[which].logged; k++) {
+        const uint8_t *b = w.n[which].log[k].b;
         if (b[0] == 2) {
             assert_int_equal(b[2] >> 4, n % len ? 1 : 2);
-            for (size_t m = 5; m < w.n[who].log[k].len; m++, n++) {
+            for (size_t m = 5; m < w.n[which].log[k].len; m++, n++) {
                 if (n % len >= 2) {
                     assert_int_equal(b[m], n / len);
                 }
@@ -47,7 +47,7 @@ static size_t arrived(int who, size_t len)
 static void overflow(void **state)
 {
     (void)state;
-    joined(0, 0);
+    connect_with_features(0, 0);
     for (unsigned n = 0; n < 5; n++) {
         packet(CENTRAL, n, 27);
     }
@@ -65,31 +65,31 @@ static void overflow(void **state)
 static void host_that_is_busy(void **state)
 {
     (void)state;
-    for (int who = 0; who < 2; who++) {
-        joined(0, 0);
-        int to = 1 - who;
-        assert_int_equal(command(who, 0x2022, "40 00 fb 00 90 42"), 0);
+    for (int which = 0; which < 2; which++) {
+        connect_with_features(0, 0);
+        int to = 1 - which;
+        assert_int_equal(command(which, 0x2022, "40 00 fb 00 90 42"), 0);
         run_ms(200);
         unsigned sent = 0;
         w.n[to].stuck = true;
         for (int round = 0; round < 500; round++) {
-            size_t done = completed(who);
+            size_t done = completed(which);
             while (sent < done + 4 && sent < 100) {
-                packet(who, sent++, 251);
+                packet(which, sent++, 251);
             }
             run_ms(10);
         }
-        assert_in_range(completed(who), 5, 60);
-        assert_int_equal(count(who, 0x05), 0);
+        assert_in_range(completed(which), 5, 60);
+        assert_int_equal(count(which, 0x05), 0);
         w.n[to].stuck = false;
         for (int round = 0; round < 500; round++) {
-            size_t done = completed(who);
+            size_t done = completed(which);
             while (sent < done + 4 && sent < 100) {
-                packet(who, sent++, 251);
+                packet(which, sent++, 251);
             }
             run_ms(10);
         }
-        assert_int_equal(completed(who), 100);
+        assert_int_equal(completed(which), 100);
         assert_int_equal(arrived(to, 251), 100 * 251);
         apart();
     }
@@ -100,7 +100,7 @@ static void host_that_is_busy(void **state)
 static void host_with_few_buffers(void **state)
 {
     (void)state;
-    joined(0, 0);
+    connect_with_features(0, 0);
     assert_int_equal(command(PERIPHERAL, 0x0c31, "01"), WOAD_HCI_COMMAND_DISALLOWED);
     assert_int_equal(command(CENTRAL, 0x0406, "40 00 13"), 0);
     run_ms(500);

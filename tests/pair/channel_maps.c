@@ -7,21 +7,21 @@ enum { A = 0, B = 1, C = 2, PERIODIC_REPORT = 0x3e0f, PAST_RECEIVED = 0x3e18 };
 
 static struct {
     bool counts;
-    unsigned train, train_bad, bis, bis_bad, told, control;
+    unsigned periodic_adv, periodic_adv_bad, bis, bis_bad, announced, control;
 } seen;
 
 static void sniff_maps(void *ctx, const struct woad_air_packet *p)
 {
     (void)ctx;
-    bool is_train = p->kind == 1 && p->access_address != 0x8e89bed6;
+    bool is_periodic_adv = p->kind == 1 && p->access_address != 0x8e89bed6;
     bool is_bis = p->kind == 6, is_control = is_bis && (p->pdu[0] & 3) == 3;
     seen.control += is_control && p->pdu[2] == 0;
-    for (size_t k = 3; is_train && k + 8 < p->len && k < 8; k++) {
-        seen.told += p->pdu[k] == 8 && p->pdu[k + 1] == 0x28;
+    for (size_t k = 3; is_periodic_adv && k + 8 < p->len && k < 8; k++) {
+        seen.announced += p->pdu[k] == 8 && p->pdu[k + 1] == 0x28;
     }
     if (seen.counts) {
-        seen.train += is_train;
-        seen.train_bad += is_train && p->channel >= 10;
+        seen.periodic_adv += is_periodic_adv;
+        seen.periodic_adv_bad += is_periodic_adv && p->channel >= 10;
         seen.bis += is_bis;
         seen.bis_bad += is_bis && p->channel >= 10;
     }
@@ -30,7 +30,7 @@ static void sniff_maps(void *ctx, const struct woad_air_packet *p)
 static void maps_begin(int n)
 {
     struct woad_air_config air = {
-        .seed = 1, .sniff = sniff_maps, .intercept = meddle, .around = &w.around
+        .seed = 1, .sniff = sniff_maps, .intercept = intercept_packet, .around = &w.around
     };
     nodes_begin(1);
     free(w.air);
@@ -54,17 +54,17 @@ static void channel_map_of_a_train(void **state)
 {
     (void)state;
     maps_begin(2);
-    train(A, 24);
+    periodic_adv(A, 24);
     sync_to(B, A);
     for (unsigned k = 0; k < 6; k++) {
         assert_int_equal(command(A, 0x2014, k & 1 ? "ff 03 00 00 00" : "00 00 00 ff 1f"), 0);
         nothing_lost(1500);
     }
-    assert_in_range(seen.told, 6 * 20, 6 * 24);
+    assert_in_range(seen.announced, 6 * 20, 6 * 24);
     seen.counts = true;
     nothing_lost(900);
-    assert_in_range(seen.train, 25, 60);
-    assert_int_equal(seen.train_bad, 0);
+    assert_in_range(seen.periodic_adv, 25, 60);
+    assert_int_equal(seen.periodic_adv_bad, 0);
     run_ms(1000);
     assert_in_range(count(B, PERIODIC_REPORT), 25, 60);
     apart();
@@ -75,7 +75,7 @@ static void channel_map_of_a_big(void **state)
 {
     (void)state;
     maps_begin(2);
-    train(A, 80);
+    periodic_adv(A, 80);
     big(A, 2, 60, 2);
     sync_to(B, A);
     assert_int_equal(command(B, 0x206b,
@@ -108,7 +108,7 @@ static void sync_that_begins_before_an_instant(void **state)
     (void)state;
     for (unsigned k = 0; k < 24; k++) {
         maps_begin(2);
-        train(A, 80);
+        periodic_adv(A, 80);
         run_us(200000);
         assert_int_equal(command(A, 0x2014, "ff 03 00 00 00"), 0);
         run_us(600000 + k * 80000);
@@ -120,13 +120,13 @@ static void sync_that_begins_before_an_instant(void **state)
 
 /* The same if the scanner receives no event of the train before the instant: SyncInfo announces the
  * event at the instant, and the map that is valid there. */
-static void sync_that_is_told_of_the_instant(void **state)
+static void sync_that_learns_the_instant(void **state)
 {
     (void)state;
     for (unsigned k = 0; k < 8; k++) {
         maps_begin(2);
         assert_int_equal(command(A, 0x2014, "00 00 00 ff 1f"), 0);
-        train(A, 80);
+        periodic_adv(A, 80);
         run_us(600000 + k * 12345);
         assert_int_equal(command(A, 0x2014, "ff 03 00 00 00"), 0);
         run_us(1900000); /* the instant is 24 events ahead: 2.4 s */
@@ -151,7 +151,7 @@ static void transfer_of_a_sync_that_skips_much(void **state)
 {
     (void)state;
     maps_begin(3);
-    train(A, 800);
+    periodic_adv(A, 800);
     assert_int_equal(command(B, 0x2044, "00 09 00 01 02 03 04 05 06 f3 01 00 40 00"), 0);
     assert_int_equal(command(B, 0x2041, "00 00 01 00 50 00 50 00"), 0);
     assert_int_equal(command(B, 0x2042, "01 00 00 00 00 00"), 0);
@@ -175,7 +175,7 @@ int main(void)
         cmocka_unit_test(channel_map_of_a_train),
         cmocka_unit_test(channel_map_of_a_big),
         cmocka_unit_test(sync_that_begins_before_an_instant),
-        cmocka_unit_test(sync_that_is_told_of_the_instant),
+        cmocka_unit_test(sync_that_learns_the_instant),
         cmocka_unit_test(transfer_of_a_sync_that_skips_much),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

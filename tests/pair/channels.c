@@ -2,7 +2,7 @@
  * disconnections. */
 #include "streams.h"
 
-enum { PEERS = 8, EACH = 8 };
+enum { PEERS = 8, SDUS_EACH = 8 };
 
 static const uint16_t edges[] = { 23, 24, 246, 247, 248, 251 };
 
@@ -25,9 +25,9 @@ static void many_begin(struct world **w, uint64_t seed, uint16_t loss)
 {
     *w = world_new(seed, loss);
     n_ends = 0;
-    hub = channels_host(*w, PEERS, PEERS * EACH, 251);
+    hub = channels_host(*w, PEERS, PEERS * SDUS_EACH, 251);
     for (int i = 0; i < PEERS; i++) {
-        peer[i] = channels_host(*w, 1, EACH, 251);
+        peer[i] = channels_host(*w, 1, SDUS_EACH, 251);
         channels_join(*w, hub, peer[i], 24, &conns[i], &theirs[i]);
         channels_fast(*w, hub, conns[i]);
     }
@@ -38,7 +38,7 @@ static void many_begin(struct world **w, uint64_t seed, uint16_t loss)
  * every second one. */
 static void many_listen(void)
 {
-    for (uint16_t j = 0; j < EACH; j++) {
+    for (uint16_t j = 0; j < SDUS_EACH; j++) {
         struct end like = { .psm = (uint16_t)(0x80 + j),
                             .mtu = SDU_MAX,
                             .mps = edges[j % 6],
@@ -46,7 +46,7 @@ static void many_listen(void)
         struct woad_coc_params p = end_params(&like);
         assert_int_equal(woad_coc_listen(hub->host, &p), 0);
         for (int i = 0; i < PEERS; i++) {
-            p.mps = edges[(i * EACH + j) / 6 % 6];
+            p.mps = edges[(i * SDUS_EACH + j) / 6 % 6];
             p.credits_per_sdu = j % 4 == 0;
             assert_int_equal(woad_coc_listen(peer[i]->host, &p), 0);
         }
@@ -57,8 +57,8 @@ static void many_open(struct world *w, unsigned sdus)
 {
     unsigned pairs[6][6] = { { 0 } }, all = 0;
     many_listen();
-    for (int k = 0; k < PEERS * EACH; k++) {
-        int i = k / EACH, j = k % EACH;
+    for (int k = 0; k < PEERS * SDUS_EACH; k++) {
+        int i = k / SDUS_EACH, j = k % SDUS_EACH;
         bool ours = k < 36 || k % 2;
         struct end *a = end_new(hub, conns[i], (uint16_t)(0x80 + j), 251 + (size_t)k * 50);
         struct end *b = end_new(peer[i], theirs[i], (uint16_t)(0x80 + j), 6000 - (size_t)k * 80);
@@ -71,13 +71,13 @@ static void many_open(struct world *w, unsigned sdus)
         a->len = b->len = all_lengths;
         a->sdus = b->sdus = sdus;
         all += ours && pairs[k % 6][k / 6 % 6]++ == 0;
-        struct end *asks = ours ? a : b;
-        asks->credits_per_sdu = k % 5 == 0;
-        struct woad_coc_params p = end_params(asks);
-        asks->asked = true;
-        assert_int_equal(
-            woad_coc_connect(asks->d->host, asks->conn, &p, asks->rx, asks->rx_size, &asks->cid),
-            0);
+        struct end *requester = ours ? a : b;
+        requester->credits_per_sdu = k % 5 == 0;
+        struct woad_coc_params p = end_params(requester);
+        requester->requested = true;
+        assert_int_equal(woad_coc_connect(requester->d->host, requester->conn, &p, requester->rx,
+                                          requester->rx_size, &requester->cid),
+                         0);
     }
     assert_int_equal(all, 36);
     world_pump(w);
@@ -121,10 +121,10 @@ static void one_more(int i, int j)
     b->other = a;
     a->len = b->len = all_lengths;
     a->mps = 100;
-    b->mps = edges[(i * EACH + j) / 6 % 6];
+    b->mps = edges[(i * SDUS_EACH + j) / 6 % 6];
     a->sdus = b->sdus = 40;
     struct woad_coc_params p = end_params(a);
-    a->asked = true;
+    a->requested = true;
     if (woad_coc_connect(hub->host, a->conn, &p, a->rx, a->rx_size, &a->cid)) {
         end_gone(a, 0);
         end_gone(b, 0);
@@ -153,7 +153,7 @@ static void ended_in_the_middle(void **state)
             e->open = false;
         }
         if (round % 8 == 7) {
-            one_more((int)(x >> 20) % 2 + 6, (int)(x >> 24) % EACH);
+            one_more((int)(x >> 20) % 2 + 6, (int)(x >> 24) % SDUS_EACH);
         }
         if (round % 60 == 59) {
             int i = round / 60;
@@ -179,7 +179,7 @@ static void ended_in_the_middle(void **state)
         assert_true(ends[n].closed);
     }
     ends_forget();
-    uint16_t cids[PEERS * EACH];
+    uint16_t cids[PEERS * SDUS_EACH];
     static uint8_t rx[64];
     const struct woad_coc_params p = { .psm = 0x90, .mtu = 23 };
     channels_join(w, hub, peer[0], 24, &conns[0], &theirs[0]);
@@ -256,7 +256,7 @@ static struct world *fast_pair(uint16_t interval, unsigned channels)
         a->len = b->len = longest;
         a->mps = b->mps = 247;
         a->sdus = 1000000;
-        a->asked = true;
+        a->requested = true;
         struct woad_coc_params p = end_params(b);
         assert_int_equal(woad_coc_listen(peer[0]->host, &p), 0);
         assert_int_equal(woad_coc_connect(hub->host, a->conn, &p, a->rx, a->rx_size, &a->cid), 0);
@@ -380,7 +380,7 @@ static void slow_and_fast(void **state)
         a->len = b->len = longest;
         a->mps = b->mps = 247;
         a->sdus = 1000000;
-        a->asked = true;
+        a->requested = true;
         struct woad_coc_params p = end_params(b);
         assert_int_equal(woad_coc_listen(peer[i]->host, &p), 0);
         assert_int_equal(woad_coc_connect(hub->host, a->conn, &p, a->rx, a->rx_size, &a->cid), 0);

@@ -20,7 +20,7 @@ static void cut_off(void **state)
             assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
             world_run(w, us);
             rejoin(CENTRAL);
-            side[0].asked = side[1].asked = 0;
+            side[0].passkeys = side[1].passkeys = 0;
             if (us % 3900 == 0) {
                 woad_bond_remove(w->device[0].host, NULL);
                 woad_bond_remove(w->device[1].host, NULL);
@@ -50,7 +50,7 @@ static void held_up(void **state)
         }
         for (int k = 1; k < 3; k++) {
             device_forget(&w->device[0]);
-            join(&w->device[k], &w->device[0]);
+            connect_both(&w->device[k], &w->device[0]);
         }
         assert_int_equal(woad_pair(w->device[1].host, side[1].conn), 0);
         world_run(w, us);
@@ -90,7 +90,7 @@ static void late_answer(unsigned command, unsigned count)
     }
     for (int n = 0; n < 2; n++) {
         device_forget(&w->device[0]);
-        join(&w->device[0], &w->device[1 + n]);
+        connect_both(&w->device[0], &w->device[1 + n]);
         conn[n] = side[0].conn;
     }
     at_command = command;
@@ -147,7 +147,7 @@ static void nothing_there(void **state)
         by_controller = 0;
         assert_int_equal(woad_set_security_policy(d->host, &p), 0);
         add(2, &any);
-        join(&w->device[0], &w->device[1]);
+        connect_both(&w->device[0], &w->device[1]);
         assert_int_equal(woad_pair(d->host, side[0].conn), 0);
         settle();
         assert_int_equal(status_of(0), offers ? WOAD_SMP_UNSPECIFIED : WOAD_SMP_AUTHENTICATION);
@@ -225,7 +225,7 @@ static void found_unheard(void **state)
         for (int k = 0; k < 2; k++) {
             id[k] = hide(k);
         }
-        join(&w->device[0], &w->device[1]);
+        connect_both(&w->device[0], &w->device[1]);
         assert_int_equal(woad_pair(w->device[0].host, side[0].conn), 0);
         settle();
         assert_int_equal(status_of(0), 0);

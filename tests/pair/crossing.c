@@ -9,8 +9,8 @@ struct act {
     const char *name;
     unsigned opcode;
     const char *params;
-    unsigned told;  /* the event that ends the procedure; 0: none */
-    uint8_t pdu[2]; /* the first PDU of the central, and of the peripheral */
+    unsigned end_event; /* the event that ends the procedure; 0: none */
+    uint8_t pdu[2];     /* the first PDU of the central, and of the peripheral */
 };
 
 static const struct act acts[] = {
@@ -65,7 +65,7 @@ static void hosts(unsigned ms)
 
 static void begin(size_t central)
 {
-    joined_knowing("01 00 0a 00 02 00 05 00 c8 00", 0);
+    connect_knowing("01 00 0a 00 02 00 05 00 c8 00", 0);
     if (central == REFRESH) {
         assert_int_equal(command(CENTRAL, acts[REFRESH].opcode, acts[REFRESH].params), 0);
         hosts(300);
@@ -87,14 +87,15 @@ static void each_with_each(void **state)
                 hosts(later);
                 int status = command(PERIPHERAL, acts[b].opcode, acts[b].params);
                 hosts(1500);
-                bool ok = !status && (!acts[a].told || event(CENTRAL, acts[a].told)) &&
-                          event(PERIPHERAL, acts[b].told) && !event(CENTRAL, 0x05) &&
+                bool ok = !status && (!acts[a].end_event || event(CENTRAL, acts[a].end_event)) &&
+                          event(PERIPHERAL, acts[b].end_event) && !event(CENTRAL, 0x05) &&
                           !event(PERIPHERAL, 0x05);
                 if (!ok) {
                     fail_msg("%s with %s %u ms later", acts[a].name, acts[b].name, later);
                 }
-                bool once = acts[a].told != acts[b].told;
-                assert_int_equal(once && acts[a].told ? count(CENTRAL, acts[a].told) : 1, 1);
+                bool once = acts[a].end_event != acts[b].end_event;
+                assert_int_equal(once && acts[a].end_event ? count(CENTRAL, acts[a].end_event) : 1,
+                                 1);
                 assert_link();
                 /* No state of a procedure is left: each can be started again. */
                 assert_int_equal(command(PERIPHERAL, acts[b].opcode, acts[b].params), 0);
@@ -113,29 +114,29 @@ static void refused_in_every_form(void **state)
 {
     (void)state;
     for (size_t a = 0; a < REFRESH; a++) {
-        for (int who = 0; who < 2; who++) {
-            uint8_t pdu = acts[a].pdu[who];
+        for (int which = 0; which < 2; which++) {
+            uint8_t pdu = acts[a].pdu[which];
             for (int form = 0; pdu && form < 3; form++) {
                 const char forms[3][3] = { { 0x07, (char)pdu },
                                            { 0x0d, 0x1f },
                                            { 0x11, (char)pdu, 0x1f } };
                 begin(0);
                 w.turn_opcode = pdu;
-                assert_int_equal(command(who, acts[a].opcode, acts[a].params), 0);
+                assert_int_equal(command(which, acts[a].opcode, acts[a].params), 0);
                 run_ms(50);
                 w.turn_opcode = 0;
-                inject(1 - who, forms[form], form == 2 ? 3 : 2);
+                inject(1 - which, forms[form], form == 2 ? 3 : 2);
                 run_ms(100);
-                const uint8_t *e = event(who, acts[a].told);
+                const uint8_t *e = event(which, acts[a].end_event);
                 if (a != 2) {
                     assert_non_null(e);
                     assert_int_equal(e[0], form ? 0x1f : WOAD_HCI_UNSUPPORTED_REMOTE);
-                    assert_int_equal(count(who, acts[a].told), 1);
+                    assert_int_equal(count(which, acts[a].end_event), 1);
                 }
                 assert_link();
-                assert_int_equal(command(who, acts[a].opcode, acts[a].params), 0);
+                assert_int_equal(command(which, acts[a].opcode, acts[a].params), 0);
                 hosts(700);
-                e = event(who, acts[a].told);
+                e = event(which, acts[a].end_event);
                 assert_non_null(e);
                 /* A version is exchanged only once. */
                 assert_int_equal(a == 2 ? 0 : e[0], a == 1 ? WOAD_HCI_UNSUPPORTED_REMOTE : 0);
@@ -152,15 +153,15 @@ static void old_peers(void **state)
     static const uint64_t first = 1; /* encryption is its only feature */
     (void)state;
     for (size_t a = 0; a < REFRESH; a++) {
-        for (int who = 0; who < 2; who++) {
-            if (!acts[a].pdu[who]) {
+        for (int which = 0; which < 2; which++) {
+            if (!acts[a].pdu[which]) {
                 continue;
             }
-            joined(who ? first : 0, who ? 0 : first);
-            assert_int_equal(command(who, acts[a].opcode, acts[a].params), 0);
+            connect_with_features(which ? first : 0, which ? 0 : first);
+            assert_int_equal(command(which, acts[a].opcode, acts[a].params), 0);
             hosts(300);
-            const uint8_t *e = event(who, acts[a].told);
-            bool known = a == 1 || a == ENCRYPTION || (a == 0 && who == CENTRAL);
+            const uint8_t *e = event(which, acts[a].end_event);
+            bool known = a == 1 || a == ENCRYPTION || (a == 0 && which == CENTRAL);
             if (a != 2 && a != 3) {
                 assert_non_null(e);
                 assert_int_equal(e[0], known ? 0 : WOAD_HCI_UNSUPPORTED_REMOTE);
@@ -179,27 +180,28 @@ static void ends(void **state)
 {
     (void)state;
     for (size_t a = 0; a < ACTS; a++) {
-        for (int who = 0; who < 2; who++) {
+        for (int which = 0; which < 2; which++) {
             for (unsigned later = 0; later < 40; later += 3) {
                 bool both = later % 2;
                 begin(a);
-                if (who == CENTRAL || a < EITHER) {
-                    assert_int_equal(command(who, acts[a].opcode, acts[a].params), 0);
+                if (which == CENTRAL || a < EITHER) {
+                    assert_int_equal(command(which, acts[a].opcode, acts[a].params), 0);
                 }
                 hosts(later);
-                assert_int_equal(command(1 - who, 0x0406, "40 00 15"), 0);
-                assert_int_equal(command(1 - who, 0x0406, "40 00 15"), WOAD_HCI_COMMAND_DISALLOWED);
+                assert_int_equal(command(1 - which, 0x0406, "40 00 15"), 0);
+                assert_int_equal(command(1 - which, 0x0406, "40 00 15"),
+                                 WOAD_HCI_COMMAND_DISALLOWED);
                 if (both) {
-                    assert_int_equal(command(who, 0x0406, "40 00 13"), 0);
+                    assert_int_equal(command(which, 0x0406, "40 00 13"), 0);
                 }
                 hosts(1200);
                 for (int k = 0; k < 2; k++) {
                     assert_int_equal(count(k, 0x05), 1);
                     uint8_t reason = event(k, 0x05)[3];
                     if (!both) {
-                        assert_int_equal(reason, k == who ? 0x15 : 0x16);
+                        assert_int_equal(reason, k == which ? 0x15 : 0x16);
                     } else {
-                        assert_true(reason == 0x16 || reason == (k == who ? 0x15 : 0x13));
+                        assert_true(reason == 0x16 || reason == (k == which ? 0x15 : 0x13));
                     }
                     assert_int_equal(command(k, 0x0406, "40 00 13"), WOAD_HCI_UNKNOWN_CONNECTION);
                 }

@@ -25,8 +25,8 @@ static struct {
     uint16_t handle;
     uint8_t request;
     bool write;
-} asked[64];
-static size_t n_asked;
+} requests[64];
+static size_t n_requests;
 static bool slow; /* the application answers later */
 
 static void on_server(struct device *d, const struct woad_event *ev)
@@ -36,12 +36,12 @@ static void on_server(struct device *d, const struct woad_event *ev)
     if (!read && !(ev->type == WOAD_EV_GATT_WRITE && ev->u.gatt_write.need_answer)) {
         return;
     }
-    assert_true(n_asked < 64);
-    asked[n_asked].handle = read ? ev->u.gatt_read.handle : ev->u.gatt_write.handle;
-    asked[n_asked].request = read ? ev->u.gatt_read.request : ev->u.gatt_write.request;
-    asked[n_asked++].write = !read;
+    assert_true(n_requests < 64);
+    requests[n_requests].handle = read ? ev->u.gatt_read.handle : ev->u.gatt_write.handle;
+    requests[n_requests].request = read ? ev->u.gatt_read.request : ev->u.gatt_write.request;
+    requests[n_requests++].write = !read;
     if (!slow) {
-        uint8_t value = (uint8_t)asked[n_asked - 1].handle;
+        uint8_t value = (uint8_t)requests[n_requests - 1].handle;
         assert_int_equal(woad_gatt_answer(d->host, ev->conn, 0, &value, read ? 1 : 0), 0);
     }
 }
@@ -58,7 +58,7 @@ static void two(uint8_t ours, uint8_t its)
     server = &w->device[PERIPHERAL];
     server->own_answers = true;
     server->on_event = on_server;
-    n_asked = 0;
+    n_requests = 0;
     slow = false;
     assert_int_equal(woad_gatt_add(server->host, db, ATTRS, NULL), 0);
     device_forget(client);
@@ -111,17 +111,18 @@ static void at_once(void **state)
     assert_int_equal(read_of(A), 0); /* waits behind the first: the same attribute */
     assert_int_equal(read_of(C), 0);
     world_run(w, 300000);
-    assert_int_equal(n_asked, 3);
+    assert_int_equal(n_requests, 3);
     assert_int_equal(read_of(3), 0); /* the name: the host answers without the application */
     world_run(w, 300000);
     assert_int_equal(device_count(client, WOAD_EV_GATTC_DONE), 1);
     assert_int_equal(device_find(client, WOAD_EV_GATTC_DONE)->ev.u.done.handle, 3);
     device_forget(client);
-    assert_true(asked[0].request != asked[1].request && asked[1].request != asked[2].request);
+    assert_true(requests[0].request != requests[1].request &&
+                requests[1].request != requests[2].request);
     uint16_t conn = side[PERIPHERAL].conn;
     assert_int_equal(woad_gatt_answer_to(server->host, conn, 77, 0, "x", 1), WOAD_EALREADY);
-    assert_int_equal(woad_gatt_answer_to(server->host, conn, asked[2].request, 0, "c", 1), 0);
-    assert_int_equal(woad_gatt_answer_to(server->host, conn, asked[2].request, 0, "c", 1),
+    assert_int_equal(woad_gatt_answer_to(server->host, conn, requests[2].request, 0, "c", 1), 0);
+    assert_int_equal(woad_gatt_answer_to(server->host, conn, requests[2].request, 0, "c", 1),
                      WOAD_EALREADY);
     world_run(w, 300000);
     const struct seen *s = device_find(client, WOAD_EV_READ);
@@ -132,8 +133,8 @@ static void at_once(void **state)
     world_run(w, 300000);
     s = device_find(client, WOAD_EV_READ);
     assert_true(s && s->ev.u.value.handle == A && s->data[0] == 'a');
-    assert_int_equal(n_asked, 4); /* now the second read of A */
-    assert_int_equal(asked[3].handle, A);
+    assert_int_equal(n_requests, 4); /* now the second read of A */
+    assert_int_equal(requests[3].handle, A);
     assert_int_equal(woad_gatt_answer(server->host, conn, 0, "b", 1), 0);
     assert_int_equal(woad_gatt_answer(server->host, conn, 0, "A", 1), 0);
     assert_int_equal(woad_gatt_answer(server->host, conn, 0, "", 0), WOAD_EALREADY);
@@ -202,7 +203,7 @@ static void all_kinds(void **state)
 /* Notifications arrive in the order in which they were sent, on whatever bearers.  One that is
  * longer than the MTU of the fixed channel takes another bearer.  As many indications are
  * outstanding as there are bearers. */
-static void told(void **state)
+static void reported(void **state)
 {
     (void)state;
     two(5, 5);
@@ -244,7 +245,7 @@ static void told(void **state)
 
 /* A bearer closes when the first half of a notification has left on it: later notifications use the
  * bearers that are left. */
-static void told_by_those_left(void **state)
+static void reported_by_those_left(void **state)
 {
     static uint8_t value[244];
     (void)state;
@@ -288,7 +289,7 @@ static void closed_in_flight(void **state)
         assert_int_equal(read_of(C), 0);
         assert_int_equal(read_of(D), 0);
         world_run(w, 300000);
-        assert_int_equal(n_asked, 4);
+        assert_int_equal(n_requests, 4);
         struct device *d = by ? server : client;
         assert_int_equal(woad_eatt_close(d->host, side[by ? PERIPHERAL : CENTRAL].conn), 0);
         world_run(w, 300000);
@@ -297,7 +298,7 @@ static void closed_in_flight(void **state)
         assert_int_equal(device_count(client, WOAD_EV_ATT_BEARERS), 3);
         assert_int_equal(device_count(server, WOAD_EV_ATT_BEARERS), 3);
         for (int n = 0; n < 4; n++) { /* the outstanding request, then the repeated ones */
-            uint8_t value = (uint8_t)asked[n_asked - 1].handle;
+            uint8_t value = (uint8_t)requests[n_requests - 1].handle;
             int err = woad_gatt_answer(server->host, side[PERIPHERAL].conn, 0, &value, 1);
             assert_true(err == 0 || n == 3);
             world_run(w, 300000);
@@ -333,7 +334,7 @@ static void too_long_now(void **state)
     assert_int_equal(read_of(A), 0);
     assert_int_equal(read_of(B), 0);
     world_run(w, 300000);
-    assert_int_equal(n_asked, 2);
+    assert_int_equal(n_requests, 2);
     assert_int_equal(woad_gattc_write(client->host, side[CENTRAL].conn, C, octets, sizeof octets),
                      0);
     assert_int_equal(read_of(D), 0);
@@ -351,7 +352,7 @@ static void too_long_now(void **state)
     }
     assert_non_null(s);
     assert_int_equal(s->ev.u.done.status, WOAD_EINVAL);
-    assert_int_equal(asked[n_asked - 1].handle, D);
+    assert_int_equal(requests[n_requests - 1].handle, D);
     over();
 }
 
@@ -419,8 +420,8 @@ static void silent(void **state)
     assert_int_equal(read_of(3), 0); /* keeps the fixed bearer busy for a moment */
     assert_int_equal(read_of(A), 0);
     world_run(w, 300000);
-    assert_int_equal(n_asked, 1);
-    bool fixed = asked[0].request == 0;
+    assert_int_equal(n_requests, 1);
+    bool fixed = requests[0].request == 0;
     world_run(w, 31000000);
     const struct seen *s = NULL;
     for (size_t n = 0; n < client->logged; n++) {
@@ -447,7 +448,7 @@ static void say(const char *pdu, size_t len)
     world_run(w, 300000);
 }
 
-static void hears(const char *pdu, size_t len)
+static void rx_pdu(const char *pdu, size_t len)
 {
     uint8_t got[64];
     bool end;
@@ -476,27 +477,27 @@ static void raw_bearer(void **state)
     world_run(w, 300000);
     assert_non_null(device_find(client, WOAD_EV_COC_OPEN));
     say("\x02\x64\x00", 3); /* Exchange MTU is not allowed here */
-    hears("\x01\x02\x00\x00\x06", 5);
+    rx_pdu("\x01\x02\x00\x00\x06", 5);
     say("", 0);
     say("\x1e", 1);
     slow = true;
     static const char a[] = { 0x0a, A, 0 }, b[] = { 0x0a, B, 0 };
     say(a, 3);
     say(b, 3);
-    assert_int_equal(n_asked, 1); /* the second request waits in its channel */
-    assert_int_equal(asked[0].handle, A);
+    assert_int_equal(n_requests, 1); /* the second request waits in its channel */
+    assert_int_equal(requests[0].handle, A);
     assert_int_equal(woad_gatt_answer(server->host, side[PERIPHERAL].conn, 0, "a", 1), 0);
     world_run(w, 300000);
-    hears("\x0b"
-          "a",
-          2);
-    assert_int_equal(n_asked, 2);
-    assert_int_equal(asked[1].handle, B);
+    rx_pdu("\x0b"
+           "a",
+           2);
+    assert_int_equal(n_requests, 2);
+    assert_int_equal(requests[1].handle, B);
     assert_int_equal(woad_gatt_answer(server->host, side[PERIPHERAL].conn, 0, "b", 1), 0);
     world_run(w, 300000);
-    hears("\x0b"
-          "b",
-          2);
+    rx_pdu("\x0b"
+           "b",
+           2);
     assert_int_equal(woad_coc_listen(server->host, &p), WOAD_EALREADY);
     over();
 }
@@ -590,12 +591,12 @@ static void prepared_elsewhere(void **state)
         woad_coc_connect_enhanced(client->host, side[CENTRAL].conn, &p, mem, 600, 1, &raw), 0);
     world_run(w, 300000);
     say(part, 6);
-    hears("\x17"
-          "\x10"
-          "\x00\x00\x00x",
-          6);
+    rx_pdu("\x17"
+           "\x10"
+           "\x00\x00\x00x",
+           6);
     say("\x18\x01", 2); /* Execute: the application must answer */
-    assert_int_equal(n_asked, 1);
+    assert_int_equal(n_requests, 1);
     uint16_t bearer = raw;
     uint8_t again[600];
     void *const more[1] = { again };
@@ -603,16 +604,16 @@ static void prepared_elsewhere(void **state)
         woad_coc_connect_enhanced(client->host, side[CENTRAL].conn, &p, more, 600, 1, &raw), 0);
     world_run(w, 300000);
     say(other, 6);
-    hears("\x01\x16"
-          "\x12"
-          "\x00\x09",
-          5); /* Prepare Queue Full */
+    rx_pdu("\x01\x16"
+           "\x12"
+           "\x00\x09",
+           5); /* Prepare Queue Full */
     say("\x18\x01", 2);
-    hears("\x01\x18\x00\x00\x09", 5);
+    rx_pdu("\x01\x18\x00\x00\x09", 5);
     raw = bearer;
     assert_int_equal(woad_gatt_answer(server->host, side[PERIPHERAL].conn, 0, NULL, 0), 0);
     world_run(w, 300000);
-    hears("\x19", 1);
+    rx_pdu("\x19", 1);
     over();
 }
 
@@ -621,8 +622,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(at_once),
         cmocka_unit_test(all_kinds),
-        cmocka_unit_test(told),
-        cmocka_unit_test(told_by_those_left),
+        cmocka_unit_test(reported),
+        cmocka_unit_test(reported_by_those_left),
         cmocka_unit_test(closed_in_flight),
         cmocka_unit_test(too_long_now),
         cmocka_unit_test(collision),

@@ -23,7 +23,7 @@ static void world(uint64_t seed)
 /* Parameters of set `handle`: 100 ms, these properties and PHYs, SID handle + 3. */
 static unsigned interval = 0xa0; /* of advertising */
 
-static int set_params(int who, unsigned handle, unsigned props, unsigned primary,
+static int set_params(int which, unsigned handle, unsigned props, unsigned primary,
                       unsigned secondary, const char *peer)
 {
     char text[200];
@@ -31,11 +31,11 @@ static int set_params(int who, unsigned handle, unsigned props, unsigned primary
              "%02x %02x %02x %02x 00 00 %02x 00 00 07 00 %s 00 7f %02x 00 %02x %02x 01", handle,
              props & 255, props >> 8, interval, interval, peer ? peer : "00 00 00 00 00 00 00",
              primary, secondary, handle + 3);
-    return command(who, 0x2036, text);
+    return command(which, 0x2036, text);
 }
 
 /* Sends `len` octets of data, in as many commands as necessary. */
-static int set_data(int who, unsigned opcode, unsigned handle, size_t len, unsigned seed)
+static int set_data(int which, unsigned opcode, unsigned handle, size_t len, unsigned seed)
 {
     char text[900];
     size_t at = 0;
@@ -48,21 +48,21 @@ static int set_data(int who, unsigned opcode, unsigned handle, size_t len, unsig
             used += snprintf(text + used, sizeof text - (size_t)used, " %02x",
                              octet_at(at + k, len, seed));
         }
-        status = command(who, opcode, text);
+        status = command(which, opcode, text);
         at += n;
     } while (at < len && !status);
     return status;
 }
 
-static int enable(int who, unsigned handle, const char *duration, const char *events)
+static int enable(int which, unsigned handle, const char *duration, const char *events)
 {
     char text[60];
     snprintf(text, sizeof text, "01 01 %02x %s %s", handle, duration ? duration : "00 00",
              events ? events : "00");
-    return command(who, 0x2039, text);
+    return command(which, 0x2039, text);
 }
 
-static void scan(int who, unsigned phys, int active, int filter)
+static void scan(int which, unsigned phys, int active, int filter)
 {
     char text[80];
     int n = snprintf(text, sizeof text, "00 00 %02x", phys);
@@ -71,9 +71,9 @@ static void scan(int who, unsigned phys, int active, int filter)
             n += snprintf(text + n, sizeof text - (size_t)n, " %02x 50 00 50 00", active);
         }
     }
-    assert_int_equal(command(who, 0x2041, text), 0);
+    assert_int_equal(command(which, 0x2041, text), 0);
     snprintf(text, sizeof text, "01 %02x 00 00 00 00", filter);
-    assert_int_equal(command(who, 0x2042, text), 0);
+    assert_int_equal(command(which, 0x2042, text), 0);
 }
 
 /* A device's reports, reassembled: the first complete one. */
@@ -84,11 +84,11 @@ struct whole {
     size_t len;
 };
 
-static struct whole whole_report(int who, bool response)
+static struct whole whole_report(int which, bool response)
 {
     struct whole r = { false };
-    for (size_t k = 0; k < w.n[who].logged && !r.found; k++) {
-        const uint8_t *b = w.n[who].log[k].b;
+    for (size_t k = 0; k < w.n[which].logged && !r.found; k++) {
+        const uint8_t *b = w.n[which].log[k].b;
         if (b[0] != 4 || b[1] != 0x3e || b[3] != 0x0d) {
             continue;
         }
@@ -217,7 +217,7 @@ static void broken_chains(void **state)
     apart();
 }
 
-static void connect_ext(int who, unsigned on, const char *peer)
+static void connect_ext(int which, unsigned on, const char *peer)
 {
     char text[200];
     int n = snprintf(text, sizeof text, "%s 00 %s %02x", peer ? "00" : "01",
@@ -228,7 +228,7 @@ static void connect_ext(int who, unsigned on, const char *peer)
                           " 50 00 50 00 10 00 10 00 00 00 64 00 00 00 00 00");
         }
     }
-    assert_int_equal(command(who, 0x2043, text), 0);
+    assert_int_equal(command(which, 0x2043, text), 0);
 }
 
 static void assert_data_both_ways(int a, int b)
@@ -370,7 +370,7 @@ static void several_sets(void **state)
 static void power(void **state)
 {
     static const struct {
-        const char *asked;
+        const char *requested;
         int is;
     } powers[] = { { "7f", 0 },  { "00", 0 },  { "ec", -20 },
                    { "0a", 10 }, { "14", 20 }, { "9c", -40 } };
@@ -382,7 +382,7 @@ static void power(void **state)
             snprintf(text, sizeof text,
                      "00 %s 00 a0 00 00 a0 00 00 07 00 00 00 00 00 00 00 00 00 "
                      "%s 01 00 01 03 00",
-                     legacy ? "10" : "40", powers[k].asked);
+                     legacy ? "10" : "40", powers[k].requested);
             assert_int_equal(command(ADV, 0x2036, text), 0);
             assert_int_equal(set_data(ADV, 0x2037, 0, 20, 1), 0);
             assert_int_equal(enable(ADV, 0, NULL, NULL), 0);

@@ -98,19 +98,19 @@ static void vc_hci_cmd_truncate_all(void **state)
                     for (size_t i = 0; i < len; i++) {
                         packet[4 + i] = random_octet();
                     }
-                    int err = woad_air_rx(c->ctl, packet, 4 + len);
+                    int err = woad_air_rx(c->air_controller, packet, 4 + len);
                     assert_true(lie ? err == -74 : err == 0);
                     free(packet);
-                    while (woad_air_tx(c->ctl, buf, sizeof buf)) {
+                    while (woad_air_tx(c->air_controller, buf, sizeof buf)) {
                     }
                 }
             }
         }
         woad_air_step(w->air, woad_air_now(w->air) + 50000);
     }
-    assert_int_equal(woad_air_rx(c->ctl, (const uint8_t *)"\2\x40\0\5\0a", 6), -74);
-    assert_int_equal(woad_air_rx(c->ctl, (const uint8_t *)"\7", 1), -74);
-    while (woad_air_tx(c->ctl, buf, sizeof buf)) {
+    assert_int_equal(woad_air_rx(c->air_controller, (const uint8_t *)"\2\x40\0\5\0a", 6), -74);
+    assert_int_equal(woad_air_rx(c->air_controller, (const uint8_t *)"\7", 1), -74);
+    while (woad_air_tx(c->air_controller, buf, sizeof buf)) {
     }
     woad_fail(c->host, WOAD_EIO);
     device_forget(c);
@@ -198,17 +198,18 @@ static void controller_hangs_and_crashes(void **state)
     for (int crash = 0; crash < 2; crash++) {
         struct world *w = connected(&p, &c);
         if (crash) {
-            woad_air_crash(c->ctl);
-            assert_int_equal(woad_air_send_event(c->ctl, hardware_error, sizeof hardware_error), 0);
+            woad_air_crash(c->air_controller);
+            assert_int_equal(
+                woad_air_send_event(c->air_controller, hardware_error, sizeof hardware_error), 0);
         } else {
-            woad_air_hang(c->ctl, true);
+            woad_air_hang(c->air_controller, true);
             woad_connect(c->host, &p->addr, &params);
             woad_disconnect(c->host, 0, 0x13);
         }
         world_run(w, crash ? 1000 : 2100000);
         assert_int_equal(device_count(c, WOAD_EV_DISCONNECT), 1);
         assert_int_equal(device_count(c, WOAD_EV_DOWN), 1);
-        woad_air_hang(c->ctl, false);
+        woad_air_hang(c->air_controller, false);
         assert_works_again(w, p, c);
     }
 }
@@ -228,7 +229,7 @@ static void controller_lies_about_credits(void **state)
         c->lied_to = true;
         for (unsigned n = 0; n < 300; n++) {
             if (n % 7 == 3) {
-                assert_int_equal(woad_air_send_event(c->ctl, lies[k], 8), 0);
+                assert_int_equal(woad_air_send_event(c->air_controller, lies[k], 8), 0);
             }
             woad_gattc_write_command(c->host, 0, 3, lies, 20);
             world_run(w, 1000); /* the controller drops packets beyond its buffers */

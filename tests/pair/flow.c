@@ -19,7 +19,7 @@ static void host_flow_control_without_host_buffer_size(void **state)
         node_add(k, &cfg);
     }
     assert_int_equal(command(PERIPHERAL, 0x0c31, "01"), 0);
-    join(0);
+    connect_both(0);
     run_ms(300);
     data(CENTRAL, pdu, sizeof pdu);
     run_ms(300);

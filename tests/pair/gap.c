@@ -167,13 +167,13 @@ static void supervision_timeout(void **state)
     assert_non_null(world_wait(w, c, WOAD_EV_CONNECT, 3000000));
     world_run(w, 1000000);
     uint64_t at = woad_air_now(w->air);
-    woad_air_detach(p->ctl);
+    woad_air_detach(p->air_controller);
     const struct seen *s = world_wait(w, c, WOAD_EV_DISCONNECT, 4000000);
     assert_non_null(s);
     assert_int_equal(s->ev.u.disconnect.reason, WOAD_HCI_CONNECTION_TIMEOUT);
     assert_in_range(woad_air_now(w->air) - at, 2560000 - 31000, 2562000);
     w->devices = 0; /* p is already detached from the air */
-    woad_air_detach(c->ctl);
+    woad_air_detach(c->air_controller);
     for (int i = 0; i < 2; i++) {
         device_free(&w->device[i]);
     }
@@ -186,7 +186,7 @@ static void disconnect_reasons(void **state)
     struct device *p = world_add(w, 1), *c = world_add(w, 1);
     (void)state;
     for (int round = 0; round < 20; round++) {
-        struct device *who = round & 1 ? p : c, *other = round & 1 ? c : p;
+        struct device *which = round & 1 ? p : c, *other = round & 1 ? c : p;
         device_forget(p);
         device_forget(c);
         assert_int_equal(woad_adv_start(p->host, &fast), 0);
@@ -194,15 +194,15 @@ static void disconnect_reasons(void **state)
         assert_non_null(world_wait(w, c, WOAD_EV_CONNECT, 3000000));
         assert_non_null(world_wait(w, p, WOAD_EV_CONNECT, 100000));
         world_run(w, 1000u * (unsigned)round);
-        uint16_t conn = device_find(who, WOAD_EV_CONNECT)->ev.conn;
+        uint16_t conn = device_find(which, WOAD_EV_CONNECT)->ev.conn;
         assert_int_equal(conn >> 8, round); /* each connection has a new number */
-        assert_int_equal(woad_disconnect(who->host, conn, WOAD_HCI_REMOTE_USER_TERMINATED), 0);
-        assert_int_equal(woad_disconnect(who->host, conn, 0x13), WOAD_EALREADY);
-        const struct seen *s = world_wait(w, who, WOAD_EV_DISCONNECT, 3000000);
+        assert_int_equal(woad_disconnect(which->host, conn, WOAD_HCI_REMOTE_USER_TERMINATED), 0);
+        assert_int_equal(woad_disconnect(which->host, conn, 0x13), WOAD_EALREADY);
+        const struct seen *s = world_wait(w, which, WOAD_EV_DISCONNECT, 3000000);
         assert_int_equal(s->ev.u.disconnect.reason, WOAD_HCI_LOCAL_HOST_TERMINATED);
         s = world_wait(w, other, WOAD_EV_DISCONNECT, 3000000);
         assert_int_equal(s->ev.u.disconnect.reason, WOAD_HCI_REMOTE_USER_TERMINATED);
-        assert_int_equal(woad_disconnect(who->host, conn, 0x13), WOAD_ENOTCONN);
+        assert_int_equal(woad_disconnect(which->host, conn, 0x13), WOAD_ENOTCONN);
     }
     world_free(w);
 }

@@ -19,7 +19,7 @@ struct link {
     uint16_t pc, cp;
 };
 
-static struct link joined(uint64_t seed, uint16_t loss, uint16_t interval)
+static struct link connect_with_features(uint64_t seed, uint16_t loss, uint16_t interval)
 {
     static const struct woad_adv_params fast = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
     struct woad_connect_params params = { 16, 16, interval, interval, 0, 3200, 0 };
@@ -61,7 +61,7 @@ static void long_values(void **state)
 {
     (void)state;
     for (uint16_t loss = 0; loss <= 200; loss = (uint16_t)(loss + 50)) {
-        struct link l = joined(100u + loss, loss, 12);
+        struct link l = connect_with_features(100u + loss, loss, 12);
         uint8_t big[512];
         for (size_t i = 0; i < sizeof big; i++) {
             big[i] = (uint8_t)(i * 3 + loss);
@@ -95,7 +95,7 @@ static void notifications_with_back_pressure(void **state)
 {
     (void)state;
     for (uint16_t loss = 0; loss <= 300; loss = (uint16_t)(loss + 150)) {
-        struct link l = joined(200u + loss, loss, 6);
+        struct link l = connect_with_features(200u + loss, loss, 6);
         uint32_t sent = 0, got = 0;
         bool full = false;
         for (unsigned turns = 0; got < 2000 && turns < 200000; turns++) {
@@ -127,7 +127,7 @@ static void notifications_with_back_pressure(void **state)
 
 static void indications_in_order(void **state)
 {
-    struct link l = joined(300, 100, 6);
+    struct link l = connect_with_features(300, 100, 6);
     (void)state;
     for (uint8_t i = 0; i < 30; i++) {
         assert_int_equal(woad_gatt_indicate(l.p->host, l.pc, VALUE, &i, 1), 0);
@@ -140,7 +140,7 @@ static void indications_in_order(void **state)
 
 static void subscriptions_are_the_connections_own(void **state)
 {
-    struct link l = joined(301, 0, 12);
+    struct link l = connect_with_features(301, 0, 12);
     (void)state;
     assert_int_equal(woad_gatt_subscription(l.p->host, l.pc, VALUE), 0);
     woad_gattc_write(l.c->host, l.cp, CCCD, "\2\0", 2);
@@ -159,7 +159,7 @@ static void disconnect_with_all_pending(void **state)
 {
     (void)state;
     for (uint64_t ms = 0; ms < 200; ms += 3) {
-        struct link l = joined(400 + ms, 0, 12);
+        struct link l = connect_with_features(400 + ms, 0, 12);
         assert_int_equal(woad_gattc_services(l.c->host, l.cp, NULL), 0);
         assert_int_equal(woad_gattc_characteristics(l.c->host, l.cp, 1, 0xffff, NULL), 0);
         assert_int_equal(woad_gattc_read(l.c->host, l.cp, VALUE), 0);
@@ -185,7 +185,7 @@ static void disconnect_under_traffic(void **state)
 {
     (void)state;
     for (uint64_t n = 0; n < 200; n++) {
-        struct link l = joined(600 + n, 0, 6);
+        struct link l = connect_with_features(600 + n, 0, 6);
         uint8_t v[64] = { 0 };
         size_t len = n % 61;
         woad_gattc_exchange_mtu(l.c->host, l.cp);
@@ -226,7 +226,7 @@ static void nothing(struct device *d, const struct woad_event *ev)
 /* A server never answers: after 30 s the procedure ends, then the connection. */
 static void transaction_timeout(void **state)
 {
-    struct link l = joined(500, 0, 40);
+    struct link l = connect_with_features(500, 0, 40);
     (void)state;
     l.p->own_answers = true;
     l.p->on_event = nothing;

@@ -28,7 +28,7 @@ static uint16_t cid;
 
 /* Requests a channel by either kind of request.  Returns the status of its end, 0 when it is
  * open. */
-static int asks(bool enhanced)
+static int request_status(bool enhanced)
 {
     const struct woad_coc_params p = { .psm = PSM, .mtu = 500 };
     struct device *d = &w->device[CENTRAL];
@@ -83,7 +83,7 @@ static void levels(void **state)
                        : wanted & WOAD_COC_KEY_16 && has == WEAK ? WOAD_COC_INSUFFICIENT_KEY_SIZE
                                                                  : 0;
             for (int enhanced = 0; enhanced < 2; enhanced++) {
-                assert_int_equal(asks(enhanced), want);
+                assert_int_equal(request_status(enhanced), want);
             }
             world_free(w);
         }
@@ -108,7 +108,7 @@ static void held(void **state)
             assert_int_equal(woad_bond_remove(w->device[PERIPHERAL].host, NULL), 0);
         }
         listens(kind == TRUSTED ? WOAD_COC_ENCRYPTED : 0);
-        int got = asks(kind == IMPOSTOR);
+        int got = request_status(kind == IMPOSTOR);
         if (kind == GENUINE) {
             assert_int_equal(got, 0);
             assert_true(level(CENTRAL).encrypted);
@@ -135,7 +135,7 @@ static void level_falls(void **state)
         begin(&any, &any);
         settle();
         listens(guarded ? WOAD_COC_ENCRYPTED : 0);
-        assert_int_equal(asks(false), 0);
+        assert_int_equal(request_status(false), 0);
         struct device *d = &w->device[PERIPHERAL];
         const struct seen *open = device_find(d, WOAD_EV_COC_OPEN);
         assert_non_null(open);
@@ -158,7 +158,7 @@ static void level_falls(void **state)
     begin(&any, &any);
     settle();
     listens(WOAD_COC_ENCRYPTED);
-    assert_int_equal(asks(true), 0);
+    assert_int_equal(request_status(true), 0);
     assert_int_equal(woad_rx(w->device[PERIPHERAL].host, lost, sizeof lost), 0);
     world_run(w, 1000000);
     const struct seen *ours = device_find(&w->device[PERIPHERAL], WOAD_EV_COC_CLOSED);
@@ -177,7 +177,7 @@ static void closed_in_a_frame(void **state)
     with_channels = true;
     pair_of(&any, &any);
     listens(0);
-    assert_int_equal(asks(false), 0);
+    assert_int_equal(request_status(false), 0);
     struct device *d = &w->device[PERIPHERAL];
     uint16_t ours = device_find(d, WOAD_EV_COC_OPEN)->ev.u.coc.cid;
     memset(data, 0x5e, sizeof data);

@@ -22,7 +22,7 @@ static void two(uint16_t acl_len)
     }
 }
 
-static void join(void)
+static void connect_both(void)
 {
     assert_int_equal(command(B, 0x2036,
                              "01 13 00 20 00 00 20 00 00 07 00 00 00 00 00 00 00 00 00 "
@@ -78,7 +78,7 @@ static void iso_buffers_come_back(void **state)
 {
     (void)state;
     two(251);
-    join();
+    connect_both();
     stream();
     for (uint8_t n = 0; n < 4; n++) {
         assert_int_equal(sdu(0x100, n), 0);
@@ -111,7 +111,7 @@ static void acl_packets_that_do_not_fit(void **state)
     uint8_t flagged[12] = { 2, 0x40, 0x20, 7, 0, 3, 0, 4, 0, 0x0a, 1, 0 };
     (void)state;
     two(27);
-    join();
+    connect_both();
     assert_int_equal(woad_air_rx(w.n[A].c, big, 5 + 28), 0);
     collect();
     assert_int_equal(count(A, 0x1a), 1);
@@ -190,7 +190,7 @@ static void cis_called_off(void **state)
     (void)state;
     for (int late = 0; late < 3; late++) {
         two(251);
-        join();
+        connect_both();
         assert_int_equal(command(A, 0x2062,
                                  "07 10 27 00 10 27 00 00 00 00 0a 00 0a 00 01 01 3c 00 "
                                  "3c 00 02 02 02 02"),
@@ -233,7 +233,7 @@ static void group_is_added_to(void **state)
 {
     (void)state;
     two(251);
-    join();
+    connect_both();
     assert_int_equal(command(A, 0x2062,
                              "07 10 27 00 10 27 00 00 00 00 0a 00 0a 00 01 01 3c 00 3c "
                              "00 02 02 02 02"),

@@ -78,12 +78,12 @@ static void expand(const char *text, char out[TEXT])
     out[n] = 0;
 }
 
-static int send(int who, unsigned opcode, const char *params)
+static int send(int which, unsigned opcode, const char *params)
 {
     char text[TEXT];
     expand(params, text);
     forget();
-    return command(who, opcode, text);
+    return command(which, opcode, text);
 }
 
 /* Runs for `ms`, and adds all packets to the hosts to the digest. */
@@ -103,23 +103,23 @@ static void run(uint64_t ms)
     }
 }
 
-static void play(const char *script)
+static void play(const char *lines)
 {
-    while (*script) {
+    while (*lines) {
         char line[TEXT];
-        const char *end = strchr(script, ';');
+        const char *end = strchr(lines, ';');
         assert_non_null(end);
-        memcpy(line, script, (size_t)(end - script));
-        line[end - script] = 0;
-        script = end + 1;
-        int who = line[0] == 'B' && line[1] == ' ' ? B : A;
-        const char *text = who == B ? line + 2 : line;
+        memcpy(line, lines, (size_t)(end - lines));
+        line[end - lines] = 0;
+        lines = end + 1;
+        int which = line[0] == 'B' && line[1] == ' ' ? B : A;
+        const char *text = which == B ? line + 2 : line;
         if (strncmp(text, "wait ", 5) == 0) {
             run((uint64_t)atoi(text + 5));
             continue;
         }
         unsigned opcode = (unsigned)strtoul(text, NULL, 16);
-        int status = send(who, opcode, text + 4);
+        int status = send(which, opcode, text + 4);
         if (status) {
             print_error("%s: the state cannot be had: %02x\n", line, (unsigned)status);
             fail();

@@ -110,7 +110,7 @@ static bool left_out(const char *profile, unsigned opcode)
 
 static unsigned known_wrong(const char *profile, unsigned version)
 {
-    unsigned wrong = 0, told = 0;
+    unsigned wrong = 0, n_reported = 0;
     uint8_t mask[64];
     uint8_t ask[] = { 1, 2, 0x10, 0 };
     two(profile, version);
@@ -119,7 +119,7 @@ static unsigned known_wrong(const char *profile, unsigned version)
     collect();
     memcpy(mask, w.n[A].log[0].b + 7, sizeof mask);
     for (size_t k = 0; k < 64 * 8; k++) {
-        told += mask[k / 8] >> (k % 8) & 1;
+        n_reported += mask[k / 8] >> (k % 8) & 1;
     }
     for (size_t k = 0; k < COMMANDS; k++) {
         bool should = version >= commands[k].version && !left_out(profile, commands[k].opcode);
@@ -131,11 +131,11 @@ static unsigned known_wrong(const char *profile, unsigned version)
                         version, does ? "has it" : "lacks it", says);
             wrong++;
         }
-        told -= should;
+        n_reported -= should;
     }
     apart();
     /* Host Number Of Completed Packets has no answer if it is valid: it has no row. */
-    return wrong + (told != 1);
+    return wrong + (n_reported != 1);
 }
 
 static void commands_are_those_of_the_version(void **state)
@@ -227,7 +227,7 @@ static void parameters_are_those_of_the_version(void **state)
 
 /* --- supported states: 7.8.27 ----------------------------------------------------------------- */
 
-static uint64_t states_told(unsigned version)
+static uint64_t states_reported(unsigned version)
 {
     uint8_t ask[] = { 1, 0x1c, 0x20, 0 };
     uint64_t states = 0;
@@ -329,20 +329,20 @@ static void supported_states_are_true(void **state)
                                            { "peripheral", "low" },
                                            { "peripheral", "initiating" } };
     enum { BITS = sizeof bits / sizeof *bits };
-    uint64_t told = states_told(V5_4);
+    uint64_t n_reported = states_reported(V5_4);
     (void)state;
     assert_int_equal(BITS, 42);
     for (size_t k = 0; k < BITS; k++) {
         two(NULL, V5_4);
         bool both = enter(bits[k][0]) && (!*bits[k][1] || enter(bits[k][1]));
-        if (both != (told >> k & 1)) {
+        if (both != (n_reported >> k & 1)) {
             print_error("bit %zu, %s and %s: %d\n", k, bits[k][0], bits[k][1], both);
             fail();
         }
         apart();
     }
-    assert_int_equal(told >> BITS, 0);
-    assert_int_equal(states_told(V4_0), told & 0x1fffffff);
+    assert_int_equal(n_reported >> BITS, 0);
+    assert_int_equal(states_reported(V4_0), n_reported & 0x1fffffff);
 }
 
 int main(void)

@@ -34,7 +34,7 @@ static void world(uint64_t seed, int16_t drift)
 }
 
 /* Connects A as central to `peer`, with an interval of 20 ms. */
-static void join(int peer)
+static void connect_both(int peer)
 {
     char text[200];
     assert_int_equal(command(peer, 0x2036,
@@ -91,19 +91,19 @@ static void streaming(unsigned out, unsigned back, unsigned phy, unsigned again)
     assert_memory_equal(e, "\x40\x00\x00\x01\x07\x01", 6);
     assert_int_equal(command(B, 0x2066, "00 01"), 0);
     run_ms(600);
-    for (int who = 0; who < 2; who++) {
-        e = event(who, CIS_ESTABLISHED);
+    for (int which = 0; which < 2; which++) {
+        e = event(which, CIS_ESTABLISHED);
         assert_non_null(e);
         assert_int_equal(e[0], 0);
         assert_int_equal(e[26] | e[27] << 8, 8); /* 10 ms */
-        assert_int_equal(count(who, CIS_ESTABLISHED), 1);
+        assert_int_equal(count(which, CIS_ESTABLISHED), 1);
     }
-    for (int who = 0; who < 2; who++) {
-        bool sends = who == A ? out : back, hears = who == A ? back : out;
-        assert_int_equal(command(who, 0x206e, "00 01 00 00 03 00 00 00 00 00 00 00 00"),
+    for (int which = 0; which < 2; which++) {
+        bool sends = which == A ? out : back, receives = which == A ? back : out;
+        assert_int_equal(command(which, 0x206e, "00 01 00 00 03 00 00 00 00 00 00 00 00"),
                          sends ? 0 : WOAD_HCI_COMMAND_DISALLOWED);
-        assert_int_equal(command(who, 0x206e, "00 01 01 00 03 00 00 00 00 00 00 00 00"),
-                         hears ? 0 : WOAD_HCI_COMMAND_DISALLOWED);
+        assert_int_equal(command(which, 0x206e, "00 01 01 00 03 00 00 00 00 00 00 00 00"),
+                         receives ? 0 : WOAD_HCI_COMMAND_DISALLOWED);
     }
     forget();
 }
@@ -114,7 +114,7 @@ static uint8_t sdu_octet(unsigned n, size_t at)
 }
 
 /* Sends an SDU in as many HCI packets as necessary. */
-static void send(int who, unsigned stream, unsigned n, size_t len)
+static void send(int which, unsigned stream, unsigned n, size_t len)
 {
     size_t at = 0;
     do {
@@ -135,20 +135,20 @@ static void send(int who, unsigned stream, unsigned n, size_t len)
         for (size_t k = 0; k < part; k++) {
             p[5 + head + k] = sdu_octet(n, at + k);
         }
-        assert_int_equal(woad_air_rx(w.n[who].c, p, 5 + head + part), 0);
+        assert_int_equal(woad_air_rx(w.n[which].c, p, 5 + head + part), 0);
         at += part;
     } while (at < len);
 }
 
 /* Returns how many complete SDUs of a stream have arrived, in order and unchanged; *lost: how many
  * were reported lost. */
-static size_t arrived(int who, unsigned stream, size_t len, size_t *lost)
+static size_t arrived(int which, unsigned stream, size_t len, size_t *lost)
 {
     size_t good = 0;
     int last = -1;
     *lost = 0;
-    for (size_t k = 0; k < w.n[who].logged; k++) {
-        const uint8_t *b = w.n[who].log[k].b;
+    for (size_t k = 0; k < w.n[which].logged; k++) {
+        const uint8_t *b = w.n[which].log[k].b;
         if (b[0] != 5 || b[1] != stream) {
             continue;
         }
@@ -156,7 +156,7 @@ static size_t arrived(int who, unsigned stream, size_t len, size_t *lost)
             ++*lost;
             continue;
         }
-        size_t n = w.n[who].log[k].len - 13u;
+        size_t n = w.n[which].log[k].len - 13u;
         assert_int_equal(n, len);
         assert_true(b[13] > last);
         last = b[13];
@@ -168,11 +168,11 @@ static size_t arrived(int who, unsigned stream, size_t len, size_t *lost)
     return good;
 }
 
-static size_t completed(int who)
+static size_t completed(int which)
 {
     size_t n = 0;
-    for (size_t k = 0; k < w.n[who].logged; k++) {
-        const uint8_t *b = w.n[who].log[k].b;
+    for (size_t k = 0; k < w.n[which].logged; k++) {
+        const uint8_t *b = w.n[which].log[k].b;
         n += b[0] == 4 && b[1] == 0x13 && b[5] == 1 ? b[6] : 0u;
     }
     return n;
@@ -191,7 +191,7 @@ static void connected(void **state)
         for (int sealed = 0; sealed < 2; sealed++) {
             size_t lost;
             world(k, (int16_t)(k * 50));
-            join(B);
+            connect_both(B);
             if (sealed) {
                 encrypt();
             }
@@ -227,7 +227,7 @@ static void connected_with_loss(void **state)
     (void)state;
     for (int again = 0; again < 2; again++) {
         world(9, 50);
-        join(B);
+        connect_both(B);
         streaming(60, 60, 2, again ? 5 : 0);
         w.around.link = &link;
         w.around.links = 1;
@@ -254,8 +254,8 @@ static void group_of_two(void **state)
     size_t lost;
     (void)state;
     world(3, 0);
-    join(B);
-    join(C);
+    connect_both(B);
+    connect_both(C);
     assert_int_equal(group(2, 60, 60, 2, 2), 0);
     assert_int_equal(command(A, 0x2064, "02 00 01 40 00 01 01 41 00"), 0);
     run_ms(300);
@@ -287,7 +287,7 @@ static void not_to_be(void **state)
 {
     (void)state;
     world(1, 0);
-    join(B);
+    connect_both(B);
     assert_int_equal(group(1, 60, 60, 2, 2), 0);
     assert_int_equal(command(A, 0x2064, "01 00 01 40 00"), 0);
     assert_int_equal(command(A, 0x2064, "01 00 01 40 00"), WOAD_HCI_COMMAND_DISALLOWED);
@@ -319,7 +319,7 @@ static void not_to_be(void **state)
     apart();
     /* No answer: the connection ends after 40 s, and the CIS with it. */
     world(1, 0);
-    join(B);
+    connect_both(B);
     assert_int_equal(group(1, 60, 60, 2, 2), 0);
     assert_int_equal(command(A, 0x2064, "01 00 01 40 00"), 0);
     run_ms(39900);
@@ -337,7 +337,7 @@ static void ended(void **state)
     (void)state;
     for (int how = 0; how < 4; how++) {
         world(2, 0);
-        join(B);
+        connect_both(B);
         streaming(60, 60, 2, 2);
         send(A, 0, 1, 60);
         send(A, 0, 2, 60);
@@ -349,14 +349,14 @@ static void ended(void **state)
             woad_air_move(w.n[B].c, 900000000, 0, 0);
         }
         run_ms(1500);
-        for (int who = 0; who < 2; who++) {
-            const uint8_t *e = event(who, 0x05);
+        for (int which = 0; which < 2; which++) {
+            const uint8_t *e = event(which, 0x05);
             assert_non_null(e);
             assert_memory_equal(e, "\x00\x00\x01", 3);
-            assert_int_equal(e[3], how == 3           ? WOAD_HCI_CONNECTION_TIMEOUT
-                                   : who == (how & 1) ? WOAD_HCI_LOCAL_HOST_TERMINATED
-                                                      : WOAD_HCI_REMOTE_USER_TERMINATED);
-            assert_int_equal(count(who, 0x05), how < 2 ? 1 : 2);
+            assert_int_equal(e[3], how == 3             ? WOAD_HCI_CONNECTION_TIMEOUT
+                                   : which == (how & 1) ? WOAD_HCI_LOCAL_HOST_TERMINATED
+                                                        : WOAD_HCI_REMOTE_USER_TERMINATED);
+            assert_int_equal(count(which, 0x05), how < 2 ? 1 : 2);
         }
         assert_int_equal(completed(A), 2);
         if (how < 2) { /* and connect again */
@@ -389,7 +389,7 @@ static void refused(void **state)
     assert_int_equal(command(A, 0x206e, "00 01 00 00 03 00 00 00 00 00 00 00 00"),
                      WOAD_HCI_UNKNOWN_CONNECTION);
     assert_int_equal(command(A, 0x2060, ""), 0);
-    join(B);
+    connect_both(B);
     streaming(60, 60, 2, 2);
     assert_int_equal(command(A, 0x206e, "00 01 00 00 03 00 00 00 00 00 00 00 00"),
                      WOAD_HCI_COMMAND_DISALLOWED);
@@ -430,16 +430,16 @@ static void broadcasting(unsigned streams, unsigned len, unsigned phy, unsigned 
     assert_non_null(e);
     assert_int_equal(e[0], 0);
     assert_int_equal(e[17], streams);
-    for (int who = B; who <= C; who++) {
-        assert_int_equal(command(who, 0x2044, "00 09 00 01 02 03 04 05 06 00 00 64 00 00"), 0);
-        assert_int_equal(command(who, 0x2041, "00 00 01 00 50 00 50 00"), 0);
-        assert_int_equal(command(who, 0x2042, "01 00 00 00 00 00"), 0);
+    for (int which = B; which <= C; which++) {
+        assert_int_equal(command(which, 0x2044, "00 09 00 01 02 03 04 05 06 00 00 64 00 00"), 0);
+        assert_int_equal(command(which, 0x2041, "00 00 01 00 50 00 50 00"), 0);
+        assert_int_equal(command(which, 0x2042, "01 00 00 00 00 00"), 0);
     }
     run_ms(2000);
-    for (int who = B; who <= C; who++) {
-        assert_int_equal(event(who, 0x3e0e)[0], 0);
-        assert_int_equal(command(who, 0x2042, "00 00 00 00 00 00"), 0);
-        e = event(who, BIG_INFO);
+    for (int which = B; which <= C; which++) {
+        assert_int_equal(event(which, 0x3e0e)[0], 0);
+        assert_int_equal(command(which, 0x2042, "00 00 00 00 00 00"), 0);
+        e = event(which, BIG_INFO);
         assert_non_null(e);
         assert_int_equal(e[2], streams);
         assert_int_equal(e[4] | e[5] << 8, 8);
@@ -449,22 +449,22 @@ static void broadcasting(unsigned streams, unsigned len, unsigned phy, unsigned 
     forget();
 }
 
-static void listen(int who, const char *streams)
+static void listen(int which, const char *streams)
 {
     char text[200];
     snprintf(text, sizeof text,
              "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 64 "
              "00 %s",
              streams);
-    assert_int_equal(command(who, 0x206b, text), 0);
+    assert_int_equal(command(which, 0x206b, text), 0);
     run_ms(500);
-    const uint8_t *e = event(who, BIG_SYNC);
+    const uint8_t *e = event(which, BIG_SYNC);
     assert_non_null(e);
     assert_int_equal(e[0], 0);
     assert_int_equal(e[1], 2);
     for (unsigned k = 0; k < e[13]; k++) {
         snprintf(text, sizeof text, "%02x 01 01 00 03 00 00 00 00 00 00 00 00", e[14 + 2 * k]);
-        assert_int_equal(command(who, 0x206e, text), 0);
+        assert_int_equal(command(which, 0x206e, text), 0);
     }
 }
 
@@ -634,7 +634,7 @@ static void called_off_and_removed(void **state)
 {
     (void)state;
     world(4, 0);
-    join(B);
+    connect_both(B);
     assert_int_equal(group(2, 100, 100, 1, 1), 0);
     assert_int_equal(command(A, 0x2064, "01 00 01 40 00"), 0);
     run_ms(100);
@@ -658,14 +658,14 @@ static void called_off_and_disconnected(void **state)
 {
     (void)state;
     world(4, 0);
-    join(B);
+    connect_both(B);
     assert_int_equal(group(2, 100, 100, 1, 1), 0);
     assert_int_equal(command(A, 0x2064, "01 00 01 40 00"), 0);
     run_ms(100);
     assert_int_equal(command(A, 0x0406, "00 01 13"), 0);
     assert_int_equal(command(A, 0x0406, "40 00 13"), 0);
     run_ms(500);
-    join(B);
+    connect_both(B);
     assert_int_equal(command(A, 0x2064, "01 01 01 40 00"), 0);
     run_ms(100);
     assert_non_null(event(B, CIS_REQUEST));
@@ -684,7 +684,7 @@ static void part_of_an_sdu(void **state)
     size_t lost;
     (void)state;
     world(4, 0);
-    join(B);
+    connect_both(B);
     streaming(100, 100, 1, 1);
     for (unsigned n = 0; n < 6; n++) {
         uint8_t first[59] = { 5, 0, 1, 54, 0, (uint8_t)n, 0, 100 };

@@ -30,7 +30,7 @@ static void met(const struct woad_feature *const *central, const struct woad_fea
     w = world_new(11, 0);
     lean(central, bonds, p);
     lean(other, bonds, p);
-    join(&w->device[CENTRAL], &w->device[PERIPHERAL]);
+    connect_both(&w->device[CENTRAL], &w->device[PERIPHERAL]);
 }
 
 static void by_peripheral(int status)
@@ -124,7 +124,7 @@ static void no_room(void **state)
 static void encrypts_with(size_t k)
 {
     device_forget(&w->device[0]);
-    join(&w->device[0], &w->device[k]);
+    connect_both(&w->device[0], &w->device[k]);
     assert_int_equal(woad_pair(w->device[0].host, side[0].conn), 0);
     assert_non_null(world_wait(w, &w->device[0], WOAD_EV_SECURITY, 5000000));
     assert_int_equal(status_of(0), 0);

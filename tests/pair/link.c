@@ -144,7 +144,8 @@ static void sniff(void *ctx, const struct woad_air_packet *p)
     }
 }
 
-static struct world *joined(struct device **p, struct device **c, uint16_t *pc, uint16_t *cp)
+static struct world *connect_with_features(struct device **p, struct device **c, uint16_t *pc,
+                                           uint16_t *cp)
 {
     struct world *w = world_new(6, 0);
     *p = world_add(w, 1);
@@ -164,7 +165,7 @@ static void what_a_link_is_like(void **state)
 {
     struct device *p, *c;
     uint16_t pc, cp;
-    struct world *w = joined(&p, &c, &pc, &cp);
+    struct world *w = connect_with_features(&p, &c, &pc, &cp);
     (void)state;
     assert_int_equal(woad_link_read(c->host, cp, WOAD_LINK_RSSI), 0);
     assert_int_equal(woad_link_read(c->host, cp, WOAD_LINK_RSSI), WOAD_EBUSY);
@@ -190,7 +191,7 @@ static void data_length(void **state)
 {
     struct device *p, *c;
     uint16_t pc, cp;
-    struct world *w = joined(&p, &c, &pc, &cp);
+    struct world *w = connect_with_features(&p, &c, &pc, &cp);
     (void)state;
     assert_int_equal(woad_link_set_data_length(p->host, pc, 100), 0);
     world_run(w, 200000);
@@ -251,7 +252,7 @@ static void phy_that_is_not_there(void **state)
 {
     struct device *p, *c;
     uint16_t pc, cp;
-    struct world *w = joined(&p, &c, &pc, &cp);
+    struct world *w = connect_with_features(&p, &c, &pc, &cp);
     (void)state;
     assert_int_equal(
         woad_link_set_phy(c->host, cp, WOAD_PHYS_CODED, WOAD_PHYS_CODED, WOAD_CODING_S8), 0);

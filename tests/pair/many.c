@@ -12,11 +12,11 @@ static const struct woad_attr db[] = {
     WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_NOTIFY, 0),
     WOAD_CCCD,
 };
-static unsigned heard[WORLD_MAX];
+static unsigned received[WORLD_MAX];
 
 static void count(struct device *d, const struct woad_event *ev)
 {
-    heard[d - d->world->device] += ev->type == WOAD_EV_NOTIFIED;
+    received[d - d->world->device] += ev->type == WOAD_EV_NOTIFIED;
     device_forget(d);
 }
 
@@ -42,7 +42,7 @@ static void sixty_connections(void **state)
         d->on_event = count;
     }
     world_run(w, 2000000);
-    memset(heard, 0, sizeof heard);
+    memset(received, 0, sizeof received);
     for (int turn = 0; turn < 4000; turn++) {
         for (int i = 0; i < PEERS; i++) {
             int err = woad_gatt_notify(hub->host, conns[i], VALUE, "0123456789012345678", 20);
@@ -54,8 +54,8 @@ static void sixty_connections(void **state)
     assert_null(device_find(hub, WOAD_EV_DISCONNECT));
     unsigned min_u32 = UINT32_MAX, sum = 0;
     for (int i = 1; i <= PEERS; i++) {
-        min_u32 = heard[i] < min_u32 ? heard[i] : min_u32;
-        sum += heard[i];
+        min_u32 = received[i] < min_u32 ? received[i] : min_u32;
+        sum += received[i];
     }
     print_message("60 connections, 20 s: %u notifications, the slowest has %u, the mean is %u\n",
                   sum, min_u32, sum / PEERS);

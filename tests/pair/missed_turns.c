@@ -21,14 +21,14 @@ static void sniff_turns(void *ctx, const struct woad_air_packet *p)
     seen.subrate = seen.subrate || (p->kind == 2 && (p->pdu[0] & 3) == 3 && p->pdu[2] == 0x27);
 }
 
-static bool meddle_turns(void *ctx, const struct woad_air_packet *p,
-                         const struct woad_air_controller *to, uint8_t *pdu,
-                         struct woad_air_delivery *fate)
+static bool intercept_turns(void *ctx, const struct woad_air_packet *p,
+                            const struct woad_air_controller *to, uint8_t *pdu,
+                            struct woad_air_delivery *delivery)
 {
     (void)ctx;
     (void)to;
     (void)pdu;
-    (void)fate;
+    (void)delivery;
     bool drop = seen.drop_ack && seen.subrate && p->kind == 3 && !seen.dropped;
     seen.dropped = seen.dropped || drop;
     drop = drop || (seen.drop_streams && (p->kind == 4 || p->kind == 5));
@@ -42,7 +42,7 @@ static bool meddle_turns(void *ctx, const struct woad_air_packet *p,
 static void turns_begin(uint64_t seed, int n, int ppm)
 {
     struct woad_air_config air = {
-        .seed = seed, .sniff = sniff_turns, .intercept = meddle_turns, .around = &w.around
+        .seed = seed, .sniff = sniff_turns, .intercept = intercept_turns, .around = &w.around
     };
     nodes_begin(seed);
     free(w.air);
@@ -101,7 +101,7 @@ static void peripheral_that_has_not_answered_is_awake(void **state)
     (void)state;
     for (unsigned k = 0; k < 60; k++) {
         turns_begin(k + 1, 2, 0);
-        train(B, 80);
+        periodic_adv(B, 80);
         run_us(50000);
         big(B, 2, 60, 2);
         run_us(k * 333);
@@ -127,7 +127,7 @@ static void peripheral_in_its_last_turns(void **state)
     (void)state;
     for (unsigned k = 0; k < 40; k++) {
         turns_begin(k + 1, 2, 0);
-        train(B, 80);
+        periodic_adv(B, 80);
         run_us(50000);
         big(B, 2, 100, 4);
         run_us(k * 333);
@@ -221,7 +221,7 @@ static void first_events_with_a_short_timeout(void **state)
     (void)state;
     for (unsigned k = 0; k < 120; k++) {
         turns_begin(k + 1, 3, 0);
-        train(B, 80);
+        periodic_adv(B, 80);
         run_us(50000);
         big(B, 2, 100, 4);
         connect_to(C, B, 11, 100);
@@ -232,18 +232,18 @@ static void first_events_with_a_short_timeout(void **state)
     }
 }
 
-static void sync_to_big(int who)
+static void sync_to_big(int which)
 {
-    assert_int_equal(command(who, 0x206b,
+    assert_int_equal(command(which, 0x206b,
                              "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
                              "00 00 00 64 00 02 01 02"),
                      0);
 }
 
-static void big_is_heard(int who)
+static void big_is_received(int which)
 {
-    assert_non_null(event(who, BIG_SYNC_ESTABLISHED));
-    assert_int_equal(event(who, BIG_SYNC_ESTABLISHED)[0], 0);
+    assert_non_null(event(which, BIG_SYNC_ESTABLISHED));
+    assert_int_equal(event(which, BIG_SYNC_ESTABLISHED)[0], 0);
 }
 
 /* Two controllers send trains at the same time and receive each other's: six events without a
@@ -253,8 +253,8 @@ static void two_trains_at_the_same_time(void **state)
     (void)state;
     for (unsigned k = 0; k < 60; k++) {
         links_begin(k + 1, 2);
-        train(A, 8);
-        train(B, 8);
+        periodic_adv(A, 8);
+        periodic_adv(B, 8);
         sync_to(A, B);
         sync_to(B, A);
         nothing_lost(1500);
@@ -269,7 +269,7 @@ static void big_on_the_anchors_of_a_connection(void **state)
     (void)state;
     for (unsigned k = 0; k < 60; k++) {
         links_begin(k + 1, 2);
-        train(B, 80);
+        periodic_adv(B, 80);
         run_us(50000);
         assert_int_equal(command(B, 0x2068,
                                  "03 05 02 20 4e 00 3c 00 14 00 01 02 00 00 00 00 00 00 "
@@ -280,7 +280,7 @@ static void big_on_the_anchors_of_a_connection(void **state)
         sync_to(A, B);
         sync_to_big(A);
         run_ms(700);
-        big_is_heard(A);
+        big_is_received(A);
         forget();
         nothing_lost(1500);
         apart();

@@ -101,9 +101,9 @@ static void data_claimed_twice(void **state)
     add(2, &lax);
     add(2, &strict);
     add(2, &lax);
-    join(&w->device[0], &w->device[1]);
+    connect_both(&w->device[0], &w->device[1]);
     uint16_t first = side[PERIPHERAL].conn;
-    join(&w->device[2], &w->device[1]);
+    connect_both(&w->device[2], &w->device[1]);
     make(PERIPHERAL);
     assert_int_equal(woad_oob_set(host(0), side[0].conn, &side[PERIPHERAL].oob), 0);
     flag = 1;

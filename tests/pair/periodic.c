@@ -26,7 +26,7 @@ static void world(uint64_t seed, int16_t drift_a, int16_t drift_b)
 
 /* Starts set 5, SID 9, on this PHY; a train every `interval` steps of 1.25 ms, with `len`
  * octets. */
-static void train(unsigned phy, unsigned interval, size_t len)
+static void periodic_adv(unsigned phy, unsigned interval, size_t len)
 {
     char text[900];
     snprintf(text, sizeof text,
@@ -52,30 +52,30 @@ static void train(unsigned phy, unsigned interval, size_t len)
     assert_int_equal(command(ADV, 0x2039, "01 01 05 00 00 00"), 0);
 }
 
-static void scan(int who, bool on, unsigned phy)
+static void scan(int which, bool on, unsigned phy)
 {
     if (on) {
-        assert_int_equal(
-            command(who, 0x2041, phy == 3 ? "00 00 04 00 50 00 50 00" : "00 00 01 00 50 00 50 00"),
-            0);
+        assert_int_equal(command(which, 0x2041,
+                                 phy == 3 ? "00 00 04 00 50 00 50 00" : "00 00 01 00 50 00 50 00"),
+                         0);
     }
-    assert_int_equal(command(who, 0x2042, on ? "01 00 00 00 00 00" : "00 00 00 00 00 00"), 0);
+    assert_int_equal(command(which, 0x2042, on ? "01 00 00 00 00 00" : "00 00 00 00 00 00"), 0);
 }
 
 /* Creates a sync: options, skip, timeout in 10 ms. */
-static int create(int who, unsigned options, unsigned skip, unsigned timeout)
+static int create(int which, unsigned options, unsigned skip, unsigned timeout)
 {
     char text[80];
     snprintf(text, sizeof text, "%02x 09 00 01 02 03 04 05 06 %02x %02x %02x %02x 00", options,
              skip & 255, skip >> 8, timeout & 255, timeout >> 8);
-    return command(who, 0x2044, text);
+    return command(which, 0x2044, text);
 }
 
 /* Starts a train, and a sync to it.  Ends the scan when the sync is established. */
 static void synchronised(unsigned phy, unsigned interval, size_t len, unsigned skip,
                          unsigned timeout)
 {
-    train(phy, interval, len);
+    periodic_adv(phy, interval, len);
     assert_int_equal(create(SYNC, 0, skip, timeout), 0);
     scan(SYNC, true, phy);
     for (int n = 0; n < 400 && !event(SYNC, ESTABLISHED); n++) {
@@ -96,14 +96,14 @@ static void synchronised(unsigned phy, unsigned interval, size_t len, unsigned s
 
 /* Returns how many complete data sets there are among the reports, and checks each; *cut: truncated
  * ones. */
-static size_t wholes(int who, size_t len, size_t *cut)
+static size_t wholes(int which, size_t len, size_t *cut)
 {
     uint8_t all[1700];
     size_t have = 0, n = 0;
     bool skip = true; /* the chain that started before the first report */
     *cut = 0;
-    for (size_t k = 0; k < w.n[who].logged; k++) {
-        const uint8_t *b = w.n[who].log[k].b;
+    for (size_t k = 0; k < w.n[which].logged; k++) {
+        const uint8_t *b = w.n[which].log[k].b;
         if (b[0] != 4 || b[1] != 0x3e || b[3] != (REPORT & 255)) {
             continue;
         }
@@ -212,7 +212,7 @@ static void not_established(void **state)
     assert_int_equal(command(SYNC, 0x2045, ""), WOAD_HCI_COMMAND_DISALLOWED);
     forget();
     w.drop_trains = 1;
-    train(1, 24, 10);
+    periodic_adv(1, 24, 10);
     assert_int_equal(create(SYNC, 0, 0, 100), 0);
     run_ms(1000);
     assert_non_null(event(SYNC, ESTABLISHED));
@@ -247,7 +247,7 @@ static void by_list(void **state)
 {
     (void)state;
     world(1, 0, 0);
-    train(1, 24, 10);
+    periodic_adv(1, 24, 10);
     assert_int_equal(command(SYNC, 0x2047, "00 09 02 03 04 05 06 09"), 0);
     assert_int_equal(create(SYNC, 1, 0, 100), 0);
     scan(SYNC, true, 1);
@@ -285,7 +285,7 @@ static void refused(void **state)
                      0); /* a connectable set has no train */
     assert_int_equal(command(ADV, 0x203e, "05 18 00 18 00 00 00"), WOAD_HCI_INVALID_PARAMETERS);
     assert_int_equal(command(ADV, 0x2040, "01 05"), WOAD_HCI_COMMAND_DISALLOWED);
-    train(1, 24, 10);
+    periodic_adv(1, 24, 10);
     assert_int_equal(command(ADV, 0x203e, "05 18 00 18 00 00 00"), WOAD_HCI_COMMAND_DISALLOWED);
     assert_int_equal(command(ADV, 0x203f, "05 01 01 00"), WOAD_HCI_COMMAND_DISALLOWED);
     assert_int_equal(command(ADV, 0x203f, "05 03 02 00"), WOAD_HCI_INVALID_PARAMETERS);
@@ -314,7 +314,7 @@ static void drift(void **state)
 /* --- sync transfer ---------------------------------------------------------------------------- */
 
 /* Connects `central` to `peripheral`, every `interval` steps of 1.25 ms. */
-static void join(int central, int peripheral, unsigned interval)
+static void connect_both(int central, int peripheral, unsigned interval)
 {
     char text[200];
     assert_int_equal(command(peripheral, 0x2036,
@@ -348,9 +348,10 @@ static void transfer(void **state)
             if (kind == 2) {
                 synchronised(sorts[k].phy, sorts[k].interval, 10, 0, 0x1000);
             } else {
-                train(sorts[k].phy, sorts[k].interval, 10);
+                periodic_adv(sorts[k].phy, sorts[k].interval, 10);
             }
-            join(kind == 1 ? THIRD : teller, kind == 1 ? teller : THIRD, sorts[k].connection);
+            connect_both(kind == 1 ? THIRD : teller, kind == 1 ? teller : THIRD,
+                         sorts[k].connection);
             const char *tell = kind == 2 ? "40 00 34 12 00 00" : "40 00 34 12 05";
             unsigned opcode = kind == 2 ? 0x205a : 0x205b;
             assert_int_equal(command(teller, opcode, tell), 0);
@@ -377,10 +378,10 @@ static void transfer_fails(void **state)
 {
     (void)state;
     world(1, 0, 0);
-    train(1, 24, 10);
+    periodic_adv(1, 24, 10);
     assert_int_equal(command(THIRD, 0x205d, "01 00 00 64 00 00"), 0);
     assert_int_equal(command(THIRD, 0x205d, "04 00 00 64 00 00"), WOAD_HCI_INVALID_PARAMETERS);
-    join(ADV, THIRD, 24);
+    connect_both(ADV, THIRD, 24);
     w.drop_trains = 1;
     assert_int_equal(command(ADV, 0x205b, "40 00 34 12 05"), 0);
     run_ms(1000);
@@ -410,7 +411,7 @@ static void with_a_connection(void **state)
     (void)state;
     world(1, 0, 0);
     synchronised(1, 24, 200, 0, 100);
-    join(SYNC, THIRD, 6);
+    connect_both(SYNC, THIRD, 6);
     run_ms(20000);
     assert_null(event(SYNC, LOST));
     assert_null(event(SYNC, 0x05));

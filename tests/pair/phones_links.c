@@ -49,7 +49,7 @@ static void gone_after_connect_ind(void **state)
         forget_all();
         assert_int_equal(woad_connect(host(CENTRAL), &dev(PERIPHERAL)->addr, &params), 0);
         assert_non_null(world_wait(w, dev(PERIPHERAL), WOAD_EV_CONNECT, 1000000));
-        woad_air_crash(dev(CENTRAL)->ctl);
+        woad_air_crash(dev(CENTRAL)->air_controller);
         world_run(w, 2000000);
         const struct seen *s = device_find(dev(PERIPHERAL), WOAD_EV_DISCONNECT);
         assert_non_null(s);
@@ -100,7 +100,7 @@ static void parameters_by_l2cap_alone(void **state)
     old.features = ~2ull;
     world_add_config(w, world_host_config(1), old)->on_event = on_event;
     world_add(w, 1)->on_event = on_event;
-    join(dev(0), dev(1));
+    connect_both(dev(0), dev(1));
     updates(PERIPHERAL, &slower, 0, 39);
     updates(PERIPHERAL, &slowest, 0, 80);
     world_free(w);
@@ -123,7 +123,7 @@ static void parameters_by_l2cap_after_1a(void **state)
     w = world_new(7, 0);
     world_add(w, 1)->on_event = on_event;
     world_add(w, 1)->on_event = on_event;
-    join(dev(0), dev(1));
+    connect_both(dev(0), dev(1));
     forget_all();
     woad_set_conn_limits(host(CENTRAL), &tight);
     dev(CENTRAL)->on_packet = refuses_by_1a;
@@ -141,7 +141,7 @@ static void parameters_refused_then_taken(void **state)
     w = world_new(7, 0);
     world_add(w, 1)->on_event = on_event;
     world_add(w, 1)->on_event = on_event;
-    join(dev(0), dev(1));
+    connect_both(dev(0), dev(1));
     woad_set_conn_limits(host(CENTRAL), &tight);
     updates(PERIPHERAL, &slower, WOAD_HCI_UNACCEPTABLE_PARAMETERS, 6);
     woad_set_conn_limits(host(CENTRAL), &wide);
@@ -177,12 +177,12 @@ static void passkey_of_zeros(void **state)
         pair_of(&types, &shows);
         forget_all();
         assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
-        for (int n = 0; n < 600 && !(side[0].asked && side[1].asked); n++) {
+        for (int n = 0; n < 600 && !(side[0].passkeys && side[1].passkeys); n++) {
             world_run(w, 1000);
         }
         assert_int_equal(woad_passkey(host(1), side[1].conn, WOAD_PASSKEY_DISPLAY, 0), 0);
         assert_int_equal(woad_passkey(host(0), side[0].conn, WOAD_PASSKEY_INPUT, 0), 0);
-        side[0].asked = side[1].asked = 0;
+        side[0].passkeys = side[1].passkeys = 0;
         settle();
         world_run(w, 500000);
         for (int k = 0; k < 2; k++) {
@@ -207,7 +207,7 @@ static void forgets_a_stronger_bond(void **state)
     add(2, &strong);
     add(2, &strong);
     struct woad_addr phone = hide(CENTRAL);
-    join(dev(0), dev(1));
+    connect_both(dev(0), dev(1));
     again();
     assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
     settle();
@@ -226,9 +226,9 @@ static void forgets_a_stronger_bond(void **state)
         assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
         settle();
         world_run(w, 700000);
-        int why = known ? WOAD_SMP_AUTHENTICATION : WOAD_SMP_KEY_REJECTED;
-        assert_int_equal(status_of(PERIPHERAL), why);
-        assert_true(status_of(CENTRAL) == (int)(WOAD_SECURITY_PEER | why) ||
+        int reason = known ? WOAD_SMP_AUTHENTICATION : WOAD_SMP_KEY_REJECTED;
+        assert_int_equal(status_of(PERIPHERAL), reason);
+        assert_true(status_of(CENTRAL) == (int)(WOAD_SECURITY_PEER | reason) ||
                     (!known && status_of(CENTRAL) == 0));
         const struct woad_bond *b = bond_at(host(PERIPHERAL), 0);
         assert_non_null(b);

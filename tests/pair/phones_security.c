@@ -79,7 +79,7 @@ static void says(int k, const uint8_t *pdu, size_t len)
 {
     uint8_t acl[80] = { 2, 0x40, 0, (uint8_t)(len + 4), 0, (uint8_t)len, 0, 6, 0 };
     memcpy(acl + 9, pdu, len);
-    assert_int_equal(woad_air_rx(dev(k)->ctl, acl, len + 9), 0);
+    assert_int_equal(woad_air_rx(dev(k)->air_controller, acl, len + 9), 0);
 }
 
 /* The peripheral sends a Security Request, and the central does not receive it. */
@@ -100,11 +100,11 @@ static void security_request_ignored(void **state)
     for (unsigned seconds = 10; seconds <= 40; seconds += 30) {
         for (int bonded = 0; bonded < 2; bonded++) {
             world_of(2);
-            join(dev(0), dev(1));
+            connect_both(dev(0), dev(1));
             if (bonded) {
                 pair_now();
                 part();
-                join(dev(0), dev(1));
+                connect_both(dev(0), dev(1));
             }
             asks_in_vain();
             world_run(w, seconds * 1000000);
@@ -138,7 +138,7 @@ static void asked_on_an_encrypted_link(void **state)
         struct woad_security_policy p = policy(WOAD_IO_DISPLAY_YES_NO, false, true);
         woad_set_security_policy(host(0), &p);
         woad_set_security_policy(host(1), &p);
-        join(dev(0), dev(1));
+        connect_both(dev(0), dev(1));
         pair_now();
         forget_all();
         assert_int_equal(woad_pair(host(PERIPHERAL), side[PERIPHERAL].conn), 0);
@@ -175,7 +175,7 @@ static void hides_no_more(void **state)
         add(2, &any);
         lists = 0;
         struct woad_addr id = hide(PERIPHERAL);
-        join(dev(0), dev(1));
+        connect_both(dev(0), dev(1));
         pair_now();
         part();
         assert_int_equal(woad_set_privacy(host(1), WOAD_PRIVACY_OFF, 0), 0);
@@ -217,7 +217,7 @@ static void zeros_for_an_identity(void **state)
         for (int round = 0; round < 2; round++) {
             for (int k = 1; k < 3; k++) {
                 forget_all();
-                join(dev(0), dev(k));
+                connect_both(dev(0), dev(k));
                 assert_int_equal(woad_pair(host(0), side[0].conn), 0);
                 assert_non_null(world_wait(w, dev(0), WOAD_EV_SECURITY, 5000000));
                 world_run(w, 700000);
@@ -245,20 +245,20 @@ static void tells_another(struct device *d, const uint8_t *p, size_t n)
 static void another_identity_than_its_address(void **state)
 {
     (void)state;
-    for (int who = 0; who < 2; who++) {
+    for (int which = 0; which < 2; which++) {
         for (int fixed = 0; fixed < 2; fixed++) {
             world_of(2);
             if (fixed) {
-                assert_int_equal(woad_set_own_address(host(who), WOAD_ADDR_RANDOM, NULL), 0);
+                assert_int_equal(woad_set_own_address(host(which), WOAD_ADDR_RANDOM, NULL), 0);
                 world_run(w, 50000);
-                woad_own_address(host(who), &dev(who)->addr);
+                woad_own_address(host(which), &dev(which)->addr);
             }
-            dev(who)->on_packet = tells_another;
-            join(dev(0), dev(1));
+            dev(which)->on_packet = tells_another;
+            connect_both(dev(0), dev(1));
             pair_now();
             part();
             forget_all();
-            join(dev(0), dev(1));
+            connect_both(dev(0), dev(1));
             pair_now();
             assert_int_equal(side[0].bonds, 1); /* encrypted with the bond's key */
             assert_int_equal(side[1].bonds, 1);
@@ -268,16 +268,16 @@ static void another_identity_than_its_address(void **state)
 }
 
 /* The keys that the peripheral has sent, and its host's reply to a key request. */
-static uint8_t told_ltk[16], told_numbers[10], answer_key[16];
-static unsigned keys_told, keys_given;
+static uint8_t reported_ltk[16], reported_numbers[10], answer_key[16];
+static unsigned keys_reported, keys_given;
 
 static void watches(struct device *d, const uint8_t *p, size_t n)
 {
     (void)d;
     if (p[0] == 2 && n > 9 && p[7] == 6 && p[9] >= 6 && p[9] <= 10) {
-        keys_told++;
-        memcpy(told_ltk, p + 10, p[9] == 6 ? 16 : 0);
-        memcpy(told_numbers, p + 10, p[9] == 7 ? 10 : 0);
+        keys_reported++;
+        memcpy(reported_ltk, p + 10, p[9] == 6 ? 16 : 0);
+        memcpy(reported_numbers, p + 10, p[9] == 7 ? 10 : 0);
     } else if (p[0] == 1 && p[1] == 0x1a && p[2] == 0x20) {
         keys_given++;
         memcpy(answer_key, p + 6, 16);
@@ -298,26 +298,26 @@ static void refreshes_between_the_keys(void **state)
         woad_set_security_policy(host(0), &p);
         woad_set_security_policy(host(1), &p);
         dev(PERIPHERAL)->on_packet = watches;
-        keys_told = keys_given = 0;
-        join(dev(0), dev(1));
+        keys_reported = keys_given = 0;
+        connect_both(dev(0), dev(1));
         forget_all();
         assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
-        while (keys_told < (kind ? 3 : 1)) {
+        while (keys_reported < (kind ? 3 : 1)) {
             world_run(w, 500);
         }
         assert_int_equal(keys_given, 1);
         uint8_t first[16];
         memcpy(first, answer_key, 16);
         if (kind == 2) {
-            memcpy(ask + 6, told_numbers + 2, 8);
-            memcpy(ask + 14, told_numbers, 2);
+            memcpy(ask + 6, reported_numbers + 2, 8);
+            memcpy(ask + 14, reported_numbers, 2);
         }
         dev(PERIPHERAL)->mute = true; /* the test acts as the device's controller for a moment */
         assert_int_equal(woad_rx(host(PERIPHERAL), ask, sizeof ask), 0);
         world_pump(w);
         dev(PERIPHERAL)->mute = false;
         assert_int_equal(keys_given, 2);
-        assert_memory_equal(answer_key, kind == 2 ? told_ltk : first, 16);
+        assert_memory_equal(answer_key, kind == 2 ? reported_ltk : first, 16);
         assert_int_equal(woad_rx(host(PERIPHERAL), done, sizeof done), 0);
         assert_int_equal(woad_rx(host(PERIPHERAL), refreshed, sizeof refreshed), 0);
         settle();
@@ -338,13 +338,13 @@ static void hides_otherwise_later(void **state)
     struct woad_addr id = dev(0)->addr;
     assert_int_equal(woad_set_privacy(host(0), WOAD_PRIVACY_NON_RESOLVABLE, 60), 0);
     world_run(w, 100000);
-    join(dev(0), dev(1));
+    connect_both(dev(0), dev(1));
     pair_now();
     part();
     assert_int_equal(woad_set_privacy(host(0), WOAD_PRIVACY_RESOLVABLE, 60), 0);
     world_run(w, 100000);
     forget_all();
-    join(dev(0), dev(1));
+    connect_both(dev(0), dev(1));
     assert_memory_equal(&device_find(dev(1), WOAD_EV_CONNECT)->ev.u.connect.peer, &id, sizeof id);
     pair_now();
     assert_int_equal(side[1].bonds, 1);
@@ -362,7 +362,7 @@ static void one_side_does_not_bond(void **state)
             p.bond = k != (n & 1);
             woad_set_security_policy(host(k), &p);
         }
-        join(dev(0), dev(1));
+        connect_both(dev(0), dev(1));
         forget_all();
         assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
         settle();
@@ -378,11 +378,11 @@ static void stale_key_twice(void **state)
 {
     (void)state;
     world_of(2);
-    join(dev(0), dev(1));
+    connect_both(dev(0), dev(1));
     pair_now();
     part();
     woad_bond_remove(host(1), NULL);
-    join(dev(0), dev(1));
+    connect_both(dev(0), dev(1));
     for (int n = 0; n < 2; n++) {
         forget_all();
         assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
@@ -404,7 +404,7 @@ static void forgets_and_pairs_again(void **state)
         assert_int_equal(woad_set_privacy(host(0), WOAD_PRIVACY_RESOLVABLE, 60), 0);
         world_run(w, 100000);
         forget_all();
-        join(dev(0), dev(1));
+        connect_both(dev(0), dev(1));
         if (round % 2 == 0) {
             woad_bond_remove(host(0), NULL);
         }
@@ -427,7 +427,7 @@ static void same_identity_twice(void **state)
     world_of(3);
     assert_int_equal(woad_set_privacy(host(0), WOAD_PRIVACY_RESOLVABLE, 60), 0);
     world_run(w, 100000);
-    join(dev(0), dev(1));
+    connect_both(dev(0), dev(1));
     pair_now();
     assert_int_equal(woad_gattc_write(host(0), side[0].conn, PLAIN + 1, on, 2), 0);
     world_run(w, 300000);
@@ -438,7 +438,7 @@ static void same_identity_twice(void **state)
     assert_int_equal(woad_set_privacy(host(2), WOAD_PRIVACY_RESOLVABLE, 60), 0);
     world_run(w, 50000);
     dev(0)->deaf = dev(0)->mute = true;
-    woad_air_hang(dev(0)->ctl, true);
+    woad_air_hang(dev(0)->air_controller, true);
     assert_int_equal(woad_adv_start(host(1), &adv), 0);
     assert_int_equal(woad_connect(host(2), &dev(1)->addr, &params), 0);
     assert_non_null(world_wait(w, dev(2), WOAD_EV_CONNECT, 1000000));
@@ -463,7 +463,7 @@ static void odd_pairing_requests(void **state)
     (void)state;
     for (size_t k = 0; k < 6; k++) {
         world_of(2);
-        join(dev(0), dev(1));
+        connect_both(dev(0), dev(1));
         forget_all();
         says(CENTRAL, requests[k], 7);
         world_run(w, 100000);
@@ -478,16 +478,16 @@ static void odd_pairing_requests(void **state)
  * middle of a pairing. apache/mynewt-nimble#710: a Pairing Request in the middle of a pairing. */
 static void requests_in_the_middle(void **state)
 {
-    static const uint8_t asks[] = { 0x0b, 0x09 }, pairs[] = { 1, 3, 0, 9, 16, 7, 7 };
+    static const uint8_t security_request[] = { 0x0b, 0x09 }, pairs[] = { 1, 3, 0, 9, 16, 7, 7 };
     (void)state;
     for (unsigned at = 0; at < 60000; at += 7000) {
         world_of(2);
-        join(dev(0), dev(1));
+        connect_both(dev(0), dev(1));
         forget_all();
-        says(PERIPHERAL, asks, sizeof asks);
-        says(PERIPHERAL, asks, sizeof asks);
+        says(PERIPHERAL, security_request, sizeof security_request);
+        says(PERIPHERAL, security_request, sizeof security_request);
         world_run(w, at);
-        says(PERIPHERAL, asks, sizeof asks);
+        says(PERIPHERAL, security_request, sizeof security_request);
         settle();
         world_run(w, 1000000);
         for (int k = 0; k < 2; k++) {
@@ -496,7 +496,7 @@ static void requests_in_the_middle(void **state)
         part();
         woad_bond_remove(host(0), NULL);
         woad_bond_remove(host(1), NULL);
-        join(dev(0), dev(1));
+        connect_both(dev(0), dev(1));
         forget_all();
         assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
         world_run(w, 20000);
@@ -517,7 +517,7 @@ static void upgrades_on_the_link(void **state)
     world_of(2);
     woad_set_security_policy(host(0), &p);
     woad_set_security_policy(host(1), &p);
-    join(dev(0), dev(1));
+    connect_both(dev(0), dev(1));
     pair_now();
     assert_false(level(1).authenticated);
     p.mitm = true;
@@ -527,7 +527,7 @@ static void upgrades_on_the_link(void **state)
     assert_true(level(1).authenticated);
     assert_int_equal(bonds_of(1), 1);
     part();
-    join(dev(0), dev(1));
+    connect_both(dev(0), dev(1));
     pair_now();
     assert_true(level(1).authenticated);
     world_free(w);
@@ -544,7 +544,7 @@ static void two_phones(void **state)
     }
     for (int round = 0; round < 2; round++) {
         for (int k = 0; k < 3; k += 2) {
-            join(dev(k), dev(1));
+            connect_both(dev(k), dev(1));
             forget_all();
             assert_int_equal(woad_pair(host(k), side[k].conn), 0);
             world_run(w, 2000000);
@@ -567,7 +567,7 @@ static void all_at_once(void **state)
     static const struct woad_connect_params faster = { 16, 16, 24, 24, 0, 500, 2000 };
     (void)state;
     world_of(2);
-    join(dev(0), dev(1));
+    connect_both(dev(0), dev(1));
     forget_all();
     uint16_t c = side[0].conn;
     assert_int_equal(woad_gattc_exchange_mtu(host(0), c), 0);
@@ -579,7 +579,7 @@ static void all_at_once(void **state)
     world_run(w, 6000000);
     assert_int_equal(device_count(dev(0), WOAD_EV_GATTC_DONE), 3);
     assert_paired(true);
-    assert_int_equal(asked_for(false, ENCRYPTED), 0);
+    assert_int_equal(requested(false, ENCRYPTED), 0);
     world_free(w);
 }
 

@@ -26,11 +26,11 @@ static void world(uint64_t seed)
     }
 }
 
-static int know(int who, const char *identity, const char *peer_irk, const char *own_irk)
+static int add_identity(int which, const char *identity, const char *peer_irk, const char *own_irk)
 {
     char text[200];
     snprintf(text, sizeof text, "%s %s %s", identity, peer_irk, own_irk);
-    return command(who, 0x2027, text);
+    return command(which, 0x2027, text);
 }
 
 /* Advertises with own address type `own`, to SCAN; by extended commands or legacy ones. */
@@ -80,22 +80,22 @@ static void resolving(void **state)
     for (int extended = 0; extended < 2; extended++) {
         for (size_t k = 0; k < 3; k++) {
             world(k + 1);
-            assert_int_equal(know(ADV, id_scan, no_irk, irk_adv), 0);
+            assert_int_equal(add_identity(ADV, id_scan, no_irk, irk_adv), 0);
             assert_int_equal(command(ADV, 0x202d, "01"), 0);
             if (keys[k]) {
-                assert_int_equal(know(SCAN, id_adv, keys[k], no_irk), 0);
+                assert_int_equal(add_identity(SCAN, id_adv, keys[k], no_irk), 0);
                 assert_int_equal(command(SCAN, 0x202d, "01"), 0);
             }
             advertise(extended, 2);
             scan(extended, 1);
             run_ms(500);
-            const uint8_t *who = reported(extended);
-            assert_non_null(who);
+            const uint8_t *which = reported(extended);
+            assert_non_null(which);
             if (k == 1) {
-                assert_memory_equal(who, "\x02\x01\x02\x03\x04\x05\x06", 7);
+                assert_memory_equal(which, "\x02\x01\x02\x03\x04\x05\x06", 7);
             } else {
-                assert_int_equal(who[0], 1);
-                assert_int_equal(who[6] & 0xc0, 0x40);
+                assert_int_equal(which[0], 1);
+                assert_int_equal(which[6] & 0xc0, 0x40);
             }
             apart();
         }
@@ -107,7 +107,7 @@ static void changing(void **state)
 {
     (void)state;
     world(1);
-    assert_int_equal(know(ADV, id_scan, no_irk, irk_adv), 0);
+    assert_int_equal(add_identity(ADV, id_scan, no_irk, irk_adv), 0);
     assert_int_equal(command(ADV, 0x202e, "00 00"), 0x12);
     assert_int_equal(command(ADV, 0x202e, "02 00"), 0);
     assert_int_equal(command(ADV, 0x202d, "01"), 0);
@@ -118,10 +118,10 @@ static void changing(void **state)
     for (int s = 0; s < 20; s++) {
         forget();
         run_ms(1000);
-        const uint8_t *who = reported(false);
-        assert_non_null(who);
-        if (!n || memcmp(seen[n - 1], who + 1, 6) != 0) {
-            memcpy(seen[n++], who + 1, 6);
+        const uint8_t *which = reported(false);
+        assert_non_null(which);
+        if (!n || memcmp(seen[n - 1], which + 1, 6) != 0) {
+            memcpy(seen[n++], which + 1, 6);
         }
     }
     assert_in_range(n, 9, 11);
@@ -137,8 +137,8 @@ static void connecting(void **state)
         for (uint64_t seed = 1; seed < 10; seed++) {
             char text[200];
             world(seed);
-            assert_int_equal(know(ADV, id_scan, irk_scan, irk_adv), 0);
-            assert_int_equal(know(SCAN, id_adv, irk_adv, irk_scan), 0);
+            assert_int_equal(add_identity(ADV, id_scan, irk_scan, irk_adv), 0);
+            assert_int_equal(add_identity(SCAN, id_adv, irk_adv, irk_scan), 0);
             assert_int_equal(command(ADV, 0x202d, "01"), 0);
             assert_int_equal(command(SCAN, 0x202d, "01"), 0);
             advertise(extended, 2);
@@ -183,7 +183,7 @@ static void modes(void **state)
     (void)state;
     for (int mode = 0; mode < 2; mode++) {
         world(2);
-        assert_int_equal(know(SCAN, id_adv, irk_adv, no_irk), 0);
+        assert_int_equal(add_identity(SCAN, id_adv, irk_adv, no_irk), 0);
         if (mode) {
             assert_int_equal(command(SCAN, 0x204e, "00 01 02 03 04 05 06 01"), 0);
         }
@@ -201,8 +201,8 @@ static void accept_list(void **state)
 {
     (void)state;
     world(3);
-    assert_int_equal(know(ADV, id_scan, no_irk, irk_adv), 0);
-    assert_int_equal(know(SCAN, id_adv, irk_adv, no_irk), 0);
+    assert_int_equal(add_identity(ADV, id_scan, no_irk, irk_adv), 0);
+    assert_int_equal(add_identity(SCAN, id_adv, irk_adv, no_irk), 0);
     assert_int_equal(command(ADV, 0x202d, "01"), 0);
     assert_int_equal(command(SCAN, 0x202d, "01"), 0);
     assert_int_equal(command(SCAN, 0x2011, id_adv), 0);
@@ -220,8 +220,8 @@ static void directed(void **state)
 {
     (void)state;
     world(4);
-    assert_int_equal(know(ADV, id_scan, irk_scan, irk_adv), 0);
-    assert_int_equal(know(SCAN, id_adv, irk_adv, irk_scan), 0);
+    assert_int_equal(add_identity(ADV, id_scan, irk_scan, irk_adv), 0);
+    assert_int_equal(add_identity(SCAN, id_adv, irk_adv, irk_scan), 0);
     assert_int_equal(command(ADV, 0x202d, "01"), 0);
     assert_int_equal(command(SCAN, 0x202d, "01"), 0);
     assert_int_equal(command(ADV, 0x2006, "a0 00 a0 00 04 02 00 02 02 03 04 05 06 07 00"), 0);
@@ -243,16 +243,16 @@ static void refused(void **state)
         char irk[50];
         snprintf(id, sizeof id, "01 %02x 02 03 04 05 c6", n);
         snprintf(irk, sizeof irk, "%02x %s", n, irk_scan + 3);
-        assert_int_equal(know(ADV, id, irk, irk_adv), 0);
-        assert_int_equal(know(ADV, id, irk, irk_adv), 0x12);
+        assert_int_equal(add_identity(ADV, id, irk, irk_adv), 0);
+        assert_int_equal(add_identity(ADV, id, irk, irk_adv), 0x12);
         snprintf(id, sizeof id, "00 %02x 02 03 04 05 c6", n);
-        assert_int_equal(know(ADV, id, irk, irk_adv), 0x12); /* the peer's IRK */
+        assert_int_equal(add_identity(ADV, id, irk, irk_adv), 0x12); /* the peer's IRK */
     }
-    assert_int_equal(know(ADV, id_scan, irk_scan, irk_adv), 0x07);
+    assert_int_equal(add_identity(ADV, id_scan, irk_scan, irk_adv), 0x07);
     assert_int_equal(command(ADV, 0x2028, id_scan), 0x02);
     assert_int_equal(command(ADV, 0x202c, id_scan), 0x02);
     assert_int_equal(command(ADV, 0x2028, "01 03 02 03 04 05 c6"), 0);
-    assert_int_equal(know(ADV, id_scan, irk_scan, irk_adv), 0);
+    assert_int_equal(add_identity(ADV, id_scan, irk_scan, irk_adv), 0);
     assert_int_equal(command(ADV, 0x202c, id_scan), 0);
     assert_int_equal(command(ADV, 0x204e, "00 09 02 03 04 05 06 01"), 0x02);
     assert_int_equal(command(ADV, 0x202d, "02"), 0x12);

@@ -23,17 +23,17 @@ static const uint64_t plain = BIT(F_REJECT) | BIT(F_PERIPHERAL) | BIT(F_PING);
 static void features(void **state)
 {
     (void)state;
-    for (int who = 0; who < 2; who++) {
-        joined(0, plain);
-        assert_int_equal(command(who, 0x2016, "40 00"), 0);
+    for (int node = 0; node < 2; node++) {
+        connect_with_features(0, plain);
+        assert_int_equal(command(node, 0x2016, "40 00"), 0);
         run_ms(100);
-        const uint8_t *e = event(who, 0x3e04);
+        const uint8_t *e = event(node, 0x3e04);
         assert_non_null(e);
         assert_int_equal(e[0], 0);
         /* the bit of LE Ping is masked to a peer: 4.6 */
         uint8_t both = (uint8_t)(plain & ~BIT(F_PING));
-        assert_int_equal(e[3], who == CENTRAL ? both : e[3]);
-        assert_int_equal(count(who, 0x3e04), 1);
+        assert_int_equal(e[3], node == CENTRAL ? both : e[3]);
+        assert_int_equal(count(node, 0x3e04), 1);
         assert_link();
         apart();
     }
@@ -44,13 +44,13 @@ static void features(void **state)
 static void version(void **state)
 {
     (void)state;
-    for (int who = 0; who < 2; who++) {
-        joined(0, 0);
+    for (int node = 0; node < 2; node++) {
+        connect_with_features(0, 0);
         for (int n = 0; n < 3; n++) {
             forget();
-            assert_int_equal(command(who, 0x041d, "40 00"), 0);
+            assert_int_equal(command(node, 0x041d, "40 00"), 0);
             run_ms(100);
-            const uint8_t *e = event(who, 0x0c);
+            const uint8_t *e = event(node, 0x0c);
             assert_non_null(e);
             assert_int_equal(e[0], 0);
             assert_int_equal(e[3], 13);
@@ -69,35 +69,37 @@ static void no_answer(void **state)
         unsigned opcode;
         const char *params;
         uint8_t request;
-        int who;
-    } asked[] = { { 0x2016, "40 00", 0x08, CENTRAL },
-                  { 0x2016, "40 00", 0x0e, PERIPHERAL },
-                  { 0x041d, "40 00", 0x0c, CENTRAL },
-                  { 0x041d, "40 00", 0x0c, PERIPHERAL },
-                  { 0x2032, "40 00 00 02 02 00 00", 0x16, CENTRAL },
-                  { 0x2032, "40 00 00 02 02 00 00", 0x16, PERIPHERAL },
-                  { 0x2022, "40 00 40 00 00 10", 0x14, CENTRAL },
-                  { 0x2022, "40 00 40 00 00 10", 0x14, PERIPHERAL },
-                  { 0x2013, "40 00 10 00 10 00 00 00 64 00 00 00 00 00", 0x0f, PERIPHERAL },
-                  { 0x2019,
-                    "40 00 00 00 00 00 00 00 00 00 00 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e "
-                    "0f 10",
-                    0x03, CENTRAL } };
+        int node;
+    } requests[] = {
+        { 0x2016, "40 00", 0x08, CENTRAL },
+        { 0x2016, "40 00", 0x0e, PERIPHERAL },
+        { 0x041d, "40 00", 0x0c, CENTRAL },
+        { 0x041d, "40 00", 0x0c, PERIPHERAL },
+        { 0x2032, "40 00 00 02 02 00 00", 0x16, CENTRAL },
+        { 0x2032, "40 00 00 02 02 00 00", 0x16, PERIPHERAL },
+        { 0x2022, "40 00 40 00 00 10", 0x14, CENTRAL },
+        { 0x2022, "40 00 40 00 00 10", 0x14, PERIPHERAL },
+        { 0x2013, "40 00 10 00 10 00 00 00 64 00 00 00 00 00", 0x0f, PERIPHERAL },
+        { 0x2019,
+          "40 00 00 00 00 00 00 00 00 00 00 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e "
+          "0f 10",
+          0x03, CENTRAL }
+    };
     (void)state;
-    for (size_t k = 0; k < sizeof asked / sizeof *asked; k++) {
-        joined(0, 0);
-        w.turn_opcode = asked[k].request;
+    for (size_t k = 0; k < sizeof requests / sizeof *requests; k++) {
+        connect_with_features(0, 0);
+        w.turn_opcode = requests[k].request;
         uint64_t began = woad_air_now(w.air);
-        assert_int_equal(command(asked[k].who, asked[k].opcode, asked[k].params), 0);
-        while (!event(asked[k].who, 0x05) && woad_air_now(w.air) < began + 60000000) {
+        assert_int_equal(command(requests[k].node, requests[k].opcode, requests[k].params), 0);
+        while (!event(requests[k].node, 0x05) && woad_air_now(w.air) < began + 60000000) {
             run_ms(10);
         }
-        assert_non_null(event(asked[k].who, 0x05));
-        assert_int_equal(event(asked[k].who, 0x05)[3], WOAD_HCI_LL_RESPONSE_TIMEOUT);
+        assert_non_null(event(requests[k].node, 0x05));
+        assert_int_equal(event(requests[k].node, 0x05)[3], WOAD_HCI_LL_RESPONSE_TIMEOUT);
         assert_in_range(woad_air_now(w.air) - began, 39990000, 40100000);
         run_ms(1100);
-        assert_non_null(event(1 - asked[k].who, 0x05));
-        assert_int_equal(event(1 - asked[k].who, 0x05)[3], WOAD_HCI_CONNECTION_TIMEOUT);
+        assert_non_null(event(1 - requests[k].node, 0x05));
+        assert_int_equal(event(1 - requests[k].node, 0x05)[3], WOAD_HCI_CONNECTION_TIMEOUT);
         apart();
     }
 }
@@ -114,12 +116,12 @@ static void malformed_pdus(void **state)
             continue; /* terminate, rejects: no procedure is pending */
         }
         for (size_t len = 1; len <= 27; len += 13) {
-            for (int who = 0; who < 2; who++) {
+            for (int node = 0; node < 2; node++) {
                 char pdu[27] = { (char)opcode };
-                joined(0, 0);
-                inject(who, pdu, len);
+                connect_with_features(0, 0);
+                inject(node, pdu, len);
                 run_ms(100);
-                assert_null(event(1 - who, 0x3e05));
+                assert_null(event(1 - node, 0x3e05));
                 if (opcode > 0x2f) {
                     assert_link();
                 }
@@ -146,12 +148,12 @@ static void phy(void **state)
                    { "40 00 03 00 00 00 00", 2, 2 } };
     (void)state;
     for (size_t k = 0; k < sizeof wishes / sizeof *wishes; k++) {
-        for (int who = 0; who < 2; who++) {
-            joined(0, 0);
-            assert_int_equal(command(who, 0x2032, wishes[k].params), 0);
-            assert_int_equal(command(who, 0x2032, wishes[k].params), WOAD_HCI_COMMAND_DISALLOWED);
+        for (int node = 0; node < 2; node++) {
+            connect_with_features(0, 0);
+            assert_int_equal(command(node, 0x2032, wishes[k].params), 0);
+            assert_int_equal(command(node, 0x2032, wishes[k].params), WOAD_HCI_COMMAND_DISALLOWED);
             run_ms(400);
-            const uint8_t *e = event(who, 0x3e0c), *other = event(1 - who, 0x3e0c);
+            const uint8_t *e = event(node, 0x3e0c), *other = event(1 - node, 0x3e0c);
             assert_non_null(e);
             assert_int_equal(e[0], 0);
             assert_int_equal(e[3], wishes[k].tx);
@@ -160,7 +162,7 @@ static void phy(void **state)
             assert_int_equal(other[3], wishes[k].rx);
             assert_int_equal(other[4], wishes[k].tx);
             assert_link();
-            assert_int_equal(command(who, 0x2030, "40 00"), 0);
+            assert_int_equal(command(node, 0x2030, "40 00"), 0);
             apart();
         }
     }
@@ -170,22 +172,23 @@ static void phy(void **state)
 static void phy_refused(void **state)
 {
     (void)state;
-    for (int who = 0; who < 2; who++) {
-        joined(who == CENTRAL ? 0 : plain | BIT(F_CSA2), who == CENTRAL ? plain : 0);
-        assert_int_equal(command(who, 0x2032, "40 00 00 02 02 00 00"), 0);
+    for (int node = 0; node < 2; node++) {
+        connect_with_features(node == CENTRAL ? 0 : plain | BIT(F_CSA2),
+                              node == CENTRAL ? plain : 0);
+        assert_int_equal(command(node, 0x2032, "40 00 00 02 02 00 00"), 0);
         run_ms(200);
-        const uint8_t *e = event(who, 0x3e0c);
+        const uint8_t *e = event(node, 0x3e0c);
         assert_non_null(e);
         assert_int_equal(e[3], 1);
         assert_int_equal(e[4], 1);
-        assert_null(event(1 - who, 0x3e0c));
+        assert_null(event(1 - node, 0x3e0c));
         assert_link();
         apart();
     }
-    joined(plain, plain);
+    connect_with_features(plain, plain);
     assert_int_equal(command(CENTRAL, 0x2032, "40 00 00 02 02 00 00"), WOAD_HCI_UNKNOWN_COMMAND);
     apart();
-    joined(plain | BIT(F_2M), plain);
+    connect_with_features(plain | BIT(F_2M), plain);
     assert_int_equal(command(CENTRAL, 0x2032, "40 00 00 04 04 00 00"), WOAD_HCI_UNSUPPORTED);
     assert_int_equal(command(CENTRAL, 0x2032, "40 00 00 00 02 00 00"), WOAD_HCI_INVALID_PARAMETERS);
     apart();
@@ -202,7 +205,7 @@ static void instant_passed(void **state)
                  { "\x00\x01\x00\x00\x10\x00\x00\x00\x64\x00\x00\x00", 12 } };
     (void)state;
     for (size_t k = 0; k < sizeof late / sizeof *late; k++) {
-        joined(0, 0);
+        connect_with_features(0, 0);
         run_ms(300);
         inject(CENTRAL, late[k].pdu, late[k].len);
         run_ms(200);
@@ -218,13 +221,13 @@ static void instant_passed(void **state)
 static void update(void **state)
 {
     (void)state;
-    joined(0, 0);
+    connect_with_features(0, 0);
     assert_int_equal(command(CENTRAL, 0x2013, "40 00 20 00 20 00 01 00 c8 00 00 00 00 00"), 0);
     assert_int_equal(command(CENTRAL, 0x2013, "40 00 20 00 20 00 01 00 c8 00 00 00 00 00"),
                      WOAD_HCI_COMMAND_DISALLOWED);
     run_ms(500);
-    for (int who = 0; who < 2; who++) {
-        const uint8_t *e = event(who, 0x3e03);
+    for (int node = 0; node < 2; node++) {
+        const uint8_t *e = event(node, 0x3e03);
         assert_non_null(e);
         assert_memory_equal(e, "\x00\x40\x00\x20\x00\x01\x00\xc8\x00", 9);
     }
@@ -238,7 +241,7 @@ static void param_request(void **state)
 {
     (void)state;
     for (int answer = 0; answer < 3; answer++) {
-        joined(0, 0);
+        connect_with_features(0, 0);
         if (answer == 2) {
             assert_int_equal(command(CENTRAL, 0x2001, "df ff 1f 00 00 00 00 00"), 0);
         }
@@ -274,7 +277,7 @@ static void param_request_invalid(void **state)
 {
     char pdu[24] = { 0x0f, 0x05, 0, 0x05, 0, 0, 0, 0x64, 0 };
     (void)state;
-    joined(0, 0);
+    connect_with_features(0, 0);
     inject(PERIPHERAL, pdu, sizeof pdu);
     run_ms(200);
     assert_null(event(CENTRAL, 0x3e06));
@@ -287,7 +290,7 @@ static void param_request_invalid(void **state)
 static void param_request_unknown(void **state)
 {
     (void)state;
-    joined(0, plain);
+    connect_with_features(0, plain);
     assert_int_equal(command(PERIPHERAL, 0x2013, "40 00 20 00 30 00 00 00 c8 00 00 00 00 00"),
                      WOAD_HCI_COMMAND_DISALLOWED);
     apart();
@@ -304,7 +307,7 @@ static void collisions(void **state)
     static const char params[] = "40 00 20 00 30 00 00 00 c8 00 00 00 00 00";
     (void)state;
     for (int which = 0; which < 5; which++) {
-        joined(0, 0);
+        connect_with_features(0, 0);
         bool central_phy = which == 0 || which == 2, peripheral_phy = which < 2 || which == 4;
         if (which == 4) {
             assert_int_equal(command(CENTRAL, 0x2014, "ff ff 00 00 00"), 0);
@@ -363,7 +366,7 @@ static void encryption(void **state)
     (void)state;
     for (size_t k = 0; k < 3; k++) {
         size_t len;
-        joined(0, 0);
+        connect_with_features(0, 0);
         assert_int_equal(command(CENTRAL, 0x2032, phys[k]), 0);
         run_ms(300);
         data(PERIPHERAL, secret, sizeof secret); /* data may be queued while encryption starts */
@@ -373,13 +376,13 @@ static void encryption(void **state)
         assert_null(event(CENTRAL, 0x08));
         assert_int_equal(command(PERIPHERAL, 0x201a, good_key), 0);
         run_ms(200);
-        for (int who = 0; who < 2; who++) {
-            assert_non_null(event(who, 0x08));
-            assert_memory_equal(event(who, 0x08), "\x00\x40\x00\x01", 4);
-            assert_int_equal(count(who, 0x08), 1);
-            assert_non_null(got_data(who, &len));
+        for (int node = 0; node < 2; node++) {
+            assert_non_null(event(node, 0x08));
+            assert_memory_equal(event(node, 0x08), "\x00\x40\x00\x01", 4);
+            assert_int_equal(count(node, 0x08), 1);
+            assert_non_null(got_data(node, &len));
             assert_int_equal(len, sizeof secret);
-            assert_memory_equal(got_data(who, &len), secret, sizeof secret);
+            assert_memory_equal(got_data(node, &len), secret, sizeof secret);
         }
         /* The last data packet on the air was encrypted: 4 octets longer, for the MIC. */
         assert_int_equal(w.seen_clear, sizeof secret + 4);
@@ -401,15 +404,15 @@ static void encryption(void **state)
 static void encryption_refresh(void **state)
 {
     (void)state;
-    joined(0, 0);
+    connect_with_features(0, 0);
     for (int n = 0; n < 4; n++) {
         forget();
         encrypt_ask();
         assert_int_equal(command(PERIPHERAL, 0x201a, good_key), 0);
         run_ms(300);
-        for (int who = 0; who < 2; who++) {
-            assert_non_null(event(who, n ? 0x30 : 0x08));
-            assert_int_equal(event(who, n ? 0x30 : 0x08)[0], 0);
+        for (int node = 0; node < 2; node++) {
+            assert_non_null(event(node, n ? 0x30 : 0x08));
+            assert_int_equal(event(node, n ? 0x30 : 0x08)[0], 0);
         }
         assert_link();
     }
@@ -421,7 +424,7 @@ static void encryption_refresh(void **state)
 static void encryption_without_a_key(void **state)
 {
     (void)state;
-    joined(0, 0);
+    connect_with_features(0, 0);
     encrypt_ask();
     assert_int_equal(command(PERIPHERAL, 0x201b, "40 00"), 0);
     assert_int_equal(command(PERIPHERAL, 0x201b, "40 00"), WOAD_HCI_COMMAND_DISALLOWED);
@@ -447,7 +450,7 @@ static void encryption_without_a_key(void **state)
 static void encryption_wrong_key(void **state)
 {
     (void)state;
-    joined(0, 0);
+    connect_with_features(0, 0);
     encrypt_ask();
     assert_int_equal(command(PERIPHERAL, 0x201a, other_key), 0);
     run_ms(2000);
@@ -461,11 +464,11 @@ static void encryption_wrong_key(void **state)
 }
 
 /* A bit changes on the air: MIC failure, and the host gets nothing of that packet. */
-static void encryption_spoilt(void **state)
+static void encryption_corrupted(void **state)
 {
     size_t len;
     (void)state;
-    joined(0, 0);
+    connect_with_features(0, 0);
     encrypt_ask();
     assert_int_equal(command(PERIPHERAL, 0x201a, good_key), 0);
     run_ms(200);
@@ -483,7 +486,7 @@ static void encryption_spoilt(void **state)
 static void encryption_interrupted(void **state)
 {
     (void)state;
-    joined(0, 0);
+    connect_with_features(0, 0);
     encrypt_ask();
     inject(CENTRAL, "\x12", 1);
     run_ms(1500);
@@ -497,7 +500,7 @@ static void encryption_and_a_question(void **state)
 {
     (void)state;
     for (unsigned delay = 0; delay < 40; delay += 5) {
-        joined(0, 0);
+        connect_with_features(0, 0);
         assert_int_equal(command(CENTRAL, 0x2019, enc), 0);
         assert_int_equal(command(PERIPHERAL, 0x2016, "40 00"), 0);
         run_ms(delay);
@@ -519,7 +522,7 @@ static void encryption_meanwhile(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed < 60; seed++) {
-        joined_latency(seed, 0, 0, seed % 4);
+        connect_with_latency(seed, 0, 0, seed % 4);
         assert_int_equal(command(CENTRAL, 0x2032, "40 00 00 02 02 00 00"), 0);
         assert_int_equal(command(CENTRAL, 0x2019, enc), 0);
         assert_int_equal(command(CENTRAL, 0x2016, "40 00"), 0);
@@ -530,9 +533,9 @@ static void encryption_meanwhile(void **state)
         }
         assert_int_equal(command(PERIPHERAL, 0x201a, good_key), 0);
         run_ms(3000);
-        for (int who = 0; who < 2; who++) {
-            assert_non_null(event(who, 0x08));
-            assert_non_null(event(who, 0x3e0c));
+        for (int node = 0; node < 2; node++) {
+            assert_non_null(event(node, 0x08));
+            assert_non_null(event(node, 0x3e0c));
         }
         assert_non_null(event(CENTRAL, 0x3e04));
         assert_non_null(event(PERIPHERAL, 0x0c));
@@ -545,7 +548,7 @@ static void encryption_meanwhile(void **state)
 static void aes_command(void **state)
 {
     (void)state;
-    joined(0, 0);
+    connect_with_features(0, 0);
     assert_int_equal(command(CENTRAL, 0x2017,
                              "0f 0e 0d 0c 0b 0a 09 08 07 06 05 04 03 02 01 00 "
                              "ff ee dd cc bb aa 99 88 77 66 55 44 33 22 11 00"),
@@ -572,7 +575,7 @@ int main(void)
         cmocka_unit_test(encryption_refresh),
         cmocka_unit_test(encryption_without_a_key),
         cmocka_unit_test(encryption_wrong_key),
-        cmocka_unit_test(encryption_spoilt),
+        cmocka_unit_test(encryption_corrupted),
         cmocka_unit_test(encryption_interrupted),
         cmocka_unit_test(encryption_and_a_question),
         cmocka_unit_test(encryption_meanwhile),

@@ -20,7 +20,8 @@ static struct device *add(struct world *w, const char *profile)
 }
 
 /* Connects; repeats until the connection is established: some packets are lost. */
-static void join(struct world *w, struct device *c, struct device *p, uint16_t *cp, uint16_t *pc)
+static void connect_both(struct world *w, struct device *c, struct device *p, uint16_t *cp,
+                         uint16_t *pc)
 {
     static const struct woad_adv_params fast = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
     static const struct woad_connect_params params = { 16, 16, 12, 12, 0, 600, 0 };
@@ -52,7 +53,7 @@ static void meet(const char *central, const char *peripheral)
         big[n] = (uint8_t)(n * 5);
     }
     assert_int_equal(woad_gatt_add(p->host, db, 4, NULL), 0);
-    join(w, c, p, &cp, &pc);
+    connect_both(w, c, p, &cp, &pc);
     assert_int_equal(woad_gattc_exchange_mtu(c->host, cp), 0);
     assert_int_equal(woad_gattc_services(c->host, cp, NULL), 0);
     assert_int_equal(woad_gattc_write_long(c->host, cp, VALUE, big, 512, true), 0);

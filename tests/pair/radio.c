@@ -5,21 +5,21 @@
 #include "world.h"
 
 enum { KEEP = 4000, AIRTIME_0 = 8 * (1 + 4 + 2 + 3) };
-struct heard {
+struct received {
     uint64_t start;
     uint8_t channel, type;
     uint16_t len;
     bool data;
 };
-static struct heard heard[KEEP];
-static size_t n_heard;
+static struct received received[KEEP];
+static size_t n_received;
 
 static void sniff(void *ctx, const struct woad_air_packet *p)
 {
     (void)ctx;
-    if (n_heard < KEEP) {
-        heard[n_heard++] =
-            (struct heard){ p->start_us, p->channel, p->pdu[0] & 15, p->len, p->channel < 37 };
+    if (n_received < KEEP) {
+        received[n_received++] =
+            (struct received){ p->start_us, p->channel, p->pdu[0] & 15, p->len, p->channel < 37 };
     }
 }
 
@@ -28,7 +28,7 @@ static struct world *sniffed(uint64_t seed)
     struct world *w = calloc(1, sizeof *w);
     struct woad_air_config cfg = { .seed = seed, .sniff = sniff };
     w->air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &cfg);
-    n_heard = 0;
+    n_received = 0;
     return w;
 }
 
@@ -43,18 +43,18 @@ static void advertising_events(void **state)
     (void)state;
     woad_adv_start(p->host, &adv);
     world_run(w, 60000000);
-    assert_in_range(n_heard, 3 * 560, 3 * 600);
-    for (size_t i = 0; i + 2 < n_heard; i += 3) {
-        uint64_t apart = heard[i].start - last;
+    assert_in_range(n_received, 3 * 560, 3 * 600);
+    for (size_t i = 0; i + 2 < n_received; i += 3) {
+        uint64_t apart = received[i].start - last;
         for (uint8_t k = 0; k < 3; k++) {
-            assert_int_equal(heard[i + k].channel, 37 + k);
+            assert_int_equal(received[i + k].channel, 37 + k);
         }
         if (last) {
             assert_in_range(apart, 100000, 110000);
             min_u32 = apart < min_u32 ? apart : min_u32;
             most = apart > most ? apart : most;
         }
-        last = heard[i].start;
+        last = received[i].start;
     }
     assert_true(min_u32 < 100500 && most > 109500);
     world_free(w);
@@ -73,17 +73,17 @@ static void connection_events(void **state)
     woad_connect(c->host, &p->addr, &params);
     assert_non_null(world_wait(w, c, WOAD_EV_CONNECT, 2000000));
     world_run(w, 3000000);
-    n_heard = 0;
+    n_received = 0;
     world_run(w, 3000000);
-    assert_int_equal(n_heard, 200);
+    assert_int_equal(n_received, 200);
     unsigned changes = 0;
-    for (size_t i = 0; i + 1 < n_heard; i += 2) {
-        assert_true(heard[i].data);
-        assert_int_equal(heard[i + 1].start - heard[i].start, AIRTIME_0 + 150);
-        assert_int_equal(heard[i + 1].channel, heard[i].channel);
+    for (size_t i = 0; i + 1 < n_received; i += 2) {
+        assert_true(received[i].data);
+        assert_int_equal(received[i + 1].start - received[i].start, AIRTIME_0 + 150);
+        assert_int_equal(received[i + 1].channel, received[i].channel);
         if (i) {
-            assert_int_equal(heard[i].start - heard[i - 2].start, 30000);
-            changes += heard[i].channel != heard[i - 2].channel;
+            assert_int_equal(received[i].start - received[i - 2].start, 30000);
+            changes += received[i].channel != received[i - 2].channel;
         }
     }
     assert_in_range(changes, 90, 99); /* 99 times, but one in 37 is the same by chance */

@@ -18,9 +18,9 @@ static const struct woad_attr db[] = {
 
 /* The events of one side of one connection. */
 struct side {
-    uint16_t conn;            /* WOAD_NO_CONN: free */
-    unsigned notified, heard; /* notifications queued, received */
-    unsigned commands, wrote; /* write commands queued, received */
+    uint16_t conn;               /* WOAD_NO_CONN: free */
+    unsigned notified, received; /* notifications queued, received */
+    unsigned commands, wrote;    /* write commands queued, received */
     unsigned indicated, confirmed;
 };
 
@@ -72,8 +72,8 @@ static void on_event(struct device *d, const struct woad_event *ev)
         s->conn = WOAD_NO_CONN;
         break;
     case WOAD_EV_NOTIFIED:
-        assert_int_equal(ev->u.value.data[0], s->heard & 0xff);
-        s->heard++;
+        assert_int_equal(ev->u.value.data[0], s->received & 0xff);
+        s->received++;
         break;
     case WOAD_EV_GATT_WRITE:
         if (!ev->u.gatt_write.need_answer) {
@@ -196,7 +196,7 @@ static void both_sides_agree(struct world *w, unsigned *alive)
             }
             struct side *other = other_side(w, d, s, &info);
             assert_non_null(other);
-            assert_int_equal(s->notified, other->heard);
+            assert_int_equal(s->notified, other->received);
             assert_int_equal(s->commands, other->wrote);
             assert_int_equal(s->indicated, s->confirmed);
             ++*alive;

@@ -70,7 +70,7 @@ static void found_wherever_it_hides(void **state)
         assert_int_equal(woad_set_privacy(p->host, WOAD_PRIVACY_RESOLVABLE, 60), 0);
         world_run(w, 100000);
         assert_int_equal(woad_own_address(p->host, &p->addr), 0);
-        join(c, p);
+        connect_both(c, p);
         assert_int_equal(woad_pair(c->host, side[0].conn), 0);
         world_run(w, 3000000);
         assert_int_equal(side[0].bonds, 1);

@@ -31,7 +31,7 @@ static void give_oob(int from, int to, bool secure)
 }
 
 struct one {
-    int io[2], secure, mitm[2], oob, who;
+    int io[2], secure, mitm[2], oob, which;
 };
 
 static void matrix_one(const struct one *c)
@@ -41,7 +41,7 @@ static void matrix_one(const struct one *c)
         p[k] = any;
         p[k].io = (uint8_t)c->io[k];
         p[k].mitm = c->mitm[k];
-        p[k].prefer_legacy = !c->secure && k == c->who;
+        p[k].prefer_legacy = !c->secure && k == c->which;
     }
     pair_of(&p[CENTRAL], &p[PERIPHERAL]);
     for (int k = 0; k < 2; k++) {
@@ -56,26 +56,26 @@ static void matrix_one(const struct one *c)
         }
     }
     displayed = 123456; /* both sides have a keyboard: the users agree on a passkey */
-    assert_int_equal(woad_pair(w->device[c->who].host, side[c->who].conn), 0);
+    assert_int_equal(woad_pair(w->device[c->which].host, side[c->which].conn), 0);
     settle();
-    const char *asked = (c->secure ? secure_table : legacy_table)[c->io[1]][c->io[0]];
+    const char *request_at = (c->secure ? secure_table : legacy_table)[c->io[1]][c->io[0]];
     bool oob = c->secure ? c->oob != 0 : c->oob == 3;
     if (oob || !(c->mitm[0] || c->mitm[1])) {
-        asked = "--";
+        request_at = "--";
     }
     for (int k = 0; k < 2; k++) {
         struct woad_security now = level(k);
         if (status_of(k)) {
             fail_msg("io %d %d secure %d mitm %d %d oob %d who %d: %x", c->io[0], c->io[1],
-                     c->secure, c->mitm[0], c->mitm[1], c->oob, c->who, (unsigned)status_of(k));
+                     c->secure, c->mitm[0], c->mitm[1], c->oob, c->which, (unsigned)status_of(k));
         }
         char was = side[k].action == WOAD_PASSKEY_INPUT     ? 'I'
                    : side[k].action == WOAD_PASSKEY_DISPLAY ? 'D'
                    : side[k].action == WOAD_PASSKEY_COMPARE ? 'C'
                                                             : '-';
-        assert_int_equal(was, asked[k]);
+        assert_int_equal(was, request_at[k]);
         assert_true(now.encrypted && now.bonded);
-        assert_int_equal(now.authenticated, oob || asked[0] != '-');
+        assert_int_equal(now.authenticated, oob || request_at[0] != '-');
         assert_int_equal(now.secure, c->secure);
         assert_int_equal(now.key_size, 16);
         assert_int_equal(side[k].bonds, 1);
@@ -100,7 +100,7 @@ static void matrix(void **state)
                 c.mitm[0] = bits >> 1 & 1;
                 c.mitm[1] = bits >> 2 & 1;
                 c.oob = bits >> 3 & 3;
-                c.who = bits >> 5 & 1;
+                c.which = bits >> 5 & 1;
                 matrix_one(&c);
             }
         }
@@ -158,13 +158,13 @@ static void wrong_passkey(void **state)
 static void comparison_refused(void **state)
 {
     (void)state;
-    for (int who = 0; who < 2; who++) {
+    for (int which = 0; which < 2; which++) {
         struct woad_security_policy p = policy(WOAD_IO_DISPLAY_YES_NO, true, true);
         begin(&p, &p);
-        side[who].user = NO;
+        side[which].user = NO;
         settle();
-        assert_int_equal(status_of(who), WOAD_SMP_NUMERIC_COMPARISON);
-        assert_int_equal(status_of(1 - who), WOAD_SECURITY_PEER | WOAD_SMP_NUMERIC_COMPARISON);
+        assert_int_equal(status_of(which), WOAD_SMP_NUMERIC_COMPARISON);
+        assert_int_equal(status_of(1 - which), WOAD_SECURITY_PEER | WOAD_SMP_NUMERIC_COMPARISON);
         assert_open();
         world_free(w);
     }
@@ -175,12 +175,12 @@ static void comparison_refused(void **state)
 static void silence(void **state)
 {
     (void)state;
-    for (int who = 0; who < 2; who++) {
+    for (int which = 0; which < 2; which++) {
         struct woad_security_policy p = policy(WOAD_IO_KEYBOARD, true, true);
         begin(&p, &p);
         side[CENTRAL].user = side[PERIPHERAL].user = SILENT;
         uint64_t began = woad_air_now(w->air);
-        assert_non_null(world_wait(w, &w->device[who], WOAD_EV_SECURITY, 60000000));
+        assert_non_null(world_wait(w, &w->device[which], WOAD_EV_SECURITY, 60000000));
         assert_in_range(woad_air_now(w->air) - began, 29900000, 30500000);
         world_run(w, 1000000);
         for (int k = 0; k < 2; k++) {
@@ -198,8 +198,8 @@ static void silence(void **state)
 static void policies(void **state)
 {
     struct woad_security_policy strict[4], peer = policy(WOAD_IO_NONE, false, true);
-    static const int why[4] = { WOAD_SMP_AUTHENTICATION, WOAD_SMP_AUTHENTICATION,
-                                WOAD_SMP_NOT_SUPPORTED, 0 };
+    static const int reason[4] = { WOAD_SMP_AUTHENTICATION, WOAD_SMP_AUTHENTICATION,
+                                   WOAD_SMP_NOT_SUPPORTED, 0 };
     (void)state;
     for (int k = 0; k < 4; k++) {
         strict[k] = policy(WOAD_IO_KEYBOARD_DISPLAY, true, true);
@@ -208,20 +208,20 @@ static void policies(void **state)
     strict[1].allow_legacy = false;
     strict[2].no_pairing = true;
     for (int k = 0; k < 4; k++) {
-        for (int who = 0; who < 2; who++) {
+        for (int which = 0; which < 2; which++) {
             peer.prefer_legacy = k == 1;
-            pair_of(who ? &peer : &strict[k], who ? &strict[k] : &peer);
-            int asks = k == 2 ? 1 - who : CENTRAL;
-            assert_int_equal(woad_pair(w->device[asks].host, side[asks].conn), 0);
+            pair_of(which ? &peer : &strict[k], which ? &strict[k] : &peer);
+            int initiator = k == 2 ? 1 - which : CENTRAL;
+            assert_int_equal(woad_pair(w->device[initiator].host, side[initiator].conn), 0);
             world_run(w, 1000000);
-            if (why[k] && k != 2) {
-                assert_int_equal(status_of(who), why[k]);
-                assert_int_equal(status_of(1 - who), WOAD_SECURITY_PEER | why[k]);
-            } else if (why[k]) {
-                assert_int_equal(status_of(asks), WOAD_SECURITY_PEER | why[k]);
+            if (reason[k] && k != 2) {
+                assert_int_equal(status_of(which), reason[k]);
+                assert_int_equal(status_of(1 - which), WOAD_SECURITY_PEER | reason[k]);
+            } else if (reason[k]) {
+                assert_int_equal(status_of(initiator), WOAD_SECURITY_PEER | reason[k]);
             } else {
-                assert_int_equal(status_of(who), 0);
-                assert_true(level(who).encrypted && !level(who).authenticated);
+                assert_int_equal(status_of(which), 0);
+                assert_true(level(which).encrypted && !level(which).authenticated);
             }
             world_free(w);
         }
@@ -242,13 +242,13 @@ static void policies(void **state)
 static void no_random(void **state)
 {
     (void)state;
-    for (int who = 0; who < 2; who++) {
+    for (int which = 0; which < 2; which++) {
         for (int secure = 0; secure < 2; secure++) {
             struct woad_security_policy p = policy(WOAD_IO_NONE, false, secure);
             begin(&p, &p);
-            side[who].random = 0;
+            side[which].random = 0;
             settle();
-            assert_true(status_of(who) != 0 && status_of(1 - who) != 0);
+            assert_true(status_of(which) != 0 && status_of(1 - which) != 0);
             assert_open();
             world_free(w);
         }
@@ -271,10 +271,10 @@ static void bonded(void **state)
             settle();
             assert_int_equal(status_of(0), 0);
             for (int round = 0; round < 4; round++) {
-                int central = round / 2, who = round % 2;
+                int central = round / 2, which = round % 2;
                 rejoin(central);
                 assert_false(level(0).encrypted || level(1).encrypted);
-                assert_int_equal(woad_pair(w->device[who].host, side[who].conn), 0);
+                assert_int_equal(woad_pair(w->device[which].host, side[which].conn), 0);
                 settle();
                 for (int k = 0; k < 2; k++) {
                     struct woad_security now = level(k);
@@ -299,7 +299,8 @@ static void repeated_attempts(void **state)
     (void)state;
     begin(&types, &shows);
     for (unsigned n = 0; n < 9; n++) {
-        uint64_t asked = woad_air_now(w->air), from = asked > allowed ? asked : allowed;
+        uint64_t request_at = woad_air_now(w->air),
+                 from = request_at > allowed ? request_at : allowed;
         assert_non_null(world_wait(w, &w->device[PERIPHERAL], WOAD_EV_PASSKEY, 100000000));
         assert_in_range(woad_air_now(w->air), from, from + 300000);
         side[CENTRAL].user = n == 7 ? YES : WRONG;
@@ -354,7 +355,7 @@ static void hidden(void **state)
     for (int k = 0; k < 2; k++) {
         id[k] = hide(k);
     }
-    join(&w->device[0], &w->device[1]);
+    connect_both(&w->device[0], &w->device[1]);
     assert_memory_equal(&device_find(&w->device[0], WOAD_EV_CONNECT)->ev.u.connect.peer,
                         &w->device[1].addr, 7);
     assert_int_equal(woad_pair(w->device[0].host, side[0].conn), 0);
@@ -458,7 +459,7 @@ static void forgotten_at_once(void **state)
 }
 
 /* A bond is not replaced by a weaker one. */
-static void bond_kept(void **state)
+static void bond_stored(void **state)
 {
     struct woad_security_policy strong = policy(WOAD_IO_DISPLAY_YES_NO, true, true);
     struct woad_security_policy weak[2] = { policy(WOAD_IO_NONE, false, true),
@@ -530,9 +531,9 @@ static void permissions(void **state)
             uint16_t handle = (uint16_t)(FIRST + 3 * k);
             bool reads = has[level_now][k] || k == 3 || k == 4;
             bool writes = has[level_now][k] || k == 1 || k == 2;
-            assert_int_equal(asked_for(false, handle), reads ? 0 : refused);
-            assert_int_equal(asked_for(true, handle), writes ? 0 : refused);
-            assert_int_equal(asked_for(true, (uint16_t)(handle + 1)), reads ? 0 : refused);
+            assert_int_equal(requested(false, handle), reads ? 0 : refused);
+            assert_int_equal(requested(true, handle), writes ? 0 : refused);
+            assert_int_equal(requested(true, (uint16_t)(handle + 1)), reads ? 0 : refused);
             assert_int_equal(
                 woad_gatt_notify(w->device[PERIPHERAL].host, side[PERIPHERAL].conn, handle, "x", 1),
                 reads ? 0 : WOAD_EACCES);
@@ -582,7 +583,7 @@ static void one_at_a_time(void **state)
         pairings = 0;
         uint16_t conn[3];
         for (size_t k = 1; k < 3; k++) {
-            join(h, add(1, &p));
+            connect_both(h, add(1, &p));
             conn[k] = side[0].conn;
         }
         struct woad_security now;
@@ -614,14 +615,14 @@ static void one_at_a_time(void **state)
 static void assert_places(const struct woad *h)
 {
     const struct woad_bond *b;
-    size_t kept = 0, places = 0;
-    while ((b = bond_at(h, (uint16_t)kept)) != NULL) {
-        kept++;
+    size_t stored = 0, places = 0;
+    while ((b = bond_at(h, (uint16_t)stored)) != NULL) {
+        stored++;
         places += b->flags & WOAD_BOND_SECURE ? 1 : 2;
         places += b->has_csrk || b->has_own_csrk;
     }
-    assert_in_range(side[0].bonds, kept, 8);
-    assert_int_equal(side[0].gone + kept, 8);
+    assert_in_range(side[0].bonds, stored, 8);
+    assert_int_equal(side[0].gone + stored, 8);
     assert_true(places <= BOND_PLACES && places + 3 > BOND_PLACES);
 }
 
@@ -659,7 +660,7 @@ static void eight_at_once(void **state)
         struct woad_security_policy p = policy(peers[k].io, true, peers[k].secure);
         struct device *d = add(1, &p);
         device_forget(h);
-        join(h, d);
+        connect_both(h, d);
         at[k].conn = side[0].conn;
         side[0].user = side[k + 1].user = SILENT;
     }
@@ -728,7 +729,7 @@ int main(void)
         cmocka_unit_test(hidden),
         cmocka_unit_test(bond_forgotten),
         cmocka_unit_test(forgotten_at_once),
-        cmocka_unit_test(bond_kept),
+        cmocka_unit_test(bond_stored),
         cmocka_unit_test(permissions),
         cmocka_unit_test(level_falls),
         cmocka_unit_test(one_at_a_time),

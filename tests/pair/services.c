@@ -25,7 +25,7 @@ struct link {
     uint16_t pc, cp;
 };
 
-static struct link joined(uint64_t seed)
+static struct link connect_with_features(uint64_t seed)
 {
     static const struct woad_adv_params fast = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
     static const struct woad_connect_params params = { 16, 16, 6, 6, 0, 600, 5000 };
@@ -57,7 +57,7 @@ static void subscribe(struct link *l, uint16_t cccd, uint16_t bits)
  * the client is notified of the handles each time. */
 static void services_come_and_go(void **state)
 {
-    struct link l = joined(1);
+    struct link l = connect_with_features(1);
     uint16_t first;
     (void)state;
     subscribe(&l, CHANGED_CCCD, 2);
@@ -92,7 +92,7 @@ static void services_come_and_go(void **state)
  * is reported twice. */
 static void discovery_meanwhile(void **state)
 {
-    struct link l = joined(2);
+    struct link l = connect_with_features(2);
     (void)state;
     for (int n = 0; n < 200; n++) {
         woad_gattc_services(l.c->host, l.cp, NULL);
@@ -118,7 +118,7 @@ static void discovery_meanwhile(void **state)
  * mixture. */
 static void long_reads_do_not_tear(void **state)
 {
-    struct link l = joined(3);
+    struct link l = connect_with_features(3);
     (void)state;
     l.p->value_len = 300;
     memset(l.p->value, 1, sizeof l.p->value);
@@ -155,7 +155,7 @@ static void queued_and_latest(void **state)
 {
     (void)state;
     for (int latest = 0; latest < 2; latest++) {
-        struct link l = joined(4);
+        struct link l = connect_with_features(4);
         uint32_t sent = 0, refused = 0, got = 0, last = 0;
         for (uint32_t n = 1; n <= 3000; n++) {
             uint8_t v[4] = { (uint8_t)n, (uint8_t)(n >> 8), 0, 0 };
@@ -270,7 +270,7 @@ static void lookups_are_flat(void **state)
         const char *what;
         uint8_t pdu[8];
         size_t len;
-    } asked[] = {
+    } requests[] = {
         { "Read", { 0x0a, 12, 0 }, 3 },
         { "Read By Type, not there", { 0x08, 1, 0, 0xff, 0xff, 0x37, 0x2a }, 7 },
         { "Read By Type, the device's name", { 0x08, 1, 0, 0xff, 0xff, 0, 0x2a }, 7 },
@@ -278,10 +278,10 @@ static void lookups_are_flat(void **state)
         { "Find Information", { 0x04, 10, 0, 0xff, 0xff }, 5 },
     };
     (void)state;
-    for (size_t n = 0; n < sizeof asked / sizeof *asked; n++) {
-        double few = requests_take(4, asked[n].pdu, asked[n].len);
-        double many = requests_take(400, asked[n].pdu, asked[n].len);
-        print_message("%-34s %5.0f ns of 20 attributes, %5.0f ns of 2,000\n", asked[n].what,
+    for (size_t n = 0; n < sizeof requests / sizeof *requests; n++) {
+        double few = requests_take(4, requests[n].pdu, requests[n].len);
+        double many = requests_take(400, requests[n].pdu, requests[n].len);
+        print_message("%-34s %5.0f ns of 20 attributes, %5.0f ns of 2,000\n", requests[n].what,
                       few * 1e9, many * 1e9);
         assert_true(many < few * 10); /* a linear search takes 100 times as long */
     }

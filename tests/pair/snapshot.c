@@ -114,7 +114,7 @@ static void world_put_back(void **state)
         struct device late = w->device[DEVICES];
         w->devices = DEVICES;
         put_back(w, &before, DEVICES);
-        woad_air_detach(late.ctl); /* it is detached already: no effect */
+        woad_air_detach(late.air_controller); /* it is detached already: no effect */
         device_free(&late);
         /* The first course once more. */
         go_on(w, 100, seed);

@@ -22,22 +22,22 @@ static void two(int32_t mm, int16_t drift_a, int16_t drift_b)
     }
 }
 
-static void advertise(int who, unsigned kind)
+static void advertise(int which, unsigned kind)
 {
     char text[80];
     snprintf(text, sizeof text, "20 00 20 00 %02x 00 00 00 00 00 00 00 00 07 00", kind);
-    assert_int_equal(command(who, 0x2006, text), 0);
-    assert_int_equal(command(who, 0x200a, "01"), 0);
+    assert_int_equal(command(which, 0x2006, text), 0);
+    assert_int_equal(command(which, 0x200a, "01"), 0);
 }
 
-static void scan(int who)
+static void scan(int which)
 {
-    assert_int_equal(command(who, 0x200b, "00 10 00 10 00 00 00"), 0);
-    assert_int_equal(command(who, 0x200c, "01 00"), 0);
+    assert_int_equal(command(which, 0x200b, "00 10 00 10 00 00 00"), 0);
+    assert_int_equal(command(which, 0x200c, "01 00"), 0);
 }
 
 /* Connects A as central to B. */
-static void join(const char *interval_latency_timeout)
+static void connect_both(const char *interval_latency_timeout)
 {
     char text[120];
     advertise(B, 0);
@@ -50,7 +50,7 @@ static void join(const char *interval_latency_timeout)
     forget();
 }
 
-static size_t heard_in_a_second(int8_t *rssi)
+static size_t received_in_a_second(int8_t *rssi)
 {
     forget();
     run_ms(1000);
@@ -73,16 +73,16 @@ static void walls(void **state)
     two(1000, 0, 0);
     advertise(A, 3);
     scan(B);
-    assert_true(heard_in_a_second(&before) > 20);
+    assert_true(received_in_a_second(&before) > 20);
     w.around.wall = wall;
     w.around.walls = sizeof wall / sizeof *wall;
-    assert_true(heard_in_a_second(&after) > 20);
+    assert_true(received_in_a_second(&after) > 20);
     assert_int_equal(after, before - 12);
     woad_air_move(w.n[B].c, 300, 900, 0); /* on this side of the wall */
-    assert_true(heard_in_a_second(&after) > 20);
+    assert_true(received_in_a_second(&after) > 20);
     assert_int_equal(after, before);
     woad_air_move(w.n[B].c, 500, 400, -20); /* the receiver's own power has no effect */
-    assert_true(heard_in_a_second(&after) > 20);
+    assert_true(received_in_a_second(&after) > 20);
     apart();
 }
 
@@ -94,9 +94,9 @@ static void noise(void **state)
     two(900000, 0, 0); /* 99 dB: 4 below the level that 1M needs */
     advertise(A, 3);
     scan(B);
-    assert_int_equal(heard_in_a_second(&rssi), 0);
+    assert_int_equal(received_in_a_second(&rssi), 0);
     w.around.noise_dbm = -110;
-    assert_true(heard_in_a_second(&rssi) > 20);
+    assert_true(received_in_a_second(&rssi) > 20);
     assert_in_range(-rssi, 98, 100);
     apart();
     two(900000, 0, 0);
@@ -127,29 +127,29 @@ static void interferers(void **state)
     two(1000, 0, 0);
     advertise(A, 3);
     scan(B);
-    size_t all = heard_in_a_second(&rssi);
+    size_t all = received_in_a_second(&rssi);
     assert_true(all > 20);
     w.around.interferer = &n;
     w.around.interferers = 1;
-    assert_int_equal(heard_in_a_second(&rssi), 0);
+    assert_int_equal(received_in_a_second(&rssi), 0);
     n.power_dbm = -9;
-    assert_true(heard_in_a_second(&rssi) > all / 2);
+    assert_true(received_in_a_second(&rssi) > all / 2);
     n.power_dbm = 0;
     n.channels = 1ull << 37 | 1ull << 38;
-    size_t third = heard_in_a_second(&rssi);
+    size_t third = received_in_a_second(&rssi);
     assert_true(third > 0 && third < all * 2 / 3);
     n.channels = 7ull << 37;
     n.every_us = 10000;
     n.on_us = 5000;
-    size_t half = heard_in_a_second(&rssi);
+    size_t half = received_in_a_second(&rssi);
     assert_true(half > all / 4 && half < all * 3 / 4);
     n.every_us = 0;
     n.from_us = woad_air_now(w.air) + 2000000;
     n.until_us = n.from_us + 1000000;
-    assert_true(heard_in_a_second(&rssi) > all / 2);
+    assert_true(received_in_a_second(&rssi) > all / 2);
     run_ms(1000);
-    assert_int_equal(heard_in_a_second(&rssi), 0);
-    assert_true(heard_in_a_second(&rssi) > all / 2);
+    assert_int_equal(received_in_a_second(&rssi), 0);
+    assert_true(received_in_a_second(&rssi) > all / 2);
     apart();
 }
 
@@ -164,29 +164,29 @@ static void links(void **state)
     advertise(A, 3);
     scan(A);
     scan(B);
-    assert_true(heard_in_a_second(&rssi) > 20);
+    assert_true(received_in_a_second(&rssi) > 20);
     w.around.link = &link;
     w.around.links = 1;
     link.from = w.n[A].c;
     link.to = w.n[B].c;
-    assert_int_equal(heard_in_a_second(&worse), 0);
+    assert_int_equal(received_in_a_second(&worse), 0);
     assert_true(count(A, 0x3e02) > 20); /* the other direction */
     link.loss_per_mille = 500;
-    size_t half = heard_in_a_second(&worse);
+    size_t half = received_in_a_second(&worse);
     assert_true(half > 5 && half < 30);
     link.loss_per_mille = 0;
     link.loss_db = 30;
-    assert_true(heard_in_a_second(&worse) > 20);
+    assert_true(received_in_a_second(&worse) > 20);
     assert_int_equal(worse, rssi - 30);
     link.from_us = woad_air_now(w.air) + 1000000;
     link.until_us = link.from_us + 1000000;
-    heard_in_a_second(&worse);
+    received_in_a_second(&worse);
     assert_int_equal(worse, rssi);
     run_ms(10);
-    heard_in_a_second(&worse);
+    received_in_a_second(&worse);
     assert_int_equal(worse, rssi - 30);
     run_ms(10);
-    heard_in_a_second(&worse);
+    received_in_a_second(&worse);
     assert_int_equal(worse, rssi);
     apart();
 }
@@ -212,32 +212,32 @@ static void delays(void **state)
     two(1000, 0, 0);
     w.around.link = &link;
     w.around.links = 1;
-    join("18 00 18 00 00 00 64 00");
+    connect_both("18 00 18 00 00 00 64 00");
     assert_data(true, true);
     link.delay_us = 100;
     assert_data(true, false);
     run_ms(3000);
-    for (int who = 0; who < 2; who++) {
-        assert_non_null(event(who, 0x05));
-        assert_int_equal(event(who, 0x05)[3], WOAD_HCI_CONNECTION_TIMEOUT);
+    for (int which = 0; which < 2; which++) {
+        assert_non_null(event(which, 0x05));
+        assert_int_equal(event(which, 0x05)[3], WOAD_HCI_CONNECTION_TIMEOUT);
     }
     apart();
 }
 
 /* A rule delivers a packet late, and a second time. */
-static void heard_twice(void **state)
+static void received_twice(void **state)
 {
     int8_t rssi;
     (void)state;
     two(1000, 0, 0);
     advertise(A, 3);
     scan(B);
-    size_t once = heard_in_a_second(&rssi);
-    w.fate.repeat_us = 700;
-    size_t twice = heard_in_a_second(&rssi);
+    size_t once = received_in_a_second(&rssi);
+    w.delivery.repeat_us = 700;
+    size_t twice = received_in_a_second(&rssi);
     assert_true(twice > once * 17 / 10 && twice < once * 23 / 10);
-    w.fate = (struct woad_air_delivery){ 5000, 0 };
-    size_t late = heard_in_a_second(&rssi);
+    w.delivery = (struct woad_air_delivery){ 5000, 0 };
+    size_t late = received_in_a_second(&rssi);
     assert_true(late > once / 2 && late < once * 13 / 10);
     apart();
 }
@@ -253,10 +253,10 @@ static void drift(void **state)
         for (int b = 0; b < N; b++) {
             two(1000, ppm[a], ppm[b]);
             if ((a + b) % 2) {
-                join("20 03 20 03 00 00 64 03"); /* 1 s, 8.68 s */
+                connect_both("20 03 20 03 00 00 64 03"); /* 1 s, 8.68 s */
                 run_ms(12000);
             } else {
-                join("50 00 50 00 09 00 64 03"); /* 100 ms, latency 9 */
+                connect_both("50 00 50 00 09 00 64 03"); /* 100 ms, latency 9 */
             }
             run_ms(600000);
             assert_null(event(A, 0x05));
@@ -280,7 +280,7 @@ static void drift_of_anchors(void **state)
     (void)state;
     for (int k = 0; k < 2; k++) {
         two(1000, k ? 500 : 0, 0);
-        join("20 03 20 03 00 00 80 0c");
+        connect_both("20 03 20 03 00 00 80 0c");
         memset(w.packets, 0, sizeof w.packets);
         w.first_anchor = w.last_anchor = 0;
         run_ms(2000000);
@@ -302,7 +302,7 @@ static void hang(void **state)
 {
     (void)state;
     two(1000, 0, 0);
-    join("18 00 18 00 00 00 64 00");
+    connect_both("18 00 18 00 00 00 64 00");
     woad_air_hang(w.n[A].c, true);
     run_ms(700);
     assert_int_equal(woad_air_rx(w.n[A].c, (const uint8_t *)"\1\3\14\0", 4), 0);
@@ -327,7 +327,7 @@ static void crash(void **state)
     static const uint8_t hardware_error[] = { 4, 0x10, 1, 0x42 };
     (void)state;
     two(1000, 0, 0);
-    join("18 00 18 00 00 00 64 00");
+    connect_both("18 00 18 00 00 00 64 00");
     woad_air_crash(w.n[A].c);
     assert_int_equal(woad_air_send_event(w.n[A].c, hardware_error, sizeof hardware_error), 0);
     assert_int_equal(woad_air_send_event(w.n[A].c, hardware_error, 0), -22);
@@ -368,7 +368,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(walls),       cmocka_unit_test(noise),
         cmocka_unit_test(interferers), cmocka_unit_test(links),
-        cmocka_unit_test(delays),      cmocka_unit_test(heard_twice),
+        cmocka_unit_test(delays),      cmocka_unit_test(received_twice),
         cmocka_unit_test(drift),       cmocka_unit_test(drift_of_anchors),
         cmocka_unit_test(hang),        cmocka_unit_test(crash),
         cmocka_unit_test(until),

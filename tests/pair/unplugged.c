@@ -156,7 +156,7 @@ static void count(struct device *d, const struct woad_event *ev)
 static void drain(struct device *d)
 {
     uint8_t packet[WOAD_AIR_PACKET];
-    while (woad_air_tx(d->ctl, packet, sizeof packet)) {
+    while (woad_air_tx(d->air_controller, packet, sizeof packet)) {
     }
 }
 
@@ -167,7 +167,7 @@ static void strike(struct device *d)
         d->deaf = d->mute = true;
         return;
     }
-    woad_air_rx(d->ctl, reset, sizeof reset);
+    woad_air_rx(d->air_controller, reset, sizeof reset);
     drain(d);
     if (fault == UNPLUGGED) {
         woad_fail(d->host, WOAD_EIO);
@@ -220,9 +220,9 @@ static bool finish(uint64_t us)
     return doing[1].done && !doing[0].connections && !doing[1].connections;
 }
 
-static void nothing_is_left(int who)
+static void nothing_is_left(int which)
 {
-    const struct doing *me = &doing[who];
+    const struct doing *me = &doing[which];
     assert_int_equal(me->gattc, 0);
     assert_int_equal(me->connects, 0);
     assert_int_equal(me->indications, 0);
@@ -232,34 +232,34 @@ static void nothing_is_left(int who)
     assert_int_equal(me->connections, 0);
 }
 
-static void struck(int who, uint64_t at)
+static void struck(int which, uint64_t at)
 {
     both();
-    dev[who]->act_at = at;
+    dev[which]->act_at = at;
     if (getenv("WHERE")) {
-        printf("fault %d of %d before packet %d\n", (int)fault, who, (int)at);
+        printf("fault %d of %d before packet %d\n", (int)fault, which, (int)at);
     }
     world_run(w, ALL_US);
     /* A silent restart of the controller is noticed at the next command; without a command it is
      * not. */
     world_run(w, AFTER_US);
-    assert_in_range(doing[who].downs, 0, 1);
-    assert_true(doing[who].downs == 1 || fault == RESET_UNTOLD);
-    if (doing[who].downs == 0) {
-        nothing_is_left(who); /* in this case too */
-        woad_fail(dev[who]->host, WOAD_EIO);
+    assert_in_range(doing[which].downs, 0, 1);
+    assert_true(doing[which].downs == 1 || fault == RESET_UNTOLD);
+    if (doing[which].downs == 0) {
+        nothing_is_left(which); /* in this case too */
+        woad_fail(dev[which]->host, WOAD_EIO);
     }
-    assert_int_equal(doing[who].downs, 1);
-    nothing_is_left(who);
-    assert_int_equal(doing[who].scans, 0);
+    assert_int_equal(doing[which].downs, 1);
+    nothing_is_left(which);
+    assert_int_equal(doing[which].scans, 0);
     /* A new start, all stages from the beginning. */
-    dev[who]->deaf = dev[who]->mute = false;
-    woad_air_rx(dev[who]->ctl, (const uint8_t[]){ 1, 3, 0x0c, 0 }, 4);
-    drain(dev[who]);
-    assert_int_equal(woad_start(dev[who]->host), 0);
+    dev[which]->deaf = dev[which]->mute = false;
+    woad_air_rx(dev[which]->air_controller, (const uint8_t[]){ 1, 3, 0x0c, 0 }, 4);
+    drain(dev[which]);
+    assert_int_equal(woad_start(dev[which]->host), 0);
     world_run(w, 100000);
-    assert_int_equal(doing[who].ups, 1);
-    if (who == 0) {
+    assert_int_equal(doing[which].ups, 1);
+    if (which == 0) {
         peripheral_begins(dev[0]);
     }
     if (woad_connect_cancel(dev[1]->host) == 0) {
@@ -289,9 +289,9 @@ static void at_every_packet(void **state)
     }
     world_free(w);
     for (fault = UNPLUGGED; fault < FAULTS; fault++) {
-        for (int who = 0; who < 2; who++) {
-            for (uint64_t at = 1; at <= packets[who]; at++) {
-                struck(who, at);
+        for (int which = 0; which < 2; which++) {
+            for (uint64_t at = 1; at <= packets[which]; at++) {
+                struck(which, at);
             }
         }
     }

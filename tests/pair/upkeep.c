@@ -28,14 +28,15 @@ static const char default_wide[] = "01 00 32 00 02 00 0a 00 c8 00";
 static void subrate_by_central(void **state)
 {
     (void)state;
-    joined_knowing("", 0);
+    connect_knowing("", 0);
     assert_in_range(packets_in(1000), 196, 204);
     assert_int_equal(command(CENTRAL, 0x207e, ten), 0);
     assert_int_equal(command(CENTRAL, 0x207e, ten), WOAD_HCI_COMMAND_DISALLOWED);
     run_ms(200);
-    for (int who = 0; who < 2; who++) {
-        assert_int_equal(count(who, 0x3e23), 1);
-        assert_memory_equal(event(who, 0x3e23), "\x00\x40\x00\x0a\x00\x00\x00\x00\x00\xc8\x00", 11);
+    for (int which = 0; which < 2; which++) {
+        assert_int_equal(count(which, 0x3e23), 1);
+        assert_memory_equal(event(which, 0x3e23), "\x00\x40\x00\x0a\x00\x00\x00\x00\x00\xc8\x00",
+                            11);
     }
     assert_in_range(packets_in(1000), 18, 22);
     assert_link();
@@ -54,7 +55,7 @@ static void subrate_by_peripheral(void **state)
     /* A central accepts only factor 1 unless its host has set a default before the connection. */
     static const char *const likes[] = { "", default_wide, "20 00 32 00 02 00 0a 00 c8 00" };
     for (int kind = 0; kind < 3; kind++) {
-        joined_knowing(likes[kind], 0);
+        connect_knowing(likes[kind], 0);
         assert_int_equal(command(PERIPHERAL, 0x207e, "40 00 02 00 14 00 05 00 01 00 58 02"), 0);
         run_ms(300);
         const uint8_t *e = event(PERIPHERAL, 0x3e23);
@@ -77,7 +78,7 @@ static void subrate_by_peripheral(void **state)
 static void subrate_continuation(void **state)
 {
     (void)state;
-    joined_knowing("", 0);
+    connect_knowing("", 0);
     assert_int_equal(command(CENTRAL, 0x207e, "40 00 14 00 14 00 00 00 0a 00 c8 00"), 0);
     run_ms(500);
     size_t idle = packets_in(2000);
@@ -95,7 +96,7 @@ static void subrate_with_loss(void **state)
     struct woad_air_link link = { .loss_per_mille = 100 };
     (void)state;
     for (unsigned n = 0; n < 40; n++) {
-        joined_knowing("", n % 3);
+        connect_knowing("", n % 3);
         w.around.link = &link;
         w.around.links = 1;
         run_ms(n * 3);
@@ -124,7 +125,7 @@ static void subrate_refused(void **state)
 {
     char wrong[11] = { 0x26, 0, 0, 10, 0, 0, 0, 0, 0, 100, 0 };
     (void)state;
-    joined_knowing("", 0);
+    connect_knowing("", 0);
     assert_int_equal(command(CENTRAL, 0x207e, "41 00 0a 00 0a 00 00 00 00 00 c8 00"),
                      WOAD_HCI_UNKNOWN_CONNECTION);
     assert_int_equal(command(CENTRAL, 0x207e, "40 00 00 00 0a 00 00 00 00 00 c8 00"),
@@ -150,10 +151,10 @@ static void subrate_refused(void **state)
     assert_non_null(event(PERIPHERAL, 0x3e23));
     assert_link();
     apart();
-    joined_knowing(NULL, 0);
+    connect_knowing(NULL, 0);
     assert_int_equal(command(CENTRAL, 0x207e, ten), WOAD_HCI_UNSUPPORTED_REMOTE);
     apart();
-    joined(few, 0);
+    connect_with_features(few, 0);
     assert_int_equal(command(PERIPHERAL, 0x207e, "40 00 02 00 14 00 00 00 00 00 c8 00"), 0);
     run_ms(200);
     assert_int_equal(event(PERIPHERAL, 0x3e23)[0], WOAD_HCI_UNSUPPORTED_REMOTE);
@@ -169,20 +170,20 @@ static void subrate_refused(void **state)
 static void clock_accuracy(void **state)
 {
     (void)state;
-    for (int who = 0; who < 2; who++) {
-        joined(0, 0);
-        assert_int_equal(command(who, 0x206d, "40 00"), 0);
+    for (int which = 0; which < 2; which++) {
+        connect_with_features(0, 0);
+        assert_int_equal(command(which, 0x206d, "40 00"), 0);
         run_ms(100);
-        assert_non_null(event(who, 0x3e1f));
-        assert_memory_equal(event(who, 0x3e1f), "\x00\x40\x00\x07", 4);
-        assert_int_equal(command(who, 0x206d, "41 00"), WOAD_HCI_UNKNOWN_CONNECTION);
+        assert_non_null(event(which, 0x3e1f));
+        assert_memory_equal(event(which, 0x3e1f), "\x00\x40\x00\x07", 4);
+        assert_int_equal(command(which, 0x206d, "41 00"), WOAD_HCI_UNKNOWN_CONNECTION);
         assert_link();
         apart();
-        joined(who ? few : 0, who ? 0 : few);
-        assert_int_equal(command(who, 0x206d, "40 00"), 0);
+        connect_with_features(which ? few : 0, which ? 0 : few);
+        assert_int_equal(command(which, 0x206d, "40 00"), 0);
         run_ms(100);
-        assert_non_null(event(who, 0x3e1f));
-        assert_int_equal(event(who, 0x3e1f)[0], WOAD_HCI_UNSUPPORTED_REMOTE);
+        assert_non_null(event(which, 0x3e1f));
+        assert_int_equal(event(which, 0x3e1f)[0], WOAD_HCI_UNSUPPORTED_REMOTE);
         assert_link();
         apart();
     }
@@ -193,33 +194,33 @@ static void clock_accuracy(void **state)
 static void clock_changes(void **state)
 {
     (void)state;
-    for (int who = 0; who < 2; who++) {
-        joined_knowing(NULL, 0);
+    for (int which = 0; which < 2; which++) {
+        connect_knowing(NULL, 0);
         for (int class = 6; class >= 0; class --) {
-            assert_int_equal(command(who, 0x205f, "01"), 0);
+            assert_int_equal(command(which, 0x205f, "01"), 0);
             run_ms(100);
-            assert_null(event(who, 0x3e1f));
-            assert_int_equal(command(1 - who, 0x206d, "40 00"), 0);
+            assert_null(event(which, 0x3e1f));
+            assert_int_equal(command(1 - which, 0x206d, "40 00"), 0);
             run_ms(100);
-            assert_non_null(event(1 - who, 0x3e1f));
-            assert_int_equal(event(1 - who, 0x3e1f)[3], class);
+            assert_non_null(event(1 - which, 0x3e1f));
+            assert_int_equal(event(1 - which, 0x3e1f)[3], class);
             assert_link();
             forget();
         }
-        assert_int_equal(command(who, 0x205f, "01"), WOAD_HCI_LIMIT_REACHED);
+        assert_int_equal(command(which, 0x205f, "01"), WOAD_HCI_LIMIT_REACHED);
         for (int n = 0; n < 7; n++) {
-            assert_int_equal(command(who, 0x205f, "00"), 0);
+            assert_int_equal(command(which, 0x205f, "00"), 0);
         }
-        assert_int_equal(command(who, 0x205f, "00"), WOAD_HCI_LIMIT_REACHED);
-        assert_int_equal(command(who, 0x205f, "02"), WOAD_HCI_INVALID_PARAMETERS);
+        assert_int_equal(command(which, 0x205f, "00"), WOAD_HCI_LIMIT_REACHED);
+        assert_int_equal(command(which, 0x205f, "02"), WOAD_HCI_INVALID_PARAMETERS);
         run_ms(100);
-        assert_null(event(who, 0x3e1f));
+        assert_null(event(which, 0x3e1f));
         assert_link();
         w.turn_opcode = 0x1d; /* the peer gets a PDU, and the controller waits for the answer */
-        assert_int_equal(command(who, 0x205f, "01"), 0);
+        assert_int_equal(command(which, 0x205f, "01"), 0);
         run_ms(41000);
-        assert_non_null(event(who, 0x05));
-        assert_int_equal(event(who, 0x05)[3], WOAD_HCI_LL_RESPONSE_TIMEOUT);
+        assert_non_null(event(which, 0x05));
+        assert_int_equal(event(which, 0x05)[3], WOAD_HCI_LL_RESPONSE_TIMEOUT);
         apart();
     }
 }
@@ -231,36 +232,36 @@ static void clock_changes(void **state)
 static void power(void **state)
 {
     (void)state;
-    for (int who = 0; who < 2; who++) {
-        joined_knowing(NULL, 0);
-        int peer = 1 - who;
+    for (int which = 0; which < 2; which++) {
+        connect_knowing(NULL, 0);
+        int peer = 1 - which;
         assert_int_equal(command(peer, 0x207a, "40 00 01 00"), 0);
-        assert_int_equal(command(who, 0x2077, "40 00 01"), 0);
-        assert_int_equal(command(who, 0x2077, "40 00 01"), WOAD_HCI_COMMAND_DISALLOWED);
+        assert_int_equal(command(which, 0x2077, "40 00 01"), 0);
+        assert_int_equal(command(which, 0x2077, "40 00 01"), WOAD_HCI_COMMAND_DISALLOWED);
         run_ms(100);
-        assert_non_null(event(who, 0x3e21));
-        assert_memory_equal(event(who, 0x3e21), "\x00\x40\x00\x02\x01\x00\x00\x00", 8);
+        assert_non_null(event(which, 0x3e21));
+        assert_memory_equal(event(which, 0x3e21), "\x00\x40\x00\x02\x01\x00\x00\x00", 8);
         assert_null(event(peer, 0x3e21));
         /* Request 10 dB more; then the maximum. */
         forget();
-        inject(who, "\x23\x01\x0a\x00", 4);
+        inject(which, "\x23\x01\x0a\x00", 4);
         run_ms(100);
         assert_non_null(event(peer, 0x3e21));
         assert_memory_equal(event(peer, 0x3e21), "\x00\x40\x00\x00\x01\x0a\x00\x0a", 8);
-        inject(who, "\x23\x01\x7f\x00", 4);
+        inject(which, "\x23\x01\x7f\x00", 4);
         run_ms(100);
         forget();
-        assert_int_equal(command(who, 0x2077, "40 00 01"), 0);
+        assert_int_equal(command(which, 0x2077, "40 00 01"), 0);
         run_ms(100);
-        assert_memory_equal(event(who, 0x3e21), "\x00\x40\x00\x02\x01\x14\x02\x00", 8);
+        assert_memory_equal(event(which, 0x3e21), "\x00\x40\x00\x02\x01\x14\x02\x00", 8);
         /* A change without a request. */
-        assert_int_equal(command(who, 0x207a, "40 00 00 01"), 0);
+        assert_int_equal(command(which, 0x207a, "40 00 00 01"), 0);
         run_ms(100);
         forget();
         woad_air_move(w.n[peer].c, 0, 0, -7);
         run_ms(100);
-        assert_non_null(event(who, 0x3e21));
-        assert_memory_equal(event(who, 0x3e21), "\x00\x40\x00\x01\x01\xf9\x00\xe5", 8);
+        assert_non_null(event(which, 0x3e21));
+        assert_memory_equal(event(which, 0x3e21), "\x00\x40\x00\x01\x01\xf9\x00\xe5", 8);
         assert_non_null(event(peer, 0x3e21));
         assert_memory_equal(event(peer, 0x3e21), "\x00\x40\x00\x00\x01\xf9\x00\xe5", 8);
         assert_int_equal(command(peer, 0x2076, "40 00 01"), 0);
@@ -269,10 +270,10 @@ static void power(void **state)
         assert_int_equal(command(peer, 0x207a, "40 00 02 00"), WOAD_HCI_INVALID_PARAMETERS);
         assert_link();
         apart();
-        joined(who ? few : 0, who ? 0 : few);
-        assert_int_equal(command(who, 0x2077, "40 00 01"), 0);
+        connect_with_features(which ? few : 0, which ? 0 : few);
+        assert_int_equal(command(which, 0x2077, "40 00 01"), 0);
         run_ms(100);
-        assert_int_equal(event(who, 0x3e21)[0], WOAD_HCI_UNSUPPORTED_REMOTE);
+        assert_int_equal(event(which, 0x3e21)[0], WOAD_HCI_UNSUPPORTED_REMOTE);
         assert_link();
         apart();
     }
@@ -288,7 +289,7 @@ static void path_loss(void **state)
     } walk[] = { { 1000, 0 },  { 3000, -1 },  { 6000, 1 }, { 3500, -1 }, { 9000, -1 },
                  { 30000, 2 }, { 15000, -1 }, { 6000, 1 }, { 1000, 0 } };
     (void)state;
-    joined_knowing(NULL, 0);
+    connect_knowing(NULL, 0);
     assert_int_equal(command(CENTRAL, 0x2079, "40 00 01"), WOAD_HCI_COMMAND_DISALLOWED);
     /* high 65 ± 3, low 50 ± 2 dB, 5 events */
     assert_int_equal(command(CENTRAL, 0x2078, "40 00 41 03 32 02 05 00"), 0);
@@ -321,21 +322,21 @@ static void no_answer(void **state)
         unsigned opcode;
         const char *params;
         uint8_t request;
-    } asked[] = { { 0x206d, "40 00", 0x1d },
-                  { 0x2077, "40 00 01", 0x23 },
-                  { 0x207e, "40 00 02 00 14 00 00 00 00 00 c8 00", 0x26 } };
+    } requests[] = { { 0x206d, "40 00", 0x1d },
+                     { 0x2077, "40 00 01", 0x23 },
+                     { 0x207e, "40 00 02 00 14 00 00 00 00 00 c8 00", 0x26 } };
     (void)state;
-    for (size_t k = 0; k < sizeof asked / sizeof *asked; k++) {
-        for (int who = asked[k].request == 0x26; who < 2; who++) {
-            joined(0, 0);
-            w.turn_opcode = asked[k].request;
+    for (size_t k = 0; k < sizeof requests / sizeof *requests; k++) {
+        for (int which = requests[k].request == 0x26; which < 2; which++) {
+            connect_with_features(0, 0);
+            w.turn_opcode = requests[k].request;
             uint64_t began = woad_air_now(w.air);
-            assert_int_equal(command(who, asked[k].opcode, asked[k].params), 0);
-            while (!event(who, 0x05) && woad_air_now(w.air) < began + 60000000) {
+            assert_int_equal(command(which, requests[k].opcode, requests[k].params), 0);
+            while (!event(which, 0x05) && woad_air_now(w.air) < began + 60000000) {
                 run_ms(10);
             }
-            assert_non_null(event(who, 0x05));
-            assert_int_equal(event(who, 0x05)[3], WOAD_HCI_LL_RESPONSE_TIMEOUT);
+            assert_non_null(event(which, 0x05));
+            assert_int_equal(event(which, 0x05)[3], WOAD_HCI_LL_RESPONSE_TIMEOUT);
             assert_in_range(woad_air_now(w.air) - began, 39990000, 40100000);
             apart();
         }
@@ -346,7 +347,7 @@ static void no_answer(void **state)
 
 static void encrypted(void)
 {
-    joined(0, 0);
+    connect_with_features(0, 0);
     assert_int_equal(command(CENTRAL, 0x2019,
                              "40 00 00 00 00 00 00 00 00 00 00 00 01 02 03 04 05 "
                              "06 07 08 09 0a 0b 0c 0d 0e 0f 10"),

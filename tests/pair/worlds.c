@@ -24,7 +24,7 @@ struct device {
     int number;
     bool link[LINKS], central[LINKS], encrypted[LINKS];
     int peer[LINKS];
-    bool advertises, wanted, connects, scans, train, big, syncs, synced, big_synced, group;
+    bool advertises, wanted, connects, scans, periodic_adv, big, syncs, synced, big_synced, group;
     bool stream[STREAMS], ends[STREAMS];
     unsigned credits, sdus;
 };
@@ -302,7 +302,7 @@ static void act_advertise(struct device *d)
     d->advertises = send_command(d, 0x2039, &p) == 0;
 }
 
-static bool joined(const struct device *d, int peer)
+static bool connect_with_features(const struct device *d, int peer)
 {
     for (int i = 0; i < LINKS; i++) {
         if (d->link[i] && d->peer[i] == peer) {
@@ -316,8 +316,8 @@ static void act_connect(struct device *d)
 {
     int peer = (int)below((unsigned)w.n);
     struct pdu p = { .n = 0 };
-    if (peer == d->number || joined(d, peer) || d->connects || d->scans || d->syncs ||
-        w.d[peer].wanted) {
+    if (peer == d->number || connect_with_features(d, peer) || d->connects || d->scans ||
+        d->syncs || w.d[peer].wanted) {
         return;
     }
     put(&p, 3, 0);
@@ -487,11 +487,11 @@ static void act_sdu(struct device *d)
     }
 }
 
-static void act_train(struct device *d)
+static void act_periodic_adv(struct device *d)
 {
     unsigned interval = below(2) ? 80 : between(80, 400);
     struct pdu p = { .n = 0 };
-    if (d->train) {
+    if (d->periodic_adv) {
         return;
     }
     put(&p, 1, 5);
@@ -522,7 +522,7 @@ static void act_train(struct device *d)
     send_command(d, 0x203f, &p);
     p.n = 0;
     put(&p, 2, 0x0501);
-    d->train = send_command(d, 0x2040, &p) == 0;
+    d->periodic_adv = send_command(d, 0x2040, &p) == 0;
     p.n = 0;
     put(&p, 3, 0x050101);
     put(&p, 3, 0);
@@ -532,8 +532,8 @@ static void act_train(struct device *d)
 static void act_big(struct device *d)
 {
     struct pdu p = { .n = 0 };
-    act_train(d);
-    if (d->big || !d->train) {
+    act_periodic_adv(d);
+    if (d->big || !d->periodic_adv) {
         return;
     }
     unsigned n = 1 + below(2);
@@ -578,7 +578,7 @@ static void act_sync(struct device *d)
 {
     int peer = (int)below((unsigned)w.n);
     struct pdu p = { .n = 0 };
-    if (peer == d->number || !w.d[peer].train || d->syncs || d->synced || d->connects) {
+    if (peer == d->number || !w.d[peer].periodic_adv || d->syncs || d->synced || d->connects) {
         return;
     }
     put(&p, 2, 0x0900);

@@ -174,7 +174,7 @@ static void call_accept(void)
     if (!k) { /* the next of several requested channels: its event arrives later */
         k = channel_new(storm.me, conn, cid);
     }
-    MUST(!k->state || k->state == CHANNEL_ASKED, "a channel is accepted twice");
+    MUST(!k->state || k->state == CHANNEL_REQUESTED, "a channel is accepted twice");
     k->state = CHANNEL_WAITING;
     k->rx = rx;
 }
@@ -185,7 +185,7 @@ static void call_refuse(void)
     struct channel *k = channel_of(storm.me, conn, cid);
     if (result_on(conn, woad_coc_refuse(storm.me->h, conn, cid, (uint8_t)(4 + any(6))), "EI",
                   "woad_coc_refuse(%04x, %02x)", conn, cid) == 0) {
-        MUST(!k || k->state == CHANNEL_ASKED, "a channel is refused that was not asked about");
+        MUST(!k || k->state == CHANNEL_REQUESTED, "a channel is refused that was not asked about");
         MUST(!k || !k->into, "a channel that is refused keeps a buffer of woad_coc_receive()");
         if (k) {
             channel_free(k);
@@ -224,10 +224,10 @@ static void call_close(void)
 {
     uint16_t conn = some_conn(), cid = some_cid();
     struct channel *k = channel_of(storm.me, conn, cid);
-    bool asked = k && k->state == CHANNEL_ASKED;
+    bool undecided = k && k->state == CHANNEL_REQUESTED;
     if (result_on(conn, woad_coc_disconnect(storm.me->h, conn, cid), "EL",
                   "woad_coc_disconnect(%04x, %02x)", conn, cid) == 0) {
-        if (asked) {
+        if (undecided) {
             MUST(!k->into, "a channel that is refused keeps a buffer of woad_coc_receive()");
             channel_free(k);
         }

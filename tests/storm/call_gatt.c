@@ -235,7 +235,7 @@ static void call_answer(void)
         fill_value(data, 0);
         got = woad_gatt_answer(storm.me->h, conn, err, data, len);
     } else {
-        fill_value(data, l ? l->asked[k] : 0);
+        fill_value(data, l ? l->note_request[k] : 0);
         got = woad_gatt_answer_to(storm.me->h, conn, l ? l->request[k] : 0, err, data, len);
     }
     if (result_on(conn, got, "NLI", "woad_gatt_answer(%04x, %02x, %zu)", conn, err, len) == 0) {

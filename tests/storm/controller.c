@@ -359,7 +359,7 @@ static void link_step(unsigned k)
         put_disconnected(k, 8);
     } else if (l->live && one_in(storm.mood.encrypts)) {
         PUT(4, 8, 4, (uint8_t)(one_in(2) ? 0 : 6), handle, 0, (uint8_t)any(2));
-    } else if (l->live && one_in(storm.mood.asks_key)) {
+    } else if (l->live && one_in(storm.mood.requests_key)) {
         PUT(4, 0x3e, 13, 5, handle, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
     } else if (l->live && one_in(60)) {
         PUT(4, 0x3e, 11, 6, handle, 0, 6, 0, (uint8_t)(6 + any(9)), 0, 0, 0, 100, 0);

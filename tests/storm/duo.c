@@ -21,7 +21,7 @@ static struct {
     bool encrypted[64];
 } known[ACTORS];
 
-static void know(unsigned number, const uint8_t octet[6])
+static void note_address(unsigned number, const uint8_t octet[6])
 {
     memcpy(known[number].octet[known[number].n % KNOWN], octet, 6);
     known[number].n += known[number].n < KNOWN - 1;
@@ -136,13 +136,13 @@ static void duo_packet(struct device *d, const uint8_t *p, size_t n)
     if (p[0] == 2) {
         model_acl(a, known[a->number].encrypted[p[1] & 63], p, n);
     } else if (p[1] == 0x05 && p[2] == 0x20) {
-        know(a->number, p + 4);
+        note_address(a->number, p + 4);
     } else if (p[1] == 0x35 && p[2] == 0x20) {
-        know(a->number, p + 5);
+        note_address(a->number, p + 5);
     }
 }
 
-static void duo_heard(struct device *d, const uint8_t *p, size_t n)
+static void duo_received(struct device *d, const uint8_t *p, size_t n)
 {
     bool *encrypted = known[actor_of(d)->number].encrypted;
     say_packet(actor_of(d), '>', p, n);
@@ -200,8 +200,8 @@ static void duo_add(unsigned number)
     struct device *d = world_add_config(world, c, controller);
     known[number].n = 0;
     memset(known[number].encrypted, 0, sizeof known[number].encrypted);
-    know(number, controller.address);
-    know(number, d->addr.octet);
+    note_address(number, controller.address);
+    note_address(number, d->addr.octet);
     d->own_answers = true;
     d->lied_to = true;
     a->h = d->host;
@@ -210,7 +210,7 @@ static void duo_add(unsigned number)
     a->started = a->up = true;
     d->on_event = duo_event;
     d->on_packet = duo_packet;
-    d->on_heard = duo_heard;
+    d->on_received = duo_received;
     storm.me = a;
     woad_gatt_add(a->h, storm_db, STORM_DB, &a->service);
     woad_set_mtu(a->h, (uint16_t)(23 + any(220)));
@@ -236,7 +236,7 @@ static void duo_begin(uint64_t seed)
 /* --- steps ------------------------------------------------------------------------------------ */
 
 /* Two devices without a connection advertise and connect. */
-static void duo_join(struct actor *a)
+static void duo_connect(struct actor *a)
 {
     static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
     static const struct woad_connect_params connect = { 16, 16, 24, 24, 0, 200, 1500 };
@@ -261,7 +261,7 @@ static void duo_step(const struct step *s)
             a->armed_seed[a->armed++] = s->seed;
         }
         break;
-    case STEP_CONTROLLER: duo_join(a); break;
+    case STEP_CONTROLLER: duo_connect(a); break;
     default: break;
     }
     storm.me = a;

@@ -20,12 +20,12 @@ enum {
 };
 
 /* Results of a child process in shared memory: they survive its crash. */
-static struct told {
+static struct outcome {
     uint64_t episode, hash;
     unsigned long calls, events;
     bool failed;
-    char why[300];
-} * told;
+    char message[300];
+} * outcome;
 
 static const struct kind *kind;
 static struct step steps[STEPS];
@@ -80,9 +80,9 @@ static int play(uint64_t episode)
 
 static void too_long(int signal_)
 {
-    static const char why[] = "main.c: an episode does not end";
+    static const char message[] = "main.c: an episode does not end";
     (void)signal_;
-    memcpy(told->why, why, sizeof why);
+    memcpy(outcome->message, message, sizeof message);
     _exit(1);
 }
 
@@ -98,8 +98,8 @@ static void end_in_time(void)
  * reason in `told->why`. */
 static bool fails(uint64_t episode)
 {
-    memset(told, 0, sizeof *told);
-    strcpy(told->why, "crash");
+    memset(outcome, 0, sizeof *outcome);
+    strcpy(outcome->message, "crash");
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
@@ -107,10 +107,10 @@ static bool fails(uint64_t episode)
             _exit(2);
         }
         end_in_time();
-        told->failed = play(episode) != 0;
-        told->hash = storm.hash;
-        memcpy(told->why, storm.why, sizeof told->why);
-        _exit(told->failed);
+        outcome->failed = play(episode) != 0;
+        outcome->hash = storm.hash;
+        memcpy(outcome->message, storm.message, sizeof outcome->message);
+        _exit(outcome->failed);
     }
     int status;
     waitpid(child, &status, 0);
@@ -121,17 +121,17 @@ static bool fails(uint64_t episode)
 static void shrink(uint64_t episode)
 {
     static bool was[STEPS];
-    char why[sizeof told->why];
-    strcpy(why, told->why);
+    char message[sizeof outcome->message];
+    strcpy(message, outcome->message);
     time_t stop = time(NULL) + SHRINK_S;
-    size_t same = strcspn(why, " ");
+    size_t same = strcspn(message, " ");
     for (size_t part = (n_steps + 1) / 2; part; part /= 2) {
         for (size_t from = 0; from < n_steps && time(NULL) < stop; from += part) {
             size_t end = from + part < n_steps ? from + part : n_steps;
-            bool any_kept = memchr(keep + from, true, end - from) != NULL;
+            bool any_stored = memchr(keep + from, true, end - from) != NULL;
             memcpy(was, keep, sizeof was);
             memset(keep + from, false, end - from);
-            if (any_kept && (!fails(episode) || strncmp(told->why, why, same) != 0)) {
+            if (any_stored && (!fails(episode) || strncmp(outcome->message, message, same) != 0)) {
                 memcpy(keep, was, sizeof was);
             }
         }
@@ -140,15 +140,15 @@ static void shrink(uint64_t episode)
 
 static void report(uint64_t episode, uint64_t seed, unsigned long calls)
 {
-    char first[sizeof told->why];
-    strcpy(first, told->why);
+    char first[sizeof outcome->message];
+    strcpy(first, outcome->message);
     memset(keep, true, sizeof keep);
     if (!fails(episode)) {
         printf("seed %llu, after %lu calls: %s: episode %llx fails only in its place\n",
                (unsigned long long)seed, calls, first, (unsigned long long)episode);
         return;
     }
-    printf("seed %llu, after %lu calls: %s\n", (unsigned long long)seed, calls, told->why);
+    printf("seed %llu, after %lu calls: %s\n", (unsigned long long)seed, calls, outcome->message);
     if (!whole) {
         shrink(episode);
     }
@@ -169,29 +169,29 @@ static void run_seed(uint64_t seed, unsigned long calls)
 {
     memset(keep, true, sizeof keep);
     for (uint64_t n = 0; storm.calls < calls; n++) {
-        uint64_t episode = told->episode = seed << 24 | n;
-        told->calls = storm.calls;
+        uint64_t episode = outcome->episode = seed << 24 | n;
+        outcome->calls = storm.calls;
         draw_steps(episode);
         end_in_time();
         if (play(episode)) {
-            memcpy(told->why, storm.why, sizeof told->why);
+            memcpy(outcome->message, storm.message, sizeof outcome->message);
             _exit(1);
         }
         uint64_t hash = storm.hash;
         if (n % 10 == 0 && (play(episode) || storm.hash != hash)) {
-            strcpy(told->why, "main.c: the same seed gives other packets");
+            strcpy(outcome->message, "main.c: the same seed gives other packets");
             _exit(1);
         }
     }
-    told->calls = storm.calls;
-    told->events = storm.events;
+    outcome->calls = storm.calls;
+    outcome->events = storm.events;
     _exit(0);
 }
 
 static bool seed_fails(uint64_t seed, unsigned long calls, unsigned long totals[2])
 {
-    memset(told, 0, sizeof *told);
-    strcpy(told->why, "crash");
+    memset(outcome, 0, sizeof *outcome);
+    strcpy(outcome->message, "crash");
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
@@ -199,16 +199,16 @@ static bool seed_fails(uint64_t seed, unsigned long calls, unsigned long totals[
     }
     int status;
     waitpid(child, &status, 0);
-    totals[0] += told->calls;
-    totals[1] += told->events;
+    totals[0] += outcome->calls;
+    totals[1] += outcome->events;
     if (!status) {
         return false;
     }
-    unsigned long at = told->calls;
-    uint64_t episode = told->episode;
-    if (strstr(told->why, "other packets")) {
+    unsigned long at = outcome->calls;
+    uint64_t episode = outcome->episode;
+    if (strstr(outcome->message, "other packets")) {
         printf("seed %llu: episode %llx: %s\n", (unsigned long long)seed,
-               (unsigned long long)episode, told->why);
+               (unsigned long long)episode, outcome->message);
         return true;
     }
     draw_steps(episode);
@@ -238,7 +238,7 @@ static int replay(uint64_t episode)
     draw_steps(episode);
     bool failed = fails(episode);
     printf("episode %llx of %s, %zu steps: %s\n", (unsigned long long)episode, kind->name, n_steps,
-           failed ? told->why : "all holds");
+           failed ? outcome->message : "all holds");
     return failed;
 }
 
@@ -248,7 +248,8 @@ int main(int argc, char **argv)
     unsigned long from = 1, failed = 0, totals[2] = { 0, 0 };
     uint64_t episode = 0;
     kind = argc > 1 && strcmp(argv[1], "duo") == 0 ? &duo_kind : &solo_kind;
-    told = mmap(NULL, sizeof *told, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    outcome =
+        mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     memset(keep, true, sizeof keep);
     for (int n = 1; n < argc; n++) {
         char *value = n + 1 < argc ? argv[n + 1] : NULL;

@@ -20,11 +20,11 @@ void fail_at(const char *file, int line, const char *format, ...)
 {
     const char *name = strrchr(file, '/');
     va_list args;
-    int n = snprintf(storm.why, sizeof storm.why, "%s:%d: ", name ? name + 1 : file, line);
+    int n = snprintf(storm.message, sizeof storm.message, "%s:%d: ", name ? name + 1 : file, line);
     va_start(args, format);
-    vsnprintf(storm.why + n, sizeof storm.why - (size_t)n, format, args);
+    vsnprintf(storm.message + n, sizeof storm.message - (size_t)n, format, args);
     va_end(args);
-    say("FAILED: %s\n", storm.why);
+    say("FAILED: %s\n", storm.message);
     longjmp(storm.over, 1);
 }
 
@@ -196,7 +196,7 @@ static void disconnected(struct actor *a, struct link *l)
     link_ended(a, l);
     for (struct channel *k = a->channel; k < a->channel + CHANNELS; k++) {
         if (k->state && k->conn == l->conn) {
-            MUST(k->state == CHANNEL_ASKED, "a channel outlives its connection");
+            MUST(k->state == CHANNEL_REQUESTED, "a channel outlives its connection");
             MUST(!k->into, "a buffer of woad_coc_receive() outlives its connection");
             channel_free(k);
         }
@@ -213,18 +213,18 @@ static void done(struct link *l, const struct woad_event *ev)
 
 /* Books a request.  A number belongs to one request at a time: an older request with the same
  * number is no longer pending. */
-static void asked(struct link *l, uint8_t request, uint16_t handle)
+static void note_request(struct link *l, uint8_t request, uint16_t handle)
 {
-    for (size_t n = 0; n < sizeof l->asked / sizeof *l->asked; n++) {
+    for (size_t n = 0; n < sizeof l->note_request / sizeof *l->note_request; n++) {
         if (l->request[n] == request) {
-            l->asked[n] = handle;
+            l->note_request[n] = handle;
         }
     }
     memmove(l->request + 1, l->request, sizeof l->request - sizeof *l->request);
-    memmove(l->asked + 1, l->asked, sizeof l->asked - sizeof *l->asked);
+    memmove(l->note_request + 1, l->note_request, sizeof l->note_request - sizeof *l->note_request);
     l->request[0] = request;
     say("    handle %u, request %u\n", handle, request);
-    l->asked[0] = handle;
+    l->note_request[0] = handle;
     l->questions++;
 }
 
@@ -251,10 +251,10 @@ static void link_event(struct actor *a, struct link *l, const struct woad_event 
         l->proven = true;
         break;
     case WOAD_EV_ATT_BEARERS: l->bearers = false; break;
-    case WOAD_EV_GATT_READ: asked(l, ev->u.gatt_read.request, ev->u.gatt_read.handle); break;
+    case WOAD_EV_GATT_READ: note_request(l, ev->u.gatt_read.request, ev->u.gatt_read.handle); break;
     case WOAD_EV_GATT_WRITE:
         if (ev->u.gatt_write.need_answer) {
-            asked(l, ev->u.gatt_write.request, ev->u.gatt_write.handle);
+            note_request(l, ev->u.gatt_write.request, ev->u.gatt_write.handle);
         }
         break;
     case WOAD_EV_AUTHORIZE: *ev->u.authorize.allowed = one_in(2); break;

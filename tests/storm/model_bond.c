@@ -14,13 +14,13 @@ struct woad_bond *store_bond(struct actor *a, const struct woad_addr *peer)
 
 void store_keep(struct actor *a, const struct woad_bond *b)
 {
-    struct woad_bond *kept = store_bond(a, &b->peer);
-    if (!kept) {
-        kept = &a->bond[a->bonds < BONDS ? a->bonds++ : any(BONDS)];
+    struct woad_bond *stored = store_bond(a, &b->peer);
+    if (!stored) {
+        stored = &a->bond[a->bonds < BONDS ? a->bonds++ : any(BONDS)];
     }
-    *kept = *b;
-    kept->cccd = NULL;
-    kept->cccds = 0;
+    *stored = *b;
+    stored->cccd = NULL;
+    stored->cccds = 0;
     for (struct link *l = a->link; l < a->link + LINKS; l++) {
         bool its = l->open && memcmp(l->peer.octet, b->peer.octet, 6) == 0;
         l->proven = l->proven || (its && (b->flags & WOAD_BOND_AUTHENTICATED));
@@ -51,15 +51,15 @@ void store_event(struct actor *a, const struct woad_event *ev)
         return;
     }
     const struct woad_bond *b = ev->u.bond.bond;
-    const struct woad_bond *kept = store_bond(a, &b->peer);
+    const struct woad_bond *stored = store_bond(a, &b->peer);
     say("    bond of %02x, why %d, flags %u\n", b->peer.octet[0], ev->u.bond.change, b->flags);
     if (ev->u.bond.change == WOAD_BOND_GONE) {
         /* checked until the next packet; not for a new bond that found no slot */
-        a->gone_flags |= kept ? kept->flags : 0;
+        a->gone_flags |= stored ? stored->flags : 0;
         return; /* a store may keep it all the same */
     }
     if (ev->u.bond.change == WOAD_BOND_NEW) {
-        MUST(!kept || !(kept->flags & ~b->flags), "host %u: a bond is replaced by a weaker one",
+        MUST(!stored || !(stored->flags & ~b->flags), "host %u: a bond is replaced by a weaker one",
              a->number);
         MUST(!(a->gone_flags & ~b->flags), "host %u: a bond gives way to a weaker one", a->number);
     }

@@ -17,7 +17,7 @@ struct channel *channel_new(struct actor *a, uint16_t conn, uint16_t cid)
 {
     struct channel *k = channel_of(a, conn, cid);
     if (k) {
-        MUST(k->state == CHANNEL_ASKED && !k->into, "channel %02x is there twice", cid);
+        MUST(k->state == CHANNEL_REQUESTED && !k->into, "channel %02x is there twice", cid);
         channel_free(k);
     }
     for (k = a->channel; k < a->channel + CHANNELS; k++) {
@@ -61,8 +61,8 @@ void coc_event(struct actor *a, const struct woad_event *ev)
                    ev->type == WOAD_EV_COC_SENT;
     uint16_t cid = of_data ? ev->u.coc_data.cid : ev->u.coc.cid;
     if (ev->type == WOAD_EV_COC_REQUEST) {
-        struct channel *asked = channel_new(a, ev->conn, cid);
-        asked->state = CHANNEL_ASKED;
+        struct channel *note_request = channel_new(a, ev->conn, cid);
+        note_request->state = CHANNEL_REQUESTED;
         return;
     }
     struct channel *k = channel_of(a, ev->conn, cid);
@@ -74,7 +74,7 @@ void coc_event(struct actor *a, const struct woad_event *ev)
         MUST(k->state == CHANNEL_WAITING, "a channel opens that was not waited for");
         k->state = CHANNEL_OPEN;
     } else if (ev->type == WOAD_EV_COC_CLOSED) {
-        MUST(k->state != CHANNEL_ASKED || !k->into,
+        MUST(k->state != CHANNEL_REQUESTED || !k->into,
              "a channel that was never accepted has a buffer");
         channel_free(k);
     }

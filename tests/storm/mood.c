@@ -24,7 +24,7 @@ void mood_draw(uint64_t seed)
     draw_calls(usual);
     storm.mood.completes = usual || one_in(2) ? 2 : 16;
     storm.mood.encrypts = usual || one_in(2) ? 60 : 6;
-    storm.mood.asks_key = usual || one_in(2) ? 60 : 6;
+    storm.mood.requests_key = usual || one_in(2) ? 60 : 6;
     storm.mood.falls = usual || one_in(2) ? 300 : 30;
     storm.mood.sends = usual || one_in(2) ? 60 : 2;
     storm.mood.says = usual || one_in(2) ? 1 : 4;

@@ -140,7 +140,7 @@ void solo_settle(void)
     unsigned rounds = 0;
     solo_send();
     while (worked) {
-        uint32_t left = honest_told(solo.a->h, solo.seen, solo.len, solo.now_ms, &worked);
+        uint32_t left = honest_note_event(solo.a->h, solo.seen, solo.len, solo.now_ms, &worked);
         solo.sleeps = left == WOAD_FOREVER;
         solo.due_ms = solo.now_ms + left;
         bool sent = solo_send();
@@ -155,7 +155,7 @@ void solo_give(const uint8_t *packet, size_t len)
     uint8_t *copy = malloc(len ? len : 1);
     bool worked;
     memcpy(copy, packet, len);
-    honest_told(solo.a->h, solo.seen, solo.len, solo.now_ms, &worked);
+    honest_note_event(solo.a->h, solo.seen, solo.len, solo.now_ms, &worked);
     hash_octets(packet, len);
     say("> ");
     for (size_t n = 0; n < len && n < 40; n++) {
@@ -180,7 +180,7 @@ static void solo_pass(uint32_t ms)
     }
     solo.now_ms = end;
     bool worked;
-    uint32_t left = honest_told(solo.a->h, solo.seen, solo.len, solo.now_ms, &worked);
+    uint32_t left = honest_note_event(solo.a->h, solo.seen, solo.len, solo.now_ms, &worked);
     solo.sleeps = left == WOAD_FOREVER;
     solo.due_ms = end + left;
     if (worked) {

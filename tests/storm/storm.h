@@ -36,7 +36,7 @@ void chance_restore(uint64_t saved);
 
 /* --- the model -------------------------------------------------------------------------------- */
 
-enum channel_state { CHANNEL_NONE, CHANNEL_ASKED, CHANNEL_WAITING, CHANNEL_OPEN };
+enum channel_state { CHANNEL_NONE, CHANNEL_REQUESTED, CHANNEL_WAITING, CHANNEL_OPEN };
 
 /* An L2CAP channel, and the buffers that the host owns until an event returns them. */
 struct channel {
@@ -61,7 +61,7 @@ struct link {
     bool proven;        /* by a user, by out-of-band data, or by a bond with that flag */
     uint8_t tk;         /* which key of legacy pairing was set; 0: none */
     uint8_t request[8]; /* the last requests: their numbers and handles */
-    uint16_t asked[8];
+    uint16_t note_request[8];
     uint8_t action; /* of WOAD_EV_PASSKEY; 0: no passkey is pending */
     uint32_t shown;
 };
@@ -96,7 +96,7 @@ struct mood {
     uint8_t weight[3][32]; /* of each call of each table */
     unsigned completes;    /* the controller completes packets */
     unsigned encrypts;     /* encryption starts or ends */
-    unsigned asks_key;     /* the controller requests a key */
+    unsigned requests_key; /* the controller requests a key */
     unsigned falls;        /* a link is lost */
     unsigned says;         /* the controller's next event */
     unsigned sends;        /* the host sends inside an event */
@@ -117,7 +117,7 @@ struct storm {
     unsigned long calls, events;
     uint64_t hash; /* of all packets of the hosts */
     jmp_buf over;  /* a check failed: the episode ends here */
-    char why[300];
+    char message[300];
     void (*send)(void); /* calls woad_tx() inside an event; NULL: not allowed */
     bool (*encrypted)(const struct actor *a, uint16_t conn);
     struct woad_addr (*peer)(void);                      /* returns a present or earlier address */

@@ -20,7 +20,7 @@ enum { INVALID_PARAMETERS = 0x12, UNKNOWN_SET = 0x42, DISALLOWED = 0x0c, TIMED_O
 
 /* Checks all commands against 7.8.53 to 7.8.55: the data of a set must fit its properties at
  * each command. */
-static void set_rules_kept(void)
+static void set_rules_stored(void)
 {
     struct {
         bool there, data, rsp;
@@ -86,7 +86,7 @@ static void each_kind_after_each(void **state)
             woad_adv_start(solo.h, &p);
             solo_pump();
             assert_int_equal(solo_count(WOAD_EV_ADV_STARTED), 2);
-            set_rules_kept();
+            set_rules_stored();
             bool directed = then == WOAD_ADV_DIRECT_HIGH || then == WOAD_ADV_DIRECT_LOW;
             bool scannable = then == WOAD_ADV_IND || then == WOAD_ADV_SCAN_IND;
             const struct solo_command *data = last_command(SET_EXT_DATA);
@@ -117,7 +117,7 @@ static void data_wait_for_a_kind_that_has_them(void **state)
     solo_pump();
     assert_int_equal(last_command(SET_EXT_DATA)->params[3], sizeof flags);
     assert_int_equal(solo_commands(SET_EXT_RSP), 0);
-    set_rules_kept();
+    set_rules_stored();
     solo_end();
 }
 
@@ -136,7 +136,7 @@ static void extended_set_changes_what_it_has(void **state)
         assert_int_equal(woad_ext_adv_start(solo.h, 1, &p), 0);
         solo_pump();
         assert_int_equal(solo_count(WOAD_EV_EXT_ADV_STARTED), (size_t)n + 1);
-        set_rules_kept();
+        set_rules_stored();
         assert_int_equal(last_command(p.scannable ? SET_EXT_RSP : SET_EXT_DATA)->params[1], 2);
     }
     assert_int_equal(solo_commands(REMOVE_SET), 3);

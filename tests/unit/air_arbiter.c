@@ -131,7 +131,7 @@ static void advertising_event_and_a_connection(void **state)
 
 /* Counts how often of 1,000 a BIG subevent wins against a periodic advertising packet that has
  * waited this long. */
-static unsigned lots_won(uint64_t train_ms)
+static unsigned lots_won(uint64_t periodic_adv_ms)
 {
     unsigned won = 0;
     sets->periodic = (struct periodic_adv){ .aa = 0x11111111, .interval = 80, .chain_at = NEVER };
@@ -142,7 +142,7 @@ static unsigned lots_won(uint64_t train_ms)
     for (unsigned k = 0; k < 1000; k++) {
         isos->event = k;
         sets->periodic.counter = (uint16_t)(2 * k);
-        sets->periodic.last_sent_at = NOW_US - train_ms * MS;
+        sets->periodic.last_sent_at = NOW_US - periodic_adv_ms * MS;
         c.ll->lot = (struct lot){ 0x11111111, 80, (uint16_t)(2 * k - 1) };
         won += takes(ACTIVITY_PERIODIC_ADV, ACTIVITY_ISO, 0);
     }

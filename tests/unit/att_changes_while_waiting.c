@@ -184,16 +184,16 @@ static void what_may_not_be_cut_is_dropped_when_the_mtu_is_smaller(void **state)
 static void value_answered_too_late_does_not_leave(void **state)
 {
     (void)state;
-    static const uint8_t asks[][7] = { { 0x0a, SECRET, 0 },
-                                       { 0x0c, SECRET, 0, 0, 0 },
-                                       { 0x08, SECRET, 0, SECRET, 0, 0x37, 0x2a },
-                                       { 0x0e, SECRET, 0, VALUE, 0 },
-                                       { 0x20, VALUE, 0, SECRET, 0 } };
+    static const uint8_t requests[][7] = { { 0x0a, SECRET, 0 },
+                                           { 0x0c, SECRET, 0, 0, 0 },
+                                           { 0x08, SECRET, 0, SECRET, 0, 0x37, 0x2a },
+                                           { 0x0e, SECRET, 0, VALUE, 0 },
+                                           { 0x20, VALUE, 0, SECRET, 0 } };
     static const size_t len[] = { 3, 5, 7, 5, 5 };
     for (size_t k = 0; k < sizeof len / sizeof *len; k++) {
         for (int answered_before = 0; answered_before < 2; answered_before++) {
             serve(true);
-            solo_l2cap(SOLO_HANDLE, 4, asks[k], len[k]);
+            solo_l2cap(SOLO_HANDLE, 4, requests[k], len[k]);
             if (answered_before) {
                 while (!woad_gatt_answer(solo.h, solo.conn[0], 0, "secret", 6)) {
                 }
@@ -203,7 +203,7 @@ static void value_answered_too_late_does_not_leave(void **state)
                 while (!woad_gatt_answer(solo.h, solo.conn[0], 0, "secret", 6)) {
                 }
             }
-            refused(asks[k][0], WOAD_ATT_INSUFFICIENT_ENCRYPTION);
+            refused(requests[k][0], WOAD_ATT_INSUFFICIENT_ENCRYPTION);
             solo_end();
         }
     }
@@ -555,7 +555,7 @@ static void several_are_checked_when_their_turn_comes(void **state)
 }
 
 static uint8_t late;
-static unsigned asked;
+static unsigned n_requests;
 
 /* The first read is deferred; the second's event answers both.  The first value's octets look
  * like the handle of an unreadable attribute. */
@@ -564,13 +564,13 @@ static void answers_both(const struct woad_event *ev)
     if (ev->type != WOAD_EV_GATT_READ) {
         return;
     }
-    if (++asked == 1) {
+    if (++n_requests == 1) {
         late = ev->u.gatt_read.request;
         return;
     }
     assert_int_equal(ev->u.gatt_read.handle, SERVICE);
     assert_int_equal(woad_gatt_answer(solo.h, ev->conn, 0, "a", 1), 0);
-    if (asked == 2) {
+    if (n_requests == 2) {
         uint8_t handles[200];
         for (size_t k = 0; k < sizeof handles; k += 2) {
             handles[k] = SERVICE + 2;
@@ -590,7 +590,7 @@ static void handles_of_several_stay_what_they_were(void **state)
     assert_int_equal(woad_gatt_add_at(solo.h, database, ATTRS, SERVICE + 20), 0);
     assert_int_equal(woad_gatt_add_at(solo.h, one_of_secrets, 5, SERVICE - 2), 0);
     solo.on_event = answers_both;
-    asked = 0;
+    n_requests = 0;
     SOLO_SIG(0x17, 1, 10, 0, 0x27, 0, 64, 0, 64, 0, 9, 0, 0x50, 0);
     solo_pump();
     assert_int_equal(solo_count(WOAD_EV_ATT_BEARERS), 1);
@@ -600,7 +600,7 @@ static void handles_of_several_stay_what_they_were(void **state)
     SOLO_ATT(0x0e, SERVICE, 0, SERVICE, 0, SERVICE, 0);
     solo_pump();
     assert_int_equal(solo_frames(4, 0x0f), 1);
-    assert_int_equal(asked, 4);
+    assert_int_equal(n_requests, 4);
     assert_true(left("\x0f"
                      "aaa"));
     solo_end();

@@ -167,16 +167,16 @@ static void a_second_program_is_refused_until_the_first_has_closed(void **state)
 /* Processes that each open the file, store a bond and close it: no bond is lost. */
 static void many_programs_one_after_the_other(void **state)
 {
-    enum { PROGRAMS = 4, EACH = 10 };
+    enum { PROGRAMS = 4, BONDS_EACH = 10 };
     pid_t child[PROGRAMS];
     (void)state;
     for (int p = 0; p < PROGRAMS; p++) {
         child[p] = fork();
-        for (int n = 0; !child[p] && n < EACH;) {
+        for (int n = 0; !child[p] && n < BONDS_EACH;) {
             int error;
             struct woad_bond_file *f = woad_bond_file_open("bonds", &error);
             if (f) {
-                if (bonded(f, (uint8_t)(p * EACH + n++))) {
+                if (bonded(f, (uint8_t)(p * BONDS_EACH + n++))) {
                     _exit(1);
                 }
                 woad_bond_file_close(f);
@@ -194,7 +194,7 @@ static void many_programs_one_after_the_other(void **state)
         assert_int_equal(waitpid(child[p], &status, 0), child[p]);
         assert_int_equal(status, 0);
     }
-    assert_int_equal(bonds_in("bonds"), PROGRAMS * EACH);
+    assert_int_equal(bonds_in("bonds"), PROGRAMS * BONDS_EACH);
 }
 
 /* The path is a symbolic link: its target is written, the link stays.  A dangling link is

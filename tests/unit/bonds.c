@@ -290,13 +290,13 @@ static void known_in_order(void **state)
         uint8_t peer = (uint8_t)((random >> 8) % 40);
         struct woad_bond b = bond_of(peer, (uint8_t)(peer * 3));
         b.peer.octet[5] = step & 1 ? peer : 200; /* XOR: one hash, or many */
-        bool kept = false;
+        bool stored = false;
         for (size_t n = 0; n < known; n++) {
             if (order[n] == (peer | (step & 1) << 7)) {
                 memmove(order + n, order + n + 1, known - n - 1);
                 known--;
                 taken -= slots_of(&b);
-                kept = true;
+                stored = true;
                 break;
             }
         }
@@ -311,7 +311,7 @@ static void known_in_order(void **state)
             order[0] = (uint8_t)(peer | (step & 1) << 7);
             known++;
         } else {
-            assert_int_equal(woad_bond_remove(h, &b.peer), kept ? 0 : WOAD_ENOENT);
+            assert_int_equal(woad_bond_remove(h, &b.peer), stored ? 0 : WOAD_ENOENT);
         }
         largest = known > largest ? known : largest;
         for (size_t n = 0; n < known; n++) {
@@ -373,11 +373,11 @@ static void nothing_left(void **state)
     (void)state;
     assert_int_equal(woad_bond_add(h, &b), 0);
     assert_int_equal(woad_bond_add(h, &other), 0);
-    for (int kept = 1; kept >= 0; kept--) {
+    for (int stored = 1; stored >= 0; stored--) {
         for (size_t n = 0; n < sizeof keys / sizeof *keys; n++) {
-            assert_int_equal(memmem(h, len, keys[n], 16) != NULL, kept);
+            assert_int_equal(memmem(h, len, keys[n], 16) != NULL, stored);
         }
-        assert_int_equal(woad_bond_remove(h, &b.peer), kept ? 0 : WOAD_ENOENT);
+        assert_int_equal(woad_bond_remove(h, &b.peer), stored ? 0 : WOAD_ENOENT);
     }
     assert_true(is_same(bond_at(h, 0), &other));
     free(h);

@@ -524,23 +524,23 @@ static void fallback_has_our_parameters_or_none(void **state)
 {
     static const struct woad_connect_params ours = { 16, 16, 24, 40, 0, 256, 0 };
     (void)state;
-    for (int asked = 0; asked < 2; asked++) {
+    for (int requested = 0; requested < 2; requested++) {
         solo.le_features[0] = 2; /* Connection Parameters Request */
         boot(1);
         solo_connected(SOLO_HANDLE, false, 9);
         assert_int_equal(woad_conn_update(solo.h, solo.conn[0], &ours), 0);
         solo_pump();
         assert_int_equal(solo_commands(UPDATE), 1);
-        if (asked) {
+        if (requested) {
             SOLO_RX(4, 0x3e, 11, 6, SOLO_HANDLE, 0, 0x20, 0, 0x30, 0, 0, 0, 0, 1);
             solo_pump();
             assert_int_equal(solo_commands(0x2020), 1);
         }
         SOLO_RX(4, 0x3e, 10, 3, 0x1a, SOLO_HANDLE, 0, 6, 0, 0, 0, 100, 0);
         solo_pump();
-        assert_int_equal(solo_frames(5, 0x12), !asked);
-        assert_int_equal(solo_count(WOAD_EV_CONN_UPDATE), asked);
-        if (!asked) {
+        assert_int_equal(solo_frames(5, 0x12), !requested);
+        assert_int_equal(solo_count(WOAD_EV_CONN_UPDATE), requested);
+        if (!requested) {
             assert_int_equal(solo.frame[solo.frames - 1].octet[4], 24);
         }
         solo_end();

@@ -24,8 +24,8 @@ static void encrypted(uint8_t status)
     solo_pump();
 }
 
-static char told[8][8];
-static enum woad_event_type told_as[8];
+static char delivered[8][8];
+static enum woad_event_type reported_as[8];
 static unsigned tells, acts;
 
 /* Checks the value, after the application has cancelled all procedures and started a new one. */
@@ -38,10 +38,10 @@ static void tell(const struct woad_event *ev)
         woad_gattc_cancel(solo.h, ev->conn);
         woad_gattc_write(solo.h, ev->conn, 5, "other", 5);
     }
-    assert_true(ev->u.value.len < sizeof told[0]);
-    memset(told[tells], 0, sizeof told[0]);
-    memcpy(told[tells], ev->u.value.data, ev->u.value.len);
-    told_as[tells++] = ev->type;
+    assert_true(ev->u.value.len < sizeof delivered[0]);
+    memset(delivered[tells], 0, sizeof delivered[0]);
+    memcpy(delivered[tells], ev->u.value.data, ev->u.value.len);
+    reported_as[tells++] = ev->type;
 }
 
 /* The application and the host have nothing to send: the peer's indication alone starts the
@@ -59,8 +59,8 @@ static void indication_is_told_and_confirmed_once_encrypted(void **state)
     assert_int_equal(solo_frames(4, 0x1e), 0);
     encrypted(0);
     assert_int_equal(tells, 1);
-    assert_int_equal(told_as[0], WOAD_EV_INDICATION);
-    assert_string_equal(told[0], "early");
+    assert_int_equal(reported_as[0], WOAD_EV_INDICATION);
+    assert_string_equal(delivered[0], "early");
     assert_int_equal(solo_frames(4, 0x1e), 1);
     SOLO_ATT(0x1d, 12, 0, 'l', 'a', 't', 'e', 'r');
     solo_pump();
@@ -86,10 +86,10 @@ static void values_are_told_in_their_order(void **state)
         solo_pump();
         encrypted(0);
         assert_int_equal(tells, 3);
-        assert_string_equal(told[0], "1");
-        assert_string_equal(told[1], "2");
-        assert_string_equal(told[2], "");
-        assert_int_equal(told_as[1], WOAD_EV_INDICATION);
+        assert_string_equal(delivered[0], "1");
+        assert_string_equal(delivered[1], "2");
+        assert_string_equal(delivered[2], "");
+        assert_int_equal(reported_as[1], WOAD_EV_INDICATION);
         assert_int_equal(solo_frames(4, 0x1e), 1);
         assert_int_equal(solo_frames(4, 0x12), 1); /* the write, or its replacement */
         solo_end();
@@ -186,12 +186,12 @@ static void nothing_is_believed_without_the_bond_in_memory(void **state)
     solo_end();
 }
 
-static unsigned asked;
+static unsigned requests;
 
 static void gives_each_bond(const struct woad_event *ev)
 {
     if (ev->type == WOAD_EV_BOND_WANTED) {
-        assert_true(++asked < 20);
+        assert_true(++requests < 20);
     }
     gives_the_bond(ev);
 }
@@ -205,7 +205,7 @@ static void two_bonds_in_one_place(void **state)
     config.bonds = 1;
     solo_boot(config);
     solo.on_event = gives_each_bond;
-    asked = 0;
+    requests = 0;
     for (uint16_t n = 0; n < 2; n++) {
         solo_connected((uint16_t)(SOLO_HANDLE + n), true, (uint8_t)(8 + n));
         SOLO_L2CAP((uint16_t)(SOLO_HANDLE + n), 4, 0x1d, 12, 0, 'x');

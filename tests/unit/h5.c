@@ -304,7 +304,7 @@ static void wrong_lengths(void **state)
 }
 
 /* One octet of a frame is corrupted: with the check no wrong packet is received. */
-static void one_octet_spoilt(void **state)
+static void one_octet_corrupted(void **state)
 {
     (void)state;
     line_begin(1);
@@ -342,7 +342,7 @@ int main(void)
         cmocka_unit_test(begun_anew),
         cmocka_unit_test(sleeping),
         cmocka_unit_test(wrong_lengths),
-        cmocka_unit_test(one_octet_spoilt),
+        cmocka_unit_test(one_octet_corrupted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -393,13 +393,13 @@ static void gattc_rsp_truncate_all(void **state)
             for (int fill = 0; fill < 4; fill++) {
                 open_bench(0);
                 more = procedure(n);
-                for (int asked = 0; more && !b.done && asked < 600; asked++) {
+                for (int n_requests = 0; more && !b.done && n_requests < 600; n_requests++) {
                     uint8_t p[23];
                     memset(p,
                            fill == 0   ? 0
                            : fill == 1 ? 0xff
                            : fill == 2 ? 6
-                                       : asked + 1,
+                                       : n_requests + 1,
                            sizeof p);
                     p[0] = (uint8_t)(b.last[4] + 1);
                     if (fill == 3 && len > 1) {
@@ -437,8 +437,8 @@ static void gattc_disc_malicious_server(void **state)
                 const uint8_t *shape = shapes[s];
                 open_bench(0);
                 procedure(kinds[k]);
-                int asked = 0;
-                for (; !b.done && asked < 300; asked++) {
+                int n_requests = 0;
+                for (; !b.done && n_requests < 300; n_requests++) {
                     uint8_t p[23] = { (uint8_t)(b.last[4] + 1), each };
                     size_t n = b.last[4] == 0x06 ? 1 : 2, step = each ? each : 4;
                     for (uint8_t item = 0; n + step <= sizeof p; item++, n += step) {
@@ -456,7 +456,7 @@ static void gattc_disc_malicious_server(void **state)
                     pull();
                 }
                 assert_int_equal(b.done, 1);
-                assert_true(asked < 300);
+                assert_true(n_requests < 300);
                 close_bench();
             }
         }

@@ -25,14 +25,14 @@ struct served {
     struct hci_transport transport;
     int stop;
     char path[80], spec[90];
-    struct world_file *script;
+    struct world_file *air_world;
 };
 
 static void *serve(void *arg)
 {
     struct served *s = arg;
     struct hub_options o = {
-        .listener = &s->transport, .listeners = 1, .seed = 5, .world = s->script
+        .listener = &s->transport, .listeners = 1, .seed = 5, .world = s->air_world
     };
     hub_run(&o, &s->stop);
     return NULL;
@@ -116,7 +116,7 @@ static struct woad *host_new(struct program *p)
 
 static void two_hosts_by_socket(void **state)
 {
-    struct served s = { .script = NULL };
+    struct served s = { .air_world = NULL };
     struct program p[2];
     struct woad *h[2];
     struct woad_port *port[2];
@@ -187,7 +187,7 @@ static ssize_t answer(int fd, uint8_t *buf, size_t room)
 static void garbage_on_a_socket(void **state)
 {
     static const uint8_t reset[] = { 1, 3, 0x0c, 0 };
-    struct served s = { .script = NULL };
+    struct served s = { .air_world = NULL };
     uint8_t buf[64], junk[4096];
     (void)state;
     serve_begin(&s);
@@ -215,7 +215,7 @@ static void garbage_on_a_socket(void **state)
 static void a_host_that_does_not_read(void **state)
 {
     static const uint8_t reset[] = { 1, 3, 0x0c, 0 }, commands[] = { 1, 2, 0x10, 0 };
-    struct served s = { .script = NULL };
+    struct served s = { .air_world = NULL };
     uint8_t buf[64];
     (void)state;
     serve_begin(&s);
@@ -259,7 +259,7 @@ static void *flood(void *arg)
 static void a_host_that_never_stops(void **state)
 {
     static const uint8_t reset[] = { 1, 3, 0x0c, 0 };
-    struct served s = { .script = NULL };
+    struct served s = { .air_world = NULL };
     uint8_t buf[64];
     pthread_t thread[FLOODS];
     (void)state;
@@ -286,10 +286,10 @@ static void a_host_that_never_stops(void **state)
  * second scans. */
 static bool found_in(const char *world, bool *said)
 {
-    static struct world_file script;
+    static struct world_file air_world;
     char path[] = "/tmp/woad-world-XXXXXX", wrong[WORLD_MESSAGE_MAX],
          message[WOAD_PORT_MESSAGE_MAX];
-    struct served s = { .script = &script };
+    struct served s = { .air_world = &air_world };
     struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
     struct woad_scan_params scan = { 48, 48, false, false, 0, false };
     struct program p[2];
@@ -298,7 +298,7 @@ static bool found_in(const char *world, bool *said)
     int error, fd = mkstemp(path);
     assert_int_equal(write(fd, world, strlen(world)), strlen(world));
     close(fd);
-    assert_int_equal(world_file_load(&script, path, wrong), 0);
+    assert_int_equal(world_file_load(&air_world, path, wrong), 0);
     unlink(path);
     serve_begin(&s);
     for (int i = 0; i < 2; i++) {

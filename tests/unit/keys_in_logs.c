@@ -76,7 +76,7 @@ static void what_is_no_key_stays(void **state)
 
 /* Fragments of several connections, and of both directions, alternate: each is tracked by
  * itself. */
-static void connections_are_told_apart(void **state)
+static void connections_are_distinguished(void **state)
 {
     enum { CONNS = BTSNOOP_CUTS / 2 };
     struct btsnoop_cuts cuts = { .next = 0 };
@@ -170,7 +170,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_in_pieces_of_any_size),
         cmocka_unit_test(what_is_no_key_stays),
-        cmocka_unit_test(connections_are_told_apart),
+        cmocka_unit_test(connections_are_distinguished),
         cmocka_unit_test(without_room_nothing_is_logged_that_could_be_a_key),
         cmocka_unit_test(a_new_pdu_ends_the_one_before),
         cmocka_unit_test(keys_that_are_wanted_are_logged),

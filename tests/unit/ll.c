@@ -64,10 +64,10 @@ static void encryption_samples(void **state)
     crypt_seal(&c, &peripheral, 0x07, packet, 1);
     assert_memory_equal(packet, "\xa3\x4c\x13\xa4\x15", 5);
     for (size_t bit = 0; bit < 40; bit++) {
-        uint8_t spoilt[5];
-        memcpy(spoilt, packet, 5);
-        spoilt[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        assert_false(crypt_open(&c, &central, 0x07, spoilt, 5));
+        uint8_t corrupted[5];
+        memcpy(corrupted, packet, 5);
+        corrupted[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        assert_false(crypt_open(&c, &central, 0x07, corrupted, 5));
     }
     assert_false(crypt_open(&c, &central, 0x06, memcpy((uint8_t[5]){ 0 }, packet, 5), 5));
     assert_true(crypt_open(&c, &central, 0x1f, packet, 5)); /* SN, NESN, MD may differ */

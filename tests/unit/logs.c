@@ -77,7 +77,7 @@ static void a_log_goes_on(void **state)
  * header, and every record is complete. */
 static void programs_share_a_log(void **state)
 {
-    enum { ROUNDS = 60, PROGRAMS = 6, EACH = 20 };
+    enum { ROUNDS = 60, PROGRAMS = 6, LINES_EACH = 20 };
     (void)state;
     for (int round = 0; round < ROUNDS; round++) {
         int start[2];
@@ -87,7 +87,7 @@ static void programs_share_a_log(void **state)
             if (fork() == 0) {
                 close(start[1]);
                 (void)!read(start[0], &octet, 1); /* end of file */
-                log_some("log", EACH);
+                log_some("log", LINES_EACH);
                 _exit(0);
             }
         }
@@ -98,7 +98,7 @@ static void programs_share_a_log(void **state)
             assert_true(wait(&status) > 0);
             assert_int_equal(status, 0);
         }
-        assert_int_equal(records("log"), PROGRAMS * EACH);
+        assert_int_equal(records("log"), PROGRAMS * LINES_EACH);
         unlink("log");
     }
 }

@@ -36,7 +36,7 @@ static void encryption_change(uint8_t status, uint8_t on)
     solo_pump();
 }
 
-static void assert_told(size_t times, int status)
+static void assert_reported(size_t times, int status)
 {
     assert_int_equal(solo_count(WOAD_EV_SECURITY), times);
     assert_int_equal(solo_last(WOAD_EV_SECURITY)->u.security.status, status);
@@ -62,7 +62,7 @@ static void central_pairs_too_soon(void **state)
     SOLO_SMP(PAIRING_REQUEST);
     solo_pump();
     assert_int_equal(last_reason(), WOAD_SMP_REPEATED_ATTEMPTS);
-    assert_told(1, WOAD_SMP_REPEATED_ATTEMPTS);
+    assert_reported(1, WOAD_SMP_REPEATED_ATTEMPTS);
     assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
     solo_end();
 }
@@ -107,9 +107,9 @@ static void pairing_request_refused(void **state)
             SOLO_SMP(PAIRING_REQUEST);
         }
         solo_pump();
-        assert_told(1, malformed ? WOAD_SMP_INVALID_PARAMETERS : WOAD_SMP_NOT_SUPPORTED);
+        assert_reported(1, malformed ? WOAD_SMP_INVALID_PARAMETERS : WOAD_SMP_NOT_SUPPORTED);
         solo_tick(40000);
-        assert_told(1, malformed ? WOAD_SMP_INVALID_PARAMETERS : WOAD_SMP_NOT_SUPPORTED);
+        assert_reported(1, malformed ? WOAD_SMP_INVALID_PARAMETERS : WOAD_SMP_NOT_SUPPORTED);
         solo_end();
     }
 }
@@ -127,11 +127,11 @@ static void waits_for_the_bonds_key(void **state)
     ltk_request();
     SOLO_SMP(FAILED, 8);
     solo_pump();
-    assert_told(1, WOAD_SECURITY_PEER | 8);
+    assert_reported(1, WOAD_SECURITY_PEER | 8);
     assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
     solo_pump();
     encryption_change(0, 1);
-    assert_told(2, 0);
+    assert_reported(2, 0);
     assert_true(solo_last(WOAD_EV_SECURITY)->u.security.now.encrypted);
     SOLO_ATT(0x0b, 1);
     solo_pump();
@@ -173,24 +173,24 @@ static void legacy_until_encryption(bool bonds)
 
 /* Encryption with the key of a failed pairing gives no security and blocks nothing: the next
  * pairing may begin. */
-static void spoilt_encryption_keeps_nobody_waiting(void **state)
+static void corrupted_encryption_times_out(void **state)
 {
     (void)state;
     legacy_until_encryption(false);
     SOLO_SMP(FAILED, 8);
     solo_pump();
-    assert_told(1, WOAD_SECURITY_PEER | 8);
+    assert_reported(1, WOAD_SECURITY_PEER | 8);
     assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0); /* WOAD_EALREADY would block it */
     solo_pump();
     encryption_change(0, 1);
-    assert_told(1, WOAD_SECURITY_PEER | 8);
+    assert_reported(1, WOAD_SECURITY_PEER | 8);
     struct woad_security now;
     assert_int_equal(woad_conn_security(solo.h, solo.conn[0], &now), 0);
     assert_false(now.encrypted);
     for (int n = 0; n < 31; n++) {
         solo_tick(1000);
     }
-    assert_told(2, WOAD_ETIMEDOUT);
+    assert_reported(2, WOAD_ETIMEDOUT);
     solo_end();
 }
 
@@ -207,13 +207,13 @@ static void bonds_key_serves_after_the_timeout(void **state)
     for (int n = 0; n < 30; n++) {
         solo_tick(1000);
     }
-    assert_told(1, WOAD_ETIMEDOUT);
+    assert_reported(1, WOAD_ETIMEDOUT);
     assert_int_equal(woad_pair(solo.h, solo.conn[0]), WOAD_ETIMEDOUT);
     ltk_request();
     assert_int_equal(solo_commands(LTK_REPLY), 1);
     assert_int_equal(solo_commands(LTK_NEGATIVE_REPLY), 0);
     encryption_change(0, 1);
-    assert_told(2, 0);
+    assert_reported(2, 0);
     solo_end();
 }
 
@@ -228,14 +228,14 @@ static void central_encrypts_after_the_timeout(void **state)
     for (int n = 0; n < 31; n++) {
         solo_tick(1000);
     }
-    assert_told(1, WOAD_ETIMEDOUT);
+    assert_reported(1, WOAD_ETIMEDOUT);
     assert_int_equal(woad_pair(solo.h, solo.conn[0]), WOAD_ETIMEDOUT);
     solo_bond(9, WOAD_BOND_SECURE);
     assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
     solo_pump();
     assert_int_equal(solo_commands(ENABLE_ENCRYPTION), 1);
     encryption_change(0, 1);
-    assert_told(2, 0);
+    assert_reported(2, 0);
     solo_end();
 }
 
@@ -251,9 +251,9 @@ static void enough_is_told_at_once(void **state)
         solo_bond(9, WOAD_BOND_SECURE);
         solo_connected(SOLO_HANDLE, false, 9);
         solo_encrypt(SOLO_HANDLE);
-        assert_told(1, 0);
+        assert_reported(1, 0);
         assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
-        assert_told(1, 0); /* raised after the call */
+        assert_reported(1, 0); /* raised after the call */
         solo_pump();
         assert_int_equal(solo_count(WOAD_EV_SECURITY), mitm ? 1 : 2);
         assert_int_equal(solo_frames(SMP, SECURITY_REQUEST), mitm);
@@ -308,7 +308,7 @@ static void one_pairing_at_a_time(void **state)
     solo_l2cap(0x40, SMP, request, sizeof request);
     solo_pump();
     assert_int_equal(last_reason(), 0x10);
-    assert_told(1, WOAD_SMP_BUSY);
+    assert_reported(1, WOAD_SMP_BUSY);
     solo_end();
 }
 
@@ -374,7 +374,7 @@ static void application_pairs(void **state)
     assert_int_equal(solo_frames(SMP, 1), 1);
     assert_int_equal(woad_pair_refuse(solo.h, solo.conn[0]), WOAD_EALREADY);
     solo_disconnected(SOLO_HANDLE, 0x13);
-    assert_told(1, WOAD_ENOTCONN);
+    assert_reported(1, WOAD_ENOTCONN);
     solo_bond(9, 0); /* with a bond the application is not consulted */
     solo_connected(SOLO_HANDLE, true, 9);
     SOLO_SMP(SECURITY_REQUEST, 9);
@@ -406,7 +406,7 @@ static void central_waits_before_it_begins(void **state)
     for (int n = 0; n < 30; n++) {
         solo_tick(1000);
     }
-    assert_told(1, WOAD_ETIMEDOUT);
+    assert_reported(1, WOAD_ETIMEDOUT);
     solo_end();
 }
 
@@ -434,7 +434,7 @@ static void refreshed_before_the_end(void **state)
         assert_int_equal(solo_tick(0) > 0, 1);
         SOLO_RX(4, 0x30, 3, 0, SOLO_HANDLE, 0);
         solo_tick(0);
-        assert_told(1, 0);
+        assert_reported(1, 0);
         assert_int_equal(solo_count(WOAD_EV_BOND), 1);
         struct woad_security now;
         assert_int_equal(woad_conn_security(solo.h, solo.conn[0], &now), 0);
@@ -462,7 +462,7 @@ static void bond_removed_in_the_pairings_event(void **state)
     for (int n = 0; n < 3; n++) {
         solo_tick(300);
     }
-    assert_told(1, 0);
+    assert_reported(1, 0);
     assert_int_equal(solo_count(WOAD_EV_BOND), 0);
     assert_int_equal(woad_bond_at(solo.h, 0, &b), WOAD_ENOENT);
     struct woad_security now;
@@ -514,7 +514,7 @@ static void bond_gives_way_while_it_serves(void **state)
         SOLO_RX(4, 8, 4, 0, (uint8_t)(SOLO_HANDLE + n), 0, 1);
         solo_pump();
     }
-    assert_told(2, 0);
+    assert_reported(2, 0);
     assert_int_equal(solo_count(WOAD_EV_SUBSCRIBE), 2);
     solo_end();
 }
@@ -526,7 +526,7 @@ int main(void)
         cmocka_unit_test(security_request_waits),
         cmocka_unit_test(pairing_request_refused),
         cmocka_unit_test(waits_for_the_bonds_key),
-        cmocka_unit_test(spoilt_encryption_keeps_nobody_waiting),
+        cmocka_unit_test(corrupted_encryption_times_out),
         cmocka_unit_test(bonds_key_serves_after_the_timeout),
         cmocka_unit_test(central_encrypts_after_the_timeout),
         cmocka_unit_test(enough_is_told_at_once),

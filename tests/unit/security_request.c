@@ -33,7 +33,7 @@ static void key_refresh(void)
     solo_pump();
 }
 
-static void asked_for(uint8_t auth)
+static void requested(uint8_t auth)
 {
     solo_forget();
     SOLO_SMP(REQUEST, auth);
@@ -54,7 +54,7 @@ static void no_pairing_but_a_bond(void **state)
                 solo_bond(9, WOAD_BOND_SECURE);
             }
             solo_connected(SOLO_HANDLE, true, 9);
-            asked_for(BOND | SECURE);
+            requested(BOND | SECURE);
             assert_int_equal(solo_commands(ENABLE_ENCRYPTION), bonded);
             assert_int_equal(solo_frames(SMP, FAILED), !bonded);
             assert_int_equal(solo_count(WOAD_EV_SECURITY_REQUEST), 0);
@@ -64,7 +64,7 @@ static void no_pairing_but_a_bond(void **state)
             assert_int_equal(solo_frames(SMP, PAIRING_REQUEST), 0);
             if (bonded) { /* the key is refreshed */
                 encryption_change(1);
-                asked_for(BOND | SECURE);
+                requested(BOND | SECURE);
                 assert_int_equal(solo_commands(ENABLE_ENCRYPTION), 1);
                 assert_int_equal(solo_frames(SMP, FAILED), 0);
             }
@@ -85,7 +85,7 @@ static void refresh_lowers_nothing(void **state)
         solo_pump();
         encryption_change(1);
         solo_bond(9, WOAD_BOND_SECURE | (weaker ? 0 : WOAD_BOND_AUTHENTICATED));
-        asked_for(BOND);
+        requested(BOND);
         assert_int_equal(solo_commands(ENABLE_ENCRYPTION), !weaker);
         assert_int_equal(solo_frames(SMP, PAIRING_REQUEST), weaker);
         solo_end();
@@ -104,7 +104,7 @@ static void key_is_what_counts(void **state)
         solo_pump();
         encryption_change(1);
         bool pairs = n == 2; /* MITM requested, key without MITM */
-        asked_for(n & 2 ? BOND | MITM : BOND);
+        requested(n & 2 ? BOND | MITM : BOND);
         assert_int_equal(solo_commands(ENABLE_ENCRYPTION), !pairs);
         assert_int_equal(solo_frames(SMP, PAIRING_REQUEST), pairs);
         solo_end();

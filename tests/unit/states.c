@@ -38,7 +38,7 @@ struct end {
 static struct end end[2];
 static struct packet wire[8];
 static size_t waiting;
-static uint8_t key_asked[16];
+static uint8_t key_requested[16];
 static bool unasked; /* the test requests the key: no encryption follows */
 static uint32_t now_ms;
 static unsigned given, refused; /* LTK replies and negative replies of the peripheral */
@@ -53,7 +53,7 @@ static int draw(void *ctx, uint8_t *out, size_t len)
     return 0;
 }
 
-static void told(void *ctx, struct woad *h, const struct woad_event *ev)
+static void note_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     struct end *e = ctx;
     if (ev->type == WOAD_EV_CONNECT) {
@@ -69,11 +69,11 @@ static void told(void *ctx, struct woad *h, const struct woad_event *ev)
     }
 }
 
-static void say(int who, const uint8_t *event, size_t len)
+static void say(int which, const uint8_t *event, size_t len)
 {
     uint8_t b[80] = { 4 };
     memcpy(b + 1, event, len);
-    assert_int_equal(woad_rx(end[who].h, b, len + 1), 0);
+    assert_int_equal(woad_rx(end[which].h, b, len + 1), 0);
 }
 
 static void put_on_wire(int to, const uint8_t *octet, size_t len)
@@ -85,7 +85,7 @@ static void put_on_wire(int to, const uint8_t *octet, size_t len)
 }
 
 /* The few controller functions that two hosts need. */
-static void command(int who, const uint8_t *c)
+static void command(int which, const uint8_t *c)
 {
     uint16_t opcode = (uint16_t)(c[0] | c[1] << 8);
     uint8_t done[80] = { 0x0e, 68, 1, c[0], c[1], 0 };
@@ -94,20 +94,20 @@ static void command(int who, const uint8_t *c)
         done[6] = 251;
         done[8] = 8;
     } else if (opcode == 0x1009) {
-        memset(done + 6, 0x11 * (who + 1), 6);
+        memset(done + 6, 0x11 * (which + 1), 6);
     } else if (opcode == 0x2019) { /* LE Enable Encryption */
         uint8_t status[] = { 0x0f, 4, 0, 1, c[0], c[1] }, ask[15] = { 0x3e, 13, 5, 1, 0 };
         memcpy(ask + 5, c + 5, 10);
-        memcpy(key_asked, c + 15, 16);
-        say(who, status, sizeof status);
-        say(1 - who, ask, sizeof ask);
+        memcpy(key_requested, c + 15, 16);
+        say(which, status, sizeof status);
+        say(1 - which, ask, sizeof ask);
         return;
     } else if (opcode == 0x201a) {
         given++;
         if (unasked) {
             return;
         }
-        assert_memory_equal(key_asked, c + 5, 16);
+        assert_memory_equal(key_requested, c + 5, 16);
         put_on_wire(CENTRAL, &encryption, 1);
     } else if (opcode == 0x201b) { /* no key */
         static const uint8_t missing[] = { 0x08, 4, 0x06, 1, 0, 0 };
@@ -116,7 +116,7 @@ static void command(int who, const uint8_t *c)
             say(CENTRAL, missing, sizeof missing);
         }
     }
-    say(who, done, 70);
+    say(which, done, 70);
 }
 
 /* Collects the packets of both hosts until they have none.  The clock stands still. */
@@ -126,19 +126,19 @@ static void pump_wire(void)
     size_t n;
     for (bool moved = true; moved;) {
         moved = false;
-        for (int who = 0; who < 2; who++) {
-            woad_poll(end[who].h, now_ms);
-            woad_poll(end[who].h, now_ms);
-            while ((n = woad_tx(end[who].h, b, sizeof b)) > 0) {
+        for (int which = 0; which < 2; which++) {
+            woad_poll(end[which].h, now_ms);
+            woad_poll(end[which].h, now_ms);
+            while ((n = woad_tx(end[which].h, b, sizeof b)) > 0) {
                 moved = true;
                 if (b[0] == 1) {
-                    command(who, b + 1);
+                    command(which, b + 1);
                     continue;
                 }
                 static const uint8_t sent[] = { 0x13, 5, 1, 1, 0, 1, 0 };
                 assert_int_equal(b[7] | b[8] << 8, 6);
-                put_on_wire(1 - who, b + 9, n - 9);
-                say(who, sent, sizeof sent);
+                put_on_wire(1 - which, b + 9, n - 9);
+                say(which, sent, sizeof sent);
             }
         }
     }
@@ -184,15 +184,15 @@ static const struct flow flows[] = {
     { "legacy, passkey", false, WOAD_METHOD_PASSKEY, true },
 };
 
-static void host_up(int who, const struct flow *f)
+static void host_up(int which, const struct flow *f)
 {
     static const struct woad_feature *const few[] = { &woad_feature_central,
                                                       &woad_feature_advertiser,
                                                       &woad_feature_security_manager,
                                                       &woad_feature_keypresses, NULL };
-    struct end *e = &end[who];
+    struct end *e = &end[which];
     struct woad_config c = { .features = few,
-                             .event = told,
+                             .event = note_event,
                              .ctx = e,
                              .conns = 1,
                              .mtu = 65,
@@ -202,14 +202,14 @@ static void host_up(int who, const struct flow *f)
                              .bonds = 3,
                              .crypto = &crypto,
                              .random = draw };
-    uint8_t irk[16] = { (uint8_t)(who + 1) };
+    uint8_t irk[16] = { (uint8_t)(which + 1) };
     struct woad_security_policy p =
         policy(f->method == WOAD_METHOD_PASSKEY ? WOAD_IO_KEYBOARD : WOAD_IO_DISPLAY_YES_NO,
                f->method != WOAD_METHOD_JUST_WORKS, f->secure);
-    uint8_t connected[] = { 0x3e, 19, 1,  0, 1, 0, (uint8_t)who, 0, 0, 0, 0, 0,
-                            0,    0,  24, 0, 0, 0, 100,          0, 0 };
-    *e = (struct end){ .seed = (uint64_t)who + 5 };
-    memset(connected + 8, 0x11 * (2 - who), 6);
+    uint8_t connected[] = { 0x3e, 19, 1, 0,   1, 0, (uint8_t)which, 0, 0, 0, 0, 0, 0, 0, 24,
+                            0,    0,  0, 100, 0, 0 };
+    *e = (struct end){ .seed = (uint64_t)which + 5 };
+    memset(connected + 8, 0x11 * (2 - which), 6);
     assert_true(woad_size(&c) <= sizeof e->memory);
     e->h = woad_init(e->memory, sizeof e->memory, &c);
     assert_int_equal(woad_start(e->h), 0);
@@ -217,9 +217,9 @@ static void host_up(int who, const struct flow *f)
     assert_int_equal(woad_set_security_policy(e->h, &p), 0);
     uint8_t b[WOAD_TX_ROOM];
     while (woad_tx(e->h, b, sizeof b)) {
-        command(who, b + 1);
+        command(which, b + 1);
     }
-    say(who, connected, sizeof connected);
+    say(which, connected, sizeof connected);
 }
 
 /* Boots two hosts; if `started`, begins the pairing and delivers this many packets. */
@@ -231,8 +231,8 @@ static void at_state(const struct flow *f, bool started, size_t delivered)
     pump_wire();
     assert_int_equal(waiting, 0);
     if (started) {
-        int who = f->peripheral_asks ? PERIPHERAL : CENTRAL;
-        assert_int_equal(woad_pair(end[who].h, end[who].conn), 0);
+        int which = f->peripheral_asks ? PERIPHERAL : CENTRAL;
+        assert_int_equal(woad_pair(end[which].h, end[which].conn), 0);
         pump_wire();
     }
     for (size_t n = 0; n < delivered; n++) {
@@ -328,11 +328,11 @@ static void one(const struct at *at, int to, uint8_t code, int delta)
     uint8_t pdu[70];
     at_state(at->f, at->started, at->delivered);
     bool pairs = at->started && !end[to].ended && (to == CENTRAL || at->method);
-    bool asked = at->f->peripheral_asks && to == PERIPHERAL && at->started && !end[to].ended;
+    bool is_requested = at->f->peripheral_asks && to == PERIPHERAL && at->started && !end[to].ended;
     pairs = pairs && !(to == CENTRAL && at->f->peripheral_asks && at->delivered == 0);
     bool was = end[to].ended;
     int want = answer_to(at->f, to, pairs, at->method, at->awaited, code, delta);
-    want = asked && code == FAILED && !delta ? ENDS : want; /* the pairing is over */
+    want = is_requested && code == FAILED && !delta ? ENDS : want; /* the pairing is over */
     waiting = 0;
     make(pdu, code);
     hand_over(to, pdu, (size_t)((code < CODES ? length_of[code] : 9) + delta));
@@ -343,7 +343,7 @@ static void one(const struct at *at, int to, uint8_t code, int delta)
         fail_msg("%s, %s, after %zu: opcode %x %+d is answered %x, not %x", at->f->name,
                  to == CENTRAL ? "central" : "peripheral", at->delivered, code, delta, got, want);
     }
-    if (failed && (pairs || asked)) { /* an event, and no bond */
+    if (failed && (pairs || is_requested)) { /* an event, and no bond */
         assert_true(end[to].ended && end[to].status == got && end[to].bonds == 0);
     } else if (want == ENDS) {
         assert_int_equal(end[to].status, WOAD_SECURITY_PEER | pdu[1]);

@@ -24,16 +24,16 @@ static const struct woad_uuid vendor_2 = VENDOR(2), vendor_3 = VENDOR(3);
 static const struct woad_attr of_rate[] = TABLE(rate), of_battery[] = TABLE(battery),
                               of_vendor_2[] = TABLE(vendor_2), of_vendor_3[] = TABLE(vendor_3);
 enum { ATTRS = sizeof of_rate / sizeof *of_rate };
-static struct woad_bond kept;
-static struct woad_cccd kept_cccd[4];
+static struct woad_bond stored;
+static struct woad_cccd stored_cccd[4];
 
 static void store(const struct woad_event *ev)
 {
     if (ev->type == WOAD_EV_BOND) {
-        kept = *ev->u.bond.bond;
-        assert_true(kept.cccds <= 4);
-        memcpy(kept_cccd, kept.cccd, kept.cccds * sizeof *kept_cccd);
-        kept.cccd = kept_cccd;
+        stored = *ev->u.bond.bond;
+        assert_true(stored.cccds <= 4);
+        memcpy(stored_cccd, stored.cccd, stored.cccds * sizeof *stored_cccd);
+        stored.cccd = stored_cccd;
     }
 }
 
@@ -104,7 +104,7 @@ static void another_table_at_the_next_start(void **state)
         solo_end();
         solo_boot(solo_config(features));
         assert_int_equal(woad_gatt_add_at(solo.h, same ? of_rate : of_battery, ATTRS, SERVICE), 0);
-        assert_int_equal(woad_bond_add(solo.h, &kept), 0);
+        assert_int_equal(woad_bond_add(solo.h, &stored), 0);
         back();
         assert_int_equal(subscribed(), same ? 2 : 0);
         solo_end();
@@ -117,13 +117,13 @@ static void bond_that_does_not_say_of_what(void **state)
     (void)state;
     subscribe(of_rate);
     solo_end();
-    for (size_t n = 0; n < kept.cccds; n++) {
-        kept_cccd[n].value &= 3;
+    for (size_t n = 0; n < stored.cccds; n++) {
+        stored_cccd[n].value &= 3;
     }
     solo_boot(solo_config(features));
     solo.on_event = store;
     assert_int_equal(woad_gatt_add_at(solo.h, of_rate, ATTRS, SERVICE), 0);
-    assert_int_equal(woad_bond_add(solo.h, &kept), 0);
+    assert_int_equal(woad_bond_add(solo.h, &stored), 0);
     back();
     assert_int_equal(subscribed(), 2);
     solo_end();

@@ -28,13 +28,13 @@ static int enter_with_radio(void **state)
 }
 
 /* Connects to the radio; returns 0 if a controller answers. */
-static int visit(struct woad_port **kept)
+static int visit(struct woad_port **stored)
 {
     static const uint8_t reset[] = { 1, 3, 0x0c, 0 };
-    char why[WOAD_PORT_MESSAGE_MAX];
+    char message[WOAD_PORT_MESSAGE_MAX];
     const uint8_t *packet;
     int error = 0, n = 0;
-    struct woad_port *port = woad_port_open(NULL, &error, why);
+    struct woad_port *port = woad_port_open(NULL, &error, message);
     if (!port) {
         return error;
     }
@@ -43,8 +43,8 @@ static int visit(struct woad_port **kept)
     while (!error && n == 0 && poll(&p, 1, 2000) == 1) {
         n = woad_port_read(port, &packet);
     }
-    if (kept && n > 0) {
-        *kept = port;
+    if (stored && n > 0) {
+        *stored = port;
     } else {
         woad_port_close(port);
     }

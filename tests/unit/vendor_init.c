@@ -315,11 +315,11 @@ static void quirks(void **state)
             assert_int_equal(woad_set_quirks(t.h, table, 2), 0);
             memcpy(t.address, mine, 6);
             assert_int_equal(own().type, WOAD_ADDR_RANDOM);
-            bool asked = false; /* LE Read Buffer Size v2 */
+            bool requested = false; /* LE Read Buffer Size v2 */
             for (size_t k = 0; k < t.n; k++) {
-                asked = asked || t.said[k] == 0x2060;
+                requested = requested || t.said[k] == 0x2060;
             }
-            assert_int_equal(asked, mask ? first == 0x1234 : first != 0x1234);
+            assert_int_equal(requested, mask ? first == 0x1234 : first != 0x1234);
         }
     }
 }

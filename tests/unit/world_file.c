@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 static struct world_file s;
-static char why[WORLD_MESSAGE_MAX];
+static char message[WORLD_MESSAGE_MAX];
 
 static int load_octets(const char *text, size_t len)
 {
@@ -19,7 +19,7 @@ static int load_octets(const char *text, size_t len)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, len), len);
     close(fd);
-    int err = world_file_load(&s, path, why);
+    int err = world_file_load(&s, path, message);
     unlink(path);
     return err;
 }
@@ -113,10 +113,10 @@ static void wrong_lines(void **state)
     for (size_t k = 0; k < sizeof lines / sizeof *lines; k++) {
         snprintf(text, sizeof text, "noise -90\n%s\n", lines[k]);
         assert_int_equal(load(text), -1);
-        assert_non_null(strstr(why, ":2: it should be: "));
+        assert_non_null(strstr(message, ":2: it should be: "));
     }
-    assert_int_equal(world_file_load(&s, "/nowhere/at/all", why), -1);
-    assert_non_null(strstr(why, "/nowhere/at/all: "));
+    assert_int_equal(world_file_load(&s, "/nowhere/at/all", message), -1);
+    assert_non_null(strstr(message, "/nowhere/at/all: "));
     static char many[WORLD_LINES_MAX * 12];
     for (unsigned n = 0; n <= WORLD_LINES_MAX; n++) {
         strcat(many, "noise -90\n");
@@ -129,15 +129,15 @@ static void what_is_no_world(void **state)
 {
     static char endless[11000];
     (void)state;
-    assert_int_equal(world_file_load(&s, "/", why), -1);
-    assert_non_null(strstr(why, "/: Is a directory"));
-    assert_int_equal(world_file_load(&s, "/dev/zero", why), -1);
-    assert_non_null(strstr(why, "/dev/zero:1: it should be: a line of text"));
+    assert_int_equal(world_file_load(&s, "/", message), -1);
+    assert_non_null(strstr(message, "/: Is a directory"));
+    assert_int_equal(world_file_load(&s, "/dev/zero", message), -1);
+    assert_non_null(strstr(message, "/dev/zero:1: it should be: a line of text"));
     assert_int_equal(load_octets("noise -90\0 and more", 19), -1);
-    assert_non_null(strstr(why, ":1: it should be: a line of text"));
+    assert_non_null(strstr(message, ":1: it should be: a line of text"));
     memset(endless, '\n', sizeof endless - 1);
     assert_int_equal(load(endless), -1);
-    assert_non_null(strstr(why, "fewer lines"));
+    assert_non_null(strstr(message, "fewer lines"));
     memset(endless, ' ', 512);
     assert_int_equal(load(endless), -1);
     endless[511] = '\n';
@@ -148,12 +148,12 @@ static void what_is_no_world(void **state)
 
 /* --- on an air -------------------------------------------------------------------------------- */
 
-static struct woad_air_controller *ctl[2];
+static struct woad_air_controller *the_controller[2];
 
 static struct woad_air_controller *find(void *ctx, unsigned n)
 {
     (void)ctx;
-    return n <= 2 ? ctl[n - 1] : NULL;
+    return n <= 2 ? the_controller[n - 1] : NULL;
 }
 
 static size_t reports(struct woad_air *air, uint64_t seconds)
@@ -166,7 +166,7 @@ static size_t reports(struct woad_air *air, uint64_t seconds)
         next = world_file_next_us(&s) < next ? world_file_next_us(&s) : next;
         woad_air_step(air, next);
         world_file_run(&s, next);
-        while (woad_air_tx(ctl[1], packet, sizeof packet)) {
+        while (woad_air_tx(the_controller[1], packet, sizeof packet)) {
             n += packet[1] == 0x3e && packet[3] == 2;
         }
     }
@@ -197,21 +197,21 @@ static void it_happens(void **state)
                                                 .queue = 60000 };
         world_file_configure(&s, n + 1, "", &c);
         mem[n] = malloc(woad_air_controller_size(&c));
-        ctl[n] = woad_air_attach(air, mem[n], woad_air_controller_size(&c), &c);
+        the_controller[n] = woad_air_attach(air, mem[n], woad_air_controller_size(&c), &c);
         world_file_update_links(&s);
-        rx(ctl[n], "\1\1\x0c\x08\xff\xff\xff\xff\xff\xff\xff\x3f", 12);
+        rx(the_controller[n], "\1\1\x0c\x08\xff\xff\xff\xff\xff\xff\xff\x3f", 12);
     }
-    rx(ctl[0], "\1\x06\x20\x0f\x20\0\x20\0\3\0\0\0\0\0\0\0\0\7\0", 19);
-    rx(ctl[0], "\1\x0a\x20\1\1", 5);
-    rx(ctl[1], "\1\x0b\x20\7\0\x10\0\x10\0\0\0", 11);
-    rx(ctl[1], "\1\x0c\x20\2\1\0", 6);
+    rx(the_controller[0], "\1\x06\x20\x0f\x20\0\x20\0\3\0\0\0\0\0\0\0\0\7\0", 19);
+    rx(the_controller[0], "\1\x0a\x20\1\1", 5);
+    rx(the_controller[1], "\1\x0b\x20\7\0\x10\0\x10\0\0\0", 11);
+    rx(the_controller[1], "\1\x0c\x20\2\1\0", 6);
     assert_int_equal(reports(air, 2), 0); /* every packet is lost */
     assert_true(reports(air, 2) > 40);
     assert_true(reports(air, 2) <= 1); /* hung */
     assert_true(reports(air, 2) > 40);
     assert_true(reports(air, 2) <= 1); /* crashed */
     for (int n = 0; n < 2; n++) {
-        woad_air_detach(ctl[n]);
+        woad_air_detach(the_controller[n]);
         free(mem[n]);
     }
     free(memory);
@@ -220,7 +220,7 @@ static void it_happens(void **state)
 /* Rules: every third packet, ten times; not for packets of another kind; off again. */
 static void rules(void **state)
 {
-    struct woad_air_controller *a = (void *)&ctl[0], *b = (void *)&ctl[1];
+    struct woad_air_controller *a = (void *)&the_controller[0], *b = (void *)&the_controller[1];
     uint8_t adv[20] = { 0, 18 }, data[9] = { 2, 7 }, control[3] = { 3, 1, 0x12 }, empty[2] = { 1 };
     struct woad_air_packet p[4] = {
         { .access_address = 0x8e89bed6, .pdu = adv, .len = sizeof adv, .from = a },
@@ -245,21 +245,21 @@ static void rules(void **state)
         { "drop * * all\ndrop * * all 0", 15, 0, 0, 0, 0 },
     };
     (void)state;
-    ctl[0] = a;
-    ctl[1] = b;
+    the_controller[0] = a;
+    the_controller[1] = b;
     for (size_t k = 0; k < sizeof t / sizeof *t; k++) {
         for (unsigned kind = 0; kind < 4; kind++) {
             unsigned dropped = 0, changed = 0, delay = 0, again = 0;
             assert_int_equal(load(t[k].line), 0);
             s.find_controller = find;
             for (unsigned n = 0; n < 30; n++) {
-                struct woad_air_delivery fate = { 0, 0 };
+                struct woad_air_delivery delivery = { 0, 0 };
                 uint8_t copy[20];
                 memcpy(copy, p[kind].pdu, p[kind].len);
-                dropped += !world_file_intercept(&s, &p[kind], b, copy, &fate);
+                dropped += !world_file_intercept(&s, &p[kind], b, copy, &delivery);
                 changed += memcmp(copy, p[kind].pdu, p[kind].len) != 0;
-                delay += fate.delay_us;
-                again += fate.repeat_us;
+                delay += delivery.delay_us;
+                again += delivery.repeat_us;
             }
             bool is = t[k].kinds >> kind & 1;
             assert_int_equal(dropped, is ? t[k].dropped : 0);

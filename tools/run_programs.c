@@ -149,6 +149,7 @@ static void program_exec(const struct run_program *p, int out, pid_t parent)
     snprintf(seat, sizeof seat, "%u", p->paint);
     setenv("WOAD_NAME", p->name, 1);
     setenv("WOAD_SEAT", seat, 1);
+    setenv("PYTHONUNBUFFERED", "1", 1); /* CPython shows its lines when it prints them */
     sigprocmask(SIG_SETMASK, &none, NULL);
     execvp(p->argv[0], p->argv);
     fprintf(stderr, "woad run: %s: %s\n", p->argv[0], strerror(errno));

@@ -54,6 +54,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     case WOAD_EV_READ:
     case WOAD_EV_NOTIFIED:
         printf("%u %%\n", ev->u.value.len ? ev->u.value.data[0] : 0u);
+        fflush(stdout);
         if (--app->left == 0) {
             woad_disconnect(h, ev->conn, WOAD_HCI_REMOTE_USER_TERMINATED);
         }

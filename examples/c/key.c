@@ -41,6 +41,7 @@ static void show_end(int status)
     } else {
         printf(status ? "not opened: 0x%02x\n" : "opened\n", (unsigned)status);
     }
+    fflush(stdout);
 }
 
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)

@@ -10,6 +10,7 @@
 #include "../transport/text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -49,10 +50,10 @@ static void log_line(const char *line)
 
 static size_t run_fds(void *ctx, struct pollfd *at, size_t room)
 {
-    struct pollfd own[2] = { { run.signals, POLLIN, 0 }, { -1, POLLOUT, 0 } };
+    struct pollfd own[2] = { { run.signals, POLLIN, 0 }, { STDOUT_FILENO, 0, 0 } };
     (void)ctx;
     if (output_waits(&run.all.out)) {
-        own[1].fd = STDOUT_FILENO;
+        own[1].events = POLLOUT;
     }
     if (room >= 2) {
         memcpy(at, own, sizeof own);
@@ -89,6 +90,7 @@ static void run_serve(void *ctx, struct hub *hub, uint64_t now_us)
     programs_read(all, now_us);
     run_signals();
     output_flush(&all->out);
+    output_look(&all->out);
     run.options.expect = (unsigned)all->running; /* one that has ended joins no clock */
     if (run.signalled || all->status || !all->running || all->out.closed ||
         now_us >= run.until_us) {
@@ -300,12 +302,28 @@ static int listen_privately(struct hci_transport *listener)
         return 1;
     }
     snprintf(run.spec, sizeof run.spec, "unix:%s/air", run.folder);
-    if (transport_listen(run.spec, listener, &listens, name, message)) {
-        fprintf(stderr, "woad run: %s\n", message);
+    int err = guard_start(run.folder);
+    if (err) {
+        fprintf(stderr, "woad run: %s\n", strerror(-err));
         rmdir(run.folder);
         return 1;
     }
+    if (transport_listen(run.spec, listener, &listens, name, message)) {
+        fprintf(stderr, "woad run: %s\n", message);
+        guard_end();
+        return 1;
+    }
     return 0;
+}
+
+/* Opens /dev/null in place of standard files that are closed: no pipe gets their numbers. */
+static void open_standard_files(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    close(fd);
 }
 
 /* Signals are read from a descriptor, in the hub's loop. */
@@ -368,7 +386,7 @@ static int run_all(void)
     programs_end(&run.all, run.now_us);
     control_close(control);
     transport_unlisten(&listener);
-    rmdir(run.folder);
+    guard_end(); /* it removes the folder, too */
     if (!status) {
         status = exit_status(err ? 1 : 0);
     }
@@ -382,6 +400,7 @@ static int run_all(void)
 
 int tool_run(int argc, char **argv)
 {
+    open_standard_files();
     run.options =
         (struct hub_options){ .seed = 1, .name_logs = true, .log = log_line, .warn = log_line };
     run.until_us = UINT64_MAX;

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { PROGRAMS_MAX = 256, RUN_NAME_MAX = 48, RUN_LINE_MAX = 1024 };
+enum { PROGRAMS_MAX = 256, RUN_NAME_MAX = 48, RUN_LINE_MAX = 1024, RUN_PATH_MAX = 108 };
 
 /* --- run_output.c: lines on standard output ------------------------------------------------------
  */
@@ -26,11 +26,13 @@ struct run_output {
  * the colour; 0: the air's. */
 void output_line(struct run_output *out, uint64_t us, const char *name, unsigned paint,
                  const uint8_t *text, size_t len);
+/* Looks whether the reader has gone. */
+void output_look(struct run_output *out);
 /* Writes what can be written without blocking. */
 void output_flush(struct run_output *out);
 /* Writes the rest, and waits for the reader. */
 void output_finish(struct run_output *out);
-/* Whether there is something to write: poll() standard output for POLLOUT. */
+/* Whether there is something to write: poll() standard output for POLLOUT, else for nothing. */
 bool output_waits(const struct run_output *out);
 /* Whether so much waits that no more of the programs' output is to be read. */
 bool output_is_full(const struct run_output *out);
@@ -69,5 +71,14 @@ void programs_read(struct run_programs *all, uint64_t air_now_us);
 void programs_reap(struct run_programs *all, uint64_t air_now_us);
 /* Ends all: SIGTERM, and a second later SIGKILL.  Prints what they still say. */
 void programs_end(struct run_programs *all, uint64_t air_now_us);
+
+/* --- run_guard.c: what is left if `woad run` is killed -------------------------------------------
+ */
+
+/* 0 or a negative errno. */
+int guard_start(const char *folder);
+/* A process group to be killed then; negative: it is no more. */
+void guard_tell(pid_t group);
+void guard_end(void);
 
 #endif

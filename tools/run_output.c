@@ -108,6 +108,16 @@ static bool output_is_ready(int ms)
     return poll(&p, 1, ms) > 0;
 }
 
+/* POLLERR: of a pipe; POLLHUP: of a terminal. */
+void output_look(struct run_output *out)
+{
+    struct pollfd p = { STDOUT_FILENO, 0, 0 };
+    if (poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP))) {
+        out->closed = true;
+        out->written = out->filled;
+    }
+}
+
 void output_flush(struct run_output *out)
 {
     while (output_waits(out) && output_is_ready(0) && output_write(out)) {

@@ -174,6 +174,7 @@ static int program_start(struct run_programs *all, struct run_program *p)
     }
     if (p->own_group) {
         setpgid(child, child); /* as the child does: the first of the two */
+        guard_tell(child);
     }
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     p->pid = child;
@@ -233,6 +234,7 @@ static bool program_reap(struct run_programs *all, struct run_program *p, uint64
     }
     if (p->own_group) {
         kill(-p->pid, SIGKILL); /* before its number is free for others */
+        guard_tell(-p->pid);
     }
     waitpid(p->pid, status, 0);
     p->pid = 0;

@@ -197,16 +197,19 @@ def test_signals():
 
 
 def test_a_kill_leaves_no_program():
-    """SIGKILL of woad: its programs get one, too."""
-    p = begin("sh", "-c", "echo up; exec sleep 61.5")
-    assert b"up" in p.stdout.readline()
+    """SIGKILL of woad: its programs and theirs get one, too, and the folder goes."""
+    p = begin(*sleeper("killed"), "--", "sh", "-c", "trap '' TERM; echo up; exec sleep 61.5")
+    assert b"up" in p.stdout.readline() and b"up" in p.stdout.readline()
+    assert len(os.listdir(temporary)) == 1
     p.kill()
     p.communicate(timeout=5)
+    all_end("killed")
     all_end("61.5")
-    for name in os.listdir(temporary):
-        for file in os.listdir(os.path.join(temporary, name)):
-            os.unlink(os.path.join(temporary, name, file))
-        os.rmdir(os.path.join(temporary, name))
+    for _ in range(50):
+        if os.listdir(temporary) == []:
+            return
+        time.sleep(0.02)
+    raise AssertionError(os.listdir(temporary))
 
 
 def test_what_a_program_leaves_behind():
@@ -233,12 +236,20 @@ def test_a_reader_that_pauses():
 
 def test_a_reader_that_goes():
     """woad run | head: it ends with its reader, and its programs do."""
-    p = begin("yes", "reader-goes")
-    p.stdout.readline()
-    p.stdout.close()
-    assert p.wait(5) == 128 + signal.SIGPIPE
-    all_end("reader-goes")
-    assert os.listdir(temporary) == []
+    for program in (["yes", "reader-goes"], ["sh", "-c", "echo up; exec sleep 62.5"]):
+        p = begin(*program)
+        p.stdout.readline()
+        p.stdout.close()
+        assert p.wait(5) == 128 + signal.SIGPIPE
+        all_end("reader-goes")
+        all_end("62.5")
+        assert os.listdir(temporary) == []
+
+
+def test_without_standard_files():
+    """Started with 0, 1 and 2 closed: it runs, and ends by itself."""
+    p = subprocess.Popen(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", woad, "run", "sh", "-c", "echo a; exit 3"], env=dict(os.environ, TMPDIR=temporary))
+    assert p.wait(5) == 3 and os.listdir(temporary) == []
 
 
 def test_a_terminal():

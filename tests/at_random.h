@@ -47,7 +47,11 @@ static inline void read_events(int which)
             r.on_data(which, b, log[which][k].len);
         } else if (b[0] == 4 && r.on_event) {
             bool le = b[1] == 0x3e;
-            r.on_event(which, le ? 0x3e00u + b[3] : b[1], b + (le ? 4 : 3));
+            if (le) {
+                r.on_event(which, 0x3e00u + b[3], b + 4);
+            } else {
+                r.on_event(which, b[1], b + 3);
+            }
         }
     }
 }
@@ -130,7 +134,8 @@ static inline void random_world(uint64_t seed, int n, unsigned loss_per_mille)
 static inline void random_worlds(unsigned usual, void (*world)(uint64_t seed))
 {
     const char *seeds = getenv("SEEDS"), *from = getenv("FIRST");
-    unsigned n = seeds ? (unsigned)atoi(seeds) : usual, first = from ? (unsigned)atoi(from) : 1;
+    unsigned n = seeds ? (unsigned)atoi(seeds) : usual;
+    unsigned first = from ? (unsigned)atoi(from) : 1;
     r.complaints = r.commands = r.accepted = r.ended = 0;
     for (unsigned k = 0; k < n; k++) {
         world(first + k);

@@ -66,12 +66,17 @@ static void feed(const uint8_t *p, size_t n)
 static size_t good_answer(const uint8_t *cmd, uint8_t *e)
 {
     unsigned opcode = cmd[1] | (unsigned)cmd[2] << 8;
-    size_t n = opcode == 0x1002                                           ? 65
-               : opcode == 0x2002                                         ? 4
-               : opcode == 0x1001                                         ? 9
-               : opcode == 0x2003 || opcode == 0x1003 || opcode == 0x2018 ? 9
-               : opcode == 0x1009                                         ? 7
-                                                                          : 1;
+    size_t n = 1;
+    switch (opcode) {
+    case 0x1002: n = 65; break;
+    case 0x2002: n = 4; break;
+    case 0x1001:
+    case 0x2003:
+    case 0x1003:
+    case 0x2018: n = 9; break;
+    case 0x1009: n = 7; break;
+    default: break;
+    }
     memset(e, 0, 80);
     e[0] = 4;
     e[1] = 0x0e;

@@ -90,4 +90,14 @@ static inline void assert_link(void)
     assert_null(event(PERIPHERAL, 0x05));
 }
 
+/* The same, with all features at one side, and these at the other: `central`, or not. */
+static inline void connect_with_features_at(bool central, uint64_t features)
+{
+    if (central) {
+        connect_with_features(features, 0);
+    } else {
+        connect_with_features(0, features);
+    }
+}
+
 #endif

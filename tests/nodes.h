@@ -148,7 +148,10 @@ static inline uint8_t octet_at(size_t at, size_t len, unsigned seed)
     if (here < 4) {
         return 0; /* no room for a structure: the data end with zeros */
     }
-    return (uint8_t)(at % 16 == 0 ? here - 1 : at % 16 < 4 ? 0xff : at * 7 + seed);
+    if (at % 16 == 0) {
+        return (uint8_t)(here - 1);
+    }
+    return (uint8_t)(at % 16 < 4 ? 0xff : at * 7 + seed);
 }
 
 /* Returns the parameters of the first event with this code, or LE subevent (0x3e00 + sub); NULL

@@ -72,9 +72,12 @@ enum { BOND_PLACES = 6 };
 static inline void answer(struct device *d)
 {
     struct side *s = side_of(d);
-    uint32_t value = s->action == WOAD_PASSKEY_COMPARE ? s->user != NO
-                     : s->user == WRONG                ? (displayed + 1) % 1000000
-                                                       : displayed;
+    uint32_t value = displayed;
+    if (s->action == WOAD_PASSKEY_COMPARE) {
+        value = s->user != NO;
+    } else if (s->user == WRONG) {
+        value = (displayed + 1) % 1000000;
+    }
     int err = woad_passkey(d->host, s->conn, (enum woad_passkey_action)s->action, value);
     assert_true(err == 0 || (attacked && err == WOAD_ENOENT));
 }

@@ -244,9 +244,11 @@ static void begin(struct run *r, const struct trace *t, uint16_t attr_index)
         r->manual = r->manual || strcmp(t->line[i], "manual") == 0;
         commands = commands || strcmp(t->line[i], "commands") == 0;
         r->answers = r->answers || strcmp(t->line[i], "answers") == 0;
-        cfg.features = strcmp(t->line[i], "features") == 0   ? more_features
-                       : strcmp(t->line[i], "channels") == 0 ? with_channels
-                                                             : cfg.features;
+        if (strcmp(t->line[i], "features") == 0) {
+            cfg.features = more_features;
+        } else if (strcmp(t->line[i], "channels") == 0) {
+            cfg.features = with_channels;
+        }
         db = strncmp(t->line[i], "db ", 3) == 0 ? t->line[i] + 3 : db;
     }
     r->memory = malloc(woad_size(&cfg));

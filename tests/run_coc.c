@@ -17,12 +17,11 @@ static size_t at_most(uint16_t n)
 /* Takes the parameters of a channel; octets behind the numbers: security, credits_per_sdu, MPS. */
 static struct woad_coc_params params_of(const struct args *x)
 {
-    const uint8_t *d = x->data;
-    return (struct woad_coc_params){ .psm = x->a,
-                                     .mtu = x->b,
-                                     .security = x->n > 0 ? d[0] : 0,
-                                     .credits_per_sdu = x->n > 1 && d[1],
-                                     .mps = x->n > 2 ? d[2] : 0 };
+    uint8_t d[3] = { 0 };
+    memcpy(d, x->data, x->n < sizeof d ? x->n : sizeof d);
+    return (struct woad_coc_params){
+        .psm = x->a, .mtu = x->b, .security = d[0], .credits_per_sdu = d[1] != 0, .mps = d[2]
+    };
 }
 
 /* coc_listen PSM MTU */
@@ -122,8 +121,9 @@ static int do_coc_reconfigure(struct run *r, const struct args *x)
     for (size_t n = 0; n < 8; n++) {
         cids[n] = (uint16_t)(x->a + n);
     }
-    return woad_coc_reconfigure(r->h, r->conn, cids, x->n ? x->data[0] : 1, x->b,
-                                x->n > 1 ? x->data[1] : 80);
+    size_t n = x->n ? x->data[0] : 1;
+    uint16_t mps = x->n > 1 ? x->data[1] : 80;
+    return woad_coc_reconfigure(r->h, r->conn, cids, n, x->b, mps);
 }
 
 #define VERB(name, numbers) \

@@ -110,7 +110,12 @@ static void step(struct woad_air *air, struct woad_air_controller *c, uint8_t wh
         packet[0] = 1;
         packet[1] = (uint8_t)(0x19 + packet[4] % 3);
         packet[2] = 0x20;
-        packet[3] = packet[1] == 0x19 ? 28 : packet[1] == 0x1a ? 18 : 2;
+        packet[3] = 2;
+        if (packet[1] == 0x19) {
+            packet[3] = 28;
+        } else if (packet[1] == 0x1a) {
+            packet[3] = 18;
+        }
         packet[4] = 0x40;
         packet[5] = 0;
         woad_air_rx(c, packet, packet[3] + 4u);
@@ -159,15 +164,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct woad_air_controller *c[2];
     void *memory[2];
     for (uint8_t i = 0; i < 2; i++) {
+        uint8_t sets = len & 2 ? 2 : 0, streams = 0;
+        int drift = 0;
+        if (len & 4) {
+            streams = 3;
+        }
+        if (len & 8) {
+            drift = 300 - 600 * i;
+        }
         struct woad_air_controller_config cc = { .address = { (uint8_t)(i + 1) },
                                                  .conns = 2,
                                                  .acl_count = 3,
                                                  .acl_len = 27,
                                                  .queue = 2048,
-                                                 .adv_sets = len & 2 ? 2 : 0,
-                                                 .iso = len & 4 ? 3 : 0,
-                                                 .drift_ppm =
-                                                     (int16_t)(len & 8 ? 300 - 600 * i : 0),
+                                                 .adv_sets = sets,
+                                                 .iso = streams,
+                                                 .drift_ppm = (int16_t)drift,
                                                  .crypto = &crypto };
         memory[i] = malloc(woad_air_controller_size(&cc));
         c[i] = woad_air_attach(air, memory[i], woad_air_controller_size(&cc), &cc);

@@ -290,13 +290,19 @@ static void likely_signal(struct woad *h, const uint8_t *p, size_t n)
     for (unsigned m = 0; m < kinds[k].cids; m++, at += 2) {
         b[at] = (uint8_t)(0x40 + (++used < n ? p[used] % 12 : m));
     }
-    for (unsigned m = 0; b[0] < 0x17 && b[0] > 0x13 &&
-                         m < (b[0] == 0x14   ? 3u
-                              : b[0] == 0x15 ? 4u
-                                             : 1u);
-         m++, at += 2) {
+    unsigned more = b[0] < 0x17 && b[0] > 0x13;
+    if (b[0] == 0x14) {
+        more = 3;
+    } else if (b[0] == 0x15) {
+        more = 4;
+    }
+    for (unsigned m = 0; m < more; m++, at += 2) {
         uint8_t v = ++used < n ? p[used] : 1;
-        b[at] = v < 128 || m == 3 ? (uint8_t)(m == 3 ? v % 3 : v) : 64;
+        if (m == 3) {
+            b[at] = (uint8_t)(v % 3);
+        } else {
+            b[at] = v < 128 ? (uint8_t)v : 64;
+        }
     }
     b[2] = (uint8_t)(at - 4);
     frame(h, 5, b, at, false);

@@ -130,7 +130,11 @@ static void drain(struct woad *h)
             if ((packet[1] == 0x25 || packet[1] == 0x26) && packet[2] == 0x20) {
                 const uint8_t begun[7] = { 4, 0x0f, 4, 0, 1, packet[1], packet[2] };
                 woad_rx(h, begun, sizeof begun);
-                woad_rx(h, packet[1] == 0x25 ? key : secret, packet[1] == 0x25 ? 69 : 37);
+                if (packet[1] == 0x25) {
+                    woad_rx(h, key, 69);
+                } else {
+                    woad_rx(h, secret, 37);
+                }
                 continue;
             }
             if (packet[1] == 2 && packet[2] == 0x20) {
@@ -301,18 +305,13 @@ static void step(struct woad *h, struct state *s, const uint8_t *p, size_t n, ui
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+/* library: cryptography and random numbers are the application's, else the controller's. */
+static struct woad_config config_of(struct state *s, bool library)
 {
-    static const uint8_t connected[] = { 4, 0x3e, 19, 1, 0,  0x40, 0, 0, 0, 1, 2,
-                                         3, 4,    5,  6, 24, 0,    0, 0, 0, 1, 0 };
-    struct state s = { 0, 0, 1 };
-    bool library = len && !(data[0] & 2);
-    struct woad_config cfg = { .features = library ? all : no_library,
+    struct woad_config cfg = { .features = no_library,
                                .event = on_event,
-                               .ctx = &s,
+                               .ctx = s,
                                .conns = 2,
-                               .crypto = library ? &crypto : NULL,
-                               .random = library ? octets : NULL,
                                .bonds = 2,
                                .attr_tables = 3,
                                .subscriptions = 1,
@@ -325,6 +324,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
                                .accept_list = 1,
                                .attr_index = 24,
                                .adv_sets = 2 };
+    if (library) {
+        cfg.features = all;
+        cfg.crypto = &crypto;
+        cfg.random = octets;
+    }
+    return cfg;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    static const uint8_t connected[] = { 4, 0x3e, 19, 1, 0,  0x40, 0, 0, 0, 1, 2,
+                                         3, 4,    5,  6, 24, 0,    0, 0, 0, 1, 0 };
+    struct state s = { 0, 0, 1 };
+    bool library = len && !(data[0] & 2);
+    struct woad_config cfg = config_of(&s, library);
     if (len < 2) {
         return 0;
     }

@@ -108,6 +108,7 @@ static void second_central_at_a_multiple_of_7500_us(void **state)
 static void anchors_that_drift_across_each_other(void **state)
 {
     (void)state;
+    static const int16_t drift[] = { [A] = 400, [B] = 0, [C] = -400 };
     nodes_begin(7);
     for (int k = 0; k < 3; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
@@ -116,9 +117,7 @@ static void anchors_that_drift_across_each_other(void **state)
                                                   .acl_len = 251,
                                                   .queue = 65000,
                                                   .adv_sets = 2,
-                                                  .drift_ppm = (int16_t)(k == B   ? 0
-                                                                         : k == A ? 400
-                                                                                  : -400) };
+                                                  .drift_ppm = drift[k] };
         node_add(k, &cfg);
     }
     connect_to(A, B, 8, 100);

@@ -19,15 +19,25 @@ static const uint8_t length_of[16] = { 1, 7, 7, 17, 17, 2, 17, 11, 17, 8, 17, 2,
  * and succeeds.  No side has a key that the other lacks, and the two can pair again. */
 static void order_one(int to, uint8_t code, int delta, unsigned at_us, int method)
 {
-    struct woad_security_policy p = policy(method == 1 || method == 3 ? WOAD_IO_KEYBOARD
-                                           : method == 2              ? WOAD_IO_DISPLAY_YES_NO
-                                                                      : WOAD_IO_NONE,
-                                           method != 0 && method != 4, method < 3);
+    enum woad_io io = WOAD_IO_NONE;
+    if (method == 1 || method == 3) {
+        io = WOAD_IO_KEYBOARD;
+    } else if (method == 2) {
+        io = WOAD_IO_DISPLAY_YES_NO;
+    }
+    struct woad_security_policy p = policy(io, method != 0 && method != 4, method < 3);
     uint8_t pdu[70] = { code };
     begin(&p, &p);
     displayed = 99;
     for (size_t n = 1; n < sizeof pdu; n++) {
-        pdu[n] = (uint8_t)(code == 1 || code == 2 ? (n == 4 ? 16 : n == 3 ? 9 : 0) : n * 7);
+        pdu[n] = 0;
+        if (code != 1 && code != 2) {
+            pdu[n] = (uint8_t)(n * 7);
+        } else if (n == 4) {
+            pdu[n] = 16;
+        } else if (n == 3) {
+            pdu[n] = 9;
+        }
     }
     world_run(w, at_us);
     bool over = device_find(&w->device[to], WOAD_EV_SECURITY) != NULL;
@@ -170,9 +180,12 @@ static void key_sizes(void **state)
             world_run(w, 2000000);
             const struct seen *s = device_find(&w->device[to], WOAD_EV_SECURITY);
             int status = s ? s->ev.u.security.status : 0;
-            int want = size < 7 || size > 16 ? WOAD_SMP_INVALID_PARAMETERS
-                       : size < 10           ? WOAD_SMP_KEY_SIZE
-                                             : 0;
+            int want = 0;
+            if (size < 7 || size > 16) {
+                want = WOAD_SMP_INVALID_PARAMETERS;
+            } else if (size < 10) {
+                want = WOAD_SMP_KEY_SIZE;
+            }
             assert_true(want ? status == want : status != WOAD_SMP_KEY_SIZE);
             assert_open();
             world_free(w);

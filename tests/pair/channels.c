@@ -13,9 +13,11 @@ static size_t all_lengths(const struct end *e, unsigned n)
     const size_t lengths[] = { 0,   1,       mps - 3,         mps - 2,       mps - 1,
                                mps, mps + 1, 2 * mps - 3,     2 * mps - 2,   2 * mps - 1,
                                0,   0,       7 + e->id * 17u, 1 + e->id * 3u };
-    return n < sizeof lengths / sizeof *lengths    ? lengths[n]
-           : n == sizeof lengths / sizeof *lengths ? SDU_MAX
-                                                   : (e->id * 2654435761u + n * 40503u) % 3000;
+    if (n < sizeof lengths / sizeof *lengths) {
+        return lengths[n];
+    }
+    return n == sizeof lengths / sizeof *lengths ? SDU_MAX
+                                                 : (e->id * 2654435761u + n * 40503u) % 3000;
 }
 
 static uint16_t conns[PEERS], theirs[PEERS];
@@ -157,9 +159,10 @@ static void ended_in_the_middle(void **state)
         }
         if (round % 60 == 59) {
             int i = round / 60;
-            assert_int_equal(woad_disconnect((round % 120 < 60 ? hub : peer[i])->host,
-                                             round % 120 < 60 ? conns[i] : theirs[i], 0x13),
-                             0);
+            bool by_hub = round % 120 < 60;
+            struct woad *host = (by_hub ? hub : peer[i])->host;
+            uint16_t conn = by_hub ? conns[i] : theirs[i];
+            assert_int_equal(woad_disconnect(host, conn, 0x13), 0);
         }
     }
     world_run(w, 40000000); /* longer than any request waits for its answer */

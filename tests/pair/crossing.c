@@ -139,7 +139,9 @@ static void refused_in_every_form(void **state)
                 e = event(which, acts[a].end_event);
                 assert_non_null(e);
                 /* A version is exchanged only once. */
-                assert_int_equal(a == 2 ? 0 : e[0], a == 1 ? WOAD_HCI_UNSUPPORTED_REMOTE : 0);
+                if (a != 2) {
+                    assert_int_equal(e[0], a == 1 ? WOAD_HCI_UNSUPPORTED_REMOTE : 0);
+                }
                 assert_link();
                 apart();
             }
@@ -157,7 +159,7 @@ static void old_peers(void **state)
             if (!acts[a].pdu[which]) {
                 continue;
             }
-            connect_with_features(which ? first : 0, which ? 0 : first);
+            connect_with_features_at(which, first);
             assert_int_equal(command(which, acts[a].opcode, acts[a].params), 0);
             hosts(300);
             const uint8_t *e = event(which, acts[a].end_event);

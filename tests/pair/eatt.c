@@ -259,8 +259,9 @@ static void reported_by_those_left(void **state)
             world_run(w, 1000 + (uint64_t)turn * 135);
         }
         bool by = turn % 2;
-        assert_int_equal(
-            woad_eatt_close((by ? client : server)->host, side[by ? CENTRAL : PERIPHERAL].conn), 0);
+        struct device *closes = by ? client : server;
+        uint16_t conn = side[by ? CENTRAL : PERIPHERAL].conn;
+        assert_int_equal(woad_eatt_close(closes->host, conn), 0);
         world_run(w, 3000000);
         device_forget(client);
         device_forget(server);
@@ -519,21 +520,9 @@ static void on_command(struct device *d, const struct woad_event *ev)
 
 static void comes(char op, uint16_t handle, char value)
 {
-    const uint8_t k[] = { 2,
-                          0x40,
-                          0x20,
-                          op == 0x0a ? 9 : 10,
-                          0,
-                          op == 0x0a ? 5 : 6,
-                          0,
-                          0x40,
-                          0,
-                          op == 0x0a ? 3 : 4,
-                          0,
-                          (uint8_t)op,
-                          (uint8_t)handle,
-                          0,
-                          (uint8_t)value };
+    uint8_t n = op == 0x0a ? 3 : 4; /* octets of the PDU; a read has no value */
+    const uint8_t k[] = { 2, 0x40, 0x20,        (uint8_t)(n + 6), 0, (uint8_t)(n + 2), 0, 0x40, 0,
+                          n, 0,    (uint8_t)op, (uint8_t)handle,  0, (uint8_t)value };
     assert_int_equal(woad_rx(server->host, k, sizeof k - (op == 0x0a)), 0);
 }
 

@@ -42,7 +42,7 @@ static int set_data(int which, unsigned opcode, unsigned handle, size_t len, uns
     int status = 0;
     do {
         size_t n = len - at < 251 ? len - at : 251;
-        unsigned op = (at == 0 ? 1u : 0) | (at + n == len ? 2u : 0);
+        unsigned op = (unsigned)(at == 0) | (unsigned)(at + n == len) << 1;
         int used = snprintf(text, sizeof text, "%02x %02x 01 %02x", handle, op, (unsigned)n);
         for (size_t k = 0; k < n; k++) {
             used += snprintf(text + used, sizeof text - (size_t)used, " %02x",
@@ -57,8 +57,9 @@ static int set_data(int which, unsigned opcode, unsigned handle, size_t len, uns
 static int enable(int which, unsigned handle, const char *duration, const char *events)
 {
     char text[60];
-    snprintf(text, sizeof text, "01 01 %02x %s %s", handle, duration ? duration : "00 00",
-             events ? events : "00");
+    duration = duration ? duration : "00 00";
+    events = events ? events : "00";
+    snprintf(text, sizeof text, "01 01 %02x %s %s", handle, duration, events);
     return command(which, 0x2039, text);
 }
 
@@ -220,8 +221,9 @@ static void broken_chains(void **state)
 static void connect_ext(int which, unsigned on, const char *peer)
 {
     char text[200];
-    int n = snprintf(text, sizeof text, "%s 00 %s %02x", peer ? "00" : "01",
-                     peer ? peer : "00 00 00 00 00 00 00", on);
+    const char *filter = peer ? "00" : "01";
+    peer = peer ? peer : "00 00 00 00 00 00 00";
+    int n = snprintf(text, sizeof text, "%s 00 %s %02x", filter, peer, on);
     for (unsigned k = 0; k < 3; k++) {
         if (on >> k & 1) {
             n += snprintf(text + n, sizeof text - (size_t)n,
@@ -345,7 +347,13 @@ static void several_sets(void **state)
         const uint8_t *b = w.n[SCAN].log[k].b;
         if (b[1] == 0x3e && b[3] == 0x0d) {
             unsigned type = b[5] & 0x1f;
-            seen |= type == 0 ? 1 : type == 1 ? 2 : type == 0x10 ? 4 : type == 0x13 ? 8 : 16;
+            switch (type) {
+            case 0: seen |= 1; break;
+            case 1: seen |= 2; break;
+            case 0x10: seen |= 4; break;
+            case 0x13: seen |= 8; break;
+            default: seen |= 16; break;
+            }
         }
     }
     assert_int_equal(seen, 15);

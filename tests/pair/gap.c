@@ -186,7 +186,8 @@ static void disconnect_reasons(void **state)
     struct device *p = world_add(w, 1), *c = world_add(w, 1);
     (void)state;
     for (int round = 0; round < 20; round++) {
-        struct device *which = round & 1 ? p : c, *other = round & 1 ? c : p;
+        struct device *which = round & 1 ? p : c;
+        struct device *other = round & 1 ? c : p;
         device_forget(p);
         device_forget(c);
         assert_int_equal(woad_adv_start(p->host, &fast), 0);

@@ -167,7 +167,11 @@ static void disconnect_with_all_pending(void **state)
         assert_int_equal(woad_gatt_indicate(l.p->host, l.pc, VALUE, "a", 1), 0);
         assert_int_equal(woad_gatt_indicate(l.p->host, l.pc, VALUE, "b", 1), 0);
         world_run(l.w, ms * 1000);
-        woad_disconnect(ms & 1 ? l.c->host : l.p->host, ms & 1 ? l.cp : l.pc, 0x13);
+        if (ms & 1) {
+            woad_disconnect(l.c->host, l.cp, 0x13);
+        } else {
+            woad_disconnect(l.p->host, l.pc, 0x13);
+        }
         world_run(l.w, 500000);
         assert_int_equal(device_count(l.c, WOAD_EV_GATTC_DONE), 4);
         assert_int_equal(device_count(l.p, WOAD_EV_INDICATED), 2);
@@ -199,9 +203,9 @@ static void disconnect_under_traffic(void **state)
             world_run(l.w, 2500 + n * 13);
         }
         bool by_peripheral = n % 4 != 0;
-        assert_int_equal(woad_disconnect(by_peripheral ? l.p->host : l.c->host,
-                                         by_peripheral ? l.pc : l.cp, 0x13),
-                         0);
+        struct woad *closes = by_peripheral ? l.p->host : l.c->host;
+        uint16_t number = by_peripheral ? l.pc : l.cp;
+        assert_int_equal(woad_disconnect(closes, number, 0x13), 0);
         for (unsigned ms = 0; ms < 100; ms++) {
             size_t events = l.p->logged + l.c->logged;
             if (events > WORLD_LOG && !device_find(l.p, WOAD_EV_DISCONNECT) &&

@@ -76,12 +76,14 @@ static void levels(void **state)
                 settle();
                 assert_true(level(PERIPHERAL).encrypted);
             }
-            int want = !wanted || has == ALL ? 0
-                       : has == NOTHING      ? WOAD_COC_INSUFFICIENT_AUTHENTICATION
-                       : wanted & (WOAD_COC_AUTHENTICATED | WOAD_COC_SECURE)
-                           ? WOAD_COC_INSUFFICIENT_AUTHENTICATION
-                       : wanted & WOAD_COC_KEY_16 && has == WEAK ? WOAD_COC_INSUFFICIENT_KEY_SIZE
-                                                                 : 0;
+            int want = 0;
+            if (!wanted || has == ALL) {
+                want = 0;
+            } else if (has == NOTHING || wanted & (WOAD_COC_AUTHENTICATED | WOAD_COC_SECURE)) {
+                want = WOAD_COC_INSUFFICIENT_AUTHENTICATION;
+            } else if (wanted & WOAD_COC_KEY_16 && has == WEAK) {
+                want = WOAD_COC_INSUFFICIENT_KEY_SIZE;
+            }
             for (int enhanced = 0; enhanced < 2; enhanced++) {
                 assert_int_equal(request_status(enhanced), want);
             }

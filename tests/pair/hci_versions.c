@@ -205,7 +205,8 @@ static void parameters_are_those_of_the_version(void **state)
 {
     (void)state;
     for (unsigned version = V4_0; version <= V5_4; version++) {
-        int before_5 = version < V5_0 ? 0x12 : 0, before_4_2 = version < V4_2 ? 0x12 : 0;
+        int before_5 = version < V5_0 ? 0x12 : 0;
+        int before_4_2 = version < V4_2 ? 0x12 : 0;
         two(NULL, version);
         assert_int_equal(command(A, 0x2006, "20 00 20 00 03 00 00 00 00 00 00 00 00 07 00"),
                          before_5);

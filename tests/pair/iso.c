@@ -99,7 +99,8 @@ static void streaming(unsigned out, unsigned back, unsigned phy, unsigned again)
         assert_int_equal(count(which, CIS_ESTABLISHED), 1);
     }
     for (int which = 0; which < 2; which++) {
-        bool sends = which == A ? out : back, receives = which == A ? back : out;
+        bool sends = which == A ? out : back;
+        bool receives = which == A ? back : out;
         assert_int_equal(command(which, 0x206e, "00 01 00 00 03 00 00 00 00 00 00 00 00"),
                          sends ? 0 : WOAD_HCI_COMMAND_DISALLOWED);
         assert_int_equal(command(which, 0x206e, "00 01 01 00 03 00 00 00 00 00 00 00 00"),
@@ -119,8 +120,12 @@ static void send(int which, unsigned stream, unsigned n, size_t len)
     size_t at = 0;
     do {
         uint8_t p[300];
-        size_t head = at ? 0 : 4, part = len - at < 251 - head ? len - at : 251 - head;
-        unsigned pb = at == 0 ? (part == len ? 2u : 0) : at + part == len ? 3u : 1u;
+        size_t head = at ? 0 : 4;
+        size_t part = len - at < 251 - head ? len - at : 251 - head;
+        unsigned pb = at + part == len ? 3 : 1; /* a last, a continuing part */
+        if (at == 0) {
+            pb = part == len ? 2 : 0; /* whole, a first part */
+        }
         p[0] = 5;
         p[1] = (uint8_t)stream;
         p[2] = (uint8_t)(1 | pb << 4);
@@ -353,9 +358,13 @@ static void ended(void **state)
             const uint8_t *e = event(which, 0x05);
             assert_non_null(e);
             assert_memory_equal(e, "\x00\x00\x01", 3);
-            assert_int_equal(e[3], how == 3             ? WOAD_HCI_CONNECTION_TIMEOUT
-                                   : which == (how & 1) ? WOAD_HCI_LOCAL_HOST_TERMINATED
-                                                        : WOAD_HCI_REMOTE_USER_TERMINATED);
+            int reason = WOAD_HCI_REMOTE_USER_TERMINATED;
+            if (how == 3) {
+                reason = WOAD_HCI_CONNECTION_TIMEOUT;
+            } else if (which == (how & 1)) {
+                reason = WOAD_HCI_LOCAL_HOST_TERMINATED;
+            }
+            assert_int_equal(e[3], reason);
             assert_int_equal(count(which, 0x05), how < 2 ? 1 : 2);
         }
         assert_int_equal(completed(A), 2);
@@ -482,9 +491,8 @@ static void broadcast(void **state)
         unsigned last = sorts[k].streams - 1;
         world(k, (int16_t)(k * 40));
         broadcasting(sorts[k].streams, sorts[k].len, sorts[k].phy, 1);
-        listen(B, sorts[k].streams == 1   ? "01 01"
-                  : sorts[k].streams == 2 ? "02 01 02"
-                                          : "02 01 03");
+        static const char *const streams[] = { [1] = "01 01", [2] = "02 01 02", [3] = "02 01 03" };
+        listen(B, streams[sorts[k].streams]);
         listen(C, sorts[k].streams == 1 ? "01 01" : "01 02");
         for (unsigned n = 0; n <= last; n++) {
             char text[60];

@@ -7,6 +7,7 @@ enum { ESTABLISHED = 0x3e0e, REPORT = 0x3e0f, LOST = 0x3e10, PAST = 0x3e18 };
 
 static void world(uint64_t seed, int16_t drift_a, int16_t drift_b)
 {
+    const int16_t drift[] = { [ADV] = drift_a, [SYNC] = drift_b, [THIRD] = 0 };
     nodes_begin(seed);
     for (int k = 0; k < 3; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
@@ -17,9 +18,7 @@ static void world(uint64_t seed, int16_t drift_a, int16_t drift_b)
                                                   .queue = 65000,
                                                   .adv_sets = 2,
                                                   .crypto = &woad_mbedtls,
-                                                  .drift_ppm = k == ADV    ? drift_a
-                                                               : k == SYNC ? drift_b
-                                                                           : 0 };
+                                                  .drift_ppm = drift[k] };
         node_add(k, &cfg);
     }
 }
@@ -39,8 +38,8 @@ static void periodic_adv(unsigned phy, unsigned interval, size_t len)
     size_t at = 0;
     do {
         size_t n = len - at < 250 ? len - at : 250;
-        int used = snprintf(text, sizeof text, "05 %02x %02x",
-                            (at == 0 ? 1u : 0) | (at + n == len ? 2u : 0), (unsigned)n);
+        unsigned op = (unsigned)(at == 0) | (unsigned)(at + n == len) << 1;
+        int used = snprintf(text, sizeof text, "05 %02x %02x", op, (unsigned)n);
         for (size_t k = 0; k < n; k++) {
             used += snprintf(text + used, sizeof text - (size_t)used, " %02x",
                              octet_at(at + k, len, 5));
@@ -302,7 +301,11 @@ static void drift(void **state)
 {
     (void)state;
     for (int n = 0; n < 2; n++) {
-        world(1, n ? 500 : -250, n ? -500 : 150);
+        if (n) {
+            world(1, 500, -500);
+        } else {
+            world(1, -250, 150);
+        }
         synchronised(1, 8000, 10, 0, 0x1000);
         run_ms(3600000);
         assert_null(event(SYNC, LOST));
@@ -350,8 +353,11 @@ static void transfer(void **state)
             } else {
                 periodic_adv(sorts[k].phy, sorts[k].interval, 10);
             }
-            connect_both(kind == 1 ? THIRD : teller, kind == 1 ? teller : THIRD,
-                         sorts[k].connection);
+            if (kind == 1) {
+                connect_both(THIRD, teller, sorts[k].connection);
+            } else {
+                connect_both(teller, THIRD, sorts[k].connection);
+            }
             const char *tell = kind == 2 ? "40 00 34 12 00 00" : "40 00 34 12 05";
             unsigned opcode = kind == 2 ? 0x205a : 0x205b;
             assert_int_equal(command(teller, opcode, tell), 0);

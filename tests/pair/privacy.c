@@ -68,7 +68,10 @@ static void scan(bool extended, int on)
 static const uint8_t *reported(bool extended)
 {
     const uint8_t *e = event(SCAN, extended ? 0x3e0d : 0x3e02);
-    return e ? e + (extended ? 3 : 2) : NULL;
+    if (!e) {
+        return NULL;
+    }
+    return e + (extended ? 3 : 2);
 }
 
 /* LL/SEC/SCN/BV-01-C and its like: without the key an RPA is reported as it is; with the key, the

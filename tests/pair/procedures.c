@@ -173,8 +173,11 @@ static void phy_refused(void **state)
 {
     (void)state;
     for (int node = 0; node < 2; node++) {
-        connect_with_features(node == CENTRAL ? 0 : plain | BIT(F_CSA2),
-                              node == CENTRAL ? plain : 0);
+        if (node == CENTRAL) {
+            connect_with_features(0, plain);
+        } else {
+            connect_with_features(plain | BIT(F_CSA2), 0);
+        }
         assert_int_equal(command(node, 0x2032, "40 00 00 02 02 00 00"), 0);
         run_ms(200);
         const uint8_t *e = event(node, 0x3e0c);
@@ -262,7 +265,8 @@ static void param_request(void **state)
         run_ms(400);
         const uint8_t *e = event(PERIPHERAL, 0x3e03);
         assert_non_null(e);
-        assert_int_equal(e[0], answer == 0 ? 0 : answer == 1 ? 0x3b : 0x1a);
+        static const uint8_t want[] = { 0, 0x3b, 0x1a };
+        assert_int_equal(e[0], want[answer]);
         assert_int_equal(count(PERIPHERAL, 0x3e03), 1);
         assert_int_equal(count(CENTRAL, 0x3e03), answer == 0 ? 1 : 0);
         assert_int_equal(command(CENTRAL, 0x2020, "40 00 20 00 30 00 00 00 c8 00 00 00 00 00"),
@@ -329,11 +333,15 @@ static void collisions(void **state)
         const uint8_t *p = event(PERIPHERAL, peripheral_phy ? 0x3e0c : 0x3e03);
         assert_non_null(p);
         /* New parameters from the central answer the peripheral's request for parameters. */
-        assert_int_equal(p[0], which == 0   ? WOAD_HCI_PROCEDURE_COLLISION
-                               : which == 3 ? 0
-                                            : WOAD_HCI_TRANSACTION_COLLISION);
-        assert_int_equal(count(PERIPHERAL, peripheral_phy && !central_phy ? 0x3e0c : 0x3e03),
-                         which == 0 || which == 2 ? which / 2 : 1);
+        int want = WOAD_HCI_TRANSACTION_COLLISION;
+        if (which == 0) {
+            want = WOAD_HCI_PROCEDURE_COLLISION;
+        } else if (which == 3) {
+            want = 0;
+        }
+        assert_int_equal(p[0], want);
+        unsigned code = peripheral_phy && !central_phy ? 0x3e0c : 0x3e03;
+        assert_int_equal(count(PERIPHERAL, code), which == 0 || which == 2 ? which / 2 : 1);
         assert_link();
         apart();
     }

@@ -106,19 +106,37 @@ static void stack_clean(const char *path)
 }
 #endif
 
+/* How a pairing goes: to success, to a failure of the user, of the connection, of the library. */
+enum { WELL, WRONG_ANSWER, CUT, LIBRARY, PATHS };
+
+/* Gives both sides out-of-band data. */
+static void exchange_out_of_band(bool secure)
+{
+    static const uint8_t tk[16] = { 7, 7, 1, 9, 8, 5, 4, 3, 2, 11, 99, 5, 1 };
+    for (int k = 0; k < 2; k++) {
+        if (!secure) {
+            remember(tk, 16);
+            assert_int_equal(woad_oob_set_legacy(w->device[k].host, side[k].conn, tk), 0);
+            continue;
+        }
+        assert_int_equal(woad_oob_make(w->device[1 - k].host), 0);
+        assert_non_null(world_wait(w, &w->device[1 - k], WOAD_EV_OOB, 100000));
+        assert_int_equal(woad_oob_set(w->device[k].host, side[k].conn, &side[1 - k].oob), 0);
+    }
+}
+
 /* Every method of pairing: to success, to a failure of each kind, and cut off at every moment. */
 static void nothing_left(void **state)
 {
-    enum { WELL, WRONG_ANSWER, CUT, LIBRARY, PATHS };
+    static const unsigned moments[] = {
+        [WELL] = 2, [WRONG_ANSWER] = 2, [CUT] = 150, [LIBRARY] = 60
+    };
     (void)state;
     attacked = true;
     for (int secure = 0; secure < 2; secure++) {
         for (int method = 0; method < 4; method++) {
             for (int path = 0; path < PATHS; path++) {
-                for (unsigned at = 1; at < (path == CUT       ? 150u
-                                            : path == LIBRARY ? 60u
-                                                              : 2u);
-                     at += 5) {
+                for (unsigned at = 1; at < moments[path]; at += 5) {
                     uint8_t io = method == 1 ? WOAD_IO_KEYBOARD : WOAD_IO_DISPLAY_YES_NO;
                     struct woad_security_policy p =
                         policy(method ? io : WOAD_IO_NONE, method != 0, secure);
@@ -126,24 +144,17 @@ static void nothing_left(void **state)
                     n_secrets = 0;
                     stack_scrub();
                     pair_of(&p, &p);
-                    for (int k = 0; method == 3 && k < 2; k++) {
-                        static const uint8_t tk[16] = { 7, 7, 1, 9, 8, 5, 4, 3, 2, 11, 99, 5, 1 };
-                        if (!secure) {
-                            remember(tk, 16);
-                            assert_int_equal(
-                                woad_oob_set_legacy(w->device[k].host, side[k].conn, tk), 0);
-                            continue;
-                        }
-                        assert_int_equal(woad_oob_make(w->device[1 - k].host), 0);
-                        assert_non_null(world_wait(w, &w->device[1 - k], WOAD_EV_OOB, 100000));
-                        assert_int_equal(
-                            woad_oob_set(w->device[k].host, side[k].conn, &side[1 - k].oob), 0);
+                    if (method == 3) {
+                        exchange_out_of_band(secure);
                     }
                     if (path == CUT || path == LIBRARY) { /* out-of-band data may be unused */
                         n_secrets -= method == 3 && secure ? n_secrets : 0;
                     }
                     displayed = 834201;
-                    side[0].user = path == WRONG_ANSWER ? method == 2 ? NO : WRONG : YES;
+                    side[0].user = YES;
+                    if (path == WRONG_ANSWER) {
+                        side[0].user = method == 2 ? NO : WRONG;
+                    }
                     fail_at = path == LIBRARY ? at : 0;
                     assert_int_equal(woad_pair(w->device[0].host, side[0].conn), 0);
                     if (path == CUT) {

@@ -69,10 +69,13 @@ static void matrix_one(const struct one *c)
             fail_msg("io %d %d secure %d mitm %d %d oob %d who %d: %x", c->io[0], c->io[1],
                      c->secure, c->mitm[0], c->mitm[1], c->oob, c->which, (unsigned)status_of(k));
         }
-        char was = side[k].action == WOAD_PASSKEY_INPUT     ? 'I'
-                   : side[k].action == WOAD_PASSKEY_DISPLAY ? 'D'
-                   : side[k].action == WOAD_PASSKEY_COMPARE ? 'C'
-                                                            : '-';
+        char was = '-';
+        switch (side[k].action) {
+        case WOAD_PASSKEY_INPUT: was = 'I'; break;
+        case WOAD_PASSKEY_DISPLAY: was = 'D'; break;
+        case WOAD_PASSKEY_COMPARE: was = 'C'; break;
+        default: break;
+        }
         assert_int_equal(was, request_at[k]);
         assert_true(now.encrypted && now.bonded);
         assert_int_equal(now.authenticated, oob || request_at[0] != '-');
@@ -130,7 +133,11 @@ static void wrong_passkey(void **state)
             struct woad_security_policy types = policy(WOAD_IO_KEYBOARD, true, secure);
             struct woad_security_policy shows = policy(WOAD_IO_DISPLAY, true, secure);
             uint32_t seen[6];
-            begin(typist == CENTRAL ? &types : &shows, typist == CENTRAL ? &shows : &types);
+            if (typist == CENTRAL) {
+                begin(&types, &shows);
+            } else {
+                begin(&shows, &types);
+            }
             for (unsigned n = 0; n < 6; n++) {
                 side[typist].user = WRONG;
                 settle();
@@ -210,7 +217,11 @@ static void policies(void **state)
     for (int k = 0; k < 4; k++) {
         for (int which = 0; which < 2; which++) {
             peer.prefer_legacy = k == 1;
-            pair_of(which ? &peer : &strict[k], which ? &strict[k] : &peer);
+            if (which) {
+                pair_of(&peer, &strict[k]);
+            } else {
+                pair_of(&strict[k], &peer);
+            }
             int initiator = k == 2 ? 1 - which : CENTRAL;
             assert_int_equal(woad_pair(w->device[initiator].host, side[initiator].conn), 0);
             world_run(w, 1000000);
@@ -306,7 +317,10 @@ static void repeated_attempts(void **state)
         side[CENTRAL].user = n == 7 ? YES : WRONG;
         settle();
         assert_int_equal(status_of(CENTRAL) == 0, n == 7);
-        wait = n == 7 ? 0 : wait ? wait * 2 : 250000;
+        wait = wait ? wait * 2 : 250000;
+        if (n == 7) {
+            wait = 0;
+        }
         allowed = woad_air_now(w->air) + wait - 20000; /* settle() checks every 10 ms */
         if (n % 3 == 1) {
             rejoin(CENTRAL);
@@ -708,7 +722,10 @@ static void eight_at_once(void **state)
 static void eight_by_controller(void **state)
 {
     for (unsigned n = 0; n < 3; n++) {
-        by_controller = n == 0 ? 1 : n == 1 ? 0x1fe : 0x1ff;
+        by_controller = n == 1 ? 0x1fe : 0x1ff;
+        if (n == 0) {
+            by_controller = 1;
+        }
         eight_at_once(state);
     }
     by_controller = 0;

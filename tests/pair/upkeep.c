@@ -179,7 +179,7 @@ static void clock_accuracy(void **state)
         assert_int_equal(command(which, 0x206d, "41 00"), WOAD_HCI_UNKNOWN_CONNECTION);
         assert_link();
         apart();
-        connect_with_features(which ? few : 0, which ? 0 : few);
+        connect_with_features_at(which, few);
         assert_int_equal(command(which, 0x206d, "40 00"), 0);
         run_ms(100);
         assert_non_null(event(which, 0x3e1f));
@@ -270,7 +270,7 @@ static void power(void **state)
         assert_int_equal(command(peer, 0x207a, "40 00 02 00"), WOAD_HCI_INVALID_PARAMETERS);
         assert_link();
         apart();
-        connect_with_features(which ? few : 0, which ? 0 : few);
+        connect_with_features_at(which, few);
         assert_int_equal(command(which, 0x2077, "40 00 01"), 0);
         run_ms(100);
         assert_int_equal(event(which, 0x3e21)[0], WOAD_HCI_UNSUPPORTED_REMOTE);

@@ -258,10 +258,14 @@ static void run_until(uint64_t end)
 static void put_connection_params(struct pdu *p)
 {
     unsigned kind = below(8);
-    unsigned interval = kind < 3   ? between(6, 24)
-                        : kind < 6 ? between(24, 100)
-                        : kind < 7 ? between(100, 400)
-                                   : between(400, 1600);
+    unsigned interval;
+    if (kind < 3) {
+        interval = between(6, 24);
+    } else if (kind < 6) {
+        interval = between(24, 100);
+    } else {
+        interval = kind < 7 ? between(100, 400) : between(400, 1600);
+    }
     unsigned latency = below(3) ? 0 : below(5);
     /* in 10 ms: twice the interval times 1 + latency */
     unsigned min_u32 = (1 + latency) * interval / 4 + 1;

@@ -198,7 +198,11 @@ static void call_connect(void)
     uint16_t conn = some_conn(), cid[WOAD_COC_AT_ONCE] = { 0 };
     struct woad_coc_params p = some_params();
     bool enhanced = one_in(2);
-    size_t size = 64 + any(236), n = enhanced ? 1 + any(one_in(8) ? 6 : 3) : 1, made = n;
+    size_t size = 64 + any(236), n = 1;
+    if (enhanced) {
+        n += any(one_in(8) ? 6 : 3);
+    }
+    size_t made = n;
     void *rx[6];
     for (size_t i = 0; i < n; i++) {
         rx[i] = malloc(size);
@@ -239,7 +243,8 @@ static void call_send(void)
     uint16_t conn = some_conn(), cid = some_cid();
     struct channel *k = channel_of(storm.me, conn, cid);
     size_t len = any(200);
-    uint8_t *tx = calloc(1, len ? len : 1), *was = k ? k->tx : NULL;
+    uint8_t *tx = calloc(1, len ? len : 1);
+    uint8_t *was = k ? k->tx : NULL;
     if (k) {
         k->tx = tx;
     }

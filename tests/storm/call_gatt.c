@@ -25,7 +25,7 @@ const char *const value_patterns[] = { "openopen", "SECRET-E", "SECRET-A" };
 void fill_value(uint8_t *to, uint16_t handle)
 {
     uint16_t at = storm.me->service ? (uint16_t)(handle - storm.me->service) : 0;
-    const char *pattern = value_patterns[at == 7 ? 1 : at == 10 ? 2 : 0];
+    const char *pattern = value_patterns[(at == 7) + 2 * (at == 10)];
     for (size_t n = 0; n < VALUE_MAX; n++) {
         to[n] = (uint8_t)pattern[n & 7];
     }

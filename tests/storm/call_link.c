@@ -20,8 +20,9 @@ static void call_connect(void)
     struct woad_connect_params p = some_connect();
     bool was = a->attempt, by_list = one_in(8);
     a->attempt = true;
-    int err = result(woad_connect(a->h, by_list ? NULL : &peer, &p), "DILXMBS",
-                     "woad_connect(%02x, %u)", by_list ? 0 : peer.octet[0], p.timeout_ms);
+    const struct woad_addr *to = by_list ? NULL : &peer;
+    int err = result(woad_connect(a->h, to, &p), "DILXMBS", "woad_connect(%02x, %u)",
+                     by_list ? 0 : peer.octet[0], p.timeout_ms);
     MUST(err != WOAD_EALREADY || was, "EALREADY although no attempt runs");
     MUST(err || !was, "a second attempt is taken");
     a->attempt = err ? was : a->attempt;
@@ -36,10 +37,14 @@ static void call_advertise(void)
 {
     struct actor *a = storm.me;
     static const uint8_t kinds[] = { 0, 0, 0, 0, 1, 2, 3, 4 };
-    struct woad_adv_params p = { .kind = kinds[any(8)],
-                                 .interval_625us = (uint16_t)(one_in(16) ? any(70000) : 32),
-                                 .peer = some_peer(),
-                                 .filter_policy = (uint8_t)(one_in(8) ? any(4) : 0) };
+    struct woad_adv_params p = { .kind = kinds[any(8)], .interval_625us = 32 };
+    if (one_in(16)) {
+        p.interval_625us = (uint16_t)any(70000);
+    }
+    p.peer = some_peer();
+    if (one_in(8)) {
+        p.filter_policy = (uint8_t)any(4);
+    }
     p.peer.type &= 1;
     bool was = a->adv;
     a->adv = true;
@@ -114,9 +119,8 @@ static void call_ext(void)
 static void call_scan(void)
 {
     struct actor *a = storm.me;
-    struct woad_scan_params p = {
-        16, (uint16_t)(one_in(16) ? 20 : 16), one_in(2), one_in(2), one_in(3) ? 0 : 50, one_in(8)
-    };
+    uint16_t window = one_in(16) ? 20 : 16;
+    struct woad_scan_params p = { 16, window, one_in(2), one_in(2), one_in(3) ? 0 : 50, one_in(8) };
     bool was = a->scans;
     if (one_in(3)) {
         result(woad_scan_stop(a->h), "D", "woad_scan_stop()");
@@ -195,9 +199,9 @@ static void call_own_address(void)
 {
     uint8_t octet[6];
     memset(octet, (int)(0xc1 + 2 * storm.me->number + any(2)), sizeof octet);
-    result(woad_set_own_address(storm.me->h, one_in(2) ? WOAD_ADDR_PUBLIC : WOAD_ADDR_RANDOM,
-                                one_in(2) ? octet : NULL),
-           "DIB", "woad_set_own_address()");
+    const uint8_t *given = one_in(2) ? octet : NULL;
+    uint8_t type = one_in(2) ? WOAD_ADDR_PUBLIC : WOAD_ADDR_RANDOM;
+    result(woad_set_own_address(storm.me->h, type, given), "DIB", "woad_set_own_address()");
 }
 
 static void call_accept_list(void)
@@ -327,9 +331,10 @@ static void call_oob(void)
     }
     memset(&other, (int)any(256), sizeof other);
     bool good = made && !one_in(4);
-    if (result_on(conn, woad_oob_set(storm.me->h, conn, good ? made : &other), "NMSIL",
-                  "woad_oob_set(%04x, %s)", conn, good ? "good" : "made up") == 0 &&
-        good) {
+    const struct woad_oob *data = good ? made : &other;
+    int err = result_on(conn, woad_oob_set(storm.me->h, conn, data), "NMSIL",
+                        "woad_oob_set(%04x, %s)", conn, good ? "good" : "made up");
+    if (!err && good) {
         l->proven = true;
     }
 }

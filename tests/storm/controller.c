@@ -104,7 +104,12 @@ static bool by_status(const uint8_t *p, unsigned opcode)
     if (!of_link && opcode != 0x200d && opcode != 0x2043) {
         return false;
     }
-    status = of_link && !live ? 0x02 : one_in(60) && opcode != 0x0406 ? 0x1f : 0;
+    status = 0;
+    if (of_link && !live) {
+        status = 0x02;
+    } else if (one_in(60) && opcode != 0x0406) {
+        status = 0x1f;
+    }
     if (opcode == 0x0406 && (p[6] < 0x05 || p[6] == 0x16)) {
         status = 0x12;
     }

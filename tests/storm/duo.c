@@ -265,7 +265,11 @@ static void duo_step(const struct step *s)
     default: break;
     }
     storm.me = a;
-    world_run(world, s->kind != STEP_TIME ? any(3000) : one_in(6) ? any(500000) : any(40000));
+    if (s->kind != STEP_TIME) {
+        world_run(world, any(3000));
+    } else {
+        world_run(world, one_in(6) ? any(500000) : any(40000));
+    }
     for (unsigned n = 0; n < ACTORS; n++) {
         storm.actor[n].gone_flags = 0;
     }

@@ -56,29 +56,32 @@ static struct woad_config solo_config(void)
         some_features[n++] = &woad_feature_watchdog;
     }
     some_features[n] = NULL;
-    return (struct woad_config){ .features = some_features,
-                                 .event = storm_event,
-                                 .ctx = &storm.actor[0],
-                                 .conns = (uint8_t)(1 + any(SOLO_LINKS)),
-                                 .attr_tables = 3,
-                                 .subscriptions = 3,
-                                 .procedures = (uint8_t)(1 + any(5)),
-                                 .mtu = 247,
-                                 .tx_queue = (uint16_t)(250 + any(200)),
-                                 .request_queue = 700,
-                                 .prepare_queue = (uint16_t)any(600),
-                                 .pipeline_queue = (uint16_t)(64 * any(3)),
-                                 .attr_index = 40,
-                                 .l2cap_channels = 4,
-                                 .psms = 3,
-                                 .bonds = 4,
-                                 .att_bearers = 3,
-                                 .pairings = (uint8_t)any(3),
-                                 .accept_list = 4,
-                                 .mps = 100,
-                                 .adv_sets = SETS,
-                                 .crypto = library ? &storm_crypto : NULL,
-                                 .random = library ? storm_random : NULL };
+    struct woad_config config = { .features = some_features,
+                                  .event = storm_event,
+                                  .ctx = &storm.actor[0],
+                                  .conns = (uint8_t)(1 + any(SOLO_LINKS)),
+                                  .attr_tables = 3,
+                                  .subscriptions = 3,
+                                  .procedures = (uint8_t)(1 + any(5)),
+                                  .mtu = 247,
+                                  .tx_queue = (uint16_t)(250 + any(200)),
+                                  .request_queue = 700,
+                                  .prepare_queue = (uint16_t)any(600),
+                                  .pipeline_queue = (uint16_t)(64 * any(3)),
+                                  .attr_index = 40,
+                                  .l2cap_channels = 4,
+                                  .psms = 3,
+                                  .bonds = 4,
+                                  .att_bearers = 3,
+                                  .pairings = (uint8_t)any(3),
+                                  .accept_list = 4,
+                                  .mps = 100,
+                                  .adv_sets = SETS };
+    if (library) {
+        config.crypto = &storm_crypto;
+        config.random = storm_random;
+    }
+    return config;
 }
 
 /* Sends until woad_tx() returns 0.  Returns true if there was a packet. */

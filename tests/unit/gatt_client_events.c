@@ -123,13 +123,16 @@ static void cancel_inside_each_result(void **state)
         solo_connected(SOLO_HANDLE, true, 9);
         struct woad *h = solo.h;
         uint16_t conn = solo.conn[0];
-        int err = k == 0   ? woad_gattc_services(h, conn, NULL)
-                  : k == 1 ? woad_gattc_services(h, conn, &uuid)
-                  : k == 2 ? woad_gattc_characteristics(h, conn, 1, 0xffff, NULL)
-                  : k == 3 ? woad_gattc_descriptors(h, conn, 1, 0xffff)
-                  : k == 4 ? woad_gattc_included(h, conn, 1, 0xffff)
-                  : k == 5 ? woad_gattc_read_by_uuid(h, conn, 1, 0xffff, &uuid)
-                           : woad_gattc_read_multiple(h, conn, two, 2);
+        int err;
+        switch (k) {
+        case 0: err = woad_gattc_services(h, conn, NULL); break;
+        case 1: err = woad_gattc_services(h, conn, &uuid); break;
+        case 2: err = woad_gattc_characteristics(h, conn, 1, 0xffff, NULL); break;
+        case 3: err = woad_gattc_descriptors(h, conn, 1, 0xffff); break;
+        case 4: err = woad_gattc_included(h, conn, 1, 0xffff); break;
+        case 5: err = woad_gattc_read_by_uuid(h, conn, 1, 0xffff, &uuid); break;
+        default: err = woad_gattc_read_multiple(h, conn, two, 2); break;
+        }
         assert_int_equal(err, 0);
         assert_int_equal(woad_gattc_read(h, conn, 3), 0);
         solo_pump();

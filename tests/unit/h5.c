@@ -52,7 +52,10 @@ static size_t make(unsigned n, uint8_t *packet)
 {
     size_t len = 1 + n * 37 % (ROOM - 1);
     for (size_t k = 1; k < len; k++) {
-        packet[k] = (uint8_t)(n % 3 ? n * 7 + k : n % 2 ? 0xc0 : 0xdb);
+        packet[k] = (uint8_t)(n * 7 + k);
+        if (n % 3 == 0) {
+            packet[k] = n % 2 ? 0xc0 : 0xdb;
+        }
     }
     packet[0] = (uint8_t)(1 + n % 5);
     return len;

@@ -351,7 +351,8 @@ static void names_that_others_bind(void **state)
     for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
         transport_read_peer_name(texts[k], strlen(texts[k]), &peer);
         assert_true(peer.has_address == (k == 0));
-        assert_int_equal(peer.key, k < 5 && k != 3 ? 8 : k == 6 ? 8 : strlen(texts[k]));
+        bool eight = (k < 5 && k != 3) || k == 6;
+        assert_int_equal(peer.key, eight ? 8 : strlen(texts[k]));
     }
     memset(text, 'x', sizeof text);
     memcpy(text, "woad/x/0/-/", 11);

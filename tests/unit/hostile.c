@@ -241,7 +241,8 @@ static void att_opcode_sweep(void **state)
         for (size_t len = 1; len <= MTU; len++) {
             for (int fill = 0; fill < 3; fill++) {
                 uint8_t p[MTU];
-                memset(p, fill == 0 ? 0 : fill == 1 ? 0xff : VALUE, sizeof p);
+                static const int fills[] = { 0, 0xff, VALUE };
+                memset(p, fills[fill], sizeof p);
                 p[0] = (uint8_t)op;
                 open_bench(1);
                 frame(4, p, len);
@@ -360,24 +361,25 @@ static bool procedure(int n)
     uint8_t big[40] = { 1 };
     struct woad *h = b.h;
     uint16_t c = b.conn;
-    int err[] = { n == 0 ? woad_gattc_exchange_mtu(h, c) : 1,
-                  n == 1 ? woad_gattc_services(h, c, NULL) : 1,
-                  n == 2 ? woad_gattc_services(h, c, &u_service) : 1,
-                  n == 3 ? woad_gattc_characteristics(h, c, 1, 0xffff, NULL) : 1,
-                  n == 4 ? woad_gattc_descriptors(h, c, 1, 0xffff) : 1,
-                  n == 5 ? woad_gattc_included(h, c, 1, 0xffff) : 1,
-                  n == 6 ? woad_gattc_read(h, c, 3) : 1,
-                  n == 7 ? woad_gattc_read_by_uuid(h, c, 1, 0xffff, &u_value) : 1,
-                  n == 8 ? woad_gattc_read_multiple(h, c, two, 2) : 1,
-                  n == 9 ? woad_gattc_read_multiple_fixed(h, c, two, 2) : 1,
-                  n == 10 ? woad_gattc_write(h, c, 3, big, 5) : 1,
-                  n == 11 ? woad_gattc_write_long(h, c, 3, big, 40, false) : 1,
-                  n == 12 ? woad_gattc_write_long(h, c, 3, big, 40, true) : 1,
-                  n == 13 ? woad_gattc_secondary_services(h, c) : 1 };
-    if (n >= (int)(sizeof err / sizeof *err)) {
-        return false;
+    int err;
+    switch (n) {
+    case 0: err = woad_gattc_exchange_mtu(h, c); break;
+    case 1: err = woad_gattc_services(h, c, NULL); break;
+    case 2: err = woad_gattc_services(h, c, &u_service); break;
+    case 3: err = woad_gattc_characteristics(h, c, 1, 0xffff, NULL); break;
+    case 4: err = woad_gattc_descriptors(h, c, 1, 0xffff); break;
+    case 5: err = woad_gattc_included(h, c, 1, 0xffff); break;
+    case 6: err = woad_gattc_read(h, c, 3); break;
+    case 7: err = woad_gattc_read_by_uuid(h, c, 1, 0xffff, &u_value); break;
+    case 8: err = woad_gattc_read_multiple(h, c, two, 2); break;
+    case 9: err = woad_gattc_read_multiple_fixed(h, c, two, 2); break;
+    case 10: err = woad_gattc_write(h, c, 3, big, 5); break;
+    case 11: err = woad_gattc_write_long(h, c, 3, big, 40, false); break;
+    case 12: err = woad_gattc_write_long(h, c, 3, big, 40, true); break;
+    case 13: err = woad_gattc_secondary_services(h, c); break;
+    default: return false;
     }
-    assert_int_equal(err[n], 0);
+    assert_int_equal(err, 0);
     pull();
     return true;
 }
@@ -395,12 +397,8 @@ static void gattc_rsp_truncate_all(void **state)
                 more = procedure(n);
                 for (int n_requests = 0; more && !b.done && n_requests < 600; n_requests++) {
                     uint8_t p[23];
-                    memset(p,
-                           fill == 0   ? 0
-                           : fill == 1 ? 0xff
-                           : fill == 2 ? 6
-                                       : n_requests + 1,
-                           sizeof p);
+                    const int fills[] = { 0, 0xff, 6, n_requests + 1 };
+                    memset(p, fills[fill], sizeof p);
                     p[0] = (uint8_t)(b.last[4] + 1);
                     if (fill == 3 && len > 1) {
                         p[1] = (uint8_t)(len - 2);
@@ -440,7 +438,8 @@ static void gattc_disc_malicious_server(void **state)
                 int n_requests = 0;
                 for (; !b.done && n_requests < 300; n_requests++) {
                     uint8_t p[23] = { (uint8_t)(b.last[4] + 1), each };
-                    size_t n = b.last[4] == 0x06 ? 1 : 2, step = each ? each : 4;
+                    size_t n = b.last[4] == 0x06 ? 1 : 2;
+                    size_t step = each ? each : 4;
                     for (uint8_t item = 0; n + step <= sizeof p; item++, n += step) {
                         uint8_t handle = (uint8_t)(shape[0] + item * shape[1]);
                         p[n] = handle;

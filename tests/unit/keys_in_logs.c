@@ -22,7 +22,11 @@ static void logged(struct btsnoop_cuts *cuts, uint16_t handle, bool received, co
                    size_t from, size_t to, uint8_t *out)
 {
     uint8_t packet[300], record[BTSNOOP_RECORD];
-    const unsigned flags = handle | (from ? 1u : received ? 2u : 0u) << 12;
+    unsigned pb = received ? 2 : 0;
+    if (from) {
+        pb = 1;
+    }
+    const unsigned flags = handle | pb << 12;
     size_t n = to - from;
     const uint8_t head[] = { 2, (uint8_t)flags, (uint8_t)(flags >> 8), (uint8_t)n, 0 };
     memcpy(packet, head, sizeof head);

@@ -117,11 +117,13 @@ static void enough_is_the_whole_policy(void **state)
     (void)state;
     for (int n = 0; n < 6; n++) {
         struct woad_security_policy p = plain;
-        struct woad_bond b = { .key_size = n < 3 ? 7 : 16,
-                               .has_own_ltk = 1,
-                               .flags = n < 3 ? WOAD_BOND_SECURE : 0u };
+        struct woad_bond b = { .key_size = 16, .has_own_ltk = 1 };
+        if (n < 3) {
+            b.key_size = 7;
+            b.flags = WOAD_BOND_SECURE;
+        }
         bool enough = n % 3 != 0;
-        p.key_size_min = (uint8_t)(n == 1 ? 7 : n == 2 ? 7 : 0);
+        p.key_size_min = n == 1 || n == 2 ? 7 : 0;
         p.allow_legacy = n == 4;
         p.prefer_legacy = n == 5;
         boot(&p);

@@ -292,7 +292,10 @@ static int answer_to(const struct flow *f, int to, bool pairs, bool method, uint
         return pairs ? NOTHING : NEXT; /* 2.4.6, Figure 2.7: the central may also encrypt again */
     }
     if (!pairs) {
-        return code != REQUEST ? NOTHING : to == PERIPHERAL ? NEXT : WOAD_SMP_UNKNOWN_COMMAND;
+        if (code != REQUEST) {
+            return NOTHING;
+        }
+        return to == PERIPHERAL ? NEXT : WOAD_SMP_UNKNOWN_COMMAND;
     }
     if (code == KEYPRESS && method && f->method == WOAD_METHOD_PASSKEY) {
         return NOTHING; /* 3.5.8: no effect */
@@ -337,7 +340,10 @@ static void one(const struct at *at, int to, uint8_t code, int delta)
     make(pdu, code);
     hand_over(to, pdu, (size_t)((code < CODES ? length_of[code] : 9) + delta));
     bool failed = waiting && wire[0].to != to && wire[0].octet[0] == FAILED;
-    int got = failed ? wire[0].octet[1] : !was && end[to].ended ? ENDS : NOTHING;
+    int got = !was && end[to].ended ? ENDS : NOTHING;
+    if (failed) {
+        got = wire[0].octet[1];
+    }
     bool next = want == NEXT && !failed && (was || !end[to].ended || !end[to].status);
     if (!(next || got == want) || (failed && waiting != 1) || (want == NOTHING && waiting)) {
         fail_msg("%s, %s, after %zu: opcode %x %+d is answered %x, not %x", at->f->name,
@@ -420,7 +426,10 @@ static void key_requests(void **state)
                 }
                 bool done = end[PERIPHERAL].ended;
                 bool zero = numbers == 0 || (numbers == 2 && b && f->secure);
-                bool its = done ? (f->secure ? zero : numbers == 2) : at >= ripe && numbers == 0;
+                bool its = at >= ripe && numbers == 0;
+                if (done) {
+                    its = f->secure ? zero : numbers == 2;
+                }
                 given = refused = 0;
                 unasked = true;
                 say(PERIPHERAL, ask, sizeof ask);

@@ -243,7 +243,8 @@ static void agreement(void **state)
 {
     static uint64_t seed = 20;
     const char *more = getenv("WOAD_VECTORS");
-    unsigned vectors = more ? (unsigned)atoi(more) : 100000, curve = more ? vectors : 2000;
+    unsigned vectors = more ? (unsigned)atoi(more) : 100000;
+    unsigned curve = more ? vectors : 2000;
     (void)state;
     for (unsigned n = 0; n < vectors; n++) {
         uint8_t r[128], out[BACKENDS][10][16] = { 0 };

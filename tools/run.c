@@ -10,7 +10,6 @@
 #include "../transport/text.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -316,16 +315,6 @@ static int listen_privately(struct hci_transport *listener)
     return 0;
 }
 
-/* Opens /dev/null in place of standard files that are closed: no pipe gets their numbers. */
-static void open_standard_files(void)
-{
-    int fd;
-    do {
-        fd = open("/dev/null", O_RDWR);
-    } while (fd >= 0 && fd <= STDERR_FILENO);
-    close(fd);
-}
-
 /* Signals are read from a descriptor, in the hub's loop. */
 static int catch_signals(sigset_t *set)
 {
@@ -400,7 +389,6 @@ static int run_all(void)
 
 int tool_run(int argc, char **argv)
 {
-    open_standard_files();
     run.options =
         (struct hub_options){ .seed = 1, .name_logs = true, .log = log_line, .warn = log_line };
     run.until_us = UINT64_MAX;

@@ -247,9 +247,12 @@ def test_a_reader_that_goes():
 
 
 def test_without_standard_files():
-    """Started with 0, 1 and 2 closed: it runs, and ends by itself."""
-    p = subprocess.Popen(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", woad, "run", "sh", "-c", "echo a; exit 3"], env=dict(os.environ, TMPDIR=temporary))
+    """Started with 0, 1 and 2 closed, what it prints goes nowhere."""
+    shown = os.path.join(scratch, "shown")
+    program = "readlink /proc/$PPID/fd/0 /proc/$PPID/fd/1 /proc/$PPID/fd/2 >%s; echo a; exit 3" % shown
+    p = subprocess.Popen(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", woad, "run", "sh", "-c", program], env=dict(os.environ, TMPDIR=temporary))
     assert p.wait(5) == 3 and os.listdir(temporary) == []
+    assert open(shown).read() == "/dev/null\n" * 3
 
 
 def test_a_terminal():

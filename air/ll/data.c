@@ -24,6 +24,8 @@
 #include "control.h"
 
 enum { LLID_CONTINUE = 1, LLID_START = 2, LLID_CONTROL = 3, NONE = 0xff, MAX_PDU = 251 };
+enum { PB_CONTINUE = 1, PB_START = 2 }; /* Packet_Boundary_Flag.  Vol 4, Part E, 5.4.2 */
+enum { MIN_PDU = 27, PACKETS_MAX = 0x7fff, ACL_HEADER = 7 /* with H4 type and record length */ };
 
 static uint8_t buffer_free(const controller *c)
 {
@@ -59,7 +61,7 @@ int data_from_host(controller *c, struct rd *in)
     struct acl_buffer *buf = &c->buffers[b];
     buf->next = NONE;
     buf->link = i;
-    buf->is_start = (head >> 12 & 3) != 1;
+    buf->is_start = (head >> 12 & 3) != PB_CONTINUE;
     buf->len = len;
     buf->sent_len = 0;
     rd_copy(in, buf->data, len);
@@ -103,7 +105,7 @@ uint16_t data_next_len(const controller *c, const struct link *l)
             n = l->effective_tx;
         }
     }
-    return (uint16_t)(n + (n && l->tx_encrypted ? 4 : 0));
+    return (uint16_t)(n + (n && l->tx_encrypted ? MIC : 0));
 }
 
 /* Writes an empty PDU to l->tx_pdu, unless the one there is not acknowledged. */
@@ -153,7 +155,7 @@ void data_next(controller *c, struct link *l)
         l->tx_plain_len = l->tx_len;
         memcpy(l->tx_plain, l->tx_pdu + 2, l->tx_len);
         crypt_seal(c, l, l->tx_pdu[0], l->tx_pdu + 2, l->tx_len);
-        l->tx_len = (uint8_t)(l->tx_len + 4);
+        l->tx_len = (uint8_t)(l->tx_len + MIC);
     }
     l->tx_pdu[1] = l->tx_len;
 }
@@ -176,6 +178,8 @@ void data_on_ack(controller *c, struct link *l, uint8_t i)
     }
 }
 
+/* The connection has ended: its data to be sent are dropped, and buffers that the host has not
+ * given back are free. */
 void data_drop(controller *c, struct link *l)
 {
     c->ll->host_credits = (uint16_t)(c->ll->host_credits + l->host_pending);
@@ -217,7 +221,7 @@ static int cmd_host_buffers(controller *c, struct rd *in, struct wr *ret)
     rd_u8(in);
     uint16_t packets = rd_le16(in);
     (void)ret;
-    if (len < 27 || !packets || packets > 0x7fff) {
+    if (len < MIN_PDU || !packets || packets > PACKETS_MAX) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     c->ll->host_acl_len = len;
@@ -269,7 +273,7 @@ bool data_to_host(controller *c, uint8_t i, uint8_t llid, struct rd *in)
     if (len == 0) {
         return true;
     }
-    if (!evt_room(c, ROOM_FOR_DATA + len + packets * 7) ||
+    if (!evt_room(c, ROOM_FOR_DATA + len + packets * ACL_HEADER) ||
         (c->ll->host_flow && c->ll->host_credits < packets)) {
         return false;
     }
@@ -289,7 +293,7 @@ bool data_to_host(controller *c, uint8_t i, uint8_t llid, struct rd *in)
         }
         struct wr w = wr_of(p, room);
         wr_u8(&w, H4_ACL);
-        wr_le16(&w, (uint16_t)(link_handle(i) | (first ? 2u : 1u) << 12));
+        wr_le16(&w, (uint16_t)(link_handle(i) | (first ? PB_START : PB_CONTINUE) << 12));
         wr_le16(&w, (uint16_t)n);
         wr_bytes(&w, rd_bytes(in, n), n);
     }

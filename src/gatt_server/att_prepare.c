@@ -43,32 +43,32 @@
 #include "../core/feature.h"
 #include "gatt_server.h"
 
-enum { PART_HDR = 6 };
+enum { PART_HDR = 6 }; /* octets before the data of a prepared write */
 
 /* Stores a prepared write.  False: no room. */
 static bool part_store(struct att_bearer *b, uint16_t handle, uint16_t offset, const uint8_t *data,
                        size_t len)
 {
     struct woad *h = b->c->h;
-    struct gatts_parts *s = parts_of(b);
-    uint8_t *last = s->mem + s->last_part;
-    bool merges = s->prepared_len && get_le16(last) == handle &&
+    struct gatts_parts *g = parts_of(b);
+    uint8_t *last = g->mem + g->last_part;
+    bool merges = g->prepared_len && get_le16(last) == handle &&
                   get_le16(last + 2) + (uint32_t)get_le16(last + 4) == offset;
     struct wr out =
-        wr_of(s->mem + s->prepared_len, (size_t)(h->cfg.prepare_queue - s->prepared_len));
+        wr_of(g->mem + g->prepared_len, (size_t)(h->cfg.prepare_queue - g->prepared_len));
     if (!MAY_FAIL(wr_room(&out) >= len + (merges ? 0 : PART_HDR))) {
         return false;
     }
     if (merges) {
         put_le16(last + 4, (uint16_t)(get_le16(last + 4) + len));
     } else {
-        s->last_part = s->prepared_len;
+        g->last_part = g->prepared_len;
         wr_le16(&out, handle);
         wr_le16(&out, offset);
         wr_le16(&out, (uint16_t)len);
     }
     wr_bytes(&out, data, len);
-    s->prepared_len = (uint16_t)(s->prepared_len + wr_len(&out));
+    g->prepared_len = (uint16_t)(g->prepared_len + wr_len(&out));
     return true;
 }
 
@@ -245,11 +245,8 @@ static int long_read_cached(struct att_bearer *b, struct wr *out)
     if (g->long_value_handle != s->handle) {
         return ATT_PENDING;
     }
-    bool last = g->long_value_len < s->offset + b->mtu - 1u;
-    if (last) {
-        g->long_value_handle = 0;
-    } else {
-        g->long_value_handle = s->handle;
+    if (g->long_value_len < s->offset + b->mtu - 1u) {
+        g->long_value_handle = 0; /* the last part */
     }
     return att_copy_part(g->mem + g->prepared_len, g->long_value_len, s->offset, out);
 }
@@ -315,6 +312,8 @@ static int execute_app_answered(struct att_bearer *b, int err, struct rd *value,
     return err;
 }
 
+/* The bearer closes while the application is asked about a prepared write of its: drops them all.
+ */
 static void execute_close(struct att_bearer *b)
 {
     if (b->server->awaiting_app && b->server->op == ATT_EXECUTE_REQ) {

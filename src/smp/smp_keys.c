@@ -313,6 +313,8 @@ bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv)
     return true;
 }
 
+/* Whether the bond with the peer has the key for this side's role.  With MAY_FETCH, a bond counts
+ * that only the application's store has: smp->stored_only has its bits. */
 bool smp_has_key(const struct conn *c, bool fetch)
 {
     const struct bond_slot *slot;

@@ -472,9 +472,9 @@ static uint32_t coc_run_timers(struct woad *h)
 
 static const struct coc_role coc_role = {
     .rx = coc_rx,
-    .rx_too_long = coc_too_long,
+    .rx_too_long = coc_rx_too_long,
     .tx = coc_tx,
-    .frame_copied = coc_sent,
+    .frame_copied = coc_frame_copied,
     .sig_rx = coc_sig_rx,
     .sig_tx = coc_sig_tx,
     .security_changed = coc_security_changed,
@@ -547,7 +547,7 @@ int woad_coc_listen(struct woad *h, const struct woad_coc_params *params)
 
 int woad_coc_stop_listening(struct woad *h, uint16_t psm)
 {
-    if (!h->cocs) {
+    if (!h->cocs) { /* not feature_for_call(): the host may be down */
         return WOAD_ENOTSUP;
     }
     struct woad_coc_params *slot = NULL;

@@ -160,10 +160,10 @@ void coc_emit(struct coc *ch, enum woad_event_type type, int status);
 
 /* A frame for a channel; one that is longer than the host can receive. */
 void coc_rx(struct conn *c, uint16_t cid, struct rd *in);
-void coc_too_long(struct conn *c, uint16_t cid);
+void coc_rx_too_long(struct conn *c, uint16_t cid);
 /* See struct coc_role. */
 uint16_t coc_tx(struct conn *c, struct wr *body, struct rd *tail);
-void coc_sent(struct conn *c);
+void coc_frame_copied(struct conn *c);
 /* The peer grants credits. */
 void coc_add_credits(struct coc *ch, uint16_t credits);
 /* Credits to grant to the peer now; 0: none, or not enough to be worth a packet. */

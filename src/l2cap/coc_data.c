@@ -263,7 +263,7 @@ void coc_rx(struct conn *c, uint16_t cid, struct rd *in)
     }
 }
 
-void coc_too_long(struct conn *c, uint16_t cid)
+void coc_rx_too_long(struct conn *c, uint16_t cid)
 {
     struct coc *ch = coc_by_cid(c, cid);
     if (ch && ch->state == COC_OPEN) {
@@ -363,7 +363,7 @@ static void coc_copied(struct coc *ch)
     }
 }
 
-void coc_sent(struct conn *c)
+void coc_frame_copied(struct conn *c)
 {
     struct coc *ch = c->tx_channel;
     c->tx_channel = NULL;

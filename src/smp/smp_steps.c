@@ -384,7 +384,7 @@ static int step_verify_oob(struct pairing *p)
     if (!p->own->pdu[PDU_OOB]) {
         return 0;
     }
-    return p->c->h->oob->role->check(p);
+    return p->c->h->oob->role->check(p); /* choose_steps() has looked whether h->oob is there */
 }
 
 static int step_nonce(struct pairing *p)

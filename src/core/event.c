@@ -5,16 +5,33 @@
  *   reconnect: gap_reconnect.c, as other files call it; NULL: not linked
  *   connect_held: WOAD_EV_CONNECT is held back until the peer has sent something
  *   number: of a connection: the one in the public interface, index | generation << 8
- *   cfg: the config that the application gave to woad_init() */
+ *   cfg: the config that the application gave to woad_init()
+ *   CHECK_LOST_WAKEUP: a test build: all connections are polled, and a forgotten conn_mark_ready()
+ *       traps */
 #include "address.h"
 #include "conn.h"
 #include "event.h"
+#include "ready.h"
 #include "reconnect_role.h"
 
 void emit(struct woad *h, const struct woad_event *ev)
 {
+    bool tx_called = h->tx_called;
     h->event_raised = true;
+    h->tx_called = false;
+    if (CHECK_LOST_WAKEUP) {
+        h->event_depth++;
+    }
     h->cfg.event(h->cfg.ctx, h, ev);
+    if (CHECK_LOST_WAKEUP) {
+        h->event_depth--;
+    }
+    /* The callback's woad_tx() may have emptied the ready list, and the code that raised the event
+     * may set something to be sent after it. */
+    if (h->tx_called) {
+        all_mark_ready(h);
+    }
+    h->tx_called |= tx_called; /* for an event around this one */
 }
 
 void emit_at(struct woad *h, uint16_t conn, enum woad_event_type type, struct woad_event *ev)

@@ -112,12 +112,14 @@ struct woad {
     bool waits_for_buffers;  /* a connection that used up its share of buffers left the ring */
     uint8_t refused_count;   /* elements of refused_handles */
     struct hci hci;
-    uint16_t mtu;                   /* ATT_MTU that we offer: woad_set_mtu() */
-    uint16_t tx_frame_max;          /* octets of the largest L2CAP payload that we send… */
-    uint16_t rx_frame_max;          /* …and receive */
-    uint16_t conn_count;            /* connections that exist */
-    uint16_t sig_queue_size;        /* octets of conn.sig_queue */
-    uint32_t now;                   /* ms: the time of the last woad_clock() or woad_poll() */
+    uint16_t mtu;            /* ATT_MTU that we offer: woad_set_mtu() */
+    uint16_t tx_frame_max;   /* octets of the largest L2CAP payload that we send… */
+    uint16_t rx_frame_max;   /* …and receive */
+    uint16_t conn_count;     /* connections that exist */
+    uint16_t sig_queue_size; /* octets of conn.sig_queue */
+    bool tx_called;          /* woad_tx() was called since the latest event was raised */
+    uint8_t event_depth;     /* callbacks on the stack; counted with CHECK_LOST_WAKEUP only */
+    uint32_t now;            /* ms: the time of the last woad_clock() or woad_poll() */
     struct conn *conns, *conns_end; /* config.conns slots, and the end of the array */
     struct conn *ready_tail;        /* the ready list: ready.h; NULL: empty */
     /* Each feature's memory, and the functions by which other layers call it (…_role).  NULL: the

@@ -1,7 +1,8 @@
 /* The ready list.  woad_tx() polls only the connections on this ring; one with nothing to send is
  * taken off it.  Every change that can make a layer produce a PDU must put the connection on it: a
  * missed call is a stall, a superfluous one costs one poll.  With WOAD_CHECK_LOST_WAKEUP all
- * connections are polled, and a missed call traps.
+ * connections are polled, and a missed call traps.  Code that raises an event may mark the
+ * connection before or after it: where the callback has called woad_tx(), emit() marks all again.
  *
  * h->ready_tail is the tail of the circular list: ready_tail->ready_next is served next. */
 #ifndef WOAD_CORE_READY_H

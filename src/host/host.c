@@ -242,11 +242,11 @@ size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)
     if (h->state <= HOST_FALLING || h->in_tx) {
         return 0; /* an event's callback calls it while a packet is being written */
     }
-    h->in_tx = true;
+    h->in_tx = h->tx_called = true;
     size_t n;
     do { /* again when an event that acl_tx() raised has made a command necessary */
         n = 0;
-        if (!h->commands_idle || CHECK_LOST_WAKEUP) {
+        if (!h->commands_idle || (CHECK_LOST_WAKEUP && !h->event_depth)) {
             n = hci_tx(h, buf, room);
         }
         if (!n) {

@@ -270,11 +270,11 @@ static bool acl_may_take(const struct woad *h, const struct conn *c)
 }
 
 /* With WOAD_CHECK_LOST_WAKEUP: a connection that is not on the ready list must have nothing to
- * send. */
+ * send.  Not inside an event: all connections are marked after it. */
 static void acl_check(struct woad *h, uint8_t *buf, size_t room)
 {
     for (struct conn *c = h->conns; CHECK_LOST_WAKEUP && c < h->conns_end; c++) {
-        if (c->state != CONN_OPEN || c->ready_next || !acl_may_take(h, c)) {
+        if (h->event_depth || c->state != CONN_OPEN || c->ready_next || !acl_may_take(h, c)) {
             continue;
         }
         c->tx_pending |= TX_PENDING_FIXED | TX_PENDING_CHANNELS;

@@ -7,7 +7,6 @@
  *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
  *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
  *       then, 0: passed
- *   conn_mark_channels_ready(): woad_tx() polls the channels of the connection again
  *   conn_security_error(): 0, or the ATT error of the first requirement (WOAD_COC_… bits) that the
  *       connection does not meet
  *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
@@ -401,7 +400,7 @@ bool coc_sig_tx(struct conn *c, struct wr *out)
         }
         if (!ch || wait < 0) { /* the list may have changed: continue in the next poll */
             c->coc_sig_pending = true;
-            conn_mark_channels_ready(c);
+            conn_mark_ready(c);
             return false;
         }
         if (!wait && coc_tx_signal(ch, out)) {

@@ -121,7 +121,7 @@ static void solo_begin(uint64_t seed)
     model_reset(a, 0);
     storm.me = a;
     storm.encrypted = NULL;
-    storm.send = SENDS_INSIDE ? solo_send_inside : NULL;
+    storm.send = solo_send_inside;
     storm.peer = solo_peer;
     storm.passkey = solo_passkey;
     storm.oob = solo_oob;

@@ -199,14 +199,6 @@ void storm_event(void *ctx, struct woad *h, const struct woad_event *ev);
 int storm_random(void *ctx, uint8_t *out, size_t len);
 extern const struct woad_crypto storm_crypto;
 
-/* A layer may mark its connection as ready as late as the return of an event: with
- * WOAD_CHECK_LOST_WAKEUP a woad_tx() inside the event would trap. */
-#ifdef WOAD_CHECK_LOST_WAKEUP
-enum { SENDS_INSIDE = false };
-#else
-enum { SENDS_INSIDE = true };
-#endif
-
 /* --- episodes --------------------------------------------------------------------------------- */
 
 struct kind {

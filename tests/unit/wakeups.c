@@ -249,9 +249,36 @@ static void request_after_the_wait(void **state)
     }
 }
 
+static void closes_first_channel(const struct woad_event *ev)
+{
+    if (ev->type == WOAD_EV_BOND_WANTED) {
+        assert_int_equal(woad_coc_disconnect(solo.h, ev->conn, 0x40), 0);
+    }
+}
+
+/* The event before a channel's request closes that channel: the next channel's request is sent. */
+static void channel_behind_a_closed_one_is_requested(void **state)
+{
+    static uint8_t memory[2][100];
+    const struct woad_coc_params p = { .psm = 0x80, .mtu = 64 };
+    uint16_t cid;
+    (void)state;
+    solo_boot(solo_config(features));
+    solo.on_event = closes_first_channel;
+    solo_connected(SOLO_HANDLE, true, 9);
+    for (int n = 0; n < 2; n++) {
+        assert_int_equal(woad_coc_connect(solo.h, solo.conn[0], &p, memory[n], 100, &cid), 0);
+    }
+    solo_pump();
+    assert_int_equal(solo_count(WOAD_EV_COC_CLOSED), 1);
+    assert_int_equal(solo_frames(5, 0x14), 1);
+    solo_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(channel_behind_a_closed_one_is_requested),
         cmocka_unit_test(encryption_begun_inside_tx_is_sent),
         cmocka_unit_test(command_that_has_to_wait_ends_tx),
         cmocka_unit_test(negative_reply_is_sent),

@@ -214,7 +214,8 @@ struct woad_conn_info {
 int woad_conn_info(const struct woad *h, uint16_t conn, struct woad_conn_info *info);
 
 /* The application has processed WOAD_EV_DISCONNECT of this connection and does not use its number
- * any more: the next connection in its slot may have the slot's first number again. */
+ * any more: the next connection in its slot may have the slot's first number again.  Only the last
+ * connection of the slot is forgotten so; for an earlier one the call has no effect. */
 void woad_conn_forget(struct woad *h, uint16_t conn);
 
 /* Disconnects: WOAD_EV_DISCONNECT follows.  `reason` is the HCI error code that the peer gets,

@@ -40,7 +40,7 @@ void woad_conn_forget(struct woad *h, uint16_t conn)
     }
     /* Not while a command awaits its answer: it may be about the ended connection, and its answer
      * must not be applied to the next one with this number. */
-    if (c && c->state == CONN_FREE &&
+    if (c && c->state == CONN_FREE && c->number == conn_next_number(conn) &&
         !(h->hci.pending_opcode && (uint8_t)h->hci.pending_arg == i)) {
         c->number = i;
     }

@@ -91,6 +91,13 @@ static inline uint16_t conn_index(const struct conn *c)
     return (uint8_t)c->number;
 }
 
+/* The slot's next public number.  It is never WOAD_NO_CONN. */
+ALWAYS_INLINE uint16_t conn_next_number(uint16_t number)
+{
+    enum { GENERATIONS = 127 };
+    return (uint16_t)((number + 0x100u) % (GENERATIONS << 8));
+}
+
 /* The connection with this public number; NULL: it has ended, with its last event. */
 struct conn *conn_of(const struct woad *h, uint16_t number);
 /* The same at the beginning of a public call, which may change what is to be sent: it marks all

@@ -54,8 +54,6 @@
 #include "../l2cap/l2cap.h"
 #include "../l2cap/sig.h"
 
-enum { GENERATIONS = 127 }; /* of a public number: it never is WOAD_NO_CONN */
-
 /* Tells all layers, then the application. */
 static void conn_opened(struct conn *c)
 {
@@ -218,7 +216,7 @@ void conn_close(struct conn *c, uint8_t reason)
     h->conn_count--;
     ev.type = WOAD_EV_DISCONNECT;
     ev.conn = c->number;
-    c->number = (uint16_t)((c->number + 0x100) % (GENERATIONS << 8));
+    c->number = conn_next_number(c->number);
     if (c->connect_held) {
         h->reconnect->failed(h, reason); /* it never got WOAD_EV_CONNECT */
         return;

@@ -28,6 +28,27 @@ static void number_begins_anew(void **state)
     solo_end();
 }
 
+/* A slot's numbers begin anew after its last connection only: an earlier one is forgotten late,
+ * when the number of the last is still in use. */
+static void earlier_number_is_not_the_last(void **state)
+{
+    (void)state;
+    solo_boot(solo_config(features));
+    for (int n = 0; n < 2; n++) {
+        solo_connected(SOLO_HANDLE, false, 9);
+        solo_disconnected(SOLO_HANDLE, 0x13);
+    }
+    assert_int_equal(solo.conn[1], 0x100);
+    woad_conn_forget(solo.h, solo.conn[0]);
+    solo_connected(SOLO_HANDLE, false, 9);
+    assert_int_equal(solo.conn[2], 0x200);
+    solo_disconnected(SOLO_HANDLE, 0x13);
+    woad_conn_forget(solo.h, solo.conn[2]);
+    solo_connected(SOLO_HANDLE, false, 9);
+    assert_int_equal(solo.conn[3], 0);
+    solo_end();
+}
+
 /* With this option a full response ends the read: no Read Blob Request follows. */
 static void read_once_is_one_request(void **state)
 {
@@ -55,6 +76,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(number_begins_anew),
+        cmocka_unit_test(earlier_number_is_not_the_last),
         cmocka_unit_test(read_once_is_one_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,8 +7,7 @@
 static const uint8_t base_uuid[16] = { 0xfb, 0x34, 0x9b, 0x5f, 0x80, 0x00, 0x00, 0x80,
                                        0x00, 0x10, 0,    0,    0,    0,    0,    0 };
 
-/* The 128-bit form. */
-static void uuid_widen(const struct woad_uuid *u, uint8_t le[16])
+void uuid_widen(const struct woad_uuid *u, uint8_t le[16])
 {
     uint8_t *at = le + 12;
     size_t len = 4;

@@ -174,11 +174,12 @@ static int att_rx_find_info(struct att_bearer *b, struct rd *in, struct wr *out)
     while ((handle = att_range_next(b, &r)) != 0) {
         struct woad_uuid type;
         db_type(db_at(g, handle), &type);
-        size_t format = 1;
-        if (type.size != 2) {
+        size_t format = 1, octets = 2 + 2;
+        if (type.size != 2) { /* a 32-bit type is sent in its 128-bit form */
             format = 2;
+            octets = 2 + 16;
         }
-        if (!att_list_has_room(out, format, 2u + type.size)) {
+        if (!att_list_has_room(out, format, octets)) {
             break;
         }
         wr_le16(out, handle);

@@ -43,15 +43,17 @@ uint16_t cccd_value(const struct conn *c, uint16_t handle)
 
 /* The bits above CCCD_BITS of a stored value: a tag that identifies the characteristic by its type,
  * because the handles of a bonded client may belong to other characteristics when it returns.
- * 16-bit types differ in the first two octets; a vendor's types differ there or in octets 12
- * and 13. */
+ * 16-bit types differ in the first two octets, 32-bit types in all four; a vendor's types differ
+ * in the first two or in octets 12 and 13. */
 enum { CCCD_TAGGED = 4 };
 uint16_t cccd_tag(const struct conn *c, uint16_t handle)
 {
     struct gatts *g = c->h->gatts;
     const struct woad_uuid *type = db_at(g, db_characteristic_of(g, handle))->uuid;
     unsigned octets = get_le16(type->le);
-    if (type->size > 2) {
+    if (type->size == 4) {
+        octets ^= get_le16(type->le + 2);
+    } else if (type->size == 16) {
         octets ^= get_le16(type->le + 12);
     }
     return (uint16_t)(octets << 3 | CCCD_TAGGED);

@@ -19,9 +19,14 @@
 /* The sorting key: the 16-bit form of a UUID, else a hash.  Equal UUIDs have equal keys. */
 static uint16_t type_key(const struct woad_uuid *uuid)
 {
+    uint8_t le[16];
     uint16_t key = uuid_short(uuid);
-    for (size_t n = 0; !uuid_short(uuid) && n < uuid->size; n++) {
-        key = (uint16_t)(key * 31u + uuid->le[n]);
+    if (key) {
+        return key;
+    }
+    uuid_widen(uuid, le);
+    for (size_t n = 0; n < sizeof le; n++) {
+        key = (uint16_t)(key * 31u + le[n]);
     }
     return key;
 }

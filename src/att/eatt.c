@@ -29,7 +29,6 @@
  *       connection does not meet
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   att_server: the GATT server, as bearers call it; NULL: not linked
- *   coc_enhanced: coc_enhanced.c, as coc.c and coc_sig.c call it; NULL: not linked
  *   att_check_tx_done(): raises WOAD_EV_TX_DONE, if it is wanted and everything has left
  *   packets_in_controller: ACL packets sent that the controller has not completed
  *   tx_left: octets of the frame being sent that are in no packet yet
@@ -509,14 +508,12 @@ static void eatt_layout(struct woad *h)
         *t = (struct eatt){ bearers, conns };
         h->eatt = t;
     }
-    if (h->coc_enhanced) { /* named before, else the bearers can't be opened */
+    if (feature_named(h, &woad_feature_l2cap_channels) &&
+        feature_named(h, &woad_feature_enhanced_channels)) { /* else no bearer can be opened */
         h->eatt_role = &eatt_role;
-    } else {
-        h->eatt_role = NULL;
-    }
-    if (h->eatt_role) {
         h->client_features = &gatts_features_eatt;
     } else {
+        h->eatt_role = NULL;
         h->client_features = &gatts_features;
     }
 }

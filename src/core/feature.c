@@ -17,3 +17,12 @@ int feature_for_call(struct woad *h, const void *memory)
     }
     return WOAD_ENODEV;
 }
+
+bool feature_named(const struct woad *h, const struct woad_feature *feature)
+{
+    const struct woad_feature *const *f = h->cfg.features;
+    while (*f && *f != feature) {
+        f++;
+    }
+    return *f;
+}

@@ -56,6 +56,10 @@ struct woad_feature {
 
 extern const struct woad_feature woad_core; /* host/connection.c */
 
+/* Whether config.features names it, at any place: for a layout, which may run before the layout of
+ * a feature that it requires. */
+bool feature_named(const struct woad *h, const struct woad_feature *feature);
+
 /* At the beginning of a public function of a feature, with the feature's memory.  Returns
  * WOAD_ENOTSUP: the feature is not named; WOAD_ENODEV: the host is not up; else 0.  Wakes the
  * polling for HCI commands. */

@@ -41,6 +41,7 @@
 #include "../core/address.h"
 #include "../core/clock.h"
 #include "../core/event.h"
+#include "../core/feature.h"
 #include "../core/own_address.h"
 #include "../smp/smp.h"
 #include "gap_central.h"
@@ -260,7 +261,7 @@ static const struct reconnect_role reconnect_role = {
 static void reconnect_layout(struct woad *h)
 {
     h->reconnect_mem = arena_alloc(h, 1, sizeof *h->reconnect_mem);
-    if (h->central) {
+    if (feature_named(h, &woad_feature_central)) {
         h->reconnect = &reconnect_role;
     } else {
         h->reconnect = NULL;

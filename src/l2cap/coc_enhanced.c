@@ -10,7 +10,6 @@
  *       then, 0: passed
  *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
  *       connections ready
- *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
  *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
  *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
  *   sig_respond(): queues a signalling response; false: the queue is full
@@ -462,9 +461,7 @@ static const struct coc_enhanced coc_enhanced = {
 
 static void enhanced_layout(struct woad *h)
 {
-    if (h->coc_role) {
-        h->coc_enhanced = &coc_enhanced;
-    }
+    h->coc_enhanced = &coc_enhanced;
 }
 
 static const struct woad_needs enhanced_needs = { .frame_max = COC_MTU_MIN_ENHANCED };
@@ -498,7 +495,7 @@ static int reconfigure_check_own(const struct coc *ch, uint16_t mtu, uint16_t mp
 int woad_coc_reconfigure(struct woad *h, uint16_t conn, const uint16_t cids[], size_t n,
                          uint16_t mtu, uint16_t mps)
 {
-    if (!h->coc_enhanced) {
+    if (!h->cocs || !h->coc_enhanced) {
         return WOAD_ENOTSUP;
     }
     struct conn *c = conn_for_call(h, conn);

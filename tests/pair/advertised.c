@@ -117,7 +117,7 @@ static void long_data(void **state)
 
 /* The application changes the data of a running set; short data without a pause.  A scanner that
  * sends a request receives the scan response. */
-static void changed_and_asked_for(void **state)
+static void changed_and_requested(void **state)
 {
     struct woad_ext_adv_params p = plain;
     uint8_t one_[] = "\5\xff"
@@ -371,7 +371,7 @@ static void refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(long_data),   cmocka_unit_test(changed_and_asked_for),
+        cmocka_unit_test(long_data),   cmocka_unit_test(changed_and_requested),
         cmocka_unit_test(connected),   cmocka_unit_test(at_any_moment),
         cmocka_unit_test(ends),        cmocka_unit_test(all_at_once),
         cmocka_unit_test(one_of_both), cmocka_unit_test(refused),

@@ -419,7 +419,7 @@ static void short_key(void **state)
 /* After an error that requires security the client pairs, or encrypts with the bond's key, and
  * repeats the request.  If the level can't be reached, the procedure ends with the server's
  * error. */
-static void asked_again(void **state)
+static void requested_again(void **state)
 {
     (void)state;
     for (int kind = 0; kind < 6; kind++) {
@@ -652,7 +652,7 @@ int main(void)
         cmocka_unit_test(authorized),
         cmocka_unit_test(prepared_then_fallen),
         cmocka_unit_test(short_key),
-        cmocka_unit_test(asked_again),
+        cmocka_unit_test(requested_again),
         cmocka_unit_test(written_again),
         cmocka_unit_test(impostor),
         cmocka_unit_test(presses),

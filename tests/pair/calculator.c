@@ -53,7 +53,7 @@ static void pairing_beside_a_silent_user(uint64_t us)
     by_controller = 0;
 }
 
-static void free_while_a_user_is_asked(void **state)
+static void free_while_a_user_is_to_answer(void **state)
 {
     (void)state;
     for (doing = 0; doing < DOINGS; doing++) {
@@ -66,7 +66,7 @@ static void free_while_a_user_is_asked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(free_while_a_user_is_asked),
+        cmocka_unit_test(free_while_a_user_is_to_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -240,7 +240,7 @@ static void no_key_ever(void **state)
 
 /* A request of the peripheral stays pending while the central starts encryption: without an answer
  * the link ends after 40 s. */
-static void asked_before_it_was_encrypted(void **state)
+static void requested_before_it_was_encrypted(void **state)
 {
     (void)state;
     begin(0);
@@ -265,7 +265,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_with_each), cmocka_unit_test(refused_in_every_form),
         cmocka_unit_test(old_peers),      cmocka_unit_test(ends),
-        cmocka_unit_test(no_key_ever),    cmocka_unit_test(asked_before_it_was_encrypted),
+        cmocka_unit_test(no_key_ever),    cmocka_unit_test(requested_before_it_was_encrypted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

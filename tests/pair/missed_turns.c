@@ -151,7 +151,7 @@ static void peripheral_in_its_last_turns(void **state)
 /* LL/CON/PER: a packet of the peripheral that the central did not receive keeps the peripheral
  * awake: in the first events, and later, if the central's next packet does not acknowledge it.
  * 4.5.1 */
-static void answers_that_are_not_heard(void **state)
+static void answers_that_are_not_received(void **state)
 {
     (void)state;
     for (unsigned k = 0; k < 8; k++) {
@@ -298,7 +298,7 @@ int main(void)
         cmocka_unit_test(peripheral_that_has_not_answered_is_awake),
         cmocka_unit_test(peripheral_in_its_last_turns),
         cmocka_unit_test(first_events_with_a_short_timeout),
-        cmocka_unit_test(answers_that_are_not_heard),
+        cmocka_unit_test(answers_that_are_not_received),
         cmocka_unit_test(instant_behind_ten_missed_events),
         cmocka_unit_test(stream_after_an_update),
         cmocka_unit_test(two_trains_at_the_same_time),

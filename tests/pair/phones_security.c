@@ -83,7 +83,7 @@ static void says(int k, const uint8_t *pdu, size_t len)
 }
 
 /* The peripheral sends a Security Request, and the central does not receive it. */
-static void asks_in_vain(void)
+static void requests_in_vain(void)
 {
     forget_all();
     dev(CENTRAL)->deaf = true;
@@ -106,7 +106,7 @@ static void security_request_ignored(void **state)
                 part();
                 connect_both(dev(0), dev(1));
             }
-            asks_in_vain();
+            requests_in_vain();
             world_run(w, seconds * 1000000);
             if (seconds > 30) {
                 assert_int_equal(status_of(PERIPHERAL), WOAD_ETIMEDOUT);
@@ -129,7 +129,7 @@ static void security_request_ignored(void **state)
 /* stoprocent/noble#142, micropython/micropython-lib#791: pair() on an encrypted link, and a
  * Security Request of another stack there. 2.4.6, Figure 2.7: the key is refreshed, or replaced by
  * a pairing if it is too weak. */
-static void asked_on_an_encrypted_link(void **state)
+static void requested_on_an_encrypted_link(void **state)
 {
     (void)state;
     for (int mitm = 0; mitm < 2; mitm++) {
@@ -615,7 +615,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(security_request_ignored),
-        cmocka_unit_test(asked_on_an_encrypted_link),
+        cmocka_unit_test(requested_on_an_encrypted_link),
         cmocka_unit_test(hides_no_more),
         cmocka_unit_test(zeros_for_an_identity),
         cmocka_unit_test(another_identity_than_its_address),

@@ -231,7 +231,7 @@ static void start_survives_the_end_of_high_duty(void **state)
 
 /* woad_adv_stop() raises one WOAD_EV_ADV_STOPPED, even if advertising ends before the controller
  * answers. */
-static void stop_is_told_once(void **state)
+static void stop_is_reported_once(void **state)
 {
     (void)state;
     for (int how = 0; how < 3; how++) {
@@ -250,7 +250,7 @@ static void stop_is_told_once(void **state)
 
 /* Advertising that is stopped before a command has enabled it raises one WOAD_EV_ADV_STOPPED:
  * with legacy commands, extended commands, and a set. */
-static void stop_before_it_runs_is_told(void **state)
+static void stop_before_it_runs_is_reported(void **state)
 {
     struct woad_ext_adv_params p = { .interval_625us = 160, .tx_power_dbm = WOAD_TX_POWER_ANY };
     (void)state;
@@ -359,8 +359,8 @@ int main(void)
         cmocka_unit_test(data_refused_are_sent_again),
         cmocka_unit_test(start_survives_a_connection),
         cmocka_unit_test(start_survives_the_end_of_high_duty),
-        cmocka_unit_test(stop_is_told_once),
-        cmocka_unit_test(stop_before_it_runs_is_told),
+        cmocka_unit_test(stop_is_reported_once),
+        cmocka_unit_test(stop_before_it_runs_is_reported),
         cmocka_unit_test(set_start_survives_its_duration),
         cmocka_unit_test(set_refused_data_end_it_once),
     };

@@ -161,7 +161,7 @@ static void lots(void **state)
 
 /* A sync that is not established yet takes the radio before a connection, more often the fewer
  * tries are left.  The controller's own periodic advertising is sent as before. */
-static void sync_that_has_heard_nothing(void **state)
+static void sync_that_has_received_nothing(void **state)
 {
     (void)state;
     c.sync[0] = (struct sync){
@@ -204,7 +204,7 @@ int main(void)
         cmocka_unit_test_setup(packet_that_was_not_acknowledged, setup),
         cmocka_unit_test_setup(advertising_event_and_a_connection, setup),
         cmocka_unit_test_setup(lots, setup),
-        cmocka_unit_test_setup(sync_that_has_heard_nothing, setup),
+        cmocka_unit_test_setup(sync_that_has_received_nothing, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

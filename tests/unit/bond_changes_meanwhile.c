@@ -115,7 +115,7 @@ static void removed_while_a_request_in_the_clear_is_served(void **state)
 
 /* A subscription that arrived unencrypted is not stored in the bond: an attacker may have sent
  * it. */
-static void subscription_in_the_clear_is_not_kept(void **state)
+static void subscription_in_the_clear_is_not_stored(void **state)
 {
     (void)state;
     serve();
@@ -261,7 +261,7 @@ int main(void)
         cmocka_unit_test(removed_between_the_key_and_the_encryption),
         cmocka_unit_test(added_again_from_the_next_encryption_on),
         cmocka_unit_test(removed_while_a_request_in_the_clear_is_served),
-        cmocka_unit_test(subscription_in_the_clear_is_not_kept),
+        cmocka_unit_test(subscription_in_the_clear_is_not_stored),
         cmocka_unit_test(bond_that_is_too_large_is_not_replaced_by_a_weaker_one),
         cmocka_unit_test(peer_of_a_bond_that_is_too_large_is_not_believed),
         cmocka_unit_test(bonds_of_two_in_one_place_with_a_resolving_list),

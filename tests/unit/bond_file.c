@@ -245,7 +245,7 @@ static void another_file_put_in_its_place_stays(void **state)
 }
 
 /* A limit of the file size stands for a full disk. */
-static void a_full_disk_is_told_and_the_old_file_stays(void **state)
+static void a_full_disk_is_reported_and_the_old_file_stays(void **state)
 {
     struct rlimit all, few;
     (void)state;
@@ -351,7 +351,7 @@ static void without_a_descriptor_no_file_is_left(void **state)
 
 /* While the folder has another name, a removal reports -ESTALE, not a missing bond; a later
  * removal succeeds. */
-static void a_bond_that_is_still_in_the_file_is_told(void **state)
+static void a_bond_that_is_still_in_the_file_is_reported(void **state)
 {
     const struct woad_addr one = { 1, { 1, 0, 0, 0, 0, 0xc0 } };
     (void)state;
@@ -462,13 +462,13 @@ int main(void)
         CASE(a_symbolic_link_stays_one),
         CASE(a_relative_path_stays_where_it_was),
         CASE(another_file_put_in_its_place_stays),
-        CASE(a_full_disk_is_told_and_the_old_file_stays),
+        CASE(a_full_disk_is_reported_and_the_old_file_stays),
         CASE(a_name_that_can_not_be_written_is_refused_at_once),
         CASE(what_is_printed_does_not_go_into_the_file),
         CASE(a_client_that_writes_without_a_pause),
         CASE(an_empty_file_beside_stays),
         CASE(without_a_descriptor_no_file_is_left),
-        CASE(a_bond_that_is_still_in_the_file_is_told),
+        CASE(a_bond_that_is_still_in_the_file_is_reported),
         CASE(a_bond_gives_way_only_to_one_as_strong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

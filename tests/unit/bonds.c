@@ -132,7 +132,7 @@ static struct woad *loaded(int *error)
     return h;
 }
 
-static void kept_in_order(void **state)
+static void stored_in_order(void **state)
 {
     int error;
     struct stat st;
@@ -387,7 +387,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_in_order), cmocka_unit_test(too_large),
-        cmocka_unit_test(nothing_left),   cmocka_unit_test(kept_in_order),
+        cmocka_unit_test(nothing_left),   cmocka_unit_test(stored_in_order),
         cmocka_unit_test(too_many),       cmocka_unit_test(damaged),
         cmocka_unit_test(cut_off)
     };

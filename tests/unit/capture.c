@@ -113,7 +113,7 @@ static void a_reader_that_never_comes_back(void **state)
     close(fd);
 }
 
-static void a_reader_that_is_gone_is_told(void **state)
+static void a_reader_that_has_closed_is_reported(void **state)
 {
     struct capture c;
     (void)state;
@@ -138,7 +138,7 @@ int main(void)
         CASE(a_reader_that_pauses_finds_whole_records),
         CASE(nobody_reads_yet),
         CASE(a_reader_that_never_comes_back),
-        CASE(a_reader_that_is_gone_is_told),
+        CASE(a_reader_that_has_closed_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -191,7 +191,7 @@ static void disconnect_has_a_time_limit(void **state)
 
 /* --- no room for a connection ----------------------------------------------------------------- */
 
-static void attempt_refused_for_want_of_room_is_told(void **state)
+static void attempt_refused_for_want_of_room_is_reported(void **state)
 {
     (void)state;
     boot(1);
@@ -209,7 +209,7 @@ static void attempt_refused_for_want_of_room_is_told(void **state)
     solo_end();
 }
 
-static void advertising_refused_for_want_of_room_is_told(void **state)
+static void advertising_refused_for_want_of_room_is_reported(void **state)
 {
     (void)state;
     for (int extended = 0; extended < 2; extended++) {
@@ -641,8 +641,8 @@ int main(void)
         cmocka_unit_test(reasons_that_hci_does_not_take),
         cmocka_unit_test(refused_disconnect_is_no_end),
         cmocka_unit_test(disconnect_has_a_time_limit),
-        cmocka_unit_test(attempt_refused_for_want_of_room_is_told),
-        cmocka_unit_test(advertising_refused_for_want_of_room_is_told),
+        cmocka_unit_test(attempt_refused_for_want_of_room_is_reported),
+        cmocka_unit_test(advertising_refused_for_want_of_room_is_reported),
         cmocka_unit_test(legacy_advertising_beside_a_set),
         cmocka_unit_test(each_refused_connection_is_disconnected),
         cmocka_unit_test(refused_connections_end_with_the_controller),

@@ -27,7 +27,7 @@ static void boot(unsigned withheld)
 }
 
 /* Asserts that woad_random() fails and sends LE Rand again. */
-static void asks_again(void)
+static void requests_again(void)
 {
     uint8_t key[8];
     assert_int_equal(woad_random(solo.h, key, 8), WOAD_EIO);
@@ -51,11 +51,11 @@ static void no_random_numbers(void **state)
     for (int zeros = 0; zeros < 2; zeros++) {
         boot(LE_RAND);
         for (int n = 0; n < 3; n++) {
-            asks_again();
+            requests_again();
             assert_int_equal(solo_commands(LE_RAND), n + 1);
             gives(zeros ? 0 : 0x0c, 0);
         }
-        asks_again();
+        requests_again();
         gives(0, 7);
         assert_int_equal(woad_random(solo.h, key, 8), 0);
         assert_int_equal(key[3], 7);
@@ -84,7 +84,7 @@ static void answers_zeros(void **state)
     (void)state;
     for (int key_pair = 0; key_pair < 2; key_pair++) {
         boot(LE_RAND);
-        asks_again();
+        requests_again();
         for (int n = 0; n < 4; n++) {
             gives(0, (uint8_t)(n + 1));
         }
@@ -123,7 +123,7 @@ static void no_private_address(void **state)
     static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
     (void)state;
     boot(LE_RAND);
-    asks_again();
+    requests_again();
     assert_int_equal(woad_set_privacy(solo.h, WOAD_PRIVACY_NON_RESOLVABLE, 900), 0);
     assert_int_equal(woad_adv_start(solo.h, &adv), 0);
     for (int n = 0; n < 10; n++) {
@@ -136,7 +136,7 @@ static void no_private_address(void **state)
     solo_end();
 
     boot(LE_RAND);
-    asks_again();
+    requests_again();
     for (int n = 0; n < 4; n++) {
         gives(0, 7);
     }
@@ -159,7 +159,7 @@ static void private_address_after_a_failure(void **state)
     (void)state;
     boot(LE_RAND);
     for (int life = 0; life < 2; life++) {
-        asks_again();
+        requests_again();
         assert_int_equal(woad_set_privacy(solo.h, WOAD_PRIVACY_NON_RESOLVABLE, 900), 0);
         assert_int_equal(woad_connect(solo.h, &peer, &params), 0);
         for (int n = 0; n < 4; n++) {
@@ -199,7 +199,7 @@ static void random_numbers_of_any_length(void **state)
     (void)state;
     for (size_t drawn = 1; drawn < 8; drawn++) {
         boot(LE_RAND);
-        asks_again();
+        requests_again();
         gives_all(20);
         assert_int_equal(woad_random(solo.h, octets, drawn), 0);
         solo_pump();
@@ -243,7 +243,7 @@ static void pairs_by_legacy(struct woad_config c)
                                                                  .trust_unencrypted = true }),
                      0);
     if (!c.random) {
-        asks_again();
+        requests_again();
         gives_all(20);
     }
     solo_connected(SOLO_HANDLE, false, 9);
@@ -333,7 +333,7 @@ static void privacy_off_while_it_calculates(void **state)
     uint8_t irk[16] = { 7 };
     (void)state;
     boot(LE_RAND);
-    asks_again();
+    requests_again();
     gives_all(20);
     assert_int_equal(woad_set_irk(solo.h, irk), 0);
     assert_int_equal(woad_set_privacy(solo.h, WOAD_PRIVACY_RESOLVABLE, 900), 0);

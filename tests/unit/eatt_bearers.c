@@ -218,7 +218,7 @@ static void crossed(void)
 
 /* A repeated request needs encryption, too; and it ends with one event, whatever happens in
  * between. */
-static void asked_for_again(void **state)
+static void requested_once_more(void **state)
 {
     (void)state;
     for (int how = 0; how < 4; how++) {
@@ -246,7 +246,7 @@ static void asked_for_again(void **state)
 }
 
 /* woad_eatt_close() ends a request at any stage: queued, sent, or granted later. */
-static void closed_while_it_is_asked_for(void **state)
+static void closed_while_it_is_requested(void **state)
 {
     (void)state;
     for (int how = 0; how < 4; how++) {
@@ -332,8 +332,8 @@ int main(void)
         cmocka_unit_test(the_bearer_with_credits_sends_it),
         cmocka_unit_test(peer_takes_more),
         cmocka_unit_test(the_middle_one_is_refused),
-        cmocka_unit_test(asked_for_again),
-        cmocka_unit_test(closed_while_it_is_asked_for),
+        cmocka_unit_test(requested_once_more),
+        cmocka_unit_test(closed_while_it_is_requested),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,7 +46,7 @@ static void tell(const struct woad_event *ev)
 
 /* The application and the host have nothing to send: the peer's indication alone starts the
  * encryption. */
-static void indication_is_told_and_confirmed_once_encrypted(void **state)
+static void indication_is_reported_and_confirmed_once_encrypted(void **state)
 {
     (void)state;
     begin(6);
@@ -71,7 +71,7 @@ static void indication_is_told_and_confirmed_once_encrypted(void **state)
     solo_end();
 }
 
-static void values_are_told_in_their_order(void **state)
+static void values_are_reported_in_their_order(void **state)
 {
     (void)state;
     for (acts = 0; acts < 2; acts++) {
@@ -258,8 +258,8 @@ static void answer_that_has_become_doubtful(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(indication_is_told_and_confirmed_once_encrypted),
-        cmocka_unit_test(values_are_told_in_their_order),
+        cmocka_unit_test(indication_is_reported_and_confirmed_once_encrypted),
+        cmocka_unit_test(values_are_reported_in_their_order),
         cmocka_unit_test(confirmation_goes_without_room_for_the_value),
         cmocka_unit_test(place_of_a_value_is_free_again),
         cmocka_unit_test(value_ends_with_the_connection),

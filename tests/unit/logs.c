@@ -165,7 +165,7 @@ static void limit(rlim_t octets, struct rlimit *all)
 }
 
 /* A limit of the file size stands for a full disk: no partial record is left. */
-static void a_record_that_does_not_fit_is_told_and_taken_back(void **state)
+static void a_record_that_does_not_fit_is_reported_and_removed(void **state)
 {
     struct rlimit all;
     (void)state;
@@ -311,7 +311,7 @@ static void a_capture_replaces_a_capture_and_nothing_else(void **state)
     assert_int_equal(an_hour("nowhere/pcap", NULL), -ENOENT);
 }
 
-static void a_capture_that_can_not_be_written_is_told(void **state)
+static void a_capture_that_can_not_be_written_is_reported(void **state)
 {
     (void)state;
     assert_int_equal(an_hour("/dev/full", NULL), -ENOSPC);
@@ -319,7 +319,7 @@ static void a_capture_that_can_not_be_written_is_told(void **state)
 }
 
 /* The hub serves hosts even if it can't log, and returns the error at its end. */
-static void logs_that_can_not_be_written_are_told(void **state)
+static void logs_that_can_not_be_written_are_reported(void **state)
 {
     (void)state;
     assert_int_equal(mkdir("logs", 0700), 0);
@@ -344,12 +344,12 @@ int main(void)
         CASE(what_is_no_log_stays),
         CASE(keys_are_their_users_alone),
         CASE(keys_are_hidden_in_what_is_there),
-        CASE(a_record_that_does_not_fit_is_told_and_taken_back),
+        CASE(a_record_that_does_not_fit_is_reported_and_removed),
         CASE(a_pipe_that_nobody_reads),
         CASE(a_port_goes_on_without_its_log),
         CASE(a_capture_replaces_a_capture_and_nothing_else),
-        CASE(a_capture_that_can_not_be_written_is_told),
-        CASE(logs_that_can_not_be_written_are_told),
+        CASE(a_capture_that_can_not_be_written_is_reported),
+        CASE(logs_that_can_not_be_written_are_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -240,7 +240,7 @@ static void central_encrypts_after_the_timeout(void **state)
 }
 
 /* micropython-lib#791: woad_pair() on a connection that has the required security ends at once. */
-static void enough_is_told_at_once(void **state)
+static void enough_is_reported_at_once(void **state)
 {
     (void)state;
     for (int mitm = 0; mitm < 2; mitm++) {
@@ -529,7 +529,7 @@ int main(void)
         cmocka_unit_test(corrupted_encryption_times_out),
         cmocka_unit_test(bonds_key_serves_after_the_timeout),
         cmocka_unit_test(central_encrypts_after_the_timeout),
-        cmocka_unit_test(enough_is_told_at_once),
+        cmocka_unit_test(enough_is_reported_at_once),
         cmocka_unit_test(closing_keeps_no_pairing),
         cmocka_unit_test(one_pairing_at_a_time),
         cmocka_unit_test(wait_ends_for_good),

@@ -155,7 +155,7 @@ static void down_before_it_is_proved(void **state)
 }
 
 /* A peripheral raises WOAD_EV_CONNECT at once. */
-static void a_peripheral_is_told_at_once(void **state)
+static void a_peripheral_is_informed_at_once(void **state)
 {
     (void)state;
     boot(0);
@@ -301,7 +301,7 @@ int main(void)
         cmocka_unit_test(no_longer_than_the_attempt),
         cmocka_unit_test(given_up_before_it_is_proved),
         cmocka_unit_test(down_before_it_is_proved),
-        cmocka_unit_test(a_peripheral_is_told_at_once),
+        cmocka_unit_test(a_peripheral_is_informed_at_once),
         cmocka_unit_test(found_by_a_scan),
         cmocka_unit_test(given_up_while_it_scans),
         cmocka_unit_test(given_up_twice),

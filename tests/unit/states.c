@@ -174,7 +174,7 @@ struct flow {
     const char *name;
     bool secure;
     int method;
-    bool peripheral_asks;
+    bool peripheral_requests;
 };
 static const struct flow flows[] = {
     { "secure, just works", true, WOAD_METHOD_JUST_WORKS, false },
@@ -231,7 +231,7 @@ static void at_state(const struct flow *f, bool started, size_t delivered)
     pump_wire();
     assert_int_equal(waiting, 0);
     if (started) {
-        int which = f->peripheral_asks ? PERIPHERAL : CENTRAL;
+        int which = f->peripheral_requests ? PERIPHERAL : CENTRAL;
         assert_int_equal(woad_pair(end[which].h, end[which].conn), 0);
         pump_wire();
     }
@@ -331,8 +331,9 @@ static void one(const struct at *at, int to, uint8_t code, int delta)
     uint8_t pdu[70];
     at_state(at->f, at->started, at->delivered);
     bool pairs = at->started && !end[to].ended && (to == CENTRAL || at->method);
-    bool is_requested = at->f->peripheral_asks && to == PERIPHERAL && at->started && !end[to].ended;
-    pairs = pairs && !(to == CENTRAL && at->f->peripheral_asks && at->delivered == 0);
+    bool is_requested =
+        at->f->peripheral_requests && to == PERIPHERAL && at->started && !end[to].ended;
+    pairs = pairs && !(to == CENTRAL && at->f->peripheral_requests && at->delivered == 0);
     bool was = end[to].ended;
     int want = answer_to(at->f, to, pairs, at->method, at->awaited, code, delta);
     want = is_requested && code == FAILED && !delta ? ENDS : want; /* the pairing is over */

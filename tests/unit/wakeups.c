@@ -190,7 +190,7 @@ static unsigned long ends;
 static const struct woad_coc_params channel = { .psm = 0x80, .mtu = 64 };
 static uint8_t into[64];
 
-static void asks_anew(const struct woad_event *ev)
+static void requests_once_more(const struct woad_event *ev)
 {
     uint16_t cid;
     if (ev->type == WOAD_EV_GATTC_DONE) {
@@ -205,7 +205,7 @@ static void asks_anew(const struct woad_event *ev)
 /* A bonded central ignores the Security Request for 30 s.  An application that repeats its
  * request in each end gets one end for each; woad_tx() still returns 0, and woad_poll() returns
  * 0 as long as there is more. */
-static void asked_anew_in_each_end(void **state)
+static void requested_again_in_each_end(void **state)
 {
     uint16_t cid;
     (void)state;
@@ -213,7 +213,7 @@ static void asked_anew_in_each_end(void **state)
         solo_boot(solo_config(features));
         solo_bond(9, WOAD_BOND_SECURE);
         solo_connected(SOLO_HANDLE, false, 9);
-        solo.on_event = asks_anew;
+        solo.on_event = requests_once_more;
         ends = 0;
         int err = coc ? woad_coc_connect(solo.h, solo.conn[0], &channel, into, sizeof into, &cid)
                       : woad_gattc_read(solo.h, solo.conn[0], 3);
@@ -287,7 +287,7 @@ int main(void)
         cmocka_unit_test(time_limits_follow_each_other),
         cmocka_unit_test(result_of_a_multiplication_is_sent),
         cmocka_unit_test(turn_of_one_that_has_dropped),
-        cmocka_unit_test(asked_anew_in_each_end),
+        cmocka_unit_test(requested_again_in_each_end),
         cmocka_unit_test(request_after_the_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

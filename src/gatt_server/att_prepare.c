@@ -69,6 +69,7 @@ static bool part_store(struct att_bearer *b, uint16_t handle, uint16_t offset, c
     }
     wr_bytes(&out, data, len);
     g->prepared_len = (uint16_t)(g->prepared_len + wr_len(&out));
+    g->long_value_handle = 0; /* the cached value lay where this is */
     return true;
 }
 
@@ -86,7 +87,6 @@ static int att_rx_prepare(struct att_bearer *b, struct rd *in, struct wr *out)
         return WOAD_ATT_REQUEST_NOT_SUPPORTED;
     }
     s->handle = handle;
-    g->long_value_handle = 0; /* the cached value lies where this goes */
     size_t len = rd_left(in);
     const uint8_t *part = rd_bytes(in, len);
     const struct woad_attr *a = db_at(h->gatts, handle);
@@ -219,15 +219,22 @@ static int att_rx_execute(struct att_bearer *b, struct rd *in, struct wr *out)
 
 /* --- values read in parts --------------------------------------------------------------------- */
 
+static void long_forget(struct gatts_parts *g, uint16_t handle)
+{
+    if (g->long_value_handle == handle) {
+        g->long_value_handle = 0;
+    }
+}
+
 /* Caches a value from the application that is longer than one response, so that the following Read
  * Blob requests get parts of the same value.  It lies behind the prepared writes, until something
- * else needs the memory. */
+ * else needs the memory: another such value, or a prepared write.  Shorter values leave it. */
 static void long_cache(struct att_bearer *b, const uint8_t *value, size_t len)
 {
     struct woad *h = b->c->h;
     const struct gatts_bearer *s = b->server;
     struct gatts_parts *g = parts_of(b);
-    g->long_value_handle = 0;
+    long_forget(g, s->handle);
     if (!s->db_tables_changed && len - s->offset >= b->mtu - 1u && !multiple_handles_stored(b) &&
         MAY_FAIL(len <= (size_t)(h->cfg.prepare_queue - g->prepared_len))) {
         memcpy(g->mem + g->prepared_len, value, len);
@@ -249,13 +256,6 @@ static int long_read_cached(struct att_bearer *b, struct wr *out)
         g->long_value_handle = 0; /* the last part */
     }
     return att_copy_part(g->mem + g->prepared_len, g->long_value_len, s->offset, out);
-}
-
-static void long_forget(struct gatts_parts *g, uint16_t handle)
-{
-    if (g->long_value_handle == handle) {
-        g->long_value_handle = 0;
-    }
 }
 
 static void long_value_written(struct att_bearer *b, uint16_t handle)

@@ -107,8 +107,26 @@ static uint8_t enhanced_take(struct conn *c, const struct woad_coc_params *p,
     return result;
 }
 
+/* Whether the channel belongs to the peer's request with this identifier, which has no response
+ * yet. */
+static bool enhanced_in_request(const struct coc *ch, uint8_t id)
+{
+    return !ch->initiator && ch->enhanced && ch->id == id &&
+           (ch->state == COC_RESPONSE_DUE || ch->state == COC_WAIT_DECISION);
+}
+
+static bool enhanced_is_unanswered(const struct conn *c, uint8_t id)
+{
+    const struct coc *ch = c->coc->first;
+    while (ch && !enhanced_in_request(ch, id)) {
+        ch = ch->next;
+    }
+    return ch != NULL;
+}
+
 /* L2CAP_CREDIT_BASED_CONNECTION_REQ: SPSM u16, MTU u16, MPS u16, credits u16, { source CID u16 },
- * one to five.  4.25 */
+ * one to five.  A second one with the identifier of an unanswered one is dropped: a
+ * response could not name which of the two it answers.  4.25 */
 static bool enhanced_rx_conn_req(struct conn *c, uint8_t id, struct rd *in)
 {
     struct woad *h = c->h;
@@ -122,6 +140,9 @@ static bool enhanced_rx_conn_req(struct conn *c, uint8_t id, struct rd *in)
     size_t count = rd_left(in) / 2;
     if (in->bad || rd_left(in) % 2 || !count || count > WOAD_COC_AT_ONCE) {
         return false;
+    }
+    if (enhanced_is_unanswered(c, id)) {
+        return true;
     }
     r.count = (uint8_t)count;
     for (size_t n = 0; n < count; n++) {
@@ -160,8 +181,7 @@ static bool enhanced_rx_conn_req(struct conn *c, uint8_t id, struct rd *in)
 static bool enhanced_decided(const struct coc *first, struct coc *made[])
 {
     for (struct coc *ch = first->c->coc->first; ch; ch = ch->next) {
-        bool same_request = !ch->initiator && ch->enhanced && ch->id == first->id &&
-                            (ch->state == COC_RESPONSE_DUE || ch->state == COC_WAIT_DECISION);
+        bool same_request = enhanced_in_request(ch, first->id);
         if (same_request && ch->state == COC_WAIT_DECISION) {
             return false;
         }

@@ -353,6 +353,34 @@ static void reconfigured_or_not(void **state)
     solo_end();
 }
 
+/* Vol 3, Part A, 4: a second request with the identifier of an unanswered one is dropped, and opens
+ * no channel without an event.  After the response the identifier may be used again. */
+static void identifier_of_an_unanswered_request(void **state)
+{
+    (void)state;
+    boot(NULL);
+    assert_int_equal(woad_coc_listen(solo.h, &params), 0);
+    solo_connected(SOLO_HANDLE, false, 9);
+    enhanced_request(7, 1);
+    SOLO_SIG(0x17, 7, 12, 0, PSM, 0, 64, 0, 64, 0, 9, 0, 0x51, 0, 0x52, 0);
+    solo_pump();
+    assert_int_equal(solo_count(WOAD_EV_COC_REQUEST), 1);
+    assert_int_equal(woad_coc_accept(solo.h, solo.conn[0], OUR_CID, ring[0], 100), 0);
+    solo_pump();
+    assert_int_equal(solo_count(WOAD_EV_COC_OPEN), 1);
+    assert_int_equal(solo_frames(SIG, ENHANCED_RSP), 1);
+    SOLO_SIG(0x17, 7, 12, 0, PSM, 0, 64, 0, 64, 0, 9, 0, 0x51, 0, 0x52, 0);
+    solo_pump();
+    assert_int_equal(solo_count(WOAD_EV_COC_REQUEST), 3);
+    for (uint16_t n = 1; n < 3; n++) {
+        assert_int_equal(
+            woad_coc_accept(solo.h, solo.conn[0], (uint16_t)(OUR_CID + n), ring[n], 100), 0);
+    }
+    solo_pump();
+    assert_int_equal(solo_count(WOAD_EV_COC_OPEN), 3);
+    solo_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -366,6 +394,7 @@ int main(void)
         cmocka_unit_test(buffer_is_not_read_after_the_end),
         cmocka_unit_test(identifiers_wrap),
         cmocka_unit_test(reconfigured_or_not),
+        cmocka_unit_test(identifier_of_an_unanswered_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -173,12 +173,15 @@ size_t woad_gatt_name(const struct woad *h, const uint8_t **name);
  * event or later, but within 30 s, the client's limit. err is 0 or an ATT error code.  For a read,
  * data is the whole value, from offset 0, copied; the host takes the part that was requested.  A
  * value longer than one response is cached if config.prepare_queue has room, so that the client's
- * further requests read parts of the same value; without room, each part raises an event.  Only the
- * first 512 octets of a value count (WOAD_ATT_VALUE_MAX).  The response becomes an error if the
- * connection has lost the security that reading the value takes.  With several bearers, inside an
- * event it answers that event's request, else the one that has waited longest: see
- * woad_gatt_answer_to().  WOAD_ENOTCONN; WOAD_EALREADY if nothing waits for
- * an answer, and inside an event whose request is answered or withdrawn already. */
+ * further requests read parts of the same value; without room, each part raises an event.  One such
+ * value of each client is cached: a second long value read at the same time, or a prepared write,
+ * takes its place.  Only the first 512 octets of a value count (WOAD_ATT_VALUE_MAX).  The response
+ * becomes an error if the connection has lost the security that reading the value takes.  With
+ * several bearers, inside an event it answers that event's request, else the one that has waited
+ * longest: see woad_gatt_answer_to().  Each event takes one answer, even if the peer has closed the
+ * bearer since (Enhanced ATT): that answer returns WOAD_EALREADY, and before it the bearer is not
+ * opened again.  WOAD_ENOTCONN; WOAD_EALREADY if nothing waits for an answer, and inside an event
+ * whose request is answered or withdrawn already. */
 int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *data, size_t len);
 
 /* The value of a handle has changed.  Drops the host's cached copy for clients that read it in

@@ -85,10 +85,20 @@ static struct eatt_conn *eatt_of(const struct conn *c)
     return &c->h->eatt->conns[conn_index(c)];
 }
 
+static uint16_t eatt_slot(const struct woad *h, const struct coc *channel)
+{
+    return (uint16_t)(channel - h->cocs->channels - h->cfg.l2cap_channels);
+}
+
 static uint16_t eatt_index(const struct coc *channel)
 {
-    const struct woad *h = channel->c->h;
-    return (uint16_t)(channel - h->cocs->channels - h->cfg.l2cap_channels);
+    return eatt_slot(channel->c->h, channel);
+}
+
+/* The server of a free channel's bearer still awaits an answer: see att_server_close(). */
+static bool eatt_slot_busy(const struct woad *h, const struct coc *channel)
+{
+    return h->att_server && h->att_server->busy(&h->bearers[h->cfg.conns + eatt_slot(h, channel)]);
 }
 
 static struct att_bearer *eatt_bearer_of(const struct coc *channel)
@@ -483,6 +493,7 @@ static int eatt_request_number(const struct att_bearer *b)
 static const struct eatt_role eatt_role = {
     .params = eatt_params,
     .peer_requested = eatt_peer_requested,
+    .busy = eatt_slot_busy,
     .memory = eatt_memory,
     .load_pdu = eatt_load_pdu,
     .data = eatt_data,
@@ -523,10 +534,18 @@ static void eatt_conn_open(struct conn *c)
     *eatt_of(c) = (struct eatt_conn){ 0 };
 }
 
+/* Requests of closed bearers await no answer any more: att_server_close() of a connection that has
+ * ended. */
 static void eatt_conn_close(struct conn *c)
 {
+    const struct woad *h = c->h;
     if (eatt_of(c)->bearers_wanted) {
         eatt_end_request(c, WOAD_ENOTCONN);
+    }
+    for (struct att_bearer *b = h->bearers + h->cfg.conns; b < h->bearers_end; b++) {
+        if (b->c == c && h->att_server) {
+            h->att_server->close(b);
+        }
     }
 }
 

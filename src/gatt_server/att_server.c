@@ -563,14 +563,16 @@ static void att_server_open(struct att_bearer *b)
     }
 }
 
-/* The bearer has closed: forgets the request in progress. */
+/* The bearer has closed: drops the request in progress.  If the request awaits the application's
+ * answer, the bearer stays busy and is not opened again until the answer has arrived, which must
+ * not answer another request.  When the connection ends, no answer follows. */
 static void att_server_close(struct att_bearer *b)
 {
     struct gatts_bearer *s = b->server;
     if (b->c->h->att_long) {
         b->c->h->att_long->close(b);
     }
-    s->awaiting_app = s->busy = false;
+    s->busy = s->awaiting_app = s->awaiting_app && b->c->state != CONN_GONE;
 }
 
 static bool att_server_busy(const struct att_bearer *b)
@@ -622,9 +624,14 @@ static void att_apply_answer(struct att_bearer *b, int err, const uint8_t *value
     }
 }
 
-/* The application's answer; b NULL: there is no request that awaits one. */
+/* The application's answer; b NULL: there is no request that awaits one.  The answer to a request
+ * of a closed bearer is dropped. */
 static int att_answer(struct att_bearer *b, int err, const void *value, size_t len)
 {
+    if (b && !b->mtu) {
+        b->server->awaiting_app = b->server->busy = false;
+        b = NULL;
+    }
     if (!b) {
         return WOAD_EALREADY;
     }
@@ -647,13 +654,13 @@ void att_server_db_changed(const struct woad *h, uint16_t first, uint16_t last)
 }
 
 /* The bearer with a request that waits for the application: the one with this number, or for -1 the
- * one that has waited longest.  NULL: none. */
+ * one that has waited longest; its bearer may have closed.  NULL: none. */
 static struct att_bearer *att_awaiting_bearer(const struct conn *c, int request)
 {
     const struct woad *h = c->h;
     struct att_bearer *found = NULL;
     for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
-        bool matches = b->c == c && b->mtu && b->server->awaiting_app &&
+        bool matches = b->c == c && b->server->awaiting_app &&
                        (request < 0 || att_request_number(b) == request);
         if (matches &&
             (!found || (int16_t)(b->server->request_serial - found->server->request_serial) < 0)) {

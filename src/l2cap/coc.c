@@ -129,7 +129,8 @@ bool coc_listener(const struct woad *h, uint16_t psm, struct woad_coc_params *p)
 
 /* --- the table -------------------------------------------------------------------------------- */
 
-/* A free slot; NULL: none.  The table has the application's slots first, then those of ATT bearers.
+/* A free slot; NULL: none.  The table has the application's slots first, then those of ATT bearers,
+ * where the request of a closed bearer may still await its answer: that slot is not free.
  * If none is free, a channel that only waits for a late response gives its slot up. */
 static struct coc *coc_find_free(const struct woad *h, bool att_bearer)
 {
@@ -140,7 +141,7 @@ static struct coc *coc_find_free(const struct woad *h, bool att_bearer)
         n = h->cfg.att_bearers;
     }
     for (; n; n--, ch++) {
-        if (ch->state == COC_FREE) {
+        if (ch->state == COC_FREE && !(att_bearer && h->eatt_role->busy(h, ch))) {
             return ch;
         }
         if (ch->hidden && ch->state == COC_WAIT_RESPONSE) {

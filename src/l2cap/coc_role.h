@@ -46,6 +46,8 @@ struct coc_enhanced {
 struct eatt_role {
     struct woad_coc_params (*params)(const struct woad *h); /* of the PSM of Enhanced ATT */
     void (*peer_requested)(struct conn *c); /* the peer requests bearers, perhaps in vain */
+    /* A free slot may not be used yet: the server's request on it has not been answered. */
+    bool (*busy)(const struct woad *h, const struct coc *ch);
     uint8_t *(*memory)(const struct coc *ch, size_t *size); /* for a channel's ring */
     bool (*load_pdu)(struct coc *ch); /* coc_send_sdu() the bearer's next PDU; false: none */
     /* The channel's events: of data, of its life. */

@@ -298,12 +298,17 @@ static void closed_in_flight(void **state)
         assert_int_equal(open_now(server), 0);
         assert_int_equal(device_count(client, WOAD_EV_ATT_BEARERS), 3);
         assert_int_equal(device_count(server, WOAD_EV_ATT_BEARERS), 3);
-        for (int n = 0; n < 4; n++) { /* the outstanding request, then the repeated ones */
+        /* Four requests and three repeated ones; the answers to those of closed bearers go to no
+         * other request. */
+        unsigned answered = 0;
+        for (int n = 0; n < 7; n++) {
             uint8_t value = (uint8_t)requests[n_requests - 1].handle;
             int err = woad_gatt_answer(server->host, side[PERIPHERAL].conn, 0, &value, 1);
-            assert_true(err == 0 || n == 3);
+            assert_true(err == 0 || err == WOAD_EALREADY);
+            answered += err == 0;
             world_run(w, 300000);
         }
+        assert_in_range(answered, 3, 4);
         assert_int_equal(device_count(client, WOAD_EV_GATTC_DONE), 4);
         unsigned ended = 0;
         for (size_t n = 0; n < client->logged; n++) {
@@ -341,10 +346,12 @@ static void too_long_now(void **state)
     assert_int_equal(read_of(D), 0);
     assert_int_equal(woad_eatt_close(client->host, side[CENTRAL].conn), 0);
     world_run(w, 300000);
-    for (int n = 0; n < 2; n++) { /* the outstanding request and the repeated one */
-        assert_int_equal(woad_gatt_answer(server->host, side[PERIPHERAL].conn, 0, "x", 1), 0);
+    unsigned answered = 0;
+    for (int n = 0; n < 3; n++) { /* two requests, of which one is of the closed bearer: repeated */
+        answered += woad_gatt_answer(server->host, side[PERIPHERAL].conn, 0, "x", 1) == 0;
         world_run(w, 300000);
     }
+    assert_int_equal(answered, 2);
     const struct seen *s = NULL;
     for (size_t n = 0; n < client->logged; n++) {
         s = client->log[n].ev.type == WOAD_EV_GATTC_DONE && client->log[n].ev.u.done.handle == C

@@ -236,7 +236,9 @@ int woad_irk(const struct woad *h, uint8_t irk[16]);
 
 /* Uses private addresses from now on, a new one every `seconds`, 1 to 3600 (900 is usual);
  * WOAD_PRIVACY_OFF: our own address again.  All events name a bonded peer with a known IRK by its
- * identity, whatever address it uses; for woad_connect() to such an identity see gap.h.  While the
+ * identity, whatever address it uses; for woad_connect() to such an identity see gap.h.  An attempt
+ * to connect is cancelled at the controller for the new address, and begins again within its time,
+ * without an event.  While the
  * controller calculates an address, advertising and connecting wait; a controller that fails five
  * times, a second apart, counts as lost: WOAD_EV_DOWN with WOAD_EIO.  WOAD_EINVAL, also for
  * resolvable addresses without woad_set_irk(); WOAD_ENODEV until WOAD_EV_UP; WOAD_EBUSY during an

@@ -54,8 +54,8 @@ struct watchdog;
 struct woad_feature;
 
 /* h->address_pending: the controller calculates our next private address; that has failed, and will
- * be tried again. */
-enum { ADDRESS_CALCULATED = 1, ADDRESS_FAILED = 2 };
+ * be tried again; it is due, and waits until gap_central.c has paused the attempt to connect. */
+enum { ADDRESS_CALCULATED = 1, ADDRESS_FAILED = 2, ADDRESS_DUE = 3 };
 
 /* h->activity: what the controller is doing; CONNECT_REQUESTED: it is to connect, and does not
  * yet. */
@@ -100,7 +100,7 @@ struct woad {
     uint8_t activity;        /* ACTIVE_… */
     bool commands_idle;      /* every feature was polled for a command and has none */
     bool random_dirty;       /* controller.random_addr is to be written to the controller */
-    uint8_t address_pending; /* ADDRESS_…; 0: no private address is being calculated */
+    uint8_t address_pending; /* ADDRESS_…; 0: no private address is due */
     bool accept_dirty;       /* the accept list is to be written to the controller */
     uint8_t resolve_dirty;   /* the resolving list: RESOLVE_…, of own_address.h */
     uint8_t ext_commands;    /* EXT_…, of hci/roles.h */

@@ -26,7 +26,6 @@ struct reconnect_role {
     /* The attempt has failed with this HCI status: the scan, or the connection that was held. */
     void (*failed)(struct woad *h, uint8_t status);
     void (*stop)(struct woad *h, bool cancels); /* the attempt ends: ATTEMPT_… */
-    bool (*retry)(struct woad *h); /* the command was cancelled; true: the attempt goes on */
 };
 
 #endif

@@ -61,16 +61,34 @@ void central_end(struct woad *h)
     h->activity &= (uint8_t) ~(ACTIVE_CONNECT | CONNECT_REQUESTED);
 }
 
-/* The attempt has failed: repeats it (gap_reconnect.c), or raises WOAD_EV_CONNECT_FAILED. */
+/* Begins the attempt again, within its time. */
+void central_restart(struct woad *h)
+{
+    struct central *c = h->central;
+    if (h->reconnect) {
+        h->reconnect->stop(h, ATTEMPT_OVER);
+    }
+    c->state = CENTRAL_WAIT_COMMAND;
+    c->target_known = false;
+    c->cancel_status = 0;
+    c->deadline = c->attempt_until;
+    h->activity = (uint8_t)((h->activity & ~ACTIVE_CONNECT) | CONNECT_REQUESTED);
+    h->commands_idle = false;
+}
+
+/* The attempt has failed: begins again where only its command was cancelled, or raises
+ * WOAD_EV_CONNECT_FAILED. */
 void central_fail(struct woad *h, int status)
 {
     struct woad_event ev;
-    if (h->reconnect && h->reconnect->retry(h)) {
+    const struct central *c = h->central;
+    if (c->state == CENTRAL_CANCEL && !c->cancel_status && h->state == HOST_UP) {
+        central_restart(h);
         return;
     }
-    addr_copy(&ev.u.connect_failed.peer, &h->central->peer);
+    addr_copy(&ev.u.connect_failed.peer, &c->peer);
     ev.u.connect_failed.status = status;
-    if (h->central->state != CENTRAL_IDLE) {
+    if (c->state != CENTRAL_IDLE) {
         central_end(h);
         emit_none(h, WOAD_EV_CONNECT_FAILED, &ev);
     }
@@ -111,6 +129,11 @@ static uint16_t central_command(struct woad *h, struct wr *params)
     struct central *c = h->central;
     if (h->state != HOST_UP) {
         return 0;
+    }
+    /* the controller refuses a new private address during an attempt */
+    if (h->address_pending == ADDRESS_DUE &&
+        (c->state == CENTRAL_WAIT_STATUS || c->state == CENTRAL_CONNECTING)) {
+        central_cancel(h, 0);
     }
     /* after the application's scan has been turned off */
     if (c->state == CENTRAL_WAIT_COMMAND && !own_address_pending(h) &&
@@ -242,7 +265,7 @@ int woad_connect(struct woad *h, const struct woad_addr *peer, const struct woad
     if (p->timeout_ms) {
         deadline = deadline_in(h, p->timeout_ms);
     }
-    c->deadline = deadline;
+    c->deadline = c->attempt_until = deadline;
     c->cancel_status = 0;
     h->activity |= CONNECT_REQUESTED;
     if (h->reconnect) {

@@ -23,8 +23,9 @@ struct central {
     bool target_known;    /* a scan has received the peer, at `target` */
     uint8_t retries;      /* attempts that remain */
     int cancel_status;    /* status of a cancelled attempt: WOAD_ECANCELED or WOAD_ETIMEDOUT; 0: not
-                           * cancelled */
+                           * cancelled, or it begins again */
     uint32_t deadline;    /* end of the attempt, or of its cancellation; 0: none */
+    uint32_t attempt_until; /* end of the whole attempt; 0: none */
     struct woad_addr peer, target;
     struct woad_connect_params params;
 };
@@ -32,6 +33,7 @@ struct central {
 /* gap_central.c */
 void central_fail(struct woad *h, int status);
 void central_end(struct woad *h);
+void central_restart(struct woad *h);
 void central_cancel(struct woad *h, int status);
 /* gap_scan.c: a scan for a peer to connect to, without events. */
 void scan_for_peer(struct woad *h, const struct woad_connect_params *p);

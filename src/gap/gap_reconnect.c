@@ -6,7 +6,6 @@
  *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
  *       (core/arena.h)
  *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
- *   commands_idle: no feature has an HCI command to send; false: poll them all again
  *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
  *       deadline
  *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
@@ -34,8 +33,7 @@
  *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
  *       (core/feature.h)
  *   cfg: the config that the application gave to woad_init()
- *   retries: attempts that remain
- *   CENTRAL_CANCEL: states of the attempt to connect: CENTRAL_…, gap_central.h */
+ *   retries: attempts that remain */
 #include <woad/hci.h>
 
 #include "../core/address.h"
@@ -52,9 +50,8 @@ enum { FOUND_MS = 4000 }; /* limit for connecting to the address found: the peer
 enum { VERIFYING_EVENTS = 8, VERIFYING_MS = 50 };
 
 struct reconnect {
-    uint16_t conn;          /* the connection that waits to be established */
-    uint32_t deadline;      /* deadline of that, or of the address found; 0: none */
-    uint32_t attempt_until; /* end of the whole attempt; 0: none */
+    uint16_t conn;     /* the connection that waits to be established */
+    uint32_t deadline; /* deadline of that, or of the address found; 0: none */
 };
 
 ASSERT_SIZE(reconnect, WOAD_SIZE_RECONNECT);
@@ -95,20 +92,6 @@ static void reconnect_begin(struct woad *h)
     }
     c->target_known = false;
     h->reconnect_mem->deadline = 0;
-    h->reconnect_mem->attempt_until = c->deadline;
-}
-
-/* Begins the attempt again, within its time. */
-static void reconnect_restart(struct woad *h)
-{
-    struct central *c = h->central;
-    c->state = CENTRAL_WAIT_COMMAND;
-    c->target_known = false;
-    c->cancel_status = 0;
-    c->deadline = h->reconnect_mem->attempt_until;
-    h->reconnect_mem->deadline = 0;
-    h->activity = (uint8_t)((h->activity & ~ACTIVE_CONNECT) | CONNECT_REQUESTED);
-    h->commands_idle = false;
 }
 
 /* Whether the attempt waits for a scan: its peer uses private addresses that the controller does
@@ -187,9 +170,9 @@ static void reconnect_failed(struct woad *h, uint8_t status)
 {
     struct central *c = h->central;
     if (status == WOAD_HCI_FAILED_TO_ESTABLISH && c->retries && !c->cancel_status &&
-        h->state == HOST_UP && deadline_left(h, h->reconnect_mem->attempt_until)) {
+        h->state == HOST_UP && deadline_left(h, c->attempt_until)) {
         c->retries--;
-        reconnect_restart(h);
+        central_restart(h);
         return;
     }
     int reason = c->cancel_status;
@@ -208,16 +191,6 @@ static void reconnect_stop(struct woad *h, bool cancels)
     if (cancels) {
         woad_disconnect(h, h->reconnect_mem->conn, WOAD_HCI_REMOTE_USER_TERMINATED);
     }
-}
-
-/* The controller has cancelled the connection to the found address, as requested: scans again. */
-static bool reconnect_retry(struct woad *h)
-{
-    if (h->central->state != CENTRAL_CANCEL || h->central->cancel_status || h->state != HOST_UP) {
-        return false;
-    }
-    reconnect_restart(h);
-    return true;
 }
 
 /* Ends the wait for the peer, or the attempt at the address found.  Returns ms to the deadline. */
@@ -255,7 +228,6 @@ static const struct reconnect_role reconnect_role = {
     .peer_present = reconnect_peer_present,
     .failed = reconnect_failed,
     .stop = reconnect_stop,
-    .retry = reconnect_retry,
 };
 
 static void reconnect_layout(struct woad *h)

@@ -103,48 +103,54 @@ static int private_renew(struct woad *h)
         h->controller.random_addr = s->next_rpa;
         h->own_type = WOAD_ADDR_RANDOM;
         h->random_dirty = true;
+        s->rpa_deadline = deadline_in(h, s->rpa_interval_ms);
     }
     return err;
 }
 
-/* The controller has calculated: continues private_renew(). */
+/* The controller has calculated, or the attempt to connect pauses: continues private_renew(). */
 static void private_calculated(struct woad *h)
 {
-    if (h->address_pending == ADDRESS_CALCULATED && !(h->activity & ACTIVE_CONNECT)) {
+    if (h->activity & ACTIVE_CONNECT) {
+        return;
+    }
+    if (h->address_pending == ADDRESS_DUE) {
+        h->address_pending = 0;
+        private_renew(h);
+    } else if (h->address_pending == ADDRESS_CALCULATED) {
         private_renew(h);
     }
 }
 
-/* Renews the address in time, but not during a connection attempt, nor while the host is down.  A
- * controller that fails RPA_TRIES times is lost: advertising and connecting would wait for ever.
- * Returns ms to the next renewal. */
+/* Renews the address in time, but not while the host is down.  An attempt to connect, which may
+ * have no time limit, pauses for it: the controller refuses the command during one.  A controller
+ * that fails RPA_TRIES times is lost: advertising and connecting would wait for ever.  Returns ms
+ * to the next renewal. */
 static uint32_t private_run_timers(struct woad *h)
 {
     struct smp *s = h->smp;
     if (h->state != HOST_UP) {
         return WOAD_FOREVER;
     }
+    bool due = h->address_pending == ADDRESS_DUE && !(h->activity & ACTIVE_CONNECT);
     private_calculated(h);
+    if (due) {
+        return 0;
+    }
     if (deadline_left(h, s->rpa_deadline) == 0) {
         if (s->rpa_failures >= RPA_TRIES) {
             host_down(h, WOAD_EIO);
             return 0;
         }
-        /* an attempt that waits for the address does not use it yet */
-        int uses = ACTIVE_CONNECT;
-        if (!h->address_pending) {
-            uses |= CONNECT_REQUESTED;
-        }
-        bool busy = h->activity & uses;
-        if (!busy) {
+        s->rpa_deadline = deadline_in(h, s->rpa_interval_ms);
+        if (!(h->activity & ACTIVE_CONNECT)) {
             private_renew(h);
+        } else if (!h->address_pending) {
+            h->address_pending = ADDRESS_DUE;
         }
-        bool soon = busy || h->address_pending;
-        uint32_t ms = s->rpa_interval_ms;
-        if (soon) {
-            ms = AGAIN_MS;
+        if (h->address_pending) {
+            s->rpa_deadline = deadline_in(h, AGAIN_MS);
         }
-        s->rpa_deadline = deadline_in(h, ms);
         return 0;
     }
     return deadline_left(h, s->rpa_deadline);

@@ -137,8 +137,39 @@ bool client_add(struct hub *hub, const struct hci_transport *transport, int fd, 
     return true;
 }
 
+static void client_stall(struct client *c, bool stalled)
+{
+    if (c->seat) {
+        c->seat->stalled += (unsigned)stalled - (unsigned)c->rx_stalled;
+    }
+    c->rx_stalled = stalled;
+}
+
+void client_take_seat(struct hub *hub, struct client *c)
+{
+    c->seat = clock_seat(&hub->clock, c->pid);
+    if (c->seat) {
+        seat_add_client(c->seat, c->sent, c->received, woad_air_now(hub->air));
+        c->seat->stalled += c->rx_stalled;
+    }
+}
+
+static void client_count(struct hub *hub, struct client *c, size_t sent, size_t received)
+{
+    c->sent += sent;
+    c->received += received;
+    if (c->seat) {
+        seat_moved(c->seat, sent, received, woad_air_now(hub->air));
+    }
+}
+
 void client_leave(struct hub *hub, struct client *c)
 {
+    if (c->seat) {
+        client_stall(c, false);
+        seat_remove_client(c->seat, c->sent, c->received);
+        c->seat = NULL;
+    }
     close(c->fd);
     hub->accept_at_us = 0;
     c->fd = -1;
@@ -168,7 +199,7 @@ void hub_free_left(struct hub *hub)
 static bool client_resync(struct client *c)
 {
     c->rx_packet_len = 0;
-    c->rx_stalled = false;
+    client_stall(c, false);
     if (c->serial) {
         framing_resync(&c->framing, true);
     }
@@ -192,7 +223,7 @@ bool client_read(struct hub *hub, struct client *c)
         c->rx_packet_len += (size_t)n;
         if (c->rx_packet_len) {
             int err = woad_air_rx(c->controller, c->rx_packet, c->rx_packet_len);
-            c->rx_stalled = err == -EAGAIN;
+            client_stall(c, err == -EAGAIN);
             if (c->rx_stalled) {
                 return true;
             }
@@ -210,6 +241,7 @@ bool client_read(struct hub *hub, struct client *c)
             return got < 0 && (errno == EAGAIN || errno == EINTR);
         }
         framing_added(&c->framing, (size_t)got);
+        client_count(hub, c, 0, (size_t)got);
     }
 }
 
@@ -238,5 +270,6 @@ bool client_write(struct hub *hub, struct client *c)
             return errno == EAGAIN || errno == EINTR;
         }
         framing_written(&c->framing, (size_t)n);
+        client_count(hub, c, (size_t)n, 0);
     }
 }

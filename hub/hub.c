@@ -14,10 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LATE_MAX_US = 20000, ACCEPTS_MAX = 16 };
+enum { LATE_MAX_US = 20000, ACCEPTS_MAX = 16, PATIENCE_US = 1000000 };
 enum { HOUR_S = 3600, SECOND_US = 1000000, ALONE_US = 5000000, NO_MEMORY_US = 10000 };
 
-static uint64_t wall_us(void)
+uint64_t hub_real_us(void)
 {
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
@@ -42,18 +42,11 @@ static void hub_sniff(void *ctx, const struct woad_air_packet *p)
 /* The air time that corresponds to the wall clock. */
 static uint64_t hub_now(const struct hub *hub)
 {
-    uint64_t us = wall_us() - hub->air_epoch_us;
+    uint64_t us = hub_real_us() - hub->air_epoch_us;
     if (hub->options->speed > 0) {
         return (uint64_t)((double)us * hub->options->speed);
     }
     return us;
-}
-
-/* The machine was too slow: delays all later air time by `us`. */
-static void hub_skip_time(struct hub *hub, uint64_t us)
-{
-    hub->air_epoch_us +=
-        hub->options->speed > 0 ? (uint64_t)((double)us / hub->options->speed) : us;
 }
 
 void hub_note_error(struct hub *hub, const char *what, int err)
@@ -69,10 +62,20 @@ void hub_note_error(struct hub *hub, const char *what, int err)
     }
 }
 
+static void hub_log_seat(void *ctx, const struct seat *s, const char *what)
+{
+    const struct hub *hub = ctx;
+    char line[CLOCK_NAME_MAX + 80];
+    if (hub->options->warn) {
+        snprintf(line, sizeof line, "the program %s (%d) %s", s->name, (int)s->pid, what);
+        hub->options->warn(line);
+    }
+}
+
 /* Runs the H5 timers; returns the milliseconds until the next. */
 static uint32_t hub_run_h5_timers(struct hub *hub)
 {
-    uint32_t left = UINT32_MAX, now = (uint32_t)(wall_us() / 1000);
+    uint32_t left = UINT32_MAX, now = (uint32_t)(hub_real_us() / 1000);
     for (struct client *c = hub->clients; c; c = c->next) {
         uint32_t due = UINT32_MAX;
         if (c->fd >= 0) {
@@ -88,7 +91,7 @@ static uint32_t hub_run_h5_timers(struct hub *hub)
     return left;
 }
 
-static void hub_move_packets(struct hub *hub)
+void hub_move_packets(struct hub *hub)
 {
     for (struct client *c = hub->clients; c; c = c->next) {
         if (c->fd >= 0 && (!client_write(hub, c) || (c->rx_stalled && !client_read(hub, c)))) {
@@ -105,8 +108,7 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
     return b;
 }
 
-/* The air time of the next event: of the air, the world file, or a hub_extra. */
-static uint64_t hub_next(const struct hub *hub)
+uint64_t hub_next(const struct hub *hub)
 {
     const struct hub_options *o = hub->options;
     uint64_t next = woad_air_next(hub->air);
@@ -122,7 +124,7 @@ static uint64_t hub_next(const struct hub *hub)
 }
 
 /* Calls each extra's serve(); hub.h says when that is due. */
-static void hub_serve_extras(struct hub *hub)
+void hub_serve_extras(struct hub *hub)
 {
     const struct hub_options *o = hub->options;
     hub->packets_moved = false;
@@ -142,27 +144,50 @@ static bool hub_extra_is_due(const struct hub *hub, uint64_t now)
     return due;
 }
 
-/* Advances the air to the wall clock.  If that is more than LATE_MAX_US behind, air time is delayed
- * for all hosts; no event is skipped. */
+void hub_step(struct hub *hub, uint64_t next)
+{
+    woad_air_step(hub->air, next);
+    if (hub->options->world) {
+        world_file_run(hub->options->world, next);
+    }
+    hub_move_packets(hub);
+    if (hub->packets_moved || hub_extra_is_due(hub, next)) {
+        hub_serve_extras(hub);
+    }
+}
+
+/* The machine was too slow, or a program: delays all later air time by `us`. */
+static void hub_skip_time(struct hub *hub, uint64_t us)
+{
+    if (hub->options->speed > 0) {
+        us = (uint64_t)((double)us / hub->options->speed);
+    }
+    hub->air_epoch_us += us;
+    clock_slip(&hub->clock, us);
+}
+
+/* Advances the air to the wall clock, but not past what programs are busy with (clock.h).  If it
+ * is late by more than LATE_MAX_US, its time is delayed for all hosts; no event is skipped. */
 static void hub_run_air(struct hub *hub)
 {
-    uint64_t now = hub_now(hub), next = hub_next(hub);
+    uint64_t now = hub_now(hub), next = hub_next(hub), limit;
     if (next < now && now - next > LATE_MAX_US) {
         hub_skip_time(hub, now - next);
         now = next;
     }
-    while (!*hub->stop && (next = hub_next(hub)) <= now) {
-        woad_air_step(hub->air, next);
-        if (hub->options->world) {
-            world_file_run(hub->options->world, next);
+    while (!*hub->stop) {
+        limit = clock_limit_us(&hub->clock);
+        if (limit < now) {
+            uint64_t until = limit < woad_air_now(hub->air) ? woad_air_now(hub->air) : limit;
+            hub_skip_time(hub, now - until);
+            now = until;
         }
-        hub_move_packets(hub);
-        if (hub->packets_moved || hub_extra_is_due(hub, next)) {
-            hub_serve_extras(hub);
+        next = hub_next(hub);
+        if (next > now) {
+            woad_air_step(hub->air, now);
+            return;
         }
-    }
-    if (!*hub->stop) {
-        woad_air_step(hub->air, now);
+        hub_step(hub, next);
     }
 }
 
@@ -184,7 +209,8 @@ static size_t hub_extra_fds(const struct hub *hub, struct pollfd *at, size_t roo
 static bool hub_fds_reserve(struct hub *hub)
 {
     struct pollfd none;
-    size_t n = hub->options->listeners + 2 + hub_extra_fds(hub, &none, 0);
+    size_t n = hub->options->listeners + 2 + hub_extra_fds(hub, &none, 0) +
+               clock_fds(&hub->clock, &none, 0);
     for (struct client *c = hub->clients; c; c = c->next) {
         n++;
     }
@@ -199,7 +225,7 @@ static bool hub_fds_reserve(struct hub *hub)
     return true;
 }
 
-static size_t hub_fds(struct hub *hub)
+static size_t hub_fds(struct hub *hub, bool hosts)
 {
     size_t n = 0;
     if (!hub_fds_reserve(hub)) {
@@ -207,12 +233,12 @@ static size_t hub_fds(struct hub *hub)
     }
     for (size_t i = 0; i < hub->options->listeners; i++) {
         int fd = -1;
-        if (hub->accept_at_us <= wall_us()) {
+        if (hub->accept_at_us <= hub_real_us()) {
             fd = hub->options->listener[i].fd;
         }
         hub->fds[n++] = (struct pollfd){ fd, POLLIN, 0 };
     }
-    for (struct client *c = hub->clients; c; c = c->next) {
+    for (struct client *c = hosts ? hub->clients : NULL; c; c = c->next) {
         bool writes = c->framing.out_off < c->framing.out_len;
         short what = c->rx_stalled ? 0 : POLLIN;
         what = (short)(what | (writes ? POLLOUT : 0));
@@ -224,7 +250,38 @@ static size_t hub_fds(struct hub *hub)
     if (capture_waits(&hub->pcap)) {
         hub->fds[n++] = (struct pollfd){ hub->pcap.fd, POLLOUT, 0 };
     }
+    n += clock_fds(&hub->clock, hub->fds + n, hub->fds_allocated - n);
     return n + hub_extra_fds(hub, hub->fds + n, hub->fds_allocated - n);
+}
+
+/* The process at the other end of a unix socket; 0: unknown. */
+static pid_t peer_process(int fd)
+{
+    struct ucred peer;
+    socklen_t len = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0) {
+        return 0;
+    }
+    return peer.pid;
+}
+
+/* A connection of a host, or of a program for the time.  False: no memory. */
+static bool hub_take(struct hub *hub, const struct hci_transport *listener, int fd)
+{
+    char name[PEER_NAME_MAX];
+    pid_t pid = peer_process(fd);
+    if (transport_peer_is_clock(fd)) {
+        return clock_add(&hub->clock, fd, pid, woad_air_now(hub->air)) != NULL;
+    }
+    if (hub->clock.kind == CLOCK_VIRTUAL) {
+        return hub_arrive(hub, fd, pid);
+    }
+    if (!client_add(hub, listener, fd, true, name, transport_peer_name(fd, name))) {
+        return false;
+    }
+    hub->clients->pid = pid;
+    client_take_seat(hub, hub->clients);
+    return true;
 }
 
 /* Without a free descriptor or memory the host stays in the socket's backlog, and the socket stays
@@ -232,14 +289,13 @@ static size_t hub_fds(struct hub *hub)
 static void hub_accept(struct hub *hub, const struct hci_transport *listener)
 {
     for (int n = 0; n < ACCEPTS_MAX; n++) {
-        char name[PEER_NAME_MAX];
         int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0) {
             bool transient = errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
-            hub->accept_at_us = transient ? hub->accept_at_us : wall_us() + SECOND_US;
+            hub->accept_at_us = transient ? hub->accept_at_us : hub_real_us() + SECOND_US;
             return;
         }
-        if (!client_add(hub, listener, fd, true, name, transport_peer_name(fd, name))) {
+        if (!hub_take(hub, listener, fd)) {
             close(fd);
         }
     }
@@ -248,7 +304,7 @@ static void hub_accept(struct hub *hub, const struct hci_transport *listener)
 /* Microseconds until there is work without a packet from a host. */
 static uint64_t hub_idle_us(struct hub *hub)
 {
-    uint64_t next = hub_next(hub), now = hub_now(hub), wall = wall_us();
+    uint64_t next = hub_next(hub), now = hub_now(hub), wall = hub_real_us();
     uint64_t us = HOUR_S * (uint64_t)SECOND_US;
     if (next != UINT64_MAX) {
         us = 0;
@@ -279,34 +335,70 @@ static bool client_event(struct hub *hub, struct client *c, short what)
     return client_read(hub, c);
 }
 
-static void hub_wait(struct hub *hub)
+/* Reads the programs' messages.  Those that have joined get their hosts, and hosts of those that
+ * have left keep no time any more. */
+static void hub_serve_clock(struct hub *hub)
 {
-    uint64_t us = hub_idle_us(hub);
-    size_t n = hub_fds(hub);
+    double speed = hub->options->speed > 0 ? hub->options->speed : 1;
+    clock_serve(&hub->clock, woad_air_now(hub->air), speed);
+    for (struct client *c = hub->clients; c; c = c->next) {
+        if (c->seat && c->seat->fd < 0) {
+            c->seat = NULL;
+        } else if (!c->seat && c->pid && c->fd >= 0) {
+            client_take_seat(hub, c);
+        }
+    }
+    clock_free_left(&hub->clock);
+}
+
+void hub_poll(struct hub *hub, uint64_t us, bool hosts)
+{
+    size_t n = hub_fds(hub, hosts);
     if (!n) {
         us = min_u64(us, NO_MEMORY_US);
     }
     struct timespec ts = { (time_t)(us / SECOND_US), (long)(us % SECOND_US) * 1000 };
-    if (ppoll(hub->fds, (nfds_t)n, &ts, NULL) <= 0) {
-        return;
+    int ready = ppoll(hub->fds, (nfds_t)n, &ts, NULL);
+    if (ready > 0 && hosts) {
+        hub_run_air(hub); /* packets that are ready now take effect now */
     }
-    hub_run_air(hub); /* packets that are ready now take effect now */
     size_t i = hub->options->listeners;
-    for (struct client *c = hub->clients; c && i < n; c = c->next, i++) {
+    for (struct client *c = hosts ? hub->clients : NULL; c && i < n && ready > 0;
+         c = c->next, i++) {
         short what = hub->fds[i].revents;
         if (c->fd >= 0 && c->fd == hub->fds[i].fd && what && !client_event(hub, c, what)) {
             client_leave(hub, c);
         }
     }
-    for (i = 0; i < hub->options->listeners; i++) {
+    for (i = 0; i < hub->options->listeners && ready > 0; i++) {
         if (hub->fds[i].fd >= 0 && hub->fds[i].revents) {
             hub_accept(hub, &hub->options->listener[i]);
         }
     }
+    if (hub->clock.seats && ready > 0) {
+        hub_serve_clock(hub);
+    }
 }
 
-/* Writes the buffered capture, so that a reader sees all packets up to now. */
-static void hub_flush(struct hub *hub)
+/* The air stands still while a program is busy: until it speaks, or there is no more patience. */
+static uint64_t hub_patience_us(struct hub *hub, uint64_t us)
+{
+    if (!hub->clock.seats) {
+        return us;
+    }
+    uint64_t left = clock_lose_patience(&hub->clock, hub_now(hub), hub_real_us());
+    if (left != CLOCK_NEVER) {
+        return left;
+    }
+    return us;
+}
+
+static void hub_wait(struct hub *hub)
+{
+    hub_poll(hub, hub_patience_us(hub, hub_idle_us(hub)), true);
+}
+
+void hub_flush(struct hub *hub)
 {
     bool left_out = hub->pcap.record_lost;
     int err = capture_flush(&hub->pcap);
@@ -382,6 +474,8 @@ static void hub_close(struct hub *hub)
     }
     hub_flush(hub);
     hub_end_capture(hub);
+    hub_refuse_arrivals(hub);
+    clock_close(&hub->clock);
     free(hub->fds);
 }
 
@@ -389,7 +483,7 @@ static void hub_close(struct hub *hub)
 static bool hub_is_finished(const struct hub *hub, bool used, uint64_t begun)
 {
     return hub->options->exit_when_empty && !hub->clients &&
-           (used || wall_us() > begun + ALONE_US) && hub->options->may_end(hub->options->ctx);
+           (used || hub_real_us() > begun + ALONE_US) && hub->options->may_end(hub->options->ctx);
 }
 
 int hub_run(const struct hub_options *o, const volatile int *stop)
@@ -422,12 +516,20 @@ int hub_run(const struct hub_options *o, const volatile int *stop)
         }
         return -EINVAL;
     }
-    hub.air_epoch_us = wall_us();
+    hub.clock = (struct clock){ .kind = o->virtual_clock ? CLOCK_VIRTUAL : CLOCK_WALL,
+                                .patience_us = o->patience_us ? o->patience_us : PATIENCE_US,
+                                .seed = o->seed,
+                                .log = hub_log_seat,
+                                .ctx = &hub };
+    hub.air_epoch_us = hub_real_us();
     uint64_t begun = hub.air_epoch_us;
     for (size_t i = 0; i < o->attachments; i++) {
         client_add(&hub, &o->attachment[i], o->attachment[i].fd, false, NULL, 0);
     }
     hub_serve_extras(&hub);
+    while (!*stop && o->virtual_clock) {
+        hub_run_virtual(&hub);
+    }
     while (!*stop) {
         hub_run_air(&hub);
         hub_move_packets(&hub);

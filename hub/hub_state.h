@@ -10,6 +10,9 @@
 #include "../transport/framing.h"
 #include "../transport/open.h"
 #include "capture.h"
+#include "clock.h"
+
+#include <sys/types.h>
 
 /* A host and its controller. */
 struct client {
@@ -28,6 +31,19 @@ struct client {
     char name[HOST_NAME_MAX]; /* printable, no other connected host's; "": none */
     uint8_t address[6];
     struct btsnoop log;
+    pid_t pid;               /* of the host's process; 0: unknown */
+    struct seat *seat;       /* of that process; NULL: it does not keep the air's time */
+    uint64_t sent, received; /* octets */
+};
+
+/* Virtual time: a host that is not attached yet. */
+struct arrival {
+    struct arrival *next;
+    int fd;
+    pid_t pid;
+    uint64_t came_us; /* the machine's time */
+    char name[PEER_NAME_MAX];
+    size_t name_len;
 };
 
 struct hub {
@@ -42,6 +58,10 @@ struct hub {
     size_t fds_allocated;
     struct capture pcap;
     char pcap_path[200];
+    struct clock clock;
+    struct arrival *arrivals;
+    uint64_t paced_real_us, paced_air_us; /* virtual time that is paced: since when; 0: it is not */
+    uint64_t flushed_us;     /* the machine's time at the last hub_flush() of virtual.c */
     bool packets_moved;      /* to hosts, since the last call of each extra's serve() */
     bool slow_reader_warned; /* of the capture */
     int first_error;         /* of the first capture or log that could not be written */
@@ -70,6 +90,26 @@ bool client_identify(struct hub *hub, struct client *c, const char *text, size_t
 /* "controller 2 (sensor)" */
 enum { CLIENT_TITLE_MAX = 32 + HOST_NAME_MAX };
 const char *client_title(const struct client *c, char title[CLIENT_TITLE_MAX]);
+uint64_t hub_real_us(void); /* the machine's time */
+/* The air time of the next event: of the air, the world file, or a hub_extra. */
+uint64_t hub_next(const struct hub *hub);
+/* One step of the air, to `next`, with all that is to happen then. */
+void hub_step(struct hub *hub, uint64_t next);
+void hub_move_packets(struct hub *hub);
+void hub_serve_extras(struct hub *hub);
+/* Writes the buffered capture, so that a reader sees all packets up to now. */
+void hub_flush(struct hub *hub);
+/* Polls what is to be polled for at most `us`: listeners, and `hosts`: their descriptors, too.
+ * Then accepts, and reads the clock's messages and the hosts' packets. */
+void hub_poll(struct hub *hub, uint64_t us, bool hosts);
+
+/* virtual.c */
+
+/* One round of virtual time: waits for the programs, or moves the air and wakes them. */
+void hub_run_virtual(struct hub *hub);
+/* A host has come.  False: no memory. */
+bool hub_arrive(struct hub *hub, int fd, pid_t pid);
+void hub_refuse_arrivals(struct hub *hub);
 
 /* client.c */
 
@@ -77,6 +117,8 @@ const char *client_title(const struct client *c, char title[CLIENT_TITLE_MAX]);
  * False: no memory, or its address is another host's; the caller closes fd. */
 bool client_add(struct hub *hub, const struct hci_transport *transport, int fd, bool socket,
                 const char *name, size_t len);
+/* Gives a client the seat of its process, if that has one. */
+void client_take_seat(struct hub *hub, struct client *c);
 /* The host has left: its controller ends all connections, then hub_free_left() frees it. */
 void client_leave(struct hub *hub, struct client *c);
 void hub_free_left(struct hub *hub);

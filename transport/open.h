@@ -29,6 +29,13 @@ struct peer_name {
 };
 void transport_read_peer_name(const char *text, size_t len, struct peer_name *peer);
 
+/* Connects a second socket to the server of `fd`, a unix socket, or (fd < 0) to the one at `path`,
+ * for the messages of clock_messages.h.  The descriptor does not block.  A negative errno: it is no
+ * unix socket, or the server takes no more connections now. */
+int transport_open_clock(int fd, const char *path);
+/* Whether the program at the other end has connected so. */
+bool transport_peer_is_clock(int fd);
+
 /* Opens the other end, towards hosts: "unix:/path" and "tcp:[host:]port" are listened to (*listens,
  * for accept()); "pty" and "vhci" are made now and are one host's already.  `name` gets what the
  * host's program or the kernel calls it. */

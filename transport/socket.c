@@ -23,6 +23,7 @@
 
 enum { CONNECT_MS = 5000, RETRY_MS = 10, FOLDER_LOCK_MS = 1000 };
 #define NAME_PREFIX "woad/"
+#define CLOCK_PREFIX "woad-clock/"
 
 static int new_socket(int family, int protocol)
 {
@@ -181,6 +182,47 @@ void transport_read_peer_name(const char *text, size_t len, struct peer_name *pe
         n = sizeof peer->name - 1;
     }
     text_clean(peer->name, field[3] + 1, n);
+}
+
+/* Binds "woad-clock/PROCESS/DESCRIPTOR", by which the server knows what the connection is for. */
+static bool bind_clock(int fd)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    int len =
+        snprintf(a.sun_path + 1, sizeof a.sun_path - 1, CLOCK_PREFIX "%d/%d", (int)getpid(), fd);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1u + (size_t)len);
+    return bind(fd, (struct sockaddr *)&a, size) == 0;
+}
+
+int transport_open_clock(int fd, const char *path)
+{
+    struct sockaddr_un server = { .sun_family = AF_UNIX };
+    socklen_t len = sizeof server;
+    if (fd < 0 && strlen(path) < sizeof server.sun_path) {
+        strcpy(server.sun_path, path);
+    } else if (fd < 0 || getpeername(fd, (struct sockaddr *)&server, &len) < 0 ||
+               server.sun_family != AF_UNIX) {
+        return -EINVAL;
+    }
+    int clock = new_socket(AF_UNIX, 0), err = clock;
+    if (clock >= 0 && !bind_clock(clock)) {
+        err = -errno;
+    } else if (clock >= 0 && connect(clock, (struct sockaddr *)&server, len) < 0) {
+        err = -errno;
+    }
+    if (clock >= 0 && err < 0) {
+        close(clock);
+    }
+    return err;
+}
+
+bool transport_peer_is_clock(int fd)
+{
+    struct sockaddr_un a;
+    socklen_t len = sizeof a;
+    memset(&a, 0, sizeof a);
+    return getpeername(fd, (struct sockaddr *)&a, &len) == 0 && a.sun_family == AF_UNIX &&
+           strncmp(a.sun_path + 1, CLOCK_PREFIX, strlen(CLOCK_PREFIX)) == 0;
 }
 
 /* A descriptor or a negative errno. */

@@ -1,11 +1,14 @@
 /* The unix port.  A thread waits for the controller's descriptor and the host's next deadline, then
- * schedules ble_run() in the main thread.
+ * schedules ble_run() in the main thread.  In virtual time there is no thread: packets arrive and
+ * deadlines pass only while the main thread waits (unix_calls.c).
  *
  * The main thread may be in read() or select(): SIGURG, with a handler that does nothing,
  * interrupts the call, and MicroPython runs its scheduler before it repeats the call. */
 #define _GNU_SOURCE
 #include "ble.h"
 #include "unix_calls.h"
+#include "../posix/clock.h"
+#include "../posix/pump.h"
 
 #include "../../transport/transport.h"
 
@@ -33,6 +36,7 @@ static struct {
     atomic_bool blocked;   /* wait for room to write, too */
     atomic_bool stop;      /* order: end */
     atomic_bool run_taken; /* the main thread has begun ble_run() */
+    bool threaded;         /* `thread` is there */
     atomic_bool port_lost; /* the controller has failed: do not use its descriptor */
     struct sigaction old_action;
     mp_sched_node_t node;
@@ -64,7 +68,22 @@ const struct woad_feature *const ble_port_features[] = { &woad_feature_advertise
                                                          &woad_feature_extended_advertising,
                                                          NULL };
 
-void ble_port_begin(void) {}
+/* The interpreter begins: in virtual time the program is on the air's clock from its first line. */
+void ble_port_begin(void)
+{
+    const char *clock = getenv("WOAD_CLOCK"), *hci = getenv("WOAD_HCI"),
+               *name = getenv("WOAD_NAME");
+    char path[PATH_MAX];
+    if (!clock || strcmp(clock, "virtual") != 0 || !hci || strncmp(hci, "unix:", 5) != 0 ||
+        process_clock_is_virtual()) {
+        return;
+    }
+    snprintf(path, sizeof path, "%s", hci + 5);
+    path[strcspn(path, ",")] = '\0';
+    if (!process_clock_join(path, name ? name : "micropython")) {
+        fprintf(stderr, "woad: WOAD_CLOCK: unix:%s keeps no virtual time\n", path);
+    }
+}
 void ble_port_prepare(struct woad *h)
 {
     woad_set_vendor_init(h, woad_port_vendor_init(io.port));
@@ -273,6 +292,26 @@ static void wake_thread(void)
     (void)!write(io.wake, &one, sizeof one);
 }
 
+uint64_t ble_port_due_us(void)
+{
+    if (!io.port || !atomic_load(&io.armed) || !atomic_load(&io.timed)) {
+        return CLOCK_NEVER;
+    }
+    int32_t left = (int32_t)(atomic_load(&io.deadline) - woad_port_now_ms());
+    return process_clock_us() + (left > 0 ? (uint64_t)left * 1000 : 0);
+}
+
+/* Virtual time has moved, or packets have come: what the thread does else. */
+static void clock_woke(void)
+{
+    struct pollfd fd = { ble_port_descriptor(), POLLIN, 0 };
+    bool due = atomic_load(&io.timed) && thread_wait_ms() == 0;
+    if (io.port && atomic_load(&io.armed) && (due || poll(&fd, 1, 0) > 0)) {
+        atomic_store(&io.armed, false);
+        mp_sched_schedule_node(&io.node, run_node);
+    }
+}
+
 /* The thread blocks all signals: they are for MicroPython's threads. */
 static int thread_start(void)
 {
@@ -316,7 +355,13 @@ int ble_port_open(char message[WOAD_PORT_MESSAGE_MAX])
     atomic_store(&io.armed, false);
     atomic_store(&io.port_lost, false);
     sigaction(SIGURG, &sa, &io.old_action);
-    err = io.wake < 0 ? io.wake : thread_start();
+    io.threaded = !process_clock_is_virtual();
+    err = io.wake < 0 ? io.wake : 0;
+    if (!err && io.threaded) {
+        err = thread_start();
+    } else {
+        process_clock_on_wake(clock_woke);
+    }
     if (err) {
         sigaction(SIGURG, &io.old_action, NULL);
         if (io.wake >= 0) {
@@ -343,7 +388,10 @@ void ble_port_close(void)
     }
     atomic_store(&io.stop, true);
     wake_thread();
-    pthread_join(io.thread, NULL);
+    if (io.threaded) {
+        pthread_join(io.thread, NULL);
+    }
+    process_clock_on_wake(NULL);
     sigaction(SIGURG, &io.old_action, NULL);
     close(io.wake);
     ble_port_store_run(true);
@@ -356,7 +404,7 @@ int ble_port_pump(struct woad *h)
     if (!ble_port_is_open()) {
         return 0;
     }
-    return woad_port_pump(io.port, h, &io.poll_due_ms);
+    return port_pump(io.port, h, &io.poll_due_ms);
 }
 
 int ble_port_flush(struct woad *h)
@@ -379,8 +427,18 @@ void ble_port_clock(struct woad *h)
 
 void ble_port_wait(uint32_t ms)
 {
-    struct pollfd fd = { ble_port_descriptor(), POLLIN, 0 };
-    poll(&fd, 1, (int)MIN(ms, io.poll_due_ms));
+    uint64_t until = process_clock_us() + MIN(ms, io.poll_due_ms) * 1000ull;
+    struct pollfd fds[2] = { { ble_port_descriptor(), POLLIN, 0 }, { -1, POLLIN, 0 } };
+    if (process_clock_is_virtual()) {
+        process_clock_wait(until, NULL, 0);
+        return;
+    }
+    process_clock_say(until, true);
+    fds[1].fd = process_clock_fd();
+    poll(fds, 2, (int)MIN(ms, io.poll_due_ms));
+    if (fds[1].revents) {
+        process_clock_read();
+    }
 }
 
 void ble_port_schedule(void)

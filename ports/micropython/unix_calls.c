@@ -9,12 +9,16 @@
 #include "ble.h"
 #include "unix_calls.h"
 
+#include "../posix/clock.h"
+
 #undef poll
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sched.h>
+#include <sys/random.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -62,47 +66,178 @@ void __wrap_mp_hal_set_interrupt_char(char c)
     }
 }
 
+/* --- time ------------------------------------------------------------------------------------- */
+
+/* MicroPython's clocks are the process's (ports/posix/clock.h). */
+int __real_clock_gettime(clockid_t id, struct timespec *ts);
+int __wrap_clock_gettime(clockid_t id, struct timespec *ts);
+int __wrap_clock_gettime(clockid_t id, struct timespec *ts)
+{
+    uint64_t us;
+    if (id == CLOCK_MONOTONIC) {
+        us = process_clock_us();
+    } else if (id == CLOCK_REALTIME && process_clock_is_virtual()) {
+        us = process_clock_unix_us();
+    } else {
+        return __real_clock_gettime(id, ts);
+    }
+    *ts = (struct timespec){ (time_t)(us / 1000000), (long)(us % 1000000) * 1000 };
+    return 0;
+}
+
+int __real_gettimeofday(struct timeval *tv, void *zone);
+int __wrap_gettimeofday(struct timeval *tv, void *zone);
+int __wrap_gettimeofday(struct timeval *tv, void *zone)
+{
+    if (!process_clock_is_virtual()) {
+        return __real_gettimeofday(tv, zone);
+    }
+    uint64_t us = process_clock_unix_us();
+    *tv = (struct timeval){ (time_t)(us / 1000000), (suseconds_t)(us % 1000000) };
+    return 0;
+}
+
+time_t __real_time(time_t *t);
+time_t __wrap_time(time_t *t);
+time_t __wrap_time(time_t *t)
+{
+    if (!process_clock_is_virtual()) {
+        return __real_time(t);
+    }
+    time_t now = (time_t)(process_clock_unix_us() / 1000000);
+    if (t) {
+        *t = now;
+    }
+    return now;
+}
+
+ssize_t __real_getrandom(void *out, size_t len, unsigned flags);
+ssize_t __wrap_getrandom(void *out, size_t len, unsigned flags);
+ssize_t __wrap_getrandom(void *out, size_t len, unsigned flags)
+{
+    if (process_clock_random(out, len)) {
+        return (ssize_t)len;
+    }
+    return __real_getrandom(out, len, flags);
+}
+
 /* --- waiting ---------------------------------------------------------------------------------- */
 
-enum { IDLE_MS = 10, UNSERVED_US = 2000 };
+enum { UNSERVED_US = 2000, IDLE_US = 1000, WATCHED_MAX = 62 };
 
-static int64_t now_us(void)
+static uint64_t now_us(void)
 {
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+    return process_clock_us();
 }
 
-/* Waits until `deadline`, a signal, or the descriptor; returns what ppoll() does. */
-static int wait_until(struct pollfd *fd, int64_t deadline)
+/* Whether this file does the main thread's waiting. */
+static bool waits_here(void)
 {
-    int64_t left = deadline - now_us();
-    if (left < 0) {
-        left = 0;
+    return process_clock_is_virtual() || ble_port_interrupts();
+}
+
+static uint64_t min_us(uint64_t a, uint64_t b)
+{
+    if (a < b) {
+        return a;
     }
-    struct timespec ts = { left / 1000000, left % 1000000 * 1000 };
-    return ppoll(fd, fd ? 1 : 0, &ts, NULL);
+    return b;
 }
 
-static void sleep_until(int64_t deadline)
+/* The wall's clock: ppoll() of `fds` and of the clock's descriptor. */
+static int wait_on_the_wall(struct pollfd *fds, nfds_t n, uint64_t deadline)
+{
+    struct pollfd all[WATCHED_MAX + 1];
+    struct timespec ts = { 0, 0 }, *limit = NULL;
+    nfds_t watched = n > WATCHED_MAX ? WATCHED_MAX : n;
+    bool reads = !ble.running && !ble.holding && MP_STATE_VM(sched_state) != MP_SCHED_LOCKED;
+    process_clock_say(reads ? min_us(deadline, ble_port_due_us()) : deadline, reads);
+    if (deadline != CLOCK_NEVER) {
+        uint64_t now = now_us(), left = deadline > now ? deadline - now : 0;
+        ts = (struct timespec){ (time_t)(left / 1000000), (long)(left % 1000000) * 1000 };
+        limit = &ts;
+    }
+    for (nfds_t k = 0; k < watched; k++) {
+        all[k] = fds[k];
+    }
+    all[watched] = (struct pollfd){ process_clock_fd(), POLLIN, 0 };
+    int ready = ppoll(all, watched + 1, limit, NULL);
+    if (ready > 0 && all[watched].revents) {
+        process_clock_read();
+        ready--;
+        errno = EINTR; /* the clock was moved: the caller looks at it again */
+        ready = ready ? ready : -1;
+    }
+    for (nfds_t k = 0; k < watched && ready >= 0; k++) {
+        fds[k].revents = all[k].revents;
+    }
+    return ready;
+}
+
+/* Waits until `deadline`, a signal, or one of `fds`; returns what poll() does.  EINTR also means
+ * that the clock was moved. */
+static int wait_until(struct pollfd *fds, nfds_t n, uint64_t deadline)
+{
+    if (!process_clock_is_virtual()) {
+        return wait_on_the_wall(fds, n, deadline);
+    }
+    int ready = n ? poll(fds, n, 0) : 0;
+    if (ready != 0) {
+        return ready;
+    }
+    uint64_t due = min_us(deadline, ble_port_due_us());
+    ready = process_clock_wait(due, fds, n);
+    if (ready == 0 && (deadline == CLOCK_NEVER || now_us() < deadline)) {
+        errno = EINTR; /* packets have come, or the host's deadline */
+        return -1;
+    }
+    return ready;
+}
+
+static void sleep_until(uint64_t deadline)
 {
     mp_handle_pending(true);
     while (now_us() < deadline) {
-        wait_until(NULL, deadline);
+        wait_until(NULL, 0, deadline);
         mp_handle_pending(true);
     }
 }
 
-/* asyncio polls objects without descriptors, such as ThreadSafeFlag, every millisecond.  While
- * packets interrupt the thread IDLE_MS is often enough, and lets idle programs sleep; but not
- * beyond the program's own time limit. */
+/* MicroPython's select polls in slices of a millisecond if one of its objects, such as asyncio's
+ * ThreadSafeFlag, has no descriptor.  Here the slice only looks, and if the select goes on,
+ * woad_mp_poll_goes_on() waits for all that can end it: a packet, a signal, a descriptor, or its
+ * own time limit.  So an idle program sleeps, and its steps are exact. */
+static bool only_looked;
+
+static uint64_t select_deadline(unsigned long limit, unsigned long gone)
+{
+    if (limit == (unsigned long)-1) {
+        return CLOCK_NEVER;
+    }
+    return now_us() + (limit > gone ? (limit - gone) * 1000ull : 0);
+}
+
 int woad_mp_poll(struct pollfd *fds, nfds_t n, int ms, unsigned long limit, unsigned long gone)
 {
-    unsigned long left = limit > gone ? limit - gone : 0;
-    if (ms == 1 && ble_port_interrupts()) {
-        ms = left < IDLE_MS ? (int)left : IDLE_MS;
+    only_looked = false;
+    if (!waits_here() || ms == 0) {
+        return poll(fds, n, ms);
     }
-    return poll(fds, n, ms);
+    if (ms == 1) {
+        only_looked = true;
+        return poll(fds, n, 0);
+    }
+    return wait_until(fds, n, select_deadline(limit, gone));
+}
+
+void woad_mp_poll_goes_on(struct pollfd *fds, nfds_t n, unsigned long limit, unsigned long gone)
+{
+    mp_event_handle_nowait();
+    if (only_looked && limit > gone) {
+        only_looked = false;
+        wait_until(fds, n, select_deadline(limit, gone));
+        mp_event_handle_nowait();
+    }
 }
 
 /* time.sleep_ms(): upstream runs the scheduler 2,000 times a second, this only after a signal. */
@@ -110,11 +245,11 @@ void __real_mp_hal_delay_ms(mp_uint_t ms);
 void __wrap_mp_hal_delay_ms(mp_uint_t ms);
 void __wrap_mp_hal_delay_ms(mp_uint_t ms)
 {
-    if (!ble_port_interrupts()) {
+    if (!waits_here()) {
         __real_mp_hal_delay_ms(ms);
         return;
     }
-    sleep_until(now_us() + (int64_t)ms * 1000);
+    sleep_until(now_us() + (uint64_t)ms * 1000);
 }
 
 /* time.sleep_us(): handlers do not run in a short one. */
@@ -122,15 +257,15 @@ int __real_usleep(useconds_t us);
 int __wrap_usleep(useconds_t us);
 int __wrap_usleep(useconds_t us)
 {
-    int64_t deadline = now_us() + us;
-    if (!ble_port_interrupts()) {
+    uint64_t deadline = now_us() + us;
+    if (!waits_here()) {
         return __real_usleep(us);
     }
     if (us > UNSERVED_US) {
         sleep_until(deadline);
     }
     while (now_us() < deadline) {
-        wait_until(NULL, deadline);
+        wait_until(NULL, 0, deadline);
     }
     return 0;
 }
@@ -140,39 +275,79 @@ int __real_select(int n, fd_set *r, fd_set *w, fd_set *e, struct timeval *tv);
 int __wrap_select(int n, fd_set *r, fd_set *w, fd_set *e, struct timeval *tv);
 int __wrap_select(int n, fd_set *r, fd_set *w, fd_set *e, struct timeval *tv)
 {
-    if (n || !tv || tv->tv_sec < 0 || tv->tv_usec < 0 || !ble_port_interrupts()) {
+    if (n || !tv || tv->tv_sec < 0 || tv->tv_usec < 0 || !waits_here()) {
         return __real_select(n, r, w, e, tv);
     }
-    sleep_until(now_us() + (int64_t)tv->tv_sec * 1000000 + tv->tv_usec);
+    sleep_until(now_us() + (uint64_t)tv->tv_sec * 1000000 + (uint64_t)tv->tv_usec);
     *tv = (struct timeval){ 0, 0 };
     return 0;
 }
 
+/* machine.idle(): programs wait in loops of it. */
+int __real_sched_yield(void);
+int __wrap_sched_yield(void);
+int __wrap_sched_yield(void)
+{
+    if (!waits_here()) {
+        return __real_sched_yield();
+    }
+    wait_until(NULL, 0, now_us() + IDLE_US);
+    return 0;
+}
+
+/* os.system(): on the wall's clock the air goes on meanwhile. */
+int __real_system(const char *command);
+int __wrap_system(const char *command);
+int __wrap_system(const char *command)
+{
+    if (ble_port_interrupts()) {
+        process_clock_say(CLOCK_NEVER, false);
+    }
+    return __real_system(command);
+}
+
 /* --- sockets with a time limit ---------------------------------------------------------------- */
 
-/* The limit of a socket that waits; 0: it does not, or for ever. */
-static int64_t limit_us(int fd, int option, int flags)
+/* The limit of a call that may wait, CLOCK_NEVER: none; 0: it does not wait. */
+static uint64_t limit_us(int fd, int option, int flags)
 {
     struct timeval tv;
     socklen_t len = sizeof tv;
-    if (!ble_port_interrupts() || (flags & MSG_DONTWAIT) || fd == ble_port_descriptor() ||
-        getsockopt(fd, SOL_SOCKET, option, &tv, &len) || (fcntl(fd, F_GETFL) & O_NONBLOCK)) {
+    if (!waits_here() || (flags & MSG_DONTWAIT) || fd == ble_port_descriptor() ||
+        (fcntl(fd, F_GETFL) & O_NONBLOCK)) {
         return 0;
     }
-    return (int64_t)tv.tv_sec * 1000000 + tv.tv_usec;
+    if (getsockopt(fd, SOL_SOCKET, option, &tv, &len) || (!tv.tv_sec && !tv.tv_usec)) {
+        return CLOCK_NEVER;
+    }
+    return (uint64_t)tv.tv_sec * 1000000 + (uint64_t)tv.tv_usec;
 }
 
-/* Until there is something to do.  False: the time is over, and errno says so. */
-static bool ready(int fd, short events, int64_t deadline)
+static uint64_t deadline_us(uint64_t limit)
+{
+    if (limit == CLOCK_NEVER) {
+        return CLOCK_NEVER;
+    }
+    return now_us() + limit;
+}
+
+/* Until there is something to do.  False: the time is over, or without a limit a signal has come,
+ * and errno says so: MicroPython runs its scheduler then, and calls again. */
+static bool ready(int fd, short events, uint64_t deadline)
 {
     struct pollfd p = { fd, events, 0 };
-    int n;
-    while ((n = wait_until(&p, deadline)) <= 0) {
+    int n = poll(&p, 1, 0);
+    if (n != 0) {
+        return true;
+    }
+    while ((n = wait_until(&p, 1, deadline)) <= 0) {
         if (n < 0 && errno != EINTR) {
             return true; /* the call itself will say */
         }
         if (n == 0) {
             errno = EAGAIN;
+        }
+        if (n == 0 || deadline == CLOCK_NEVER) {
             return false;
         }
         mp_handle_pending(true);
@@ -182,14 +357,14 @@ static bool ready(int fd, short events, int64_t deadline)
 
 static bool may_read(int fd, int flags)
 {
-    int64_t limit = limit_us(fd, SO_RCVTIMEO, flags);
-    return !limit || ready(fd, POLLIN, now_us() + limit);
+    uint64_t limit = limit_us(fd, SO_RCVTIMEO, flags);
+    return !limit || ready(fd, POLLIN, deadline_us(limit));
 }
 
 static bool may_write(int fd, int flags)
 {
-    int64_t limit = limit_us(fd, SO_SNDTIMEO, flags);
-    return !limit || ready(fd, POLLOUT, now_us() + limit);
+    uint64_t limit = limit_us(fd, SO_SNDTIMEO, flags);
+    return !limit || ready(fd, POLLOUT, deadline_us(limit));
 }
 
 ssize_t __real_read(int fd, void *buf, size_t len);
@@ -239,6 +414,9 @@ ssize_t __real_write(int fd, const void *buf, size_t len);
 ssize_t __wrap_write(int fd, const void *buf, size_t len);
 ssize_t __wrap_write(int fd, const void *buf, size_t len)
 {
+    if (fd == STDOUT_FILENO || fd == STDERR_FILENO) {
+        process_clock_sync();
+    }
     if (may_write(fd, 0)) {
         return __real_write(fd, buf, len);
     }
@@ -274,7 +452,7 @@ int __real_connect(int fd, const struct sockaddr *to, socklen_t size);
 int __wrap_connect(int fd, const struct sockaddr *to, socklen_t size);
 int __wrap_connect(int fd, const struct sockaddr *to, socklen_t size)
 {
-    int64_t limit = limit_us(fd, SO_SNDTIMEO, 0), deadline = now_us() + limit;
+    uint64_t limit = limit_us(fd, SO_SNDTIMEO, 0), deadline = deadline_us(limit);
     int r = __real_connect(fd, to, size), error = 0;
     socklen_t len = sizeof error;
     if (!limit || r == 0 || errno != EINTR) {

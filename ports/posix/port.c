@@ -9,6 +9,8 @@
 #include "../../transport/framing.h"
 #include "../../transport/open.h"
 #include "broadcom_patch.h"
+#include "clock.h"
+#include "pump.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -25,6 +27,7 @@ struct woad_port {
     struct framing framing;
     struct broadcom_patch patch;
     struct btsnoop log;
+    struct clock_port clock;
     bool behind; /* the last pump left packets unread */
     uint32_t behind_since;
 };
@@ -106,12 +109,15 @@ struct woad_port *woad_port_open_as(const char *spec, const char *program, int *
     int type;
     socklen_t len = sizeof type;
     p->socket = getsockopt(p->transport.fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
+    atomic_store(&p->clock.until_us, CLOCK_NEVER);
+    process_clock_add(&p->clock, p->transport.fd, program);
     return p;
 }
 
 void woad_port_close(struct woad_port *p)
 {
     if (p) {
+        process_clock_remove(&p->clock);
         framing_free(&p->framing);
         port_free(p);
     }
@@ -146,6 +152,7 @@ static int port_receive(struct woad_port *p)
                              : read(p->transport.fd, at, room);
     } while (n < 0 && errno == EINTR);
     if (n > 0) {
+        atomic_fetch_add(&p->clock.read, (unsigned long long)n);
         framing_added(&p->framing, (size_t)n);
         return 1;
     }
@@ -199,11 +206,15 @@ static int port_flush(struct woad_port *p)
 {
     size_t len;
     const uint8_t *out;
+    p->clock.blocked = false;
     while (out = framing_out(&p->framing, &len), len) {
+        process_clock_before_write(&p->clock);
         ssize_t n = port_send(p, out, len);
+        p->clock.blocked = n == 0;
         if (n <= 0) {
             return (int)n;
         }
+        atomic_fetch_add(&p->clock.written, (unsigned long long)n);
         framing_written(&p->framing, (size_t)n);
     }
     return 0;
@@ -326,7 +337,7 @@ static bool port_may_advance_clock(struct woad_port *p, bool more)
     return !more || now - p->behind_since >= BEHIND_MS;
 }
 
-int woad_port_pump(struct woad_port *p, struct woad *h, uint32_t *wait_ms)
+int port_pump(struct woad_port *p, struct woad *h, uint32_t *wait_ms)
 {
     int err;
     uint32_t start = woad_port_now_ms();
@@ -350,18 +361,61 @@ int woad_port_pump(struct woad_port *p, struct woad *h, uint32_t *wait_ms)
     return err;
 }
 
+/* The moment of this process's clock that is `ms` from now. */
+static uint64_t port_after(uint32_t ms)
+{
+    if (ms == WOAD_FOREVER) {
+        return CLOCK_NEVER;
+    }
+    return process_clock_us() + ms * 1000ull;
+}
+
+int woad_port_pump(struct woad_port *p, struct woad *h, uint32_t *wait_ms)
+{
+    int err = port_pump(p, h, wait_ms);
+    if (!err) { /* the program is expected to wait now */
+        atomic_store(&p->clock.until_us, port_after(*wait_ms));
+        process_clock_say(CLOCK_NEVER, true);
+    }
+    return err;
+}
+
+/* Until packets, or room for them, or a moment of the process's clock. */
+static void port_sleep(struct woad_port *p, uint64_t until_us)
+{
+    short events = (short)(POLLIN | (woad_port_blocked(p) ? POLLOUT : 0));
+    if (process_clock_is_virtual()) {
+        process_clock_wait(until_us, NULL, 0);
+        return;
+    }
+    atomic_store(&p->clock.until_us, until_us);
+    process_clock_say(CLOCK_NEVER, true);
+    uint64_t now = process_clock_us();
+    while (now < until_us) {
+        struct pollfd fds[2] = { { p->transport.fd, events, 0 },
+                                 { process_clock_fd(), POLLIN, 0 } };
+        uint64_t ms = (until_us - now + 999) / 1000;
+        int n = poll(fds, 2, ms > 60000 ? 60000 : (int)ms);
+        if (fds[1].revents) {
+            process_clock_read();
+        }
+        if (n < 0 || fds[0].revents || ms > 60000) {
+            return;
+        }
+        now = process_clock_us();
+    }
+}
+
 int woad_port_step(struct woad_port *p, struct woad *h, uint32_t max_ms)
 {
     uint32_t wait;
-    int err = woad_port_pump(p, h, &wait);
+    int err = port_pump(p, h, &wait);
     if (err) {
         return err;
     }
     if (wait > max_ms) {
         wait = max_ms;
     }
-    struct pollfd fd = { p->transport.fd, (short)(POLLIN | (woad_port_blocked(p) ? POLLOUT : 0)),
-                         0 };
-    poll(&fd, 1, wait > 60000 ? 60000 : (int)wait);
-    return woad_port_pump(p, h, &wait);
+    port_sleep(p, port_after(wait));
+    return port_pump(p, h, &wait);
 }

@@ -2,20 +2,22 @@
 #define _GNU_SOURCE
 #include <woad/port.h>
 
+#include "clock.h"
+
 #include <errno.h>
 #include <sys/random.h>
-#include <time.h>
 
 uint32_t woad_port_now_ms(void)
 {
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint32_t)((uint64_t)ts.tv_sec * 1000u + (uint64_t)ts.tv_nsec / 1000000u);
+    return (uint32_t)(process_clock_us() / 1000u);
 }
 
 int woad_port_random(void *ctx, uint8_t *out, size_t len)
 {
     (void)ctx;
+    if (process_clock_random(out, len)) {
+        return 0;
+    }
     while (len) {
         ssize_t n = getrandom(out, len, 0);
         if (n < 0 && errno != EINTR) {

@@ -2,7 +2,7 @@
 """The module from outside: MicroPython programs, each a process, over the simulated radio.
 
 run.py [NAME…]: those tests whose names contain one of the words.
-STARVE=N: each program is stopped for up to a second again and again, by seed N, as on a machine that has no time for it.
+STARVE=N: each program is stopped for up to 0.3 s again and again, by seed N, as on a machine that has no time for it.
 """
 import atexit
 import os
@@ -69,9 +69,9 @@ STARVE = int(os.environ.get("STARVE", 0))
 def starve(process, chance):
     """Stops a process at random until it has ended."""
     while process.poll() is None:
-        time.sleep(chance.uniform(0, 0.5))
+        time.sleep(chance.uniform(0, 0.3))
         process.send_signal(signal.SIGSTOP)
-        time.sleep(chance.uniform(0, 1))
+        time.sleep(chance.uniform(0, 0.3))
         process.send_signal(signal.SIGCONT)
 
 

@@ -1,0 +1,524 @@
+/* Keeps the seats of clock.h: reads their messages, decides who is busy, and wakes them. */
+#define _GNU_SOURCE
+#include "clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* 2026-01-01 00:00 UTC, the Unix time of the air's time 0.  SLIP_STEP_US: programs are told a
+ * smaller delay only with the next.  JITTER_US: programs begin at different moments, because two
+ * that do the same at the same microsecond would collide on the air for ever. */
+#define HOUR_US 3600000000u
+enum { EPOCH_S = 1767225600, SLIP_STEP_US = 1000, JITTER_US = 5000 };
+
+struct seat *clock_add(struct clock *clock, int fd, pid_t pid, uint64_t now_us)
+{
+    struct seat *s = calloc(1, sizeof *s);
+    if (!s) {
+        return NULL;
+    }
+    s->fd = fd;
+    s->pid = pid;
+    s->busy_since_us = now_us;
+    s->next = clock->seats;
+    clock->seats = s;
+    return s;
+}
+
+struct seat *clock_seat(const struct clock *clock, pid_t pid)
+{
+    for (struct seat *s = clock->seats; s; s = s->next) {
+        if (pid > 0 && s->pid == pid && s->fd >= 0 && s->asked) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+static void seat_leave(struct seat *s)
+{
+    close(s->fd);
+    s->fd = -1;
+}
+
+void clock_free_left(struct clock *clock)
+{
+    for (struct seat **at = &clock->seats; *at;) {
+        struct seat *s = *at;
+        if (s->fd < 0) {
+            *at = s->next;
+            free(s);
+        } else {
+            at = &s->next;
+        }
+    }
+}
+
+void clock_close(struct clock *clock)
+{
+    for (struct seat *s = clock->seats; s; s = s->next) {
+        if (s->fd >= 0) {
+            seat_leave(s);
+        }
+    }
+    clock_free_left(clock);
+}
+
+/* --- busy or waiting -------------------------------------------------------------------------- */
+
+/* It has read what was sent to it, what it has written has arrived, and it answers the last WAKE.
+ * The air may not have taken its limit for passed: that is the caller's to compare. */
+static bool seat_waits(const struct seat *s)
+{
+    bool read = s->wait.read == s->sent || s->wait.kind == CLOCK_PACED;
+    return s->has_wait && read && s->wait.serial == s->serial &&
+           (s->wait.written == s->received || s->stalled);
+}
+
+static void seat_becomes_busy(struct seat *s, bool waited, uint64_t now_us)
+{
+    if (waited && !seat_waits(s)) {
+        s->busy_since_us = now_us < s->until_us ? now_us : s->until_us;
+    }
+}
+
+/* Until now the program has been busy, and has used processor time, which passes on the air, too.
+ * It had read `read` octets then: it is busy now since the first was sent that it had not read.
+ * Without this, one that asks the controller again and again would be busy since its first
+ * question, because an answer is always on its way. */
+static void seat_has_read(struct seat *s, uint64_t read, uint64_t cost_us, uint64_t now_us)
+{
+    s->busy_since_us += cost_us;
+    if (s->busy_since_us > now_us) {
+        s->busy_since_us = now_us;
+    }
+    for (unsigned k = 0; k < SENT_MAX; k++) {
+        const struct sent *one = &s->history[(s->history_next + k) % SENT_MAX];
+        if (one->total > read) {
+            if (one->at_us > s->busy_since_us && k > 0) {
+                s->busy_since_us = one->at_us;
+            }
+            return;
+        }
+    }
+}
+
+void seat_add_client(struct seat *s, uint64_t sent, uint64_t received, uint64_t now_us)
+{
+    bool waited = seat_waits(s);
+    if (s->clients == 0) {
+        s->busy_since_us = now_us; /* on the wall's clock it did not count before */
+    }
+    s->clients++;
+    s->sent += sent;
+    s->received += received;
+    seat_becomes_busy(s, waited, now_us);
+}
+
+void seat_remove_client(struct seat *s, uint64_t sent, uint64_t received)
+{
+    s->clients--;
+    s->sent -= sent;
+    s->received -= received;
+}
+
+void seat_moved(struct seat *s, uint64_t sent, uint64_t received, uint64_t now_us)
+{
+    bool waited = seat_waits(s);
+    s->sent += sent;
+    s->received += received;
+    if (sent) {
+        s->history[s->history_next++ % SENT_MAX] = (struct sent){ s->sent, now_us };
+    }
+    seat_becomes_busy(s, waited, now_us);
+}
+
+/* --- messages --------------------------------------------------------------------------------- */
+
+/* A program that does not read its few messages has its connection closed. */
+static void seat_send(struct seat *s, const uint8_t *message, size_t len)
+{
+    if (send(s->fd, message, len, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)len) {
+        seat_leave(s);
+    }
+}
+
+static bool clock_number_is_free(const struct clock *clock, uint16_t number)
+{
+    for (const struct seat *s = clock->seats; s; s = s->next) {
+        if (s->asked && s->number == number) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Puts the seat where its number belongs. */
+static void clock_sort(struct clock *clock, struct seat *s)
+{
+    struct seat **at = &clock->seats;
+    while (*at != s) {
+        at = &(*at)->next;
+    }
+    *at = s->next;
+    at = &clock->seats;
+    while (*at && (*at)->number <= s->number) {
+        at = &(*at)->next;
+    }
+    s->next = *at;
+    *at = s;
+}
+
+static void seat_join(struct clock *clock, struct seat *s, const struct clock_join *m)
+{
+    uint16_t number = m->seat;
+    while (number == 0 || !clock_number_is_free(clock, number)) {
+        number++;
+    }
+    uint8_t answer[CLOCK_MESSAGE_MAX];
+    s->number = number;
+    s->asked = true;
+    for (size_t k = 0; m->name[k]; k++) {
+        s->name[k] = m->name[k];
+        if (m->name[k] < ' ' || m->name[k] == 0x7f) {
+            s->name[k] = '?'; /* it may be printed on a terminal */
+        }
+    }
+    clock_sort(clock, s);
+    seat_send(s, answer, clock_put_pending(answer));
+}
+
+static void seat_wait(struct clock *clock, struct seat *s, const struct clock_waiting *m,
+                      uint64_t now_us, double speed)
+{
+    uint64_t cost = s->has_wait ? m->cpu_us - s->wait.cpu_us : 0;
+    s->wait = *m;
+    s->has_wait = true;
+    s->suspect = false;
+    seat_has_read(s, m->read, cost < HOUR_US ? cost : 0, now_us);
+    s->until_us = m->until_us;
+    if (clock->kind == CLOCK_WALL && m->until_us < CLOCK_NEVER / 1024) {
+        /* A SLIP that it has not read will delay its clock. */
+        uint64_t slip = s->slip_sent_us - s->slip_before_us - m->slip_us;
+        s->until_us = now_us + (uint64_t)((double)(m->until_us + slip % HOUR_US) * speed);
+    } else if (clock->kind == CLOCK_WALL) {
+        s->until_us = CLOCK_NEVER;
+    }
+    if (s->let_go) {
+        clock->log(clock->ctx, s, "waits again");
+    }
+    s->let_go = false;
+}
+
+/* False: the program is to leave. */
+static bool seat_take(struct clock *clock, struct seat *s, uint64_t now_us, double speed)
+{
+    union clock_body body;
+    size_t taken = 0;
+    enum clock_message what;
+    while ((what = clock_take(s->in, s->in_len, &body, &taken)) != CLOCK_MORE) {
+        if (what == CLOCK_JOIN && !s->asked) {
+            seat_join(clock, s, &body.join);
+        } else if (what == CLOCK_WAITING && s->joined) {
+            seat_wait(clock, s, &body.waiting, now_us, speed);
+        } else {
+            return false;
+        }
+        if (s->fd < 0) {
+            return true; /* it has left already */
+        }
+        s->in_len -= taken;
+        memmove(s->in, s->in + taken, s->in_len);
+    }
+    return s->in_len < sizeof s->in;
+}
+
+/* Answers all that have asked.  In virtual time they begin within JITTER_US of each other. */
+static void clock_answer(struct clock *clock, uint64_t now_us)
+{
+    unsigned asked = 0;
+    for (struct seat *s = clock->seats; s; s = s->next) {
+        asked += s->asked;
+    }
+    if (!clock->answered && asked < clock->expect) {
+        return;
+    }
+    clock->answered = clock->answered || asked;
+    for (struct seat *s = clock->seats; s; s = s->next) {
+        uint64_t mixed = (clock->seed + s->number) * 0x9e3779b97f4a7c15u;
+        struct clock_joined m = { .kind = clock->kind,
+                                  .now_us = now_us,
+                                  .start_us = now_us + (mixed >> 40) % JITTER_US,
+                                  .epoch_s = EPOCH_S,
+                                  .seed = mixed };
+        uint8_t answer[CLOCK_MESSAGE_MAX];
+        if (s->fd >= 0 && s->asked && !s->joined) {
+            s->joined = true;
+            s->busy_since_us = now_us;
+            s->slip_sent_us = s->slip_before_us = clock->slip_us;
+            seat_send(s, answer, clock_put_joined(answer, &m));
+        }
+    }
+}
+
+size_t clock_fds(const struct clock *clock, struct pollfd *fds, size_t room)
+{
+    size_t n = 0;
+    for (const struct seat *s = clock->seats; s; s = s->next) {
+        if (n < room) {
+            fds[n] = (struct pollfd){ s->fd, POLLIN, 0 };
+        }
+        n++;
+    }
+    return n;
+}
+
+/* At most READS_MAX messages' worth, so that a program that writes without pause does not block
+ * the others. */
+static void seat_serve(struct clock *clock, struct seat *s, uint64_t now_us, double speed)
+{
+    enum { READS_MAX = 4 };
+    for (int n = 0; n < READS_MAX && s->fd >= 0; n++) {
+        ssize_t got = read(s->fd, s->in + s->in_len, sizeof s->in - s->in_len);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return;
+        }
+        s->in_len += got > 0 ? (size_t)got : 0;
+        if (got <= 0 || !seat_take(clock, s, now_us, speed)) {
+            if (s->fd >= 0) {
+                seat_leave(s);
+            }
+            return;
+        }
+    }
+}
+
+void clock_serve(struct clock *clock, uint64_t now_us, double speed)
+{
+    for (struct seat *s = clock->seats, *next; s; s = next) {
+        next = s->next; /* a JOIN moves the seat */
+        if (s->fd >= 0) {
+            seat_serve(clock, s, now_us, speed);
+        }
+    }
+    clock_answer(clock, now_us);
+}
+
+/* --- the wall's clock ------------------------------------------------------------------------- */
+
+static bool seat_counts(const struct clock *clock, const struct seat *s)
+{
+    return s->fd >= 0 && s->joined && !s->let_go && (clock->kind == CLOCK_VIRTUAL || s->clients);
+}
+
+/* The air time up to which the seat has nothing to do. */
+static uint64_t seat_floor_us(const struct seat *s)
+{
+    if (seat_waits(s)) {
+        return s->until_us;
+    }
+    return s->busy_since_us;
+}
+
+uint64_t clock_limit_us(const struct clock *clock)
+{
+    uint64_t floor = CLOCK_NEVER;
+    for (const struct seat *s = clock->seats; s; s = s->next) {
+        if (seat_counts(clock, s) && seat_floor_us(s) < floor) {
+            floor = seat_floor_us(s);
+        }
+    }
+    if (floor > CLOCK_NEVER - CLOCK_GRACE_US) {
+        return CLOCK_NEVER;
+    }
+    return floor + CLOCK_GRACE_US;
+}
+
+void clock_slip(struct clock *clock, uint64_t us)
+{
+    uint8_t message[CLOCK_MESSAGE_MAX];
+    clock->slip_us += us;
+    for (struct seat *s = clock->seats; s; s = s->next) {
+        if (s->fd >= 0 && s->joined && clock->slip_us - s->slip_sent_us >= SLIP_STEP_US) {
+            size_t len = clock_put_slip(message, clock->slip_us - s->slip_before_us);
+            if (send(s->fd, message, len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)len) {
+                s->slip_sent_us = clock->slip_us;
+            }
+        }
+    }
+}
+
+/* --- virtual time ----------------------------------------------------------------------------- */
+
+bool clock_all_wait(const struct clock *clock)
+{
+    for (const struct seat *s = clock->seats; s; s = s->next) {
+        if (s->fd >= 0 && !s->let_go &&
+            !(s->joined && s->has_wait && s->wait.serial == s->serial)) {
+            return false;
+        }
+    }
+    return clock->answered;
+}
+
+uint64_t clock_next_us(const struct clock *clock)
+{
+    uint64_t next = CLOCK_NEVER;
+    for (const struct seat *s = clock->seats; s; s = s->next) {
+        if (seat_counts(clock, s) && s->until_us < next) {
+            next = s->until_us;
+        }
+    }
+    return next;
+}
+
+enum clock_wait clock_waits_how(const struct clock *clock)
+{
+    enum clock_wait how = CLOCK_UNTIL;
+    for (const struct seat *s = clock->seats; s; s = s->next) {
+        if (seat_counts(clock, s) && s->wait.kind > how) {
+            how = s->wait.kind;
+        }
+    }
+    return how;
+}
+
+static bool seat_is_to_wake(const struct seat *s, uint64_t now_us)
+{
+    return s->wait.blocked || s->wait.read != s->sent || s->until_us <= now_us;
+}
+
+/* The first moment at which anything happens that is not this seat's. */
+static uint64_t clock_horizon_us(const struct clock *clock, const struct seat *except,
+                                 uint64_t air_next_us)
+{
+    uint64_t horizon = air_next_us;
+    for (const struct seat *s = clock->seats; s; s = s->next) {
+        if (s != except && seat_counts(clock, s) && s->until_us < horizon) {
+            horizon = s->until_us;
+        }
+    }
+    return horizon;
+}
+
+size_t clock_wake(struct clock *clock, uint64_t now_us, uint64_t air_next_us)
+{
+    size_t woken = 0;
+    bool free_running = clock_waits_how(clock) != CLOCK_UNTIL || clock_has_let_go(clock);
+    for (const struct seat *s = clock->seats; s; s = s->next) {
+        woken += seat_counts(clock, s) && seat_is_to_wake(s, now_us);
+    }
+    for (struct seat *s = clock->seats; s; s = s->next) {
+        if (!seat_counts(clock, s) || !seat_is_to_wake(s, now_us)) {
+            continue;
+        }
+        struct clock_wake m = { .serial = ++s->serial,
+                                .packets = s->wait.read != s->sent,
+                                .now_us = now_us,
+                                .horizon_us = now_us };
+        if (woken == 1 && !free_running) {
+            m.horizon_us = clock_horizon_us(clock, s, air_next_us);
+        }
+        uint8_t message[CLOCK_MESSAGE_MAX];
+        seat_send(s, message, clock_put_wake(message, &m));
+    }
+    return woken;
+}
+
+/* --- patience --------------------------------------------------------------------------------- */
+
+/* The process's state as in /proc ('R': runs or wants to; '?': unknown), and its processor time. */
+static char process_state(pid_t pid, uint64_t *cpu_us)
+{
+    char path[40], text[512];
+    unsigned long user = 0, system = 0;
+    char state = '?';
+    *cpu_us = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *f = fopen(path, "re");
+    size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+    if (f) {
+        fclose(f);
+    }
+    text[n] = '\0';
+    const char *at = strrchr(text, ')'); /* the command's name may hold anything */
+    if (!at || sscanf(at + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &state, &user,
+                      &system) != 3) {
+        return '?';
+    }
+    *cpu_us = (user + system) * 1000000ull / (unsigned long)sysconf(_SC_CLK_TCK);
+    return state;
+}
+
+/* Microseconds of patience left; 0: none.  In the second half of it a program that runs spends
+ * processor time, so that a busy machine is not held against it; any other the machine's. */
+static uint64_t seat_patience_us(struct clock *clock, struct seat *s, uint64_t real_us)
+{
+    uint64_t half = (clock->patience_us + 1) / 2, cpu, spent;
+    if (!s->suspect) {
+        s->suspect = true;
+        s->suspect_since_us = real_us;
+        s->has_cpu = false;
+    }
+    spent = real_us - s->suspect_since_us;
+    if (spent < half) {
+        return half - spent;
+    }
+    char state = process_state(s->pid, &cpu);
+    if (!s->has_cpu) {
+        s->has_cpu = true;
+        s->suspect_cpu_us = cpu;
+    }
+    if (state == 'R') {
+        spent = half + cpu - s->suspect_cpu_us;
+    }
+    if (spent >= clock->patience_us) {
+        return 0;
+    }
+    return clock->patience_us - spent;
+}
+
+/* Whether the air stands still because of this seat. */
+static bool seat_holds(const struct clock *clock, const struct seat *s, uint64_t at_us)
+{
+    if (clock->kind == CLOCK_WALL) {
+        return seat_counts(clock, s) && at_us >= CLOCK_GRACE_US &&
+               seat_floor_us(s) <= at_us - CLOCK_GRACE_US;
+    }
+    return clock->answered && s->fd >= 0 && !s->let_go &&
+           !(s->joined && s->has_wait && s->wait.serial == s->serial);
+}
+
+uint64_t clock_lose_patience(struct clock *clock, uint64_t at_us, uint64_t real_us)
+{
+    uint64_t left = CLOCK_NEVER;
+    for (struct seat *s = clock->seats; s; s = s->next) {
+        if (!seat_holds(clock, s, at_us)) {
+            s->suspect = false;
+        } else if (clock->patience_us) {
+            uint64_t patience = seat_patience_us(clock, s, real_us);
+            if (patience == 0) {
+                s->let_go = true;
+                s->suspect = false;
+                clock->log(clock->ctx, s, "is busy: the air goes on without it");
+            } else if (patience < left) {
+                left = patience;
+            }
+        }
+    }
+    return left;
+}
+
+bool clock_has_let_go(const struct clock *clock)
+{
+    for (const struct seat *s = clock->seats; s; s = s->next) {
+        if (s->fd >= 0 && s->let_go) {
+            return true;
+        }
+    }
+    return false;
+}

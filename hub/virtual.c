@@ -1,0 +1,209 @@
+/* The air in virtual time: as soon as all programs wait, the clock moves to the first thing that
+ * is to happen.  Same programs, same seed: the same packets at the same microseconds.  Therefore
+ * nothing here depends on which program is faster: hosts are attached, and their packets given to
+ * the controllers, in the order of the seats, and only while all wait. */
+#include "hub_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { REFUSE_US = 1000000, FLUSH_US = 100000, LONG_US = 3600000000u };
+
+/* --- hosts ------------------------------------------------------------------------------------ */
+
+bool hub_arrive(struct hub *hub, int fd, pid_t pid)
+{
+    struct arrival *a = calloc(1, sizeof *a), **at = &hub->arrivals;
+    if (!a) {
+        return false;
+    }
+    a->fd = fd;
+    a->pid = pid;
+    a->came_us = hub_real_us();
+    a->name_len = transport_peer_name(fd, a->name);
+    while (*at) {
+        at = &(*at)->next;
+    }
+    *at = a;
+    return true;
+}
+
+static void arrival_refuse(struct arrival *a)
+{
+    close(a->fd);
+    free(a);
+}
+
+void hub_refuse_arrivals(struct hub *hub)
+{
+    while (hub->arrivals) {
+        struct arrival *a = hub->arrivals;
+        hub->arrivals = a->next;
+        arrival_refuse(a);
+    }
+}
+
+/* Attaches the host of a program that keeps the air's time. */
+static void arrival_attach(struct hub *hub, struct arrival *a)
+{
+    const struct hci_transport h4 = { .fd = -1 };
+    if (!client_add(hub, &h4, a->fd, true, a->name, a->name_len)) {
+        arrival_refuse(a);
+        return;
+    }
+    hub->clients->pid = a->pid;
+    client_take_seat(hub, hub->clients);
+    free(a);
+}
+
+/* Attaches the hosts of each seat in turn; refuses those whose program does not join soon. */
+static void hub_attach_arrivals(struct hub *hub)
+{
+    for (const struct seat *s = hub->clock.seats; s; s = s->next) {
+        for (struct arrival **at = &hub->arrivals; *at;) {
+            struct arrival *a = *at;
+            if (a->pid == s->pid && s->joined && s->fd >= 0) {
+                *at = a->next;
+                arrival_attach(hub, a);
+            } else {
+                at = &a->next;
+            }
+        }
+    }
+}
+
+static void hub_refuse_strangers(struct hub *hub)
+{
+    for (struct arrival **at = &hub->arrivals; *at;) {
+        struct arrival *a = *at;
+        if (!clock_seat(&hub->clock, a->pid) && hub_real_us() - a->came_us > REFUSE_US) {
+            *at = a->next;
+            arrival_refuse(a);
+            if (hub->options->warn) {
+                hub->options->warn("a host is refused: it does not keep the air's virtual time");
+            }
+        } else {
+            at = &a->next;
+        }
+    }
+}
+
+/* Reads all that a host has written. */
+static void client_drain(struct hub *hub, struct client *c)
+{
+    uint64_t before;
+    do {
+        before = c->received;
+        if (!client_read(hub, c)) {
+            client_leave(hub, c);
+        }
+    } while (c->fd >= 0 && !c->rx_stalled && c->received != before);
+}
+
+/* The hosts of one seat, those that were attached first at first; NULL: of programs that have
+ * left. */
+static void hub_drain_seat(struct hub *hub, const struct seat *s)
+{
+    for (unsigned number = 1; number <= hub->last_number; number++) {
+        for (struct client *c = hub->clients; c; c = c->next) {
+            if (c->number == number && c->seat == s && c->fd >= 0) {
+                client_drain(hub, c);
+            }
+        }
+    }
+}
+
+static void hub_drain(struct hub *hub)
+{
+    for (const struct seat *s = hub->clock.seats; s; s = s->next) {
+        if (s->fd >= 0) {
+            hub_drain_seat(hub, s);
+        }
+    }
+    hub_drain_seat(hub, NULL);
+}
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+/* How far the clock may go while a program waits for something outside the air, or was let go: no
+ * faster than the wall's. */
+static uint64_t hub_paced_us(struct hub *hub)
+{
+    uint64_t now = hub_real_us();
+    if (!hub->paced_real_us) {
+        hub->paced_real_us = now;
+        hub->paced_air_us = woad_air_now(hub->air);
+    }
+    return hub->paced_air_us + (now - hub->paced_real_us);
+}
+
+static void hub_flush_now_and_then(struct hub *hub)
+{
+    uint64_t now = hub_real_us();
+    if (now - hub->flushed_us >= FLUSH_US) {
+        hub->flushed_us = now;
+        hub_flush(hub);
+    }
+}
+
+/* Waits for programs, or for the time until the clock may go on. */
+static void hub_wait_outside(struct hub *hub, uint64_t us)
+{
+    if (us > FLUSH_US) {
+        hub_flush(hub);
+    }
+    hub_poll(hub, us < LONG_US ? us : LONG_US, false);
+}
+
+/* Moves the clock to the next moment, and wakes the programs for which it is one.  All wait. */
+static void hub_advance(struct hub *hub)
+{
+    while (!*hub->stop) {
+        uint64_t now = woad_air_now(hub->air), next = hub_next(hub);
+        uint64_t until = clock_next_us(&hub->clock);
+        if (clock_wake(&hub->clock, now, next)) {
+            return;
+        }
+        enum clock_wait how = clock_waits_how(&hub->clock);
+        next = until < next ? until : next;
+        if (how == CLOCK_HOLD || next == CLOCK_NEVER) {
+            hub->paced_real_us = 0;
+            hub_wait_outside(hub, LONG_US);
+            return;
+        }
+        if (how == CLOCK_PACED || clock_has_let_go(&hub->clock)) {
+            uint64_t paced = hub_paced_us(hub);
+            if (next > paced) {
+                hub_wait_outside(hub, next - paced);
+                return;
+            }
+        } else {
+            hub->paced_real_us = 0;
+        }
+        hub_step(hub, next);
+    }
+}
+
+void hub_run_virtual(struct hub *hub)
+{
+    hub->clock.expect = hub->options->expect;
+    if (clock_all_wait(&hub->clock)) {
+        hub_attach_arrivals(hub);
+        hub_drain(hub);
+        hub_move_packets(hub);
+        hub_free_left(hub);
+        hub_serve_extras(hub);
+        hub_advance(hub);
+    }
+    hub_flush_now_and_then(hub);
+    hub_refuse_strangers(hub);
+    uint64_t left = clock_lose_patience(&hub->clock, 0, hub_real_us());
+    if (!*hub->stop && !clock_all_wait(&hub->clock)) {
+        if (hub->arrivals && left > REFUSE_US) {
+            left = REFUSE_US;
+        }
+        hub_poll(hub, left < LONG_US ? left : LONG_US, false);
+        hub_serve_extras(hub);
+    }
+}

@@ -1,0 +1,498 @@
+/* Keeps this process's time, with the messages of transport/clock_messages.h. */
+#define _GNU_SOURCE
+#include "clock.h"
+
+#include "../../transport/open.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ANSWER_MS: `woad air` answers at once.  READS_FREE, READ_US: a program may read its clock so
+ * often between two waits; each further reading costs, so that a loop that waits for a time ends.
+ */
+enum { ANSWER_MS = 200, READS_FREE = 256, READ_US = 10, SAME_US = 500, OUTSIDE_MAX = 62 };
+
+enum state { OFF, ASKED, WALL, VIRTUAL };
+
+static struct {
+    pthread_mutex_t lock; /* several threads may have a port each */
+    atomic_int state;
+    int fd;
+    struct sockaddr_un server;
+    struct clock_port *ports;
+    uint8_t in[CLOCK_MESSAGE_MAX];
+    size_t in_len;
+    atomic_llong shift_us;     /* from the machine's clock to the process's; not in virtual time */
+    atomic_ullong last_us;     /* the latest time that was given */
+    struct clock_waiting said; /* wall: the last that was sent, with the process's time */
+    bool has_said;
+    uint64_t slip_us;
+    /* Virtual time: */
+    int64_t virtual_shift_us; /* from the air's clock to the process's */
+    uint64_t air_us;          /* at the last WAKE */
+    uint64_t now_us, horizon_us;
+    uint64_t epoch_us, random;
+    uint32_t serial;
+    unsigned reads;
+    bool woken, packets, moved; /* moved: octets were written since the last WAKE */
+    void (*on_wake)(void);
+} clk = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
+
+static uint64_t time_us(clockid_t id)
+{
+    struct timespec ts;
+    clock_gettime(id, &ts);
+    return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
+}
+
+/* CLOCK_MONOTONIC may be replaced by this very clock (ports/micropython/unix_calls.c). */
+static uint64_t machine_us(void)
+{
+    return time_us(CLOCK_MONOTONIC_RAW);
+}
+
+static enum state clock_state(void)
+{
+    return (enum state)atomic_load(&clk.state);
+}
+
+bool process_clock_is_virtual(void)
+{
+    return clock_state() == VIRTUAL;
+}
+
+/* --- messages --------------------------------------------------------------------------------- */
+
+/* The air is gone: the clock goes on with the machine's from where it is. */
+static void clock_leave(void)
+{
+    if (clock_state() == VIRTUAL) {
+        uint64_t now = clk.now_us + (uint64_t)clk.virtual_shift_us;
+        atomic_store(&clk.shift_us, (long long)(now - machine_us()));
+    }
+    atomic_store(&clk.state, OFF);
+    if (clk.fd >= 0) {
+        close(clk.fd);
+    }
+    clk.fd = -1;
+    clk.in_len = 0;
+    clk.has_said = false;
+    for (struct clock_port *p = clk.ports; p; p = p->next) {
+        p->counted = false;
+    }
+}
+
+static void take_joined(const struct clock_joined *m)
+{
+    if (m->kind == CLOCK_WALL) {
+        clk.slip_us = 0;
+        clk.has_said = false;
+        atomic_store(&clk.state, WALL);
+        return;
+    }
+    clk.air_us = clk.now_us = m->now_us;
+    clk.horizon_us = m->now_us;
+    clk.now_us = m->start_us;
+    clk.epoch_us = m->epoch_s * 1000000u;
+    clk.random = m->seed;
+    clk.serial = 0;
+    clk.moved = true; /* the first wait is said, whatever the horizon */
+    clk.virtual_shift_us = 0;
+    if (clk.ports) { /* the program has looked at its clock already */
+        clk.virtual_shift_us = (int64_t)(atomic_load(&clk.last_us) + 1 - m->start_us);
+    }
+    atomic_store(&clk.state, VIRTUAL);
+}
+
+static void take(enum clock_message what, const union clock_body *body)
+{
+    if (what == CLOCK_JOINED && clock_state() == ASKED) {
+        take_joined(&body->joined);
+    } else if (what == CLOCK_SLIP && clock_state() == WALL) {
+        atomic_fetch_sub(&clk.shift_us, (long long)(body->slip_us - clk.slip_us));
+        clk.slip_us = body->slip_us;
+    } else if (what == CLOCK_WAKE && clock_state() == VIRTUAL) {
+        clk.serial = body->wake.serial;
+        clk.air_us = body->wake.now_us;
+        clk.now_us = body->wake.now_us;
+        clk.horizon_us = body->wake.horizon_us;
+        clk.packets = body->wake.packets;
+        clk.woken = true;
+    } else if (what == CLOCK_FOREIGN) {
+        clock_leave(); /* a controller that answers Unknown HCI Command */
+    }
+}
+
+/* Reads what has come, without waiting. */
+static void clock_receive(void)
+{
+    while (clk.fd >= 0) {
+        union clock_body body;
+        size_t taken;
+        enum clock_message what = clock_take(clk.in, clk.in_len, &body, &taken);
+        if (what != CLOCK_MORE) {
+            if (what != CLOCK_FOREIGN) {
+                clk.in_len -= taken;
+                memmove(clk.in, clk.in + taken, clk.in_len);
+            }
+            take(what, &body);
+            continue;
+        }
+        ssize_t n = recv(clk.fd, clk.in + clk.in_len, sizeof clk.in - clk.in_len, MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return;
+        }
+        if (n <= 0) {
+            clock_leave();
+            return;
+        }
+        clk.in_len += (size_t)n;
+    }
+}
+
+static bool clock_send(const uint8_t *message, size_t len)
+{
+    return clk.fd >= 0 && send(clk.fd, message, len, MSG_NOSIGNAL) == (ssize_t)len;
+}
+
+/* --- joining ---------------------------------------------------------------------------------- */
+
+/* Asks for the air's time, and waits a little for the answer: a server that is busy, or none of
+ * ours, may answer later or never.  Once it has said that it will, waits for it. */
+static void clock_ask(const char *name)
+{
+    struct clock_join m = { .seat = 0 };
+    uint8_t message[CLOCK_MESSAGE_MAX];
+    const char *seat = getenv("WOAD_SEAT"), *slash = strrchr(name, '/');
+    m.seat = seat ? (uint16_t)strtoul(seat, NULL, 10) : 0;
+    snprintf(m.name, sizeof m.name, "%s", slash ? slash + 1 : name);
+    atomic_store(&clk.state, ASKED);
+    if (!clock_send(message, clock_put_join(message, &m))) {
+        clock_leave();
+    }
+    uint64_t until = machine_us() + ANSWER_MS * 1000u;
+    bool pending = false;
+    while (clock_state() == ASKED && (pending || machine_us() < until)) {
+        struct pollfd fd = { clk.fd, POLLIN, 0 };
+        if (poll(&fd, 1, pending ? -1 : ANSWER_MS) > 0) {
+            union clock_body body;
+            size_t taken;
+            ssize_t n = recv(clk.fd, clk.in + clk.in_len, sizeof clk.in - clk.in_len, MSG_DONTWAIT);
+            if (n <= 0) {
+                clock_leave();
+                return;
+            }
+            clk.in_len += (size_t)n;
+            if (clock_take(clk.in, clk.in_len, &body, &taken) == CLOCK_PENDING) {
+                pending = true;
+                clk.in_len -= taken;
+                memmove(clk.in, clk.in + taken, clk.in_len);
+            }
+            clock_receive();
+        }
+    }
+}
+
+/* In virtual time a program's end is at its own time, which may be later than the air's. */
+static void clock_at_exit(void)
+{
+    process_clock_sync();
+}
+
+bool process_clock_join(const char *path, const char *name)
+{
+    clk.fd = transport_open_clock(-1, path);
+    if (clk.fd < 0) {
+        return false;
+    }
+    clk.server = (struct sockaddr_un){ .sun_family = AF_UNIX };
+    strcpy(clk.server.sun_path, path);
+    atomic_store(&clk.last_us, 0); /* the program has not begun */
+    clock_ask(name);
+    if (clock_state() == VIRTUAL) {
+        atexit(clock_at_exit);
+    } else {
+        clock_leave(); /* the wall's: with the radio */
+    }
+    return clock_state() == VIRTUAL;
+}
+
+/* Whether the socket leads to the server of the clock. */
+static bool is_clocks_server(int fd)
+{
+    struct sockaddr_un a = { .sun_family = 0 };
+    socklen_t len = sizeof a;
+    return getpeername(fd, (struct sockaddr *)&a, &len) == 0 && a.sun_family == AF_UNIX &&
+           strncmp(a.sun_path, clk.server.sun_path, sizeof a.sun_path) == 0;
+}
+
+void process_clock_add(struct clock_port *p, int fd, const char *name)
+{
+    struct sockaddr_un a = { .sun_family = 0 };
+    socklen_t len = sizeof a;
+    pthread_mutex_lock(&clk.lock);
+    p->next = clk.ports;
+    clk.ports = p;
+    if (clk.fd < 0 && getpeername(fd, (struct sockaddr *)&a, &len) == 0 &&
+        a.sun_family == AF_UNIX) {
+        clk.server = a;
+        clk.fd = transport_open_clock(fd, NULL);
+        if (clk.fd >= 0) {
+            p->counted = true;
+            clock_ask(name ? name : "");
+            if (clock_state() == VIRTUAL) {
+                atexit(clock_at_exit);
+            }
+        }
+    } else if (clk.fd >= 0) {
+        p->counted = is_clocks_server(fd);
+    }
+    pthread_mutex_unlock(&clk.lock);
+}
+
+void process_clock_remove(struct clock_port *p)
+{
+    bool used = false;
+    pthread_mutex_lock(&clk.lock);
+    for (struct clock_port **at = &clk.ports; *at;) {
+        if (*at == p) {
+            *at = p->next;
+        } else {
+            used = used || (*at)->counted;
+            at = &(*at)->next;
+        }
+    }
+    if (!used && clock_state() != VIRTUAL) {
+        clock_leave();
+    }
+    pthread_mutex_unlock(&clk.lock);
+}
+
+/* --- the time --------------------------------------------------------------------------------- */
+
+/* The process's time without virtual time, as if it could go back. */
+static uint64_t clock_unclipped_us(void)
+{
+    return machine_us() + (uint64_t)atomic_load(&clk.shift_us);
+}
+
+uint64_t process_clock_us(void)
+{
+    uint64_t now;
+    if (clock_state() == VIRTUAL) {
+        if (++clk.reads > READS_FREE) {
+            clk.now_us += READ_US;
+        }
+        now = clk.now_us + (uint64_t)clk.virtual_shift_us;
+        if (clk.now_us > clk.horizon_us && clk.reads > READS_FREE) {
+            unsigned reads = clk.reads;
+            process_clock_wait(now, NULL, 0);
+            clk.reads = reads; /* a program that only reads goes on to pay */
+            now = clk.now_us + (uint64_t)clk.virtual_shift_us;
+        }
+    } else {
+        now = clock_unclipped_us();
+    }
+    unsigned long long last = atomic_load(&clk.last_us);
+    while (now > last && !atomic_compare_exchange_weak(&clk.last_us, &last, now)) {
+    }
+    if (now < last) {
+        return last;
+    }
+    return now;
+}
+
+uint64_t process_clock_unix_us(void)
+{
+    return clk.epoch_us + process_clock_us() - (uint64_t)clk.virtual_shift_us;
+}
+
+/* SplitMix64, by Sebastiano Vigna's description of it. */
+bool process_clock_random(void *out, size_t len)
+{
+    uint8_t *at = out;
+    if (clock_state() != VIRTUAL) {
+        return false;
+    }
+    for (size_t k = 0; k < len; k++) {
+        uint64_t z = clk.random += 0x9e3779b97f4a7c15u;
+        z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+        z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+        at[k] = (uint8_t)(z >> 31);
+    }
+    return true;
+}
+
+/* --- waiting ---------------------------------------------------------------------------------- */
+
+static void count(struct clock_waiting *m)
+{
+    m->read = m->written = 0;
+    m->blocked = false;
+    for (const struct clock_port *p = clk.ports; p; p = p->next) {
+        if (p->counted) {
+            m->read += atomic_load(&p->read);
+            m->written += atomic_load(&p->written);
+            m->blocked = m->blocked || p->blocked;
+        }
+    }
+}
+
+static bool is_about(uint64_t a, uint64_t b)
+{
+    return a == b || (a - b < SAME_US) || (b - a < SAME_US);
+}
+
+void process_clock_say(uint64_t until_us, bool reads)
+{
+    uint8_t message[CLOCK_MESSAGE_MAX];
+    struct clock_waiting m = { .kind = CLOCK_UNTIL, .until_us = until_us };
+    if (clk.fd < 0) {
+        return;
+    }
+    pthread_mutex_lock(&clk.lock);
+    clock_receive();
+    count(&m);
+    if (!reads || (clk.ports && clk.ports->next)) {
+        m.kind = CLOCK_PACED; /* also: at one of several ports, without a look at the others */
+    }
+    for (const struct clock_port *p = clk.ports; p; p = p->next) {
+        uint64_t due = atomic_load(&p->until_us);
+        if (p->counted && due < m.until_us) {
+            m.until_us = due;
+        }
+    }
+    bool known = clk.has_said && clk.said.read == m.read && clk.said.written == m.written &&
+                 clk.said.kind == m.kind && is_about(clk.said.until_us, m.until_us);
+    if (clock_state() == WALL && !known) {
+        uint64_t now =
+            clock_unclipped_us(); /* the clock may stand still now: it will take longer */
+        clk.said = m;
+        m.slip_us = clk.slip_us;
+        m.cpu_us = time_us(CLOCK_PROCESS_CPUTIME_ID);
+        if (m.until_us != CLOCK_NEVER) {
+            m.until_us = m.until_us > now ? m.until_us - now : 0;
+        }
+        clk.has_said = clock_send(message, clock_put_waiting(message, &m));
+    }
+    pthread_mutex_unlock(&clk.lock);
+}
+
+int process_clock_fd(void)
+{
+    if (clock_state() == WALL || clock_state() == ASKED) {
+        return clk.fd;
+    }
+    return -1;
+}
+
+void process_clock_read(void)
+{
+    pthread_mutex_lock(&clk.lock);
+    clock_receive();
+    pthread_mutex_unlock(&clk.lock);
+}
+
+void process_clock_on_wake(void (*woken)(void))
+{
+    clk.on_wake = woken;
+}
+
+void process_clock_sync(void)
+{
+    if (clock_state() == VIRTUAL && clk.now_us > clk.air_us) {
+        bool moved = clk.moved;
+        clk.moved = true; /* the horizon does not do */
+        process_clock_wait(clk.now_us + (uint64_t)clk.virtual_shift_us, NULL, 0);
+        clk.moved = moved;
+    }
+}
+
+void process_clock_before_write(struct clock_port *p)
+{
+    if (p->counted && clock_state() == VIRTUAL) {
+        process_clock_sync();
+        clk.moved = true;
+    }
+}
+
+static void say_virtual(enum clock_wait kind, uint64_t until_us)
+{
+    uint8_t message[CLOCK_MESSAGE_MAX];
+    struct clock_waiting m = { .serial = clk.serial, .kind = kind, .until_us = until_us };
+    count(&m);
+    if (!clock_send(message, clock_put_waiting(message, &m))) {
+        clock_leave();
+    }
+}
+
+/* Waits for WAKE; `fds` or a signal end it early.  Returns what poll() did for `fds`. */
+static int wait_for_wake(enum clock_wait kind, struct pollfd *fds, nfds_t n)
+{
+    struct pollfd all[OUTSIDE_MAX + 1];
+    bool given_up = false, signalled = false;
+    int ready = 0;
+    n = n > OUTSIDE_MAX ? OUTSIDE_MAX : n;
+    clk.woken = false;
+    while (!clk.woken && clock_state() == VIRTUAL) {
+        nfds_t watched = kind == CLOCK_UNTIL || given_up ? 0 : n;
+        all[0] = (struct pollfd){ clk.fd, POLLIN, 0 };
+        for (nfds_t k = 0; k < watched; k++) {
+            all[1 + k] = fds[k];
+        }
+        int got = poll(all, watched + 1, -1);
+        signalled = signalled || (got < 0 && errno == EINTR);
+        if (got > 0 && all[0].revents) {
+            clock_receive();
+            got--;
+        }
+        if (!clk.woken && !given_up && got != 0) {
+            given_up = true;
+            say_virtual(CLOCK_UNTIL, 0);
+        }
+        for (nfds_t k = 0; k < watched && got > 0; k++) {
+            fds[k].revents = all[1 + k].revents;
+            ready += fds[k].revents != 0;
+        }
+    }
+    if (!ready && signalled) {
+        errno = EINTR;
+        return -1;
+    }
+    return ready;
+}
+
+int process_clock_wait(uint64_t until_us, struct pollfd *fds, nfds_t n)
+{
+    enum clock_wait kind = CLOCK_UNTIL;
+    uint64_t until = CLOCK_NEVER;
+    if (until_us != CLOCK_NEVER) {
+        until = until_us - (uint64_t)clk.virtual_shift_us;
+    }
+    if (n) {
+        kind = until == CLOCK_NEVER ? CLOCK_HOLD : CLOCK_PACED;
+    }
+    if (kind == CLOCK_UNTIL && !clk.moved && until <= clk.horizon_us) {
+        clk.now_us = until > clk.now_us ? until : clk.now_us;
+        clk.reads = 0;
+        if (clk.on_wake) {
+            clk.on_wake();
+        }
+        return 0;
+    }
+    say_virtual(kind, until);
+    int ready = wait_for_wake(kind, fds, n);
+    clk.moved = false;
+    clk.reads = 0;
+    if (clk.on_wake) {
+        clk.on_wake();
+    }
+    return ready;
+}

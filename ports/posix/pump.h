@@ -1,0 +1,9 @@
+/* woad_port_pump() for a program that says itself when it waits (clock.h). */
+#ifndef WOAD_PORT_PUMP_H
+#define WOAD_PORT_PUMP_H
+
+#include <woad/port.h>
+
+int port_pump(struct woad_port *p, struct woad *h, uint32_t *wait_ms);
+
+#endif

@@ -265,6 +265,14 @@ static void clock_answer(struct clock *clock, uint64_t now_us)
     }
 }
 
+void clock_expect(struct clock *clock, unsigned expect, uint64_t now_us)
+{
+    if (clock->expect != expect) {
+        clock->expect = expect;
+        clock_answer(clock, now_us);
+    }
+}
+
 size_t clock_fds(const struct clock *clock, struct pollfd *fds, size_t room)
 {
     size_t n = 0;

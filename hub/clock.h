@@ -84,6 +84,8 @@ uint64_t clock_limit_us(const struct clock *clock);
 /* Wall: the air was delayed by `us` of the machine's time.  Tells the programs, now or soon. */
 void clock_slip(struct clock *clock, uint64_t us);
 
+/* Changes how many are expected, which may answer those that have come. */
+void clock_expect(struct clock *clock, unsigned expect, uint64_t now_us);
 /* Virtual: whether every seat waits, and the expected ones have come. */
 bool clock_all_wait(const struct clock *clock);
 /* Virtual, while all wait: the first moment at which a seat wants to go on; CLOCK_NEVER: none. */

@@ -187,7 +187,7 @@ static void hub_advance(struct hub *hub)
 
 void hub_run_virtual(struct hub *hub)
 {
-    hub->clock.expect = hub->options->expect;
+    clock_expect(&hub->clock, hub->options->expect, woad_air_now(hub->air));
     if (clock_all_wait(&hub->clock)) {
         hub_attach_arrivals(hub);
         hub_drain(hub);

@@ -182,6 +182,33 @@ def test_until():
         all_end("until")
 
 
+def test_virtual_time():
+    """An hour in no time; the same lines and captures twice; the end at a time; failures; commands that only pass by."""
+    hour = script("hour.py", "import time\ntime.sleep(3600)\nprint('an hour')\n")
+    pair = (os.path.join(examples, "heart_rate_sensor.py"), "1", "--", os.path.join(examples, "heart_rate_monitor.py"), "8")
+    start = time.time()
+    p = begin("--clock", "virtual", hour)
+    out, err = p.communicate(timeout=20)
+    assert p.returncode == 0 and out.startswith(b"3600.") and out.endswith(b"| an hour\n"), (out, err)
+    seen = set()
+    for n in range(2):
+        capture = os.path.join(scratch, "virtual%d.pcap" % n)
+        p = begin("--clock", "virtual", "--quiet", "--pcap", capture, *pair)
+        out, err = p.communicate(timeout=20)
+        assert p.returncode == 0 and out.count(b"bpm") == 8, (out, err)
+        with open(capture, "rb") as f:
+            seen.add((tuple(sorted(out.splitlines())), f.read()))
+    assert len(seen) == 1
+    lines, _ = run("--clock", "virtual", "--until", "10", hour)
+    assert lines == [], lines
+    lines, err = run("--clock", "virtual", script("raises.py", "raise ValueError(5)"), "--", hour, code=1)
+    assert "exit status 1" in err, err
+    for passing in (["true"], ["sh", "-c", "sleep 0.3"]):      # they join no clock
+        lines, _ = run("--clock", "virtual", "--quiet", hour, "--", *passing)
+        assert lines[-1].endswith("an hour"), lines
+    assert time.time() - start < 15
+
+
 def test_signals():
     """Ctrl-C, SIGTERM, SIGHUP: all end, at once, and the status says which."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):

@@ -30,8 +30,9 @@ void emit(struct woad *h, const struct woad_event *ev)
      * may set something to be sent after it. */
     if (h->tx_called) {
         all_mark_ready(h);
+    } else {
+        h->tx_called = tx_called; /* for an event around this one */
     }
-    h->tx_called |= tx_called; /* for an event around this one */
 }
 
 void emit_at(struct woad *h, uint16_t conn, enum woad_event_type type, struct woad_event *ev)

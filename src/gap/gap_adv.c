@@ -149,12 +149,11 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
     if (restart) {
         return adv_write_params(h, params);
     }
-    uint16_t opcode = 0;
     if (!on && ext_advertises(h)) {
-        opcode = h->ext_role->adv_address(h, params);
-    }
-    if (opcode) {
-        return opcode;
+        uint16_t opcode = h->ext_role->adv_address(h, params);
+        if (opcode) {
+            return opcode;
+        }
     }
     unsigned dirty = a->dirty & parts_of_kind[a->params.kind];
     if (dirty) {
@@ -199,7 +198,7 @@ static void adv_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
 
 static bool adv_connectable(uint8_t kind)
 {
-    return kind == WOAD_ADV_IND || kind == WOAD_ADV_DIRECT_HIGH || kind == WOAD_ADV_DIRECT_LOW;
+    return kind != WOAD_ADV_SCAN_IND && kind != WOAD_ADV_NONCONN_IND;
 }
 
 /* The controller has ended advertising: with status 0 by a connection.  That is reported by

@@ -61,8 +61,8 @@ void central_end(struct woad *h)
     h->activity &= (uint8_t) ~(ACTIVE_CONNECT | CONNECT_REQUESTED);
 }
 
-/* Begins the attempt again, within its time. */
-void central_restart(struct woad *h)
+/* Begins the attempt, or begins it again, within its time. */
+void central_begin(struct woad *h)
 {
     struct central *c = h->central;
     if (h->reconnect) {
@@ -77,14 +77,17 @@ void central_restart(struct woad *h)
 }
 
 /* The attempt has failed: begins again where only its command was cancelled, or raises
- * WOAD_EV_CONNECT_FAILED. */
+ * WOAD_EV_CONNECT_FAILED, with the status of its cancellation if it was cancelled. */
 void central_fail(struct woad *h, int status)
 {
     struct woad_event ev;
     const struct central *c = h->central;
-    if (c->state == CENTRAL_CANCEL && !c->cancel_status && h->state == HOST_UP) {
-        central_restart(h);
-        return;
+    if (c->state == CENTRAL_CANCEL && h->state == HOST_UP) {
+        if (!c->cancel_status) {
+            central_begin(h);
+            return;
+        }
+        status = c->cancel_status;
     }
     addr_copy(&ev.u.connect_failed.peer, &c->peer);
     ev.u.connect_failed.status = status;
@@ -176,9 +179,6 @@ static void central_failed(struct woad *h, bool central, int status)
     bool late = state <= CENTRAL_WAIT_COMMAND ||
                 (status == WOAD_HCI_UNKNOWN_CONNECTION && state != CENTRAL_CANCEL);
     if (central && !late) {
-        if (state == CENTRAL_CANCEL) {
-            status = h->central->cancel_status;
-        }
         central_fail(h, status);
     }
 }
@@ -213,12 +213,15 @@ void central_cancel(struct woad *h, int status)
 static uint32_t central_run_timers(struct woad *h)
 {
     uint32_t left = deadline_left(h, h->central->deadline);
-    if (left == 0 && h->central->state == CENTRAL_CANCEL) {
-        central_fail(h, h->central->cancel_status);
-    } else if (left == 0) {
+    if (left) {
+        return left;
+    }
+    if (h->central->state == CENTRAL_CANCEL) {
+        central_fail(h, 0);
+    } else {
         central_cancel(h, WOAD_ETIMEDOUT);
     }
-    return left;
+    return 0;
 }
 
 const struct woad_feature woad_feature_central = {
@@ -241,8 +244,8 @@ int woad_connect(struct woad *h, const struct woad_addr *peer, const struct woad
         return err;
     }
     if ((peer && peer->type > WOAD_ADDR_RANDOM_IDENTITY) || (!peer && !h->accept) ||
-        p->scan_interval_625us < 4 || p->scan_interval_625us > 0x4000 || p->scan_window_625us < 4 ||
-        p->scan_window_625us > p->scan_interval_625us || !conn_params_valid(params)) {
+        !scan_window_valid(p->scan_interval_625us, p->scan_window_625us) ||
+        !conn_params_valid(params)) {
         return WOAD_EINVAL;
     }
     if (c->state != CENTRAL_IDLE) {
@@ -260,17 +263,14 @@ int woad_connect(struct woad *h, const struct woad_addr *peer, const struct woad
     }
     c->use_accept_list = !peer;
     c->params = *p;
-    c->state = CENTRAL_WAIT_COMMAND;
-    uint32_t deadline = 0;
+    c->attempt_until = 0;
     if (p->timeout_ms) {
-        deadline = deadline_in(h, p->timeout_ms);
+        c->attempt_until = deadline_in(h, p->timeout_ms);
     }
-    c->deadline = c->attempt_until = deadline;
-    c->cancel_status = 0;
-    h->activity |= CONNECT_REQUESTED;
     if (h->reconnect) {
         h->reconnect->begin(h);
     }
+    central_begin(h);
     return 0;
 }
 

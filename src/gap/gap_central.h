@@ -33,9 +33,11 @@ struct central {
 /* gap_central.c */
 void central_fail(struct woad *h, int status);
 void central_end(struct woad *h);
-void central_restart(struct woad *h);
+void central_begin(struct woad *h);
 void central_cancel(struct woad *h, int status);
-/* gap_scan.c: a scan for a peer to connect to, without events. */
+/* gap_scan.c: whether HCI allows such a scan, in units of 625 us.  Vol 4, Part E, 7.8.10 */
+bool scan_window_valid(uint16_t interval, uint16_t window);
+/* A scan for a peer to connect to, without events. */
 void scan_for_peer(struct woad *h, const struct woad_connect_params *p);
 void scan_for_peer_end(struct woad *h);
 /* gap_accept.c: entry n of the accept list; NULL: no more. */

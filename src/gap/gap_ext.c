@@ -28,6 +28,8 @@
 #include "../l2cap/sig.h"
 #include "gap_ext.h"
 
+enum { ADV_DATA, SCAN_RESPONSE };
+/* DIRTY_DATA << SCAN_RESPONSE is DIRTY_RSP */
 enum { DIRTY_PARAMS = 1, DIRTY_DATA = 2, DIRTY_RSP = 4 };
 enum { FRAGMENT = 251 }; /* octets of data in one command.  7.8.54 */
 enum { OPERATION_MIDDLE, OPERATION_FIRST, OPERATION_LAST, OPERATION_ALL };
@@ -57,8 +59,8 @@ struct ext_set {
     uint8_t status;     /* of WOAD_EV_EXT_ADV_ENDED, when it is off */
     uint32_t on_since;  /* milliseconds of the application's clock */
     struct woad_ext_adv_params params; /* duration and events: what is left of them */
-    const uint8_t *data, *rsp;
-    uint16_t data_len, rsp_len;
+    const uint8_t *data[2];            /* ADV_DATA, SCAN_RESPONSE */
+    uint16_t len[2];
 };
 
 struct ext {
@@ -366,19 +368,13 @@ static uint8_t set_props(const struct woad_ext_adv_params *p)
  * the other part is sent when the set is started with such parameters.  7.8.54, 7.8.55 */
 static uint8_t set_part(const struct ext_set *s)
 {
-    if (s->params.scannable) {
-        return DIRTY_RSP;
-    }
-    return DIRTY_DATA;
+    return (uint8_t)(DIRTY_DATA << s->params.scannable);
 }
 
 /* Octets of that part. */
 static uint16_t set_part_len(const struct ext_set *s)
 {
-    if (s->params.scannable) {
-        return s->rsp_len;
-    }
-    return s->data_len;
+    return s->len[s->params.scannable];
 }
 
 static bool set_part_dirty(const struct ext_set *s)
@@ -392,10 +388,7 @@ static uint16_t set_write_data(struct ext_set *s, uint8_t handle, struct wr *out
     bool response = s->params.scannable;
     uint16_t left = (uint16_t)(set_part_len(s) - s->data_sent);
     uint16_t n = (uint16_t)min_u32(left, FRAGMENT);
-    const uint8_t *data = s->data;
-    if (response) {
-        data = s->rsp;
-    }
+    const uint8_t *data = s->data[response];
     bool first = !s->data_sent, last = n == left;
     uint8_t operation = (uint8_t)(last << 1 | first); /* bit 0: first, bit 1: last fragment */
     uint16_t opcode =
@@ -494,17 +487,13 @@ static void set_paused(const struct woad *h, struct ext_set *s)
     uint32_t events = ms / (p->interval_625us * 5 / 8 + 5) + 1;
     ms = ms / 10 + 1;
     if (p->duration_10ms) {
-        if (ms < p->duration_10ms) {
-            s->status = 0;
-        } else {
+        if (ms >= p->duration_10ms) {
             s->status = WOAD_HCI_ADVERTISING_TIMEOUT;
         }
         p->duration_10ms = (uint16_t)(p->duration_10ms - ms);
     }
     if (p->events_max && !s->status) {
-        if (events < p->events_max) {
-            s->status = 0;
-        } else {
+        if (events >= p->events_max) {
             s->status = WOAD_HCI_LIMIT_REACHED;
         }
         p->events_max = (uint8_t)(p->events_max - events);
@@ -572,22 +561,9 @@ static void ext_rx_terminated(struct woad *h, struct rd *in)
 /* in the event type: bit of a legacy PDU; shift of the data status */
 enum { EVENT_LEGACY = 0x10, EVENT_STATUS = 5 };
 
-/* The kind of a legacy PDU, as in legacy reports, from the event type; -1: reserved.  7.7.65.13,
- * 7.7.65.2 */
-static int ext_legacy_kind(uint16_t type)
-{
-    static const struct {
-        uint8_t type, kind;
-    } kinds[] = {
-        { 0x13, 0 }, { 0x15, 1 }, { 0x12, 2 }, { 0x10, 3 }, { 0x1b, 4 }, { 0x1a, 4 },
-    };
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (kinds[i].type == type) {
-            return kinds[i].kind;
-        }
-    }
-    return -1;
-}
+/* The kind of a legacy PDU, as in legacy reports, by bits 0 to 3 of the event type; -1: reserved.
+ * 7.7.65.13, 7.7.65.2 */
+static const int8_t legacy_kinds[16] = { 3, -1, 2, 0, -1, 1, -1, -1, -1, -1, 4, 4, -1, -1, -1, -1 };
 
 /* Fills the report from its 24 octets: see ext_rx_report(). */
 static void ext_report(const uint8_t *p, const uint8_t *data, struct woad_ext_report *r)
@@ -620,7 +596,7 @@ static void ext_rx_report(struct woad *h, struct rd *in)
         }
         int kind = 0;
         if (p && p[0] & EVENT_LEGACY) {
-            kind = ext_legacy_kind(p[0] & 0x1f);
+            kind = legacy_kinds[p[0] & 0xf];
         }
         if (!data || kind < 0 || ((p[0] & EVENT_LEGACY) && p[23] > WOAD_ADV_DATA_MAX)) {
             in->bad = true;
@@ -664,8 +640,6 @@ const struct woad_feature woad_feature_extended_advertising = {
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
-enum { ADV_DATA = false, SCAN_RESPONSE = true };
-
 /* The set for an application's call.  0 or an error. */
 static int set_for_call(struct woad *h, uint8_t set, struct ext_set **s)
 {
@@ -689,21 +663,15 @@ static int set_store_data(struct woad *h, uint8_t set, bool response, const uint
 {
     struct ext_set *s;
     int err = set_for_call(h, set, &s);
-    if (err || len > WOAD_EXT_DATA_MAX || (len && !data)) {
-        if (!err) {
-            err = WOAD_EINVAL;
-        }
+    if (err) {
         return err;
     }
-    if (response) {
-        s->rsp = data;
-        s->rsp_len = (uint16_t)len;
-        s->dirty |= DIRTY_RSP;
-    } else {
-        s->data = data;
-        s->data_len = (uint16_t)len;
-        s->dirty |= DIRTY_DATA;
+    if (len > WOAD_EXT_DATA_MAX || (len && !data)) {
+        return WOAD_EINVAL;
     }
+    s->data[response] = data;
+    s->len[response] = (uint16_t)len;
+    s->dirty |= (uint8_t)(DIRTY_DATA << response);
     s->data_sent = 0; /* data sent in part are sent again from the beginning */
     return 0;
 }
@@ -738,8 +706,8 @@ int woad_ext_adv_start(struct woad *h, uint8_t set, const struct woad_ext_adv_pa
     }
     s->params = *p;
     s->dirty |= DIRTY_PARAMS;
-    s->dirty |= s->data_len ? DIRTY_DATA : 0;
-    s->dirty |= s->rsp_len ? DIRTY_RSP : 0;
+    s->dirty |= s->len[ADV_DATA] ? DIRTY_DATA : 0;
+    s->dirty |= s->len[SCAN_RESPONSE] ? DIRTY_RSP : 0;
     s->data_sent = 0;
     s->status = 0;
     s->wanted = true;

@@ -90,8 +90,6 @@ static void reconnect_begin(struct woad *h)
     } else {
         c->retries = RETRIES;
     }
-    c->target_known = false;
-    h->reconnect_mem->deadline = 0;
 }
 
 /* Whether the attempt waits for a scan: its peer uses private addresses that the controller does
@@ -172,7 +170,7 @@ static void reconnect_failed(struct woad *h, uint8_t status)
     if (status == WOAD_HCI_FAILED_TO_ESTABLISH && c->retries && !c->cancel_status &&
         h->state == HOST_UP && deadline_left(h, c->attempt_until)) {
         c->retries--;
-        central_restart(h);
+        central_begin(h);
         return;
     }
     int reason = c->cancel_status;

@@ -241,6 +241,11 @@ const struct woad_feature woad_feature_scanner = {
     .run_timers = scan_run_timers,
 };
 
+bool scan_window_valid(uint16_t interval, uint16_t window)
+{
+    return window >= 4 && window <= interval && interval <= 0x4000;
+}
+
 int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
 {
     struct scan *s = h->scan;
@@ -251,8 +256,7 @@ int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
     if (err) {
         return err;
     }
-    if (p->interval_625us < 4 || p->interval_625us > 0x4000 || p->window_625us < 4 ||
-        p->window_625us > p->interval_625us) {
+    if (!scan_window_valid(p->interval_625us, p->window_625us)) {
         return WOAD_EINVAL;
     }
     if (s->done_due) {

@@ -74,9 +74,8 @@ void clock_close(struct clock *clock)
  * The air may not have taken its limit for passed: that is the caller's to compare. */
 static bool seat_waits(const struct seat *s)
 {
-    bool read = s->wait.read == s->sent || s->wait.kind == CLOCK_PACED;
-    return s->has_wait && read && s->wait.serial == s->serial &&
-           (s->wait.written == s->received || s->stalled);
+    bool moved = s->wait.read == s->sent && (s->wait.written == s->received || s->stalled);
+    return s->has_wait && (moved || s->wait.kind == CLOCK_PACED) && s->wait.serial == s->serial;
 }
 
 static void seat_becomes_busy(struct seat *s, bool waited, uint64_t now_us)
@@ -176,8 +175,10 @@ static void clock_sort(struct clock *clock, struct seat *s)
 static void seat_join(struct clock *clock, struct seat *s, const struct clock_join *m)
 {
     uint16_t number = m->seat;
-    while (number == 0 || !clock_number_is_free(clock, number)) {
+    unsigned tried = 0;
+    while ((number == 0 || !clock_number_is_free(clock, number)) && tried <= UINT16_MAX) {
         number++;
+        tried++;
     }
     uint8_t answer[CLOCK_MESSAGE_MAX];
     s->number = number;
@@ -196,10 +197,10 @@ static void seat_wait(struct clock *clock, struct seat *s, const struct clock_wa
                       uint64_t now_us, double speed)
 {
     uint64_t cost = s->has_wait ? m->cpu_us - s->wait.cpu_us : 0;
+    bool progress = !s->has_wait || m->read != s->wait.read;
     s->wait = *m;
     s->has_wait = true;
-    s->suspect = false;
-    seat_has_read(s, m->read, cost < HOUR_US ? cost : 0, now_us);
+    seat_has_read(s, m->read, cost < HOUR_US ? (uint64_t)((double)cost * speed) : 0, now_us);
     s->until_us = m->until_us;
     if (clock->kind == CLOCK_WALL && m->until_us < CLOCK_NEVER / 1024) {
         /* A SLIP that it has not read will delay its clock. */
@@ -208,6 +209,10 @@ static void seat_wait(struct clock *clock, struct seat *s, const struct clock_wa
     } else if (clock->kind == CLOCK_WALL) {
         s->until_us = CLOCK_NEVER;
     }
+    if (!progress && clock->kind == CLOCK_WALL && !seat_waits(s)) {
+        return; /* a program that says the same wrong thing again and again is busy */
+    }
+    s->suspect = false;
     if (s->let_go) {
         clock->log(clock->ctx, s, "waits again");
     }
@@ -320,7 +325,8 @@ void clock_serve(struct clock *clock, uint64_t now_us, double speed)
 
 static bool seat_counts(const struct clock *clock, const struct seat *s)
 {
-    return s->fd >= 0 && s->joined && !s->let_go && (clock->kind == CLOCK_VIRTUAL || s->clients);
+    return s->fd >= 0 && s->joined && !s->let_go &&
+           (clock->kind == CLOCK_VIRTUAL || (s->clients && s->has_wait));
 }
 
 /* The air time up to which the seat has nothing to do. */
@@ -373,12 +379,26 @@ bool clock_all_wait(const struct clock *clock)
     return clock->answered;
 }
 
+/* When the seat is to be woken: at once if it has packets or wants to write, else at its limit. */
+static uint64_t seat_wake_us(const struct seat *s)
+{
+    bool packets = s->wait.read != s->sent && s->sent != s->woken_sent;
+    uint64_t at = s->until_us;
+    if (packets || (s->wait.blocked && !s->stalled)) {
+        at = 0;
+    }
+    if (at < s->rest_until_us) {
+        return s->rest_until_us;
+    }
+    return at;
+}
+
 uint64_t clock_next_us(const struct clock *clock)
 {
     uint64_t next = CLOCK_NEVER;
     for (const struct seat *s = clock->seats; s; s = s->next) {
-        if (seat_counts(clock, s) && s->until_us < next) {
-            next = s->until_us;
+        if (seat_counts(clock, s) && seat_wake_us(s) < next) {
+            next = seat_wake_us(s);
         }
     }
     return next;
@@ -395,9 +415,18 @@ enum clock_wait clock_waits_how(const struct clock *clock)
     return how;
 }
 
-static bool seat_is_to_wake(const struct seat *s, uint64_t now_us)
+/* A program that has turn after turn at one moment, as by asking its controller again and again,
+ * pays for them at last: else time would stand still for all. */
+static void seat_count_turn(struct seat *s, uint64_t now_us)
 {
-    return s->wait.blocked || s->wait.read != s->sent || s->until_us <= now_us;
+    enum { TURNS_FREE = 256, TURN_US = 100 };
+    if (now_us > s->woken_at_us + TURN_US) {
+        s->turns = 0;
+    }
+    s->woken_at_us = now_us;
+    if (++s->turns > TURNS_FREE) {
+        s->rest_until_us = now_us + TURN_US;
+    }
 }
 
 /* The first moment at which anything happens that is not this seat's. */
@@ -406,8 +435,8 @@ static uint64_t clock_horizon_us(const struct clock *clock, const struct seat *e
 {
     uint64_t horizon = air_next_us;
     for (const struct seat *s = clock->seats; s; s = s->next) {
-        if (s != except && seat_counts(clock, s) && s->until_us < horizon) {
-            horizon = s->until_us;
+        if (s != except && seat_counts(clock, s) && seat_wake_us(s) < horizon) {
+            horizon = seat_wake_us(s);
         }
     }
     return horizon;
@@ -418,20 +447,19 @@ size_t clock_wake(struct clock *clock, uint64_t now_us, uint64_t air_next_us)
     size_t woken = 0;
     bool free_running = clock_waits_how(clock) != CLOCK_UNTIL || clock_has_let_go(clock);
     for (const struct seat *s = clock->seats; s; s = s->next) {
-        woken += seat_counts(clock, s) && seat_is_to_wake(s, now_us);
+        woken += seat_counts(clock, s) && seat_wake_us(s) <= now_us;
     }
     for (struct seat *s = clock->seats; s; s = s->next) {
-        if (!seat_counts(clock, s) || !seat_is_to_wake(s, now_us)) {
+        if (!seat_counts(clock, s) || seat_wake_us(s) > now_us) {
             continue;
         }
-        struct clock_wake m = { .serial = ++s->serial,
-                                .packets = s->wait.read != s->sent,
-                                .now_us = now_us,
-                                .horizon_us = now_us };
+        struct clock_wake m = { .serial = ++s->serial, .now_us = now_us, .horizon_us = now_us };
         if (woken == 1 && !free_running) {
             m.horizon_us = clock_horizon_us(clock, s, air_next_us);
         }
         uint8_t message[CLOCK_MESSAGE_MAX];
+        s->woken_sent = s->sent;
+        seat_count_turn(s, now_us);
         seat_send(s, message, clock_put_wake(message, &m));
     }
     return woken;
@@ -509,7 +537,9 @@ uint64_t clock_lose_patience(struct clock *clock, uint64_t at_us, uint64_t real_
             s->suspect = false;
         } else if (clock->patience_us) {
             uint64_t patience = seat_patience_us(clock, s, real_us);
-            if (patience == 0) {
+            if (patience == 0 && !s->asked) {
+                seat_leave(s); /* it has not said what it wants */
+            } else if (patience == 0) {
                 s->let_go = true;
                 s->suspect = false;
                 clock->log(clock->ctx, s, "is busy: the air goes on without it");

@@ -39,6 +39,10 @@ struct seat {
     uint64_t until_us;             /* and its limit in air time */
     uint64_t busy_since_us;        /* air time; valid while it does not wait */
     uint32_t serial;               /* of the last WAKE */
+    uint64_t woken_sent;           /* virtual: `sent` then: nobody is woken twice for one packet */
+    uint64_t woken_at_us;          /* virtual: air time of the last WAKE, */
+    unsigned turns;                /* how many there were without a pause, */
+    uint64_t rest_until_us;        /* and when the next may be */
     uint64_t slip_sent_us;         /* the total that it knows, */
     uint64_t slip_before_us;       /* and what was there before it joined */
     bool let_go;                   /* it was busy for too long: nobody waits for it */

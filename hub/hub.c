@@ -301,6 +301,15 @@ static void hub_accept(struct hub *hub, const struct hci_transport *listener)
     }
 }
 
+void hub_accept_all(struct hub *hub)
+{
+    for (size_t i = 0; i < hub->options->listeners; i++) {
+        if (hub->accept_at_us <= hub_real_us()) {
+            hub_accept(hub, &hub->options->listener[i]);
+        }
+    }
+}
+
 /* Microseconds until there is work without a packet from a host. */
 static uint64_t hub_idle_us(struct hub *hub)
 {
@@ -387,10 +396,10 @@ static uint64_t hub_patience_us(struct hub *hub, uint64_t us)
         return us;
     }
     uint64_t left = clock_lose_patience(&hub->clock, hub_now(hub), hub_real_us());
-    if (left != CLOCK_NEVER) {
-        return left;
+    if (left == CLOCK_NEVER) {
+        return us;
     }
-    return us;
+    return min_u64(left, hub_run_h5_timers(hub) * 1000ull);
 }
 
 static void hub_wait(struct hub *hub)

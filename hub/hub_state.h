@@ -60,6 +60,8 @@ struct hub {
     char pcap_path[200];
     struct clock clock;
     struct arrival *arrivals;
+    uint64_t woken_us;  /* virtual.c: air time at which a program was woken last */
+    uint64_t looked_us; /* virtual.c: the machine's time of its last look at newcomers */
     uint64_t paced_real_us, paced_air_us; /* virtual time that is paced: since when; 0: it is not */
     uint64_t flushed_us;     /* the machine's time at the last hub_flush() of virtual.c */
     bool packets_moved;      /* to hosts, since the last call of each extra's serve() */
@@ -102,6 +104,8 @@ void hub_flush(struct hub *hub);
 /* Polls what is to be polled for at most `us`: listeners, and `hosts`: their descriptors, too.
  * Then accepts, and reads the clock's messages and the hosts' packets. */
 void hub_poll(struct hub *hub, uint64_t us, bool hosts);
+/* Accepts what waits at the listeners. */
+void hub_accept_all(struct hub *hub);
 
 /* virtual.c */
 

@@ -8,7 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { REFUSE_US = 1000000, FLUSH_US = 100000, LONG_US = 3600000000u };
+enum { REFUSE_US = 1000000, FLUSH_US = 100000, LOOK_US = 10000 };
+/* FAR_US: after so much virtual time in which no program was woken, and none has a limit, the clock
+ * goes no faster than the wall's: nobody waits for the time. */
+#define LONG_US 3600000000u
+#define FAR_US 60000000u
 
 /* --- hosts ------------------------------------------------------------------------------------ */
 
@@ -105,12 +109,20 @@ static void client_drain(struct hub *hub, struct client *c)
  * left. */
 static void hub_drain_seat(struct hub *hub, const struct seat *s)
 {
-    for (unsigned number = 1; number <= hub->last_number; number++) {
+    unsigned last = 0;
+    for (;;) {
+        struct client *first = NULL;
         for (struct client *c = hub->clients; c; c = c->next) {
-            if (c->number == number && c->seat == s && c->fd >= 0) {
-                client_drain(hub, c);
+            if (c->seat == s && c->fd >= 0 && c->number > last &&
+                (!first || c->number < first->number)) {
+                first = c;
             }
         }
+        if (!first) {
+            return;
+        }
+        last = first->number;
+        client_drain(hub, first);
     }
 }
 
@@ -153,18 +165,36 @@ static void hub_wait_outside(struct hub *hub, uint64_t us)
     if (us > FLUSH_US) {
         hub_flush(hub);
     }
+    if (hub->arrivals && us > REFUSE_US) {
+        us = REFUSE_US;
+    }
     hub_poll(hub, us < LONG_US ? us : LONG_US, false);
+}
+
+/* Looks at newcomers, and at programs that have left, now and then.  True: something has come. */
+static bool hub_look(struct hub *hub)
+{
+    uint64_t now = hub_real_us();
+    if (now - hub->looked_us < LOOK_US) {
+        return false;
+    }
+    hub->looked_us = now;
+    hub_poll(hub, 0, false);
+    hub_serve_extras(hub);
+    return hub->arrivals || !clock_all_wait(&hub->clock);
 }
 
 /* Moves the clock to the next moment, and wakes the programs for which it is one.  All wait. */
 static void hub_advance(struct hub *hub)
 {
-    while (!*hub->stop) {
+    while (!*hub->stop && !hub_look(hub)) {
         uint64_t now = woad_air_now(hub->air), next = hub_next(hub);
         uint64_t until = clock_next_us(&hub->clock);
         if (clock_wake(&hub->clock, now, next)) {
+            hub->woken_us = now;
             return;
         }
+        bool far = until == CLOCK_NEVER && now - hub->woken_us > FAR_US;
         enum clock_wait how = clock_waits_how(&hub->clock);
         next = until < next ? until : next;
         if (how == CLOCK_HOLD || next == CLOCK_NEVER) {
@@ -172,7 +202,7 @@ static void hub_advance(struct hub *hub)
             hub_wait_outside(hub, LONG_US);
             return;
         }
-        if (how == CLOCK_PACED || clock_has_let_go(&hub->clock)) {
+        if (how == CLOCK_PACED || clock_has_let_go(&hub->clock) || far) {
             uint64_t paced = hub_paced_us(hub);
             if (next > paced) {
                 hub_wait_outside(hub, next - paced);
@@ -189,6 +219,7 @@ void hub_run_virtual(struct hub *hub)
 {
     clock_expect(&hub->clock, hub->options->expect, woad_air_now(hub->air));
     if (clock_all_wait(&hub->clock)) {
+        hub_accept_all(hub); /* a WAIT that was read is behind its program's connect() */
         hub_attach_arrivals(hub);
         hub_drain(hub);
         hub_move_packets(hub);

@@ -14,7 +14,7 @@ enum {
 enum { OPCODE_JOIN = 0xffc1, OPCODE_WAIT = 0xffc2 };
 enum { WAKE = 0xc1, SLIP = 0xc2, VERSION = 1 };
 enum { JOIN_LEN = 7 + CLOCK_NAME_MAX, JOINED_LEN = 4 + 33, WAIT_LEN = 6 + 5 * 8 };
-enum { WAKE_LEN = 10 + 16, SLIP_LEN = 5 + 8 };
+enum { WAKE_LEN = 9 + 16, SLIP_LEN = 5 + 8 };
 static const uint8_t magic[4] = { 'W', 'O', 'A', 'D' };
 
 static uint8_t *put(uint8_t *at, uint64_t value, size_t octets)
@@ -103,7 +103,6 @@ size_t clock_put_wake(uint8_t *at, const struct clock_wake *m)
     uint8_t *end = put_magic(put_event(at, VENDOR_EVENT, WAKE_LEN));
     end = put(end, WAKE, 1);
     end = put(end, m->serial, 4);
-    end = put(end, m->packets, 1);
     end = put(end, m->now_us, 8);
     return (size_t)(put(end, m->horizon_us, 8) - at);
 }
@@ -150,7 +149,6 @@ static enum clock_message take_vendor_event(const uint8_t *at, size_t len, union
     uint8_t code = (uint8_t)get(&at, 1);
     if (code == WAKE && len == WAKE_LEN) {
         body->wake.serial = (uint32_t)get(&at, 4);
-        body->wake.packets = get(&at, 1) != 0;
         body->wake.now_us = get(&at, 8);
         body->wake.horizon_us = get(&at, 8);
         return CLOCK_WAKE;

@@ -50,7 +50,6 @@ struct clock_waiting {
 /* Virtual time: a waiting program may act.  Its packets were sent before. */
 struct clock_wake {
     uint32_t serial;
-    bool packets;        /* there are some */
     uint64_t now_us;     /* the air's time */
     uint64_t horizon_us; /* nothing else happens before: it may move on by itself up to here */
 };

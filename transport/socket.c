@@ -194,6 +194,7 @@ static bool bind_clock(int fd)
     return bind(fd, (struct sockaddr *)&a, size) == 0;
 }
 
+/* To the server of `fd` at once or not at all: it may be none of ours. */
 int transport_open_clock(int fd, const char *path)
 {
     struct sockaddr_un server = { .sun_family = AF_UNIX };
@@ -204,16 +205,22 @@ int transport_open_clock(int fd, const char *path)
                server.sun_family != AF_UNIX) {
         return -EINVAL;
     }
-    int clock = new_socket(AF_UNIX, 0), err = clock;
-    if (clock >= 0 && !bind_clock(clock)) {
+    int clock = new_socket(AF_UNIX, 0), err = 0;
+    if (clock < 0) {
+        return clock;
+    }
+    if (!bind_clock(clock)) {
         err = -errno;
-    } else if (clock >= 0 && connect(clock, (struct sockaddr *)&server, len) < 0) {
+    } else if (fd < 0) {
+        err = connect_within(clock, (struct sockaddr *)&server, len);
+    } else if (connect(clock, (struct sockaddr *)&server, len) < 0) {
         err = -errno;
     }
-    if (clock >= 0 && err < 0) {
+    if (err) {
         close(clock);
+        return err;
     }
-    return err;
+    return clock;
 }
 
 bool transport_peer_is_clock(int fd)
@@ -222,6 +229,7 @@ bool transport_peer_is_clock(int fd)
     socklen_t len = sizeof a;
     memset(&a, 0, sizeof a);
     return getpeername(fd, (struct sockaddr *)&a, &len) == 0 && a.sun_family == AF_UNIX &&
+           a.sun_path[0] == '\0' &&
            strncmp(a.sun_path + 1, CLOCK_PREFIX, strlen(CLOCK_PREFIX)) == 0;
 }
 

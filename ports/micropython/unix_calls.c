@@ -123,7 +123,7 @@ ssize_t __wrap_getrandom(void *out, size_t len, unsigned flags)
 
 /* --- waiting ---------------------------------------------------------------------------------- */
 
-enum { UNSERVED_US = 2000, IDLE_US = 1000, WATCHED_MAX = 62 };
+enum { UNSERVED_US = 2000, IDLE_US = 1000, SLICE_US = 10000, WATCHED_MAX = 62 };
 
 static uint64_t now_us(void)
 {
@@ -144,16 +144,33 @@ static uint64_t min_us(uint64_t a, uint64_t b)
     return b;
 }
 
-/* The wall's clock: ppoll() of `fds` and of the clock's descriptor. */
-static int wait_on_the_wall(struct pollfd *fds, nfds_t n, uint64_t deadline)
+/* Whether the interpreter has something to run: a scheduled function, or an exception. */
+static bool is_pending(void)
+{
+    return MP_STATE_VM(sched_state) == MP_SCHED_PENDING ||
+           MP_STATE_MAIN_THREAD(mp_pending_exception) != MP_OBJ_NULL;
+}
+
+/* Whether packets that come now are read soon: not in a handler, nor with the scheduler locked. */
+static bool reads_packets(void)
+{
+    return !ble.running && !ble.holding && MP_STATE_VM(sched_state) != MP_SCHED_LOCKED;
+}
+
+/* The wall's clock: ppoll() of `fds` and of the clock's descriptor, for `slice_us` at most. */
+static int wait_on_the_wall(struct pollfd *fds, nfds_t n, uint64_t deadline, uint64_t slice_us)
 {
     struct pollfd all[WATCHED_MAX + 1];
     struct timespec ts = { 0, 0 }, *limit = NULL;
     nfds_t watched = n > WATCHED_MAX ? WATCHED_MAX : n;
-    bool reads = !ble.running && !ble.holding && MP_STATE_VM(sched_state) != MP_SCHED_LOCKED;
+    bool reads = reads_packets();
     process_clock_say(reads ? min_us(deadline, ble_port_due_us()) : deadline, reads);
-    if (deadline != CLOCK_NEVER) {
+    if (n > WATCHED_MAX) {
+        slice_us = min_us(slice_us, SLICE_US); /* the others are looked at by the next call */
+    }
+    if (deadline != CLOCK_NEVER || slice_us != CLOCK_NEVER) {
         uint64_t now = now_us(), left = deadline > now ? deadline - now : 0;
+        left = min_us(left, slice_us);
         ts = (struct timespec){ (time_t)(left / 1000000), (long)(left % 1000000) * 1000 };
         limit = &ts;
     }
@@ -171,27 +188,40 @@ static int wait_on_the_wall(struct pollfd *fds, nfds_t n, uint64_t deadline)
     for (nfds_t k = 0; k < watched && ready >= 0; k++) {
         fds[k].revents = all[k].revents;
     }
+    if (ready == 0 && (deadline == CLOCK_NEVER || now_us() < deadline)) {
+        errno = EINTR; /* the slice is over, or the clock stands still */
+        return -1;
+    }
     return ready;
 }
 
 /* Waits until `deadline`, a signal, or one of `fds`; returns what poll() does.  EINTR also means
- * that the clock was moved. */
-static int wait_until(struct pollfd *fds, nfds_t n, uint64_t deadline)
+ * that the clock was moved, or that `slice_us` is over: the caller looks again. */
+static int wait_in_slices(struct pollfd *fds, nfds_t n, uint64_t deadline, uint64_t slice_us)
 {
+    bool reads = reads_packets();
+    if (reads && is_pending()) {
+        errno = EINTR;
+        return -1;
+    }
     if (!process_clock_is_virtual()) {
-        return wait_on_the_wall(fds, n, deadline);
+        return wait_on_the_wall(fds, n, deadline, slice_us);
     }
     int ready = n ? poll(fds, n, 0) : 0;
     if (ready != 0) {
         return ready;
     }
-    uint64_t due = min_us(deadline, ble_port_due_us());
-    ready = process_clock_wait(due, fds, n);
+    ready = process_clock_wait(reads ? min_us(deadline, ble_port_due_us()) : deadline, fds, n);
     if (ready == 0 && (deadline == CLOCK_NEVER || now_us() < deadline)) {
         errno = EINTR; /* packets have come, or the host's deadline */
         return -1;
     }
     return ready;
+}
+
+static int wait_until(struct pollfd *fds, nfds_t n, uint64_t deadline)
+{
+    return wait_in_slices(fds, n, deadline, CLOCK_NEVER);
 }
 
 static void sleep_until(uint64_t deadline)
@@ -205,8 +235,10 @@ static void sleep_until(uint64_t deadline)
 
 /* MicroPython's select polls in slices of a millisecond if one of its objects, such as asyncio's
  * ThreadSafeFlag, has no descriptor.  Here the slice only looks, and if the select goes on,
- * woad_mp_poll_goes_on() waits for all that can end it: a packet, a signal, a descriptor, or its
- * own time limit.  So an idle program sleeps, and its steps are exact. */
+ * woad_mp_poll_goes_on() waits for what can end it: a packet, a signal, a descriptor, or its own
+ * time limit.  So an idle program sleeps, and its steps are exact.  Another thread, or a TLS
+ * socket, sends no signal: on the wall's clock the object is looked at again every SLICE_US.
+ * Nothing may run between the look and the wait: what is pending ends the wait. */
 static bool only_looked;
 
 static uint64_t select_deadline(unsigned long limit, unsigned long gone)
@@ -232,12 +264,11 @@ int woad_mp_poll(struct pollfd *fds, nfds_t n, int ms, unsigned long limit, unsi
 
 void woad_mp_poll_goes_on(struct pollfd *fds, nfds_t n, unsigned long limit, unsigned long gone)
 {
-    mp_event_handle_nowait();
     if (only_looked && limit > gone) {
         only_looked = false;
-        wait_until(fds, n, select_deadline(limit, gone));
-        mp_event_handle_nowait();
+        wait_in_slices(fds, n, select_deadline(limit, gone), SLICE_US);
     }
+    mp_event_handle_nowait();
 }
 
 /* time.sleep_ms(): upstream runs the scheduler 2,000 times a second, this only after a signal. */
@@ -264,8 +295,11 @@ int __wrap_usleep(useconds_t us)
     if (us > UNSERVED_US) {
         sleep_until(deadline);
     }
+    while (now_us() < deadline && !process_clock_is_virtual()) {
+        wait_on_the_wall(NULL, 0, deadline, CLOCK_NEVER);
+    }
     while (now_us() < deadline) {
-        wait_until(NULL, 0, deadline);
+        process_clock_wait(deadline, NULL, 0);
     }
     return 0;
 }

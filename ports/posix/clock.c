@@ -17,7 +17,8 @@
 /* ANSWER_MS: `woad air` answers at once.  READS_FREE, READ_US: a program may read its clock so
  * often between two waits; each further reading costs, so that a loop that waits for a time ends.
  */
-enum { ANSWER_MS = 200, READS_FREE = 256, READ_US = 10, SAME_US = 500, OUTSIDE_MAX = 62 };
+enum { ANSWER_MS = 200, SURE_MS = 10000, GIVE_UP_MS = 100 };
+enum { READS_FREE = 256, READ_US = 10, SAME_US = 500, OUTSIDE_MAX = 62 };
 
 enum state { OFF, ASKED, WALL, VIRTUAL };
 
@@ -41,7 +42,8 @@ static struct {
     uint64_t epoch_us, random;
     uint32_t serial;
     unsigned reads;
-    bool woken, packets, moved; /* moved: octets were written since the last WAKE */
+    bool asking;
+    bool woken, moved; /* moved: octets were written since the last WAKE */
     void (*on_wake)(void);
 } clk = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
 
@@ -113,7 +115,10 @@ static void take_joined(const struct clock_joined *m)
 
 static void take(enum clock_message what, const union clock_body *body)
 {
-    if (what == CLOCK_JOINED && clock_state() == ASKED) {
+    if (what == CLOCK_JOINED && clock_state() == ASKED && !clk.asking &&
+        body->joined.kind == CLOCK_VIRTUAL) {
+        clock_leave(); /* too late: the program is on the machine's clock */
+    } else if (what == CLOCK_JOINED && clock_state() == ASKED) {
         take_joined(&body->joined);
     } else if (what == CLOCK_SLIP && clock_state() == WALL) {
         atomic_fetch_sub(&clk.shift_us, (long long)(body->slip_us - clk.slip_us));
@@ -123,7 +128,6 @@ static void take(enum clock_message what, const union clock_body *body)
         clk.air_us = body->wake.now_us;
         clk.now_us = body->wake.now_us;
         clk.horizon_us = body->wake.horizon_us;
-        clk.packets = body->wake.packets;
         clk.woken = true;
     } else if (what == CLOCK_FOREIGN) {
         clock_leave(); /* a controller that answers Unknown HCI Command */
@@ -166,7 +170,7 @@ static bool clock_send(const uint8_t *message, size_t len)
 
 /* Asks for the air's time, and waits a little for the answer: a server that is busy, or none of
  * ours, may answer later or never.  Once it has said that it will, waits for it. */
-static void clock_ask(const char *name)
+static void clock_ask(const char *name, uint32_t limit_ms)
 {
     struct clock_join m = { .seat = 0 };
     uint8_t message[CLOCK_MESSAGE_MAX];
@@ -177,17 +181,21 @@ static void clock_ask(const char *name)
     if (!clock_send(message, clock_put_join(message, &m))) {
         clock_leave();
     }
-    uint64_t until = machine_us() + ANSWER_MS * 1000u;
+    uint64_t until = machine_us() + limit_ms * 1000ull;
     bool pending = false;
+    clk.asking = true;
     while (clock_state() == ASKED && (pending || machine_us() < until)) {
         struct pollfd fd = { clk.fd, POLLIN, 0 };
-        if (poll(&fd, 1, pending ? -1 : ANSWER_MS) > 0) {
+        if (poll(&fd, 1, pending ? -1 : (int)limit_ms) > 0) {
             union clock_body body;
             size_t taken;
             ssize_t n = recv(clk.fd, clk.in + clk.in_len, sizeof clk.in - clk.in_len, MSG_DONTWAIT);
+            if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+                continue;
+            }
             if (n <= 0) {
                 clock_leave();
-                return;
+                break;
             }
             clk.in_len += (size_t)n;
             if (clock_take(clk.in, clk.in_len, &body, &taken) == CLOCK_PENDING) {
@@ -198,6 +206,7 @@ static void clock_ask(const char *name)
             clock_receive();
         }
     }
+    clk.asking = false;
 }
 
 /* In virtual time a program's end is at its own time, which may be later than the air's. */
@@ -212,10 +221,11 @@ bool process_clock_join(const char *path, const char *name)
     if (clk.fd < 0) {
         return false;
     }
-    clk.server = (struct sockaddr_un){ .sun_family = AF_UNIX };
-    strcpy(clk.server.sun_path, path);
+    /* As the server has bound it, whatever the spelling of `path`. */
+    socklen_t len = sizeof clk.server;
+    getpeername(clk.fd, (struct sockaddr *)&clk.server, &len);
     atomic_store(&clk.last_us, 0); /* the program has not begun */
-    clock_ask(name);
+    clock_ask(name, SURE_MS);
     if (clock_state() == VIRTUAL) {
         atexit(clock_at_exit);
     } else {
@@ -246,7 +256,7 @@ void process_clock_add(struct clock_port *p, int fd, const char *name)
         clk.fd = transport_open_clock(fd, NULL);
         if (clk.fd >= 0) {
             p->counted = true;
-            clock_ask(name ? name : "");
+            clock_ask(name ? name : "", ANSWER_MS);
             if (clock_state() == VIRTUAL) {
                 atexit(clock_at_exit);
             }
@@ -447,7 +457,10 @@ static int wait_for_wake(enum clock_wait kind, struct pollfd *fds, nfds_t n)
         for (nfds_t k = 0; k < watched; k++) {
             all[1 + k] = fds[k];
         }
-        int got = poll(all, watched + 1, -1);
+        int got = poll(all, watched + 1, signalled && given_up ? GIVE_UP_MS : -1);
+        if (got == 0) {
+            break; /* the late WAKE ends the next wait early */
+        }
         signalled = signalled || (got < 0 && errno == EINTR);
         if (got > 0 && all[0].revents) {
             clock_receive();
@@ -479,7 +492,7 @@ int process_clock_wait(uint64_t until_us, struct pollfd *fds, nfds_t n)
     if (n) {
         kind = until == CLOCK_NEVER ? CLOCK_HOLD : CLOCK_PACED;
     }
-    if (kind == CLOCK_UNTIL && !clk.moved && until <= clk.horizon_us) {
+    if (kind == CLOCK_UNTIL && until != CLOCK_NEVER && !clk.moved && until <= clk.horizon_us) {
         clk.now_us = until > clk.now_us ? until : clk.now_us;
         clk.reads = 0;
         if (clk.on_wake) {

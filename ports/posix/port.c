@@ -159,6 +159,7 @@ static int port_receive(struct woad_port *p)
     if (n < 0 && errno == EAGAIN) {
         return 0;
     }
+    p->clock.counted = false; /* the air counts it no more, either */
     if (n < 0 && errno != ECONNRESET) {
         return -errno;
     }

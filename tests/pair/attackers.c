@@ -19,7 +19,7 @@ static const uint8_t length_of[16] = { 1, 7, 7, 17, 17, 2, 17, 11, 17, 8, 17, 2,
  * and succeeds.  No side has a key that the other lacks, and the two can pair again. */
 static void order_one(int to, uint8_t code, int delta, unsigned at_us, int method)
 {
-    enum woad_io io = WOAD_IO_NONE;
+    uint8_t io = WOAD_IO_NONE;
     if (method == 1 || method == 3) {
         io = WOAD_IO_KEYBOARD;
     } else if (method == 2) {

@@ -6,11 +6,14 @@ clock.py [NAME…]: those tests whose names contain one of the words.
 import filecmp
 import os
 import re
+import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 
 from run import CLIENT, SERVER, Program, air, build, main, scratch
@@ -365,6 +368,199 @@ def test_a_loop_that_waits_for_nothing():
     c.say(s.line("MAC"))
     c.end(40)
     s.end(40)
+
+
+def test_a_handler_that_sleeps():
+    """In virtual time, while packets come that it cannot read; and short sleeps that run no handler."""
+    lines, _ = virtual(script("advertises.py", """
+    import bluetooth, time
+    ble = bluetooth.BLE()
+    ble.active(True)
+    ble.gap_advertise(20000, b"x")
+    time.sleep(12)
+    """), script("sleeps.py", """
+    import bluetooth, time
+    ble = bluetooth.BLE()
+    n = 0
+    def irq(event, data):
+        global n
+        if event == 5 and n < 3:
+            n += 1
+            time.sleep_ms(300)
+    ble.irq(irq)
+    ble.active(True)
+    ble.gap_scan(3000, 30000, 30000)
+    time.sleep(5)
+    print("HEARD", n, time.ticks_ms())
+    for i in range(1000):
+        time.sleep_us(1900)
+    print("SLEPT", time.ticks_ms())
+    """))
+    (_, heard), (_, slept) = said(lines, "sleeps")
+    assert heard.startswith("HEARD 3 50"), lines
+    assert 6900 <= int(slept.split()[1]) < 7200, lines
+
+
+def test_a_loop_of_questions():
+    """A program that asks its controller again and again, and never reads its clock, does not stop virtual time."""
+    lines, _ = virtual(script("advertises.py", """
+    import bluetooth, time
+    ble = bluetooth.BLE()
+    ble.active(True)
+    time.sleep(1)
+    ble.gap_advertise(20000, b"x")
+    time.sleep(2)
+    """), script("questions.py", """
+    import bluetooth, time
+    ble = bluetooth.BLE()
+    events = []
+    ble.irq(lambda event, data: events.append(event))
+    ble.active(True)
+    ble.gap_scan(0, 30000, 30000)
+    while 5 not in events:
+        ble.gap_advertise(1000000, b"y")
+    print("HEARD", time.ticks_ms())
+    """))
+    (_, heard), = said(lines, "questions")
+    assert 1000 <= int(heard.split()[1]) < 1100, lines
+
+
+def test_select_looks_again():
+    """On the wall's clock: an object without a descriptor that is made ready by a thread, and by the second of two scheduled functions."""
+    code = """
+    import asyncio, bluetooth, _thread, micropython, time
+    ble = bluetooth.BLE()
+    ble.active(True)
+    async def main():
+        flag = asyncio.ThreadSafeFlag()
+        def sleeps():
+            time.sleep_ms(200)
+            flag.set()
+        def irq(event, data):
+            if event == 6:
+                micropython.schedule(lambda _: None, 0)
+                micropython.schedule(lambda _: flag.set(), 0)
+        start = time.ticks_ms()
+        HOW
+        await flag.wait()
+        print("WOKEN", time.ticks_diff(time.ticks_ms(), start))
+    asyncio.run(main())
+    """
+    for name, how in (("thread", "_thread.start_new_thread(sleeps, ())"), ("scheduled", "ble.irq(irq); ble.gap_scan(200, 30000, 30000)")):
+        lines, _ = woad_run(script(name + ".py", code.replace("HOW", how)), timeout=10)
+        (_, woken), = said(lines, name)
+        assert 195 <= int(woken.split()[1]) < 400, lines
+
+
+def test_waits_without_a_limit():
+    """In virtual time: the clock does not leap to its end, and nothing spins."""
+    served, env = served_by("forever", "virtual")
+    p = Program("""
+    import asyncio
+    ble.active(True)
+    time.sleep(1)
+    async def main():
+        print("WAITS")
+        await asyncio.ThreadSafeFlag().wait()
+    try:
+        asyncio.run(main())
+    except KeyboardInterrupt:
+        print("END", time.time() < 2000000000)
+    """, dict(env, MICROPYPATH=extmod))
+    p.line("WAITS")
+    p.p.send_signal(signal.SIGINT)
+    assert p.line("END") == "True"
+    p.end()
+    log_of(served)
+
+
+def test_another_spelling_of_the_path():
+    served, env = served_by("spelled", "virtual")
+    env["WOAD_HCI"] = env["WOAD_HCI"].replace(scratch, scratch + "//.")
+    Program("""
+    up()
+    time.sleep(2)
+    assert 2000 <= time.ticks_ms() < 2100, time.ticks_ms()
+    """, env).end()
+    log_of(served)
+
+
+def clock_connection(served_name, number, join=True):
+    """As a program keeps time, but by this test."""
+    s = socket.socket(socket.AF_UNIX)
+    s.bind("\0woad-clock/%d/%d" % (os.getpid(), number))
+    s.connect(os.path.join(scratch, served_name))
+    s.settimeout(5)
+    if join:
+        s.send(b"\x01\xc1\xff" + bytes([7 + 32]) + b"WOAD\x01" + struct.pack("<H", 0) + b"liar".ljust(32, b"\0"))
+    return s
+
+
+def waiting(s, serial=0, kind=0, blocked=0, until=2**64 - 1, read=0, written=0, slip=0, cpu=0):
+    s.send(b"\x01\xc2\xff" + bytes([46]) + struct.pack("<IBBQQQQQ", serial, kind, blocked, until, read, written, slip, cpu))
+
+
+LIES = os.environ.get("LIES", "").split()
+
+
+def test_programs_that_lie():
+    """Wrong counts, times that are over, half messages, silence, others' messages: another program's five seconds end all the same, and
+    within some of the machine's."""
+    for clock in ("wall", "virtual"):
+        for what in LIES or ("read", "past", "slip", "blocked", "silent", "half", "kind", "garbage"):
+            name = "lies-%s-%s" % (clock, what)
+            served, env = served_by(name, clock)
+            s = clock_connection(name, len(name), what != "silent")
+            host = socket.socket(socket.AF_UNIX)
+            host.connect(os.path.join(scratch, name))
+            host.send(b"\x01\x03\x0c\x00")
+            stop = threading.Event()
+
+            def lie():
+                serial = 0
+                try:
+                    while not stop.wait(0.002 if clock == "wall" else 0):
+                        if what == "read":
+                            waiting(s, serial, read=99)
+                        elif what == "past":
+                            waiting(s, serial, until=0, read=7, written=4)
+                        elif what == "slip":
+                            waiting(s, serial, until=1, slip=2**63, cpu=2**63 + serial)
+                        elif what == "blocked":
+                            waiting(s, serial, blocked=1)
+                        elif what == "kind":
+                            waiting(s, serial, kind=9)
+                        elif what == "half":
+                            s.send(b"\x01" if serial == 0 else b"")
+                            serial = 1
+                        elif what == "garbage":
+                            s.send(os.urandom(100))
+                        if not select.select([s], [], [], 0.002)[0]:
+                            continue
+                        data = s.recv(65536)
+                        at = data.rfind(b"WOAD\xc1")
+                        if at >= 0:
+                            serial = struct.unpack("<I", data[at + 5:at + 9])[0]
+                        if not data:
+                            return
+                except OSError:
+                    pass
+            thread = threading.Thread(target=lie)
+            thread.start()
+            p = Program("""
+    for i in range(5):
+        time.sleep_ms(100)
+    up()
+    time.sleep(1 if %r == "wall" else 5)
+    print("END")
+    """ % clock, env)
+            p.line("END", 15)
+            stop.set()
+            thread.join()
+            p.end()
+            s.close()
+            host.close()
+            log_of(served)
 
 
 def test_a_bond_outlives_a_restart():

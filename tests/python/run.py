@@ -24,6 +24,10 @@ build = os.path.join(root, "build")
 micropython = os.environ.get("MICROPYTHON_PROGRAM") or os.path.join(build, "micropython")
 air = os.path.join(build, "woad")
 scratch = tempfile.mkdtemp(prefix="woad-test-")
+# A shell ignores them for what it starts in the background, nohup one of them, and programs inherit that.
+for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 # A radio of this run's own, whoever else uses one.
 radio = os.path.join(scratch, "run")
 os.mkdir(radio, 0o700)

@@ -16,7 +16,10 @@ import time
 
 root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 woad = os.path.join(root, "build", "woad")
-signal.signal(signal.SIGHUP, signal.SIG_DFL)   # under nohup it is ignored, and so it would be in the programs
+# Under nohup SIGHUP is ignored, in what a shell starts in the background the two others; programs would inherit that.
+for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 scratch = tempfile.mkdtemp(prefix="woad-tools-")
 F_SETPIPE_SZ = 1031
 RESET = b"\x01\x03\x0c\x00"

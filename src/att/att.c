@@ -13,7 +13,8 @@
  *   conn_mark_ready(): woad_tx() polls the connection again; without it, what is to be sent would
  *       stay
  *   conn_mark_channels_ready(): woad_tx() polls the channels of the connection again
- *   conn_mark_queue_ready(): woad_tx() polls the connection again, because of c->queue
+ *   conn_mark_queue_ready(): puts the connection on the ready list; tx_pending stays as it is,
+ *       which is enough for c->queue: notifications, indications, write commands
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
  *   att_server: the GATT server, as bearers call it; NULL: not linked

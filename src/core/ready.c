@@ -3,7 +3,8 @@
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
- *   conn_mark_queue_ready(): woad_tx() polls the connection again, because of c->queue
+ *   conn_mark_queue_ready(): puts the connection on the ready list; tx_pending stays as it is,
+ *       which is enough for c->queue: notifications, indications, write commands
  *   ready_next: the ready list, a ring; NULL: not on it
  *   tx_pending: what woad_tx() polls: TX_PENDING_FIXED (signalling, SMP, ATT), TX_PENDING_CHANNELS
  */

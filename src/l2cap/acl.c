@@ -6,13 +6,19 @@
  *   c: a connection (core/conn.h), c->h: the host
  *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
- *   conn_mark_queue_ready(): woad_tx() polls the connection again, because of c->queue
+ *   conn_mark_queue_ready(): puts the connection on the ready list; tx_pending stays as it is,
+ *       which is enough for c->queue: notifications, indications, write commands
  *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
+ *   frame_copied: of coc_role: all of tx_channel's frame is in packets: sets tx_channel to NULL,
+ *       and may raise WOAD_EV_COC_SENT
+ *   l2cap_tx(): writes the next frame's payload to `body` and returns its CID; 0: none. If a
+ *       channel's data do not fit there, tx_channel is set, `tail` is the data in the application's
+ *       SDU, and `body` has at most the SDU's length
  *   att_check_tx_done(): raises WOAD_EV_TX_DONE, if it is wanted and everything has left
  *   packets_in_controller: ACL packets sent that the controller has not completed
  *   tx_left: octets of the frame being sent that are in no packet yet
- *   tx_tail: octets of the frame being sent that are in no packet yet; NULL: zeros, the channel has
- *       closed
+ *   tx_tail: where the rest of the frame being sent is: in tx_frame, or in the application's SDU;
+ *       NULL: zeros are sent in its place, because the channel has closed
  *   tx_channel: the channel of the frame being sent; NULL: none, or closed
  *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
  *   tx_frame_max: octets of the largest L2CAP payload that the host sends
@@ -25,6 +31,8 @@
  *   tx_unfinished: woad_tx() returned 0 before all ready connections were polled
  *   CHECK_LOST_WAKEUP: a test build: all connections are polled, and a forgotten conn_mark_ready()
  *       traps
+ *   event_depth: events that are being raised, one inside the other; counted only with
+ *       CHECK_LOST_WAKEUP
  *   acl_free: the controller's ACL buffers that are not in use
  *   tx_frame: a frame that is sent in fragments, of tx_frame_conn */
 #include "../base/bytes.h"
@@ -37,7 +45,9 @@
 enum { ACL_HDR = 5, L2CAP_HDR = 4 }; /* with the H4 type octet; len u16, cid u16 */
 enum { PB_START_TO_CONTROLLER = 0, PB_CONTINUE = 1, PB_START = 2 };
 
-/* A frame of the Security Manager holds keys: it is erased from the reassembly and send buffers. */
+/* A frame of the Security Manager holds keys: a complete one is erased from the reassembly buffer
+ * when it has been passed on, and from the send buffer when it has been copied into packets.  Parts
+ * of an incomplete one stay in c->rx until other octets or conn_close() overwrite them. */
 static void acl_wipe(uint8_t *frame, size_t len)
 {
     if (get_le16(frame + 2) == CID_SMP) {
@@ -45,9 +55,9 @@ static void acl_wipe(uint8_t *frame, size_t len)
     }
 }
 
-/* A frame that is longer than rx_frame_max is dropped; `len` octets of it are here.  On the
- * signalling channel the host answers that; a credit-based channel is closed.  Vol 3, Part A,
- * 4.1, 3.4.3 */
+/* A frame in fragments that is longer than rx_frame_max is dropped; `len` octets of it are here.
+ * If these name the channel: on the signalling channel the host answers with Command Reject, a
+ * credit-based channel is closed.  Vol 3, Part A, 4.1, 3.4.3 */
 static void acl_too_long(struct conn *c, const uint8_t *frame, size_t len)
 {
     uint16_t cid = 0;
@@ -73,8 +83,9 @@ static void acl_deliver(struct conn *c, const uint8_t *frame, size_t len)
     l2cap_rx(c, get_le16(frame + 2), &in);
 }
 
-/* The first `len` octets of a frame.  True: more fragments must follow.  False: a whole frame has
- * been passed on, or one with excess octets dropped.  Vol 3, Part A, 7.2.1 */
+/* The first `len` octets of a frame.  True: more fragments must follow.  False: the frame has been
+ * passed on, or dropped: it is too long (acl_too_long()), or has more octets than its length says.
+ * Vol 3, Part A, 7.2.1 */
 static bool acl_incomplete(struct conn *c, const uint8_t *frame, size_t len)
 {
     size_t max = acl_frame_max(c);
@@ -93,7 +104,9 @@ static bool acl_incomplete(struct conn *c, const uint8_t *frame, size_t len)
     return false;
 }
 
-/* The first fragment.  A frame in a single packet is not copied. */
+/* The first fragment; an earlier frame that is still incomplete is dropped.  A frame in a single
+ * packet is not copied, so rx_frame_max does not limit it: ATT, signalling, SMP and the channels
+ * check their own limits. */
 static void acl_start(struct conn *c, const uint8_t *p, size_t n)
 {
     c->rx_len = 0;
@@ -105,7 +118,8 @@ static void acl_start(struct conn *c, const uint8_t *p, size_t n)
     }
 }
 
-/* A further fragment; dropped when no first one is in the buffer. */
+/* A further fragment.  Dropped, with what is in the buffer, if that has no first fragment, or no
+ * room for this one. */
 static void acl_continue(struct conn *c, const uint8_t *p, size_t n)
 {
     size_t before = c->rx_len, len = before + n;
@@ -142,7 +156,8 @@ int acl_rx(struct woad *h, const uint8_t *p, size_t n)
     } else if (n) { /* some controllers use PB_START_TO_CONTROLLER here */
         acl_start(c, p + 4, n);
     }
-    c->tx_pending = TX_PENDING_FIXED | TX_PENDING_CHANNELS; /* conn_mark_ready(), in line */
+    /* conn_mark_ready(), in line: what was received may need an answer */
+    c->tx_pending = TX_PENDING_FIXED | TX_PENDING_CHANNELS;
     conn_mark_queue_ready(c);
     return 0;
 }
@@ -163,6 +178,8 @@ int acl_rx_completed(struct woad *h, const uint8_t *p, size_t len)
             att_check_tx_done(c);
         }
     }
+    /* Connections without buffers have left the ready list with tx_pending as it was.  acl_tx()
+     * takes free slots, and those with nothing to send, off the list again. */
     for (struct conn *c = h->conns; h->waits_for_buffers && c < h->conns_end; c++) {
         conn_mark_queue_ready(c);
     }
@@ -177,7 +194,9 @@ static void acl_head(uint8_t *buf, uint16_t handle, unsigned pb, size_t len)
     put_le16(buf + 3, (uint16_t)len);
 }
 
-/* Writes a fragment: `head` octets of it are in the packet already, then octets of c->tx_tail. */
+/* Writes a fragment: `head` octets of it are in `buf` already, then octets of c->tx_tail.  Returns
+ * the packet's length.  After the last fragment of a frame h->tx_frame is free again, or
+ * frame_copied() has been called. */
 static size_t acl_tx_fragment(struct conn *c, unsigned pb, size_t head, uint8_t *buf, size_t room)
 {
     struct woad *h = c->h;
@@ -197,6 +216,7 @@ static size_t acl_tx_fragment(struct conn *c, unsigned pb, size_t head, uint8_t 
         memset(buf + ACL_HDR + head, 0, of_tail); /* the channel was closed; the frame must end */
     }
     c->tx_left -= (uint32_t)of_tail;
+    /* a frame in tx_frame is of no channel, so its tx_tail is not NULL */
     if (!c->tx_left && h->tx_frame_conn == c) {
         acl_wipe(h->tx_frame, (size_t)(c->tx_tail - h->tx_frame));
         h->tx_frame_conn = NULL;
@@ -207,8 +227,10 @@ static size_t acl_tx_fragment(struct conn *c, unsigned pb, size_t head, uint8_t 
     return ACL_HDR + n;
 }
 
-/* Does not send the remaining fragments of a frame: the peer drops the ones it has when the next
- * frame begins.  Vol 3, Part A, 7.2.2 */
+/* Called when the connection ends, and when its encryption ends: does not send the remaining
+ * fragments of a frame in h->tx_frame.  The peer drops the ones it has when the next frame begins.
+ * Does nothing to a channel's frame: if its channel closes, zeros complete it (coc_abandon()).  Vol
+ * 3, Part A, 7.2.2 */
 void acl_abandon(struct conn *c)
 {
     struct woad *h = c->h;
@@ -219,9 +241,10 @@ void acl_abandon(struct conn *c)
     }
 }
 
-/* A packet of this connection: the next fragment, or the first of a new frame; 0: none.  A frame
- * that fits a single packet is written into the packet; of a longer one, the fragments are copied
- * from h->tx_frame, or from the application's SDU. */
+/* A packet of this connection: the next fragment, or the first of a new frame; 0: none.  `direct`:
+ * even the largest frame fits a packet, so frames are written into the packet.  Else they are
+ * written to h->tx_frame, and fragments are copied from there.  In both cases a channel's data that
+ * are in `tail` are copied from the application's SDU. */
 static size_t acl_tx_conn(struct woad *h, struct conn *c, uint8_t *buf, size_t room)
 {
     if (c->tx_left) {
@@ -269,8 +292,8 @@ static bool acl_may_take(const struct woad *h, const struct conn *c)
     return open < 2 || !has || h->hci.acl_free > (total + 3) / 4 || (has + 1) * open <= total;
 }
 
-/* With WOAD_CHECK_LOST_WAKEUP: a connection that is not on the ready list must have nothing to
- * send.  Not inside an event: all connections are marked after it. */
+/* With CHECK_LOST_WAKEUP: a connection that is not on the ready list must have nothing to send.
+ * Not inside an event: all connections are marked after it. */
 static void acl_check(struct woad *h, uint8_t *buf, size_t room)
 {
     for (struct conn *c = h->conns; CHECK_LOST_WAKEUP && c < h->conns_end; c++) {
@@ -301,14 +324,16 @@ static void ready_take_turn(struct woad *h, struct conn *c, bool stays)
     }
 }
 
-/* Polls in one woad_tx(), at most: a callback that makes its connection ready again in each failure
- * event would never let it return.  Then woad_poll() returns 0, and the rest is polled next time.
- */
+/* Polls in one woad_tx(), at most.  A poll may raise an event and send nothing: a peripheral with
+ * enough security raises WOAD_EV_SECURITY instead of a Security Request.  Without this limit, a
+ * callback that calls woad_pair() in each such event would never let woad_tx() return.  With it,
+ * woad_poll() returns 0, and the rest is polled next time. */
 enum { TURNS = 255 };
 
-/* Connections in turn, a packet each, while the controller has buffers.  A frame in h->tx_frame is
- * finished first, because there is only one such buffer.  A connection that has used its share of
- * the controller's buffers leaves the ring until packets have been completed. */
+/* Writes one packet and returns its length; 0: none, or the controller has no buffer.  Connections
+ * have turns, a packet each.  A frame in h->tx_frame is finished first, because there is only one
+ * such buffer.  A connection that has used its share of the controller's buffers leaves the ring
+ * until packets have been completed. */
 size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
 {
     if (!h->hci.acl_free || room < ACL_HDR + LL_OCTETS_MIN) {
@@ -321,7 +346,8 @@ size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
     }
     for (unsigned turns = TURNS; !len && h->ready_tail; turns--) {
         if (!turns) {
-            h->tx_unfinished = h->commands_idle = true; /* ends the loop of woad_tx(), too */
+            /* commands_idle ends the loop of woad_tx(), too; woad_poll() clears both */
+            h->tx_unfinished = h->commands_idle = true;
             return 0;
         }
         c = h->ready_tail->ready_next;

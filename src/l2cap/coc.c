@@ -27,8 +27,8 @@
  *       connection does not meet
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
- *   tx_tail: octets of the frame being sent that are in no packet yet; NULL: zeros, the channel has
- *       closed
+ *   tx_tail: where the rest of the frame being sent is: in tx_frame, or in the application's SDU;
+ *       NULL: zeros are sent in its place, because the channel has closed
  *   tx_channel: the channel of the frame being sent; NULL: none, or closed
  *   turn: the channel of the connection that sends next; NULL: the first
  *   coc_sig_pending: a channel may have a signalling command to send

@@ -21,7 +21,8 @@
  *   att_multiple: att_multiple.c, as the server calls it; NULL: not linked
  *   att_is_fixed(): the bearer is the connection's fixed channel
  *   db_at(): the attribute of a handle; NULL: none
- *   db_tables_changed: the database has changed since the request arrived
+ *   db_tables_changed: of a request: the database has changed since it arrived;
+ *       db_tables_changed(): forgets what was looked up, and builds the index of types again
  *   parts_of(): memory of the connection for prepared writes and a cached long value: gatts_parts
  *   prepared_len: octets of prepared writes
  *   long_value_handle: attribute of the cached long value; 0: none

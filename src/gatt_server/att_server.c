@@ -28,7 +28,8 @@
  *   db_at(): the attribute of a handle; NULL: none
  *   db_next(): the first handle from this one on; 0: none
  *   db_find(): the first attribute of a type in a range
- *   db_tables_changed: the database has changed since the request arrived
+ *   db_tables_changed: of a request: the database has changed since it arrived;
+ *       db_tables_changed(): forgets what was looked up, and builds the index of types again
  *   in_multi_step: an event about one element is being raised, from a loop that goes on itself
  *   awaiting_app: the application has not answered the request yet
  *   element_err: ATT error that the application gave for one element of a request

@@ -4,11 +4,13 @@
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
- *   save_client_state: of smp_role: the server's state of a bonded client has changed
+ *   save_client_state: of smp_role: saves the server's state of a bonded client in its bond, with
+ *       WOAD_EV_BOND; may raise WOAD_EV_BOND_WANTED before
  *   db_at(): the attribute of a handle; NULL: none
  *   db_next(): the first handle from this one on; 0: none
  *   gatts_value(): a value to be read; false: the application has it
- *   perm_withdraw_queued(): marks queued values that the client may not get any more
+ *   perm_withdraw_queued(): marks queued values that the client may not get any more, with
+ *       WOAD_EV_INDICATED for indications
  *   changed_first: the range of handles of the Service Changed to be sent; 0: none
  *   db_hash: hash of the database that the client knows
  *   CCCD_BITS: notifications and indications: the bits of a CCCD

@@ -9,7 +9,8 @@
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
- *   save_client_state: of smp_role: the server's state of a bonded client has changed
+ *   save_client_state: of smp_role: saves the server's state of a bonded client in its bond, with
+ *       WOAD_EV_BOND; may raise WOAD_EV_BOND_WANTED before
  *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
  *   db_at(): the attribute of a handle; NULL: none
  *   CCCD_BITS: notifications and indications: the bits of a CCCD

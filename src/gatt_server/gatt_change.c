@@ -1,5 +1,7 @@
-/* Changes of the database while the host runs: services are added and removed, and each client that
- * has subscribed to Service Changed learns which handles.  Vol 3, Part G, 2.5.2, 7.1
+/* Changes of the database while the host runs: services are added and removed, and each connected
+ * client that has subscribed to Service Changed learns which handles.  A bonded client that is away
+ * learns it when it has encrypted its next connection: gatts_restore_client() in gatt_bonded.c.
+ * Vol 3, Part G, 2.5.2, 7.1
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
@@ -9,12 +11,20 @@
  *   conn_mark_ready(): woad_tx() polls the connection again; without it, what is to be sent would
  *       stay
  *   HOST_FALLING: everything has ended, and the events that say so are being raised
+ *   att_server_db_changed(): each request in progress notes that the database has changed; one that
+ *       waits for the application about these handles is answered with Invalid Handle
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
- *   save_client_state: of smp_role: the server's state of a bonded client has changed
+ *   save_client_state: of smp_role: saves the server's state of a bonded client in its bond, with
+ *       WOAD_EV_BOND; may raise WOAD_EV_BOND_WANTED before
+ *   db_table_index(): index of the array with this handle, or of the first one behind it
  *   db_next(): the first handle from this one on; 0: none
- *   db_tables_changed: the database has changed since the request arrived
+ *   db_tables_changed: of a request: the database has changed since it arrived;
+ *       db_tables_changed(): forgets what was looked up, and builds the index of types again
+ *   parts: for each connection: memory for prepared writes and a cached long value; NULL: neither
+ *       is linked
  *   long_value_handle: attribute of the cached long value; 0: none
- *   perm_withdraw_queued(): marks queued values that the client may not get any more
+ *   perm_withdraw_queued(): marks queued values that the client may not get any more, with
+ *       WOAD_EV_INDICATED for indications
  *   changed_first: the range of handles of the Service Changed to be sent; 0: none
  *   cfg: the config that the application gave to woad_init()
  *   gatts: the server's database and state: gatt_server.h
@@ -25,8 +35,9 @@
 #include "../core/security.h"
 #include "gatt_server.h"
 
-/* Queues Service Changed for handles first..last, if the client has subscribed to it.  Ranges since
- * the last indication are joined. */
+/* Queues Service Changed for handles first..last, if the client has subscribed to it.  It has one
+ * range, changed_first to changed_last: it grows until the indication is sent.  Marks the
+ * connection ready in any case, which costs one poll. */
 void gatts_queue_changed(struct conn *c, uint16_t first, uint16_t last)
 {
     conn_mark_ready(c);
@@ -42,7 +53,8 @@ void gatts_queue_changed(struct conn *c, uint16_t first, uint16_t last)
 }
 
 /* Handles first..last have changed: drops all that the host keeps of them for connected clients,
- * and queues Service Changed.  Vol 3, Part G, 7.1 */
+ * and queues Service Changed.  Raises events in which the application may add and remove services:
+ * the new table of arrays is complete before.  Vol 3, Part G, 7.1 */
 static void gatts_db_changed(struct woad *h, uint16_t first, uint16_t last)
 {
     att_server_db_changed(h, first, last);
@@ -70,8 +82,9 @@ static void gatts_db_changed(struct woad *h, uint16_t first, uint16_t last)
     }
 }
 
-/* ATT_HANDLE_VALUE_IND of Service Changed: start u16, end u16.  The host takes its confirmation.
- * False: none is pending. */
+/* ATT_HANDLE_VALUE_IND of Service Changed: start u16, end u16.  Its confirmation raises no
+ * WOAD_EV_INDICATED.  False: no handles have changed since the last one, or another indication is
+ * not confirmed yet. */
 bool gatts_tx_changed(struct conn *c, struct wr *out)
 {
     struct gatts_conn *s = c->server;
@@ -101,13 +114,14 @@ static const uint8_t needs[] = {
     [WOAD_ATTR_CCCD] = IN_CHARACTERISTIC,
 };
 
+/* The last handle in use: there is always an array, the built-in one. */
 static uint16_t db_last(struct gatts *g)
 {
     const struct attr_table *t = &g->tables[g->n_tables - 1];
     return (uint16_t)(t->first + t->n - 1);
 }
 
-/* Whether the array is well-formed: see woad_gatt_add(). */
+/* Whether the array is well-formed: see woad_gatt_add() in include/woad/gatt.h. */
 static bool db_valid(const struct woad_attr *attrs, uint16_t n)
 {
     unsigned where = 0;
@@ -149,6 +163,7 @@ static uint16_t db_find_gap(struct gatts *g, uint16_t n)
     return 0;
 }
 
+/* Whether handles first..first + n - 1 exist, and none of them is in use; false for first 0. */
 static bool db_range_is_free(struct gatts *g, uint16_t first, uint16_t n)
 {
     uint16_t next = db_next(g, first);
@@ -161,13 +176,13 @@ int woad_gatt_add_at(struct woad *h, const struct woad_attr *attrs, uint16_t n, 
     if (!g) {
         return WOAD_ENOTSUP;
     }
-    if (h->state <= HOST_FALLING) {
+    if (h->state <= HOST_FALLING) { /* HOST_OFF, too: woad_start() would remove the array */
         return WOAD_ENODEV;
     }
     if (!db_valid(attrs, n) || !db_range_is_free(g, first, n)) {
         return WOAD_EINVAL;
     }
-    if (!MAY_FAIL(g->n_tables <= h->cfg.attr_tables)) {
+    if (!MAY_FAIL(g->n_tables <= h->cfg.attr_tables)) { /* the built-in array does not count */
         return WOAD_ENOMEM;
     }
     size_t at = db_table_index(g, first);
@@ -183,7 +198,7 @@ int woad_gatt_add(struct woad *h, const struct woad_attr *attrs, uint16_t n, uin
 {
     uint16_t at = 0;
     if (h->gatts && h->state > HOST_FALLING) {
-        at = db_find_gap(h->gatts, n);
+        at = db_find_gap(h->gatts, n); /* 0: woad_gatt_add_at() returns WOAD_EINVAL */
     }
     int err = woad_gatt_add_at(h, attrs, n, at);
     if (!err && first) {
@@ -192,6 +207,8 @@ int woad_gatt_add(struct woad *h, const struct woad_attr *attrs, uint16_t n, uin
     return err;
 }
 
+/* Removes n neighbouring arrays, from index `at` on.  The handles between them count as changed,
+ * too. */
 static void db_remove_tables(struct woad *h, size_t at, size_t n)
 {
     struct gatts *g = h->gatts;
@@ -203,6 +220,7 @@ static void db_remove_tables(struct woad *h, size_t at, size_t n)
     gatts_db_changed(h, first, last);
 }
 
+/* The built-in array, index 0, stays.  While the host is off there is no other. */
 int woad_gatt_remove(struct woad *h, uint16_t first)
 {
     struct gatts *g = h->gatts;
@@ -224,8 +242,8 @@ int woad_gatt_clear(struct woad *h)
     }
     size_t n = h->gatts->n_tables;
     if (n > 1) {
-        db_remove_tables(h, 1,
-                         n - 1); /* all at once, as the application may add others in an event */
+        /* all at once, because the application may add others in an event */
+        db_remove_tables(h, 1, n - 1);
     }
     return 0;
 }

@@ -4,7 +4,8 @@
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
- *   save_client_state: of smp_role: the server's state of a bonded client has changed
+ *   save_client_state: of smp_role: saves the server's state of a bonded client in its bond, with
+ *       WOAD_EV_BOND; may raise WOAD_EV_BOND_WANTED before
  *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
  *       (core/feature.h)
  *   gatts_conn: the server's state of a client: subscriptions, features, Service Changed */

@@ -13,7 +13,8 @@
  *   conn_index(): index of a connection in the arrays that have an element for each
  *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
  *   att_server: the GATT server, as bearers call it; NULL: not linked
- *   db_tables_changed: the database has changed since the request arrived
+ *   db_tables_changed: of a request: the database has changed since it arrived;
+ *       db_tables_changed(): forgets what was looked up, and builds the index of types again
  *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
  *       (core/feature.h)
  *   cfg: the config that the application gave to woad_init()

@@ -19,7 +19,7 @@
  *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
  *       deadline
  *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed
+ *       then, 0: passed; WOAD_FOREVER: the field is 0
  *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
  *       connections ready
  *   conn_index(): index of a connection in the arrays that have an element for each

@@ -10,7 +10,7 @@
  *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
  *       deadline
  *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed
+ *       then, 0: passed; WOAD_FOREVER: the field is 0
  *   conn_any_free(): there is room for one more connection
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV; CONNECT_REQUESTED: it is to
@@ -21,7 +21,8 @@
  *   ext_role: gap_ext.c, as legacy files call it: each function writes an extended command and
  *       returns its opcode
  *   reconnect: gap_reconnect.c, as other files call it; NULL: not linked
- *   hold_connect_event: WOAD_EV_CONNECT is held back until the peer has sent something
+ *   hold_connect_event: of gap_reconnect.c: a connection has opened; true: WOAD_EV_CONNECT is held
+ *       back until the peer has sent something
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
  *   use_accept_list: connecting to any peer of the accept list
  *   target_known: a scan has received the peer, at central.target

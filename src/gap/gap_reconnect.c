@@ -9,7 +9,7 @@
  *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
  *       deadline
  *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed
+ *       then, 0: passed; WOAD_FOREVER: the field is 0
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   conn_index(): index of a connection in the arrays that have an element for each
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
@@ -17,15 +17,30 @@
  *       connect
  *   own_address_pending(): our address or a list is to be written first: advertising, scanning and
  *       connecting pause
+ *   attempt_until: when the application's attempt must have ended; 0: no limit
+ *   CENTRAL_WAIT_COMMAND: a state of the attempt: the HCI command has not been sent;
+ *       CENTRAL_WAIT_STATUS: it has; CENTRAL_CONNECTING: the controller has accepted it;
+ *       CENTRAL_VERIFYING: connected, and the peer has not been received
+ *   central_begin(): the attempt waits for its command again: the address found, a cancellation and
+ *       the deadline of this file are forgotten
+ *   central_cancel(): cancels the attempt, with this status; 0: the attempt begins again when the
+ *       controller has ended it
+ *   central_fail(): the attempt ends with WOAD_EV_CONNECT_FAILED; or begins again after
+ *       central_cancel() with 0; central_end(): it ends without an event
+ *   scan: h->scan: the scanner; NULL: not linked
+ *   scan_for_peer(): ends the application's scan, then starts the host's own; does nothing while
+ *       that runs
  *   resolving_enabled: the controller resolves private addresses of bonded peers
- *   hold_connect_event: WOAD_EV_CONNECT is held back until the peer has sent something
+ *   hold_connect_event: of gap_reconnect.c: a connection has opened; true: WOAD_EV_CONNECT is held
+ *       back until the peer has sent something
  *   connect_held: WOAD_EV_CONNECT is held back until the peer has sent something
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
  *   to_identity: of smp_role: replaces a bonded peer's private address by its identity address
  *   current: connection parameters in force: CURRENT_INTERVAL (1.25 ms), _LATENCY (events),
  *       _SUPERVISION (10 ms)
  *   bond_find(): the peer's bond in memory; NULL: none
- *   bond_slot: a bond in memory takes one, and more for what only some have
+ *   bond_slot: a bond in memory takes one, and further ones for data that only some bonds have: of
+ *       legacy pairing, of signed writes
  *   number: of a connection: the one in the public interface, index | generation << 8
  *   use_accept_list: connecting to any peer of the accept list
  *   target_known: a scan has received the peer, at central.target
@@ -50,7 +65,7 @@ enum { FOUND_MS = 4000 }; /* limit for connecting to the address found: the peer
 enum { VERIFYING_EVENTS = 8, VERIFYING_MS = 50 };
 
 struct reconnect {
-    uint16_t conn;     /* the connection that waits to be established */
+    uint16_t conn;     /* in CENTRAL_VERIFYING: the connection that waits to be established */
     uint32_t deadline; /* deadline of that, or of the address found; 0: none */
 };
 
@@ -92,8 +107,10 @@ static void reconnect_begin(struct woad *h)
     }
 }
 
-/* Whether the attempt waits for a scan: its peer uses private addresses that the controller does
- * not resolve, and has not been found yet.  Starts the scan. */
+/* Called whenever HCI commands are polled.  Whether the attempt waits for a scan: its peer uses
+ * private addresses that the controller does not resolve, and has not been found yet.  Starts the
+ * scan, if it does not run.  Without a scanner the attempt goes to the private address that the
+ * peer was seen with last (rpa_air_address()). */
 static bool reconnect_must_scan(struct woad *h)
 {
     struct central *c = h->central;
@@ -134,11 +151,13 @@ static void reconnect_on_report(struct woad *h, enum woad_event_type type,
 }
 
 /* A connection has opened: holds back WOAD_EV_CONNECT until the peer has been received or the time
- * is over.  False: not a connection of this attempt. */
+ * is over.  False: it is not held back: there is no attempt, its cancellation was too late, or the
+ * connection is ending already. */
 static bool reconnect_hold_connect_event(struct conn *conn)
 {
     struct woad *h = conn->h;
     struct central *c = h->central;
+    /* ms of VERIFYING_EVENTS connection intervals */
     uint32_t events = conn->current[CURRENT_INTERVAL] * 5u / 4 * VERIFYING_EVENTS;
     if ((c->state != CENTRAL_WAIT_STATUS && c->state != CENTRAL_CONNECTING) ||
         conn->state != CONN_OPEN) {
@@ -150,20 +169,23 @@ static bool reconnect_hold_connect_event(struct conn *conn)
     conn->connect_held = true;
     h->reconnect_mem->conn = conn->number;
     h->reconnect_mem->deadline = deadline_in(h, events + VERIFYING_MS);
+    /* the controller has connected; the host may have to do it again */
     h->activity = (uint8_t)((h->activity & ~ACTIVE_CONNECT) | CONNECT_REQUESTED);
     return true;
 }
 
 /* Something has been received from the peer, or the time is over and the controller has not given
- * it up: raises WOAD_EV_CONNECT, which was held back. */
+ * it up: ends the attempt, and raises WOAD_EV_CONNECT, which was held back. */
 static void reconnect_peer_present(const struct conn *conn)
 {
-    conn->h->conns[conn_index(conn)].connect_held = false;
+    conn->h->conns[conn_index(conn)].connect_held = false; /* `conn` is const */
     central_end(conn->h);
     emit_connect(conn);
 }
 
-/* The connection was not established, or the scan was refused: tries again, or fails. */
+/* The held connection has ended, or the controller has refused the scan.  A connection that was not
+ * established (0x3E) is tried again, from the scan on, while retries and time remain.  Otherwise
+ * the attempt fails, with the status of its cancellation if it was cancelled. */
 static void reconnect_failed(struct woad *h, uint8_t status)
 {
     struct central *c = h->central;
@@ -180,6 +202,8 @@ static void reconnect_failed(struct woad *h, uint8_t status)
     central_fail(h, reason);
 }
 
+/* The attempt ends, or begins again: ends the scan and the deadline.  ATTEMPT_CANCELLED, only in
+ * CENTRAL_VERIFYING: disconnects the held connection; its end calls reconnect_failed(). */
 static void reconnect_stop(struct woad *h, bool cancels)
 {
     if (h->scan) {
@@ -191,7 +215,9 @@ static void reconnect_stop(struct woad *h, bool cancels)
     }
 }
 
-/* Ends the wait for the peer, or the attempt at the address found.  Returns ms to the deadline. */
+/* At the deadline: raises the WOAD_EV_CONNECT that is held back; or cancels the command to the
+ * address found, after which the attempt begins again with a scan; or forgets that address, if the
+ * command has not been sent, so that the scan begins again.  Returns ms to the deadline. */
 static uint32_t reconnect_run_timers(struct woad *h)
 {
     struct reconnect *r = h->reconnect_mem;
@@ -211,7 +237,7 @@ static uint32_t reconnect_run_timers(struct woad *h)
         }
     } else if (c->target_known &&
                (c->state == CENTRAL_WAIT_STATUS || c->state == CENTRAL_CONNECTING)) {
-        central_cancel(h, 0);
+        central_cancel(h, 0); /* central_begin() follows, which sets target_known to false */
     } else if (c->target_known && c->state == CENTRAL_WAIT_COMMAND) {
         c->target_known = false;
     }

@@ -13,7 +13,8 @@
  *   resolve_waits(): the resolving list is out of date, and the controller has one
  *   resolving_enabled: the controller resolves private addresses of bonded peers
  *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
- *   bond_slot: a bond in memory takes one, and more for what only some have
+ *   bond_slot: a bond in memory takes one, and further ones for data that only some bonds have: of
+ *       legacy pairing, of signed writes
  *   lru_head: the bond used last: bonds are in the order of their use
  *   needs: what only some features require: struct woad_needs
  *   layout: with reset, command, complete, conn_open and the like: a feature's hooks

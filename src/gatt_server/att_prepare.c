@@ -15,7 +15,7 @@
  *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
  *       deadline
  *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed
+ *       then, 0: passed; WOAD_FOREVER: the field is 0
  *   att_long: att_prepare.c, as the server calls it; NULL: not linked
  *   att_multiple: att_multiple.c, as the server calls it; NULL: not linked
  *   att_request_number(): by which the application answers a request of this bearer: 0: fixed

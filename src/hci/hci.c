@@ -6,7 +6,7 @@
  *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
  *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed
+ *       then, 0: passed; WOAD_FOREVER: the field is 0
  *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
  *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
  *   pending_arg: noted with an HCI command for the moment of its answer: a connection's number, or

@@ -10,7 +10,7 @@
  *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
  *       deadline
  *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed
+ *       then, 0: passed; WOAD_FOREVER: the field is 0
  *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
  *   bringup_step: row of the table of commands that bring the controller up
  *   layout: with reset, command, complete, conn_open and the like: a feature's hooks

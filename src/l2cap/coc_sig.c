@@ -6,7 +6,7 @@
  *   ch: a credit-based channel (l2cap/coc.h)
  *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
  *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed
+ *       then, 0: passed; WOAD_FOREVER: the field is 0
  *   conn_security_error(): 0, or the ATT error of the first requirement (WOAD_COC_… bits) that the
  *       connection does not meet
  *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked

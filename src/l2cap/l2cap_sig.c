@@ -8,7 +8,7 @@
  *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
  *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
  *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed
+ *       then, 0: passed; WOAD_FOREVER: the field is 0
  *   conn_mark_ready(): woad_tx() polls the connection again; without it, what is to be sent would
  *       stay
  *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked

@@ -10,7 +10,8 @@
  *   smp_run(): does the pairing's steps until one blocks
  *   smp_security_pending(): WOAD_EV_SECURITY will follow by itself
  *   bond_fetch(): the peer's bond; may raise WOAD_EV_BOND_WANTED to get it from the application
- *   bond_slot: a bond in memory takes one, and more for what only some have
+ *   bond_slot: a bond in memory takes one, and further ones for data that only some bonds have: of
+ *       legacy pairing, of signed writes
  *   number: of a connection: the one in the public interface, index | generation << 8
  *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
  *       (core/feature.h) */

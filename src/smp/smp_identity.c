@@ -3,12 +3,13 @@
  *
  * Names of other files:
  *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed
+ *       then, 0: passed; WOAD_FOREVER: the field is 0
  *   resolve_changed(): the resolving list must be written again: bonds or our key have changed
  *   resolving_enabled: the controller resolves private addresses of bonded peers
  *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
  *   bond_find(): the peer's bond in memory; NULL: none
- *   bond_slot: a bond in memory takes one, and more for what only some have
+ *   bond_slot: a bond in memory takes one, and further ones for data that only some bonds have: of
+ *       legacy pairing, of signed writes
  *   lru_head: the bond used last: bonds are in the order of their use
  *   rpa_deadline: when the next private address is made
  *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h

@@ -7,7 +7,7 @@
  *   p: a pairing (smp.h)
  *   s: a connection's security (smp.h)
  *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed
+ *       then, 0: passed; WOAD_FOREVER: the field is 0
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
@@ -33,7 +33,8 @@
  *   smp_random(): random octets: 0, CRYPTO_PENDING, or a WOAD_E…
  *   bond_fetch(): the peer's bond; may raise WOAD_EV_BOND_WANTED to get it from the application
  *   bond_find(): the peer's bond in memory; NULL: none
- *   bond_slot: a bond in memory takes one, and more for what only some have
+ *   bond_slot: a bond in memory takes one, and further ones for data that only some bonds have: of
+ *       legacy pairing, of signed writes
  *   stored_only: of a bond that the store has but for which there is no room
  *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
  *       time

@@ -6,7 +6,8 @@
  *   c: a connection (core/conn.h), c->h: the host
  *   bond_fetch(): the peer's bond; may raise WOAD_EV_BOND_WANTED to get it from the application
  *   bond_find(): the peer's bond in memory; NULL: none
- *   bond_slot: a bond in memory takes one, and more for what only some have
+ *   bond_slot: a bond in memory takes one, and further ones for data that only some bonds have: of
+ *       legacy pairing, of signed writes
  *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
  *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
  *       time

@@ -1,10 +1,19 @@
 /* Pairing as a central: begins a pairing, or encrypts with a bond's key.  Linked by
- * woad_feature_security_manager only.  Vol 3, Part H, 2.3, 3
+ * woad_feature_security_manager only: with woad_feature_security_peripheral smp->central stays
+ * NULL.  Vol 3, Part H, 2.3, 3
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   SEND: a step that sends the PDU of this code; AWAIT: one that waits for it
+ *   PUBLIC_KEYS_CENTRAL: several steps: our key pair, both public keys, DHKey (smp.h)
+ *   CHECKS_TO_BOND_CENTRAL: all steps after the method's: f5, DHKey Checks, encryption, keys, bond,
+ *       STEP_END (smp.h)
+ *   STEP_USER: waits for the user's answer, if STEP_COMPARE or STEP_ASK has asked the user
+ *   STEP_FLUSH: waits until the controller has acknowledged the key PDUs
+ *   STEP_PAUSE: waits while the peer must wait after failures, or encryption of a failed pairing is
+ *       under way
+ *   SMP_FEATURE: the hooks that both features of the Security Manager have (smp.h)
  *   failed_reason: of the Pairing Failed to be sent; 0: none
  *   link_request_encryption(): starts encryption with the pairing's key, or the bond's
  *   smp_run(): does the pairing's steps until one blocks
@@ -18,6 +27,10 @@
 #include "../core/event.h"
 #include "smp.h"
 
+/* Lists of steps: smp_steps.c says how they run, and has the peripheral's.  `request` is the
+ * beginning of each pairing: its STEP_SELECT goes on with the list of the method.  `compare`: LE
+ * Secure Connections, Numeric Comparison and Just Works.  `passkey`: LE Secure Connections; the
+ * loop runs once for each of 20 bits.  `legacy`: all methods of legacy pairing.  2.3.5 */
 static const uint8_t compare[] = {
     PUBLIC_KEYS_CENTRAL, STEP_NONCE,         AWAIT | SMP_CONFIRM,
     SEND | SMP_RANDOM,   AWAIT | SMP_RANDOM, STEP_VERIFY_CONFIRM,
@@ -46,7 +59,9 @@ static const uint8_t request[] = { STEP_PAUSE, SEND | SMP_REQUEST, AWAIT | SMP_R
                                    STEP_SELECT, STEP_END };
 
 /* woad_pair() of a central: encrypts with the bond's key if there is one, else pairs.  Encryption
- * with a key is possible even after an SMP timeout. */
+ * with a key is possible even after an SMP timeout.  Returns 0: WOAD_EV_SECURITY follows;
+ * WOAD_ENOTSUP: the policy forbids pairing; WOAD_ETIMEDOUT; WOAD_ENOMEM: config.pairings are in
+ * use. */
 static int central_pair(struct conn *c)
 {
     const struct bond_slot *slot = bond_fetch(c, &c->peer);
@@ -78,7 +93,8 @@ static void central_emit_request(const struct conn *c, uint8_t auth)
 
 /* Whether encryption with the bond's key answers a Security Request.  On an unencrypted link it is
  * tried first, whatever the peer asks for: a peer that is not the bonded one does not have the key.
- * On an encrypted link it must not be weaker than the link, nor than the request. */
+ * On an encrypted link the key must be authenticated if the link is, or if the request asks for
+ * MITM protection. */
 static bool bond_answers(const struct conn *c, const struct bond_slot *slot, uint8_t auth)
 {
     bool needs_mitm = c->security.authenticated || (auth & AUTH_MITM);
@@ -86,9 +102,10 @@ static bool bond_answers(const struct conn *c, const struct bond_slot *slot, uin
            (!c->security.encrypted || !needs_mitm || (slot->bits.flags & WOAD_BOND_AUTHENTICATED));
 }
 
-/* SMP_SECURITY_REQUEST: AuthReq u8.  Encrypts, or refreshes the encryption, with the bond's key, or
- * else pairs; where pairing is not possible, answers Pairing Not Supported.
- * 2.4.6, Figure 2.7; 3.6.7 */
+/* SMP_SECURITY_REQUEST: AuthReq u8; smp_rx() drops it after an SMP timeout.  Encrypts, or refreshes
+ * the encryption, with the bond's key, or else pairs, or lets the application decide
+ * (policy.app_pairs).  Where pairing is not possible, answers Pairing Not Supported.  2.4.6, Figure
+ * 2.7; 3.6.7 */
 static void central_security_request(struct conn *c, uint8_t auth)
 {
     const struct woad_security_policy *policy = &c->h->smp->policy;
@@ -109,6 +126,7 @@ static void central_security_request(struct conn *c, uint8_t auth)
 }
 
 static const struct smp_central central = {
+    /* [0]: legacy pairing; the others: methods of LE Secure Connections */
     .step_lists = { { legacy, [WOAD_METHOD_JUST_WORKS] = compare, [WOAD_METHOD_PASSKEY] = passkey,
                       [WOAD_METHOD_COMPARISON] = compare } },
     .pair = central_pair,

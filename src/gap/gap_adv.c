@@ -18,8 +18,8 @@
  *       connecting pause
  *   ext_advertises(): advertising goes by extended commands, through h->ext_role; ext_scans(),
  *       ext_connects(): the same
- *   ext_role: gap_ext.c, as legacy files call it: each function writes an extended command and
- *       returns its opcode
+ *   ext_role: gap_ext.c, as legacy files call it; NULL: not linked. adv_params(), create() and the
+ *       like write an extended command and return its opcode; up(): the bring-up has ended
  *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
  *       (core/feature.h) */
 #include "../core/conn.h"

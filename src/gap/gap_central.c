@@ -18,8 +18,8 @@
  *   own_type: type of our own address, as HCI numbers it
  *   own_address_pending(): our address or a list is to be written first: advertising, scanning and
  *       connecting pause
- *   ext_role: gap_ext.c, as legacy files call it: each function writes an extended command and
- *       returns its opcode
+ *   ext_role: gap_ext.c, as legacy files call it; NULL: not linked. adv_params(), create() and the
+ *       like write an extended command and return its opcode; up(): the bring-up has ended
  *   reconnect: gap_reconnect.c, as other files call it; NULL: not linked
  *   hold_connect_event: of gap_reconnect.c: a connection has opened; true: WOAD_EV_CONNECT is held
  *       back until the peer has sent something

@@ -18,8 +18,8 @@
  *       connect
  *   own_address_pending(): our address or a list is to be written first: advertising, scanning and
  *       connecting pause
- *   ext_role: gap_ext.c, as legacy files call it: each function writes an extended command and
- *       returns its opcode
+ *   ext_role: gap_ext.c, as legacy files call it; NULL: not linked. adv_params(), create() and the
+ *       like write an extended command and return its opcode; up(): the bring-up has ended
  *   reconnect: gap_reconnect.c, as other files call it; NULL: not linked
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
  *   to_identity: of smp_role: replaces a bonded peer's private address by its identity address

@@ -1,6 +1,7 @@
-/* Bring-up: from HCI_Reset to WOAD_EV_UP, as a table of commands.  A command that the controller
- * does not support is skipped, or may fail, unless its row says `needed`: every controller from 4.0
- * on must come up.
+/* Bring-up: from HCI_Reset to WOAD_EV_UP, as a table of commands.  A command with a bit of
+ * Supported_Commands in its row is skipped if the controller does not have that bit; any other may
+ * fail, unless its row says `needed`.  So every controller from 4.0 on comes up.  Sections without
+ * a volume are of Vol 4, Part E.
  *
  * Names of other files:
  *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
@@ -8,8 +9,12 @@
  *   own_type: type of our own address, as HCI numbers it
  *   random_dirty: our random address is to be written to the controller
  *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
- *   ext_role: gap_ext.c, as legacy files call it: each function writes an extended command and
- *       returns its opcode
+ *   ext_role: gap_ext.c, as legacy files call it; NULL: not linked. adv_params(), create() and the
+ *       like write an extended command and return its opcode; up(): the bring-up has ended
+ *   own_addr: the address that the controller uses now; woad_own_address() reads it, once the state
+ *       is HOST_UP
+ *   woad_feature: a part of the host that config.features names (core/feature.h); not a bit of the
+ *       controller's features
  *   needs: what only some features require: struct woad_needs
  *   quirks_apply: corrects what a controller says wrongly of itself: hci_quirks.c
  *   cfg: the config that the application gave to woad_init()
@@ -62,16 +67,16 @@ static void bringup_read_le_features(struct woad *h, struct rd *ret)
     rd_copy(ret, h->controller.le_features, sizeof h->controller.le_features);
 }
 
-/* HCI_Read_BD_ADDR: 6 octets; all zero or all one where a part has none.  7.4.6 */
+/* HCI_Read_BD_ADDR: 6 octets; all zero or all one where a controller has none.  7.4.6 */
 static void bringup_read_address(struct woad *h, struct rd *ret)
 {
     h->controller.public_addr.type = WOAD_ADDR_PUBLIC;
     rd_copy(ret, h->controller.public_addr.octet, 6);
 }
 
-/* HCI_Set_Event_Mask: bits of the events that features read: Disconnection Complete, Encryption
- * Change, Read Remote Version Information Complete, Hardware Error, Data Buffer Overflow,
- * Encryption Key Refresh, LE Meta.  7.3.1 */
+/* HCI_Set_Event_Mask: the events that the core or any feature reads, whatever config.features
+ * names: Disconnection Complete, Encryption Change, Read Remote Version Information Complete,
+ * Hardware Error, Data Buffer Overflow, Encryption Key Refresh, LE Meta.  7.3.1 */
 static void bringup_write_mask(struct woad *h, struct wr *params)
 {
     (void)h;
@@ -79,8 +84,9 @@ static void bringup_write_mask(struct woad *h, struct wr *params)
     wr_le32(params, 1u << (47 - 32) | 1u << (61 - 32));
 }
 
-/* HCI_LE_Set_Event_Mask: the events of connections, 1 to 5; 6, Connection Parameters Request, if
- * the controller has that procedure; those that features read.  7.8.1 */
+/* HCI_LE_Set_Event_Mask: subevents 1 to 5, those of 4.0 (bit n - 1: subevent n); 6, Remote
+ * Connection Parameter Request, if the controller has that procedure; those that the features named
+ * in config.features need.  7.8.1 */
 static void bringup_write_le_mask(struct woad *h, struct wr *params)
 {
     uint32_t mask = 0x1f;
@@ -129,8 +135,9 @@ static void bringup_write_host_support(struct woad *h, struct wr *params)
     wr_u8(params, 0);
 }
 
-/* On the slowest PHY that the controller has: Coded with S=8, or 1M.  A shorter time would limit
- * all packets on the Coded PHY to 27 octets.  Vol 6, Part B, 4.5.10 */
+/* The longest time on the air of a packet with this many octets, in us: on the slowest PHY that the
+ * controller has, Coded with S=8, or 1M.  As a maximum, the time on 1M would limit packets with S=8
+ * to 27 octets.  Vol 6, Part B, 4.5.10 */
 uint16_t hci_packet_us(const struct woad *h, uint16_t octets)
 {
     bool coded = h->controller.le_features[1] >> 3 & 1;
@@ -189,7 +196,7 @@ static void bringup_done(struct woad *h)
     if (h->ext_role) {
         h->ext_role->up(h);
     }
-    woad_own_address(h, &h->own_addr);
+    woad_own_address(h, &h->own_addr); /* connections copy it: their own_air */
     struct woad_event ev;
     emit_none(h, WOAD_EV_UP, &ev);
 }
@@ -213,6 +220,8 @@ static void bringup_skip(struct woad *h)
     }
 }
 
+/* The command of the current row: writes
+ * its parameters and returns its opcode. */
 uint16_t bringup_command(struct woad *h, struct wr *params)
 {
     const struct bringup_step *s = &bringup_steps[h->hci.bringup_step];
@@ -222,7 +231,9 @@ uint16_t bringup_command(struct woad *h, struct wr *params)
     return s->opcode;
 }
 
-/* A step of the bring-up has been answered: reads the answer, and goes on or gives up. */
+/* A step of the bring-up has been answered: reads the answer, and goes on or gives up.  `opcode` is
+ * always that of the row.  hci_vendor.c sends the first row again after its own steps, and passes
+ * the answer on. */
 void bringup_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     const struct bringup_step *s = &bringup_steps[h->hci.bringup_step];

@@ -10,7 +10,7 @@
  *   CHECKS_TO_BOND_CENTRAL: all steps after the method's: f5, DHKey Checks, encryption, keys, bond,
  *       STEP_END (smp.h)
  *   STEP_USER: waits for the user's answer, if STEP_COMPARE or STEP_ASK has asked the user
- *   STEP_FLUSH: waits until the controller has acknowledged the key PDUs
+ *   STEP_FLUSH: waits until the controller has acknowledged the key PDUs, at most 500 ms
  *   STEP_PAUSE: waits while the peer must wait after failures, or encryption of a failed pairing is
  *       under way
  *   SMP_FEATURE: the hooks that both features of the Security Manager have (smp.h)

@@ -1,25 +1,32 @@
-/* Discovery of services, included services, characteristics and descriptors.  Vol 3, Part G, 4.4
- * to 4.7
+/* Discovery of services, included services, characteristics and descriptors.  Vol 3, Part G, 4.4 to
+ * 4.7
  *
  * A response with handles out of order or out of range ends the procedure with WOAD_EBADMSG, so
  * that no server can keep it running for ever.
  *
+ * The functions that read a response (rx) or an Error Response (error) return 0: the next request
+ * follows; GATTC_DONE: the procedure has succeeded; else the status with which it ends.  A time-out
+ * or the end of the connection ends it without calling them.  While they run the queue of
+ * procedures is locked (gatt_client.c): an event's callback may queue and cancel procedures, but
+ * `c`, `p` and the octets of `in` stay valid.
+ *
  * Names of other files:
  *   c: a connection's struct (core/conn.h); conn: its number in the public interface
- *   p: a queued procedure (gatt_client.h)
  *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   proc: a queued procedure of the client: gatt_client.h
+ *   pending: of c->client: the declaration whose event is not raised yet, because the
+ *       characteristic's end or the included service's UUID is not known; its `declaration` 0: none
  *   gattc_kind: how a kind of request is written (tx) and its response read (rx, error):
  *       gatt_client.h
  *   gattc_add_range(): queues a procedure about a range of handles
  *   gattc_advance(): continues after the last handle of a response; GATTC_DONE: all are found
- *   gattc_is_list(): the rest of a PDU is whole elements of this size */
+ *   gattc_is_list(): the rest of a PDU is one or more whole elements of this size */
 #include "../base/uuid.h"
 #include "../core/event.h"
 #include "gatt_client.h"
 
-/* Attribute Not Found is the normal end. */
+/* Attribute Not Found is the normal end; another error ends the procedure with that status. */
 static int discover_error(struct conn *c, struct proc *p, int status)
 {
     (void)c;
@@ -96,12 +103,13 @@ static void emit_included(struct conn *c, uint16_t declaration, uint16_t start, 
     emit_of(c, WOAD_EV_INCLUDED, &ev);
 }
 
-/* Included services without a UUID in the response: the first one's UUID is read now; the others
- * are queued in p->uuid.le, p->uuid.size octets of them, as many as a response to an ATT_MTU of 23
- * has. */
+/* Included services without a UUID in the response: the first one's UUID is read now.  Up to two
+ * others are queued in p->uuid.le, p->uuid.size octets of them: a response to an ATT_MTU of 23 has
+ * three entries.  Further ones are requested again. */
 enum { INCLUDED_SIZE = 6, INCLUDED_QUEUE_SIZE = 2 * INCLUDED_SIZE };
 
-/* Takes the first entry of a list: the next request reads its UUID.  0 or WOAD_EBADMSG. */
+/* Takes the first entry of a list: the next request reads its UUID.  Until then c->client->pending
+ * has its declaration and, as `value`, its start; p->offset has its end.  0 or WOAD_EBADMSG. */
 static int included_read_uuid(struct conn *c, struct proc *p, struct rd *in)
 {
     uint16_t declaration = rd_le16(in), start = rd_le16(in), end = rd_le16(in);
@@ -122,8 +130,8 @@ static int included_read_uuid(struct conn *c, struct proc *p, struct rd *in)
 }
 
 /* ATT_READ_BY_TYPE_RSP: length of each u8, { declaration u16, start u16, end u16, [UUID u16] }
- * each.  A 128-bit UUID is missing: it is read from the service's own declaration, for one service
- * after the other.  Vol 3, Part F, 3.4.4.2; Part G, 4.5.1 */
+ * each.  An entry without a UUID is of a service with a 128-bit one, which is read from that
+ * service's declaration, for one service after the other.  Vol 3, Part F, 3.4.4.2; Part G, 4.5.1 */
 static int included_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     uint8_t each = rd_u8(in);
@@ -147,13 +155,15 @@ static int included_rx(struct conn *c, struct proc *p, struct rd *in)
     return gattc_advance(p, last);
 }
 
+/* ATT_READ_REQ: handle u16, of the declaration of the included service.  Vol 3, Part F, 3.4.4.3 */
 static void included_uuid_tx(struct conn *c, struct proc *p, struct wr *out)
 {
     (void)p;
     wr_le16(out, c->client->pending.value);
 }
 
-/* Raises WOAD_EV_INCLUDED for the pending service, with the UUID read, and takes the next one. */
+/* Raises WOAD_EV_INCLUDED for the pending service, with the UUID read, and takes the next one that
+ * is queued; else the discovery goes on behind the service's declaration.  Result as of rx. */
 static int included_emit_pending(struct conn *c, struct proc *p, const struct woad_uuid *uuid)
 {
     struct pending_decl f = c->client->pending;
@@ -181,7 +191,8 @@ static int included_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
     return included_emit_pending(c, p, &uuid);
 }
 
-/* The declaration can't be read: raises the event without a UUID. */
+/* The declaration can't be read: raises the event without a UUID, and goes on.  A cancelled
+ * procedure ends. */
 static int included_uuid_error(struct conn *c, struct proc *p, int status)
 {
     static const struct woad_uuid none = { 0 };
@@ -205,7 +216,9 @@ int woad_gattc_included(struct woad *h, uint16_t conn, uint16_t start, uint16_t 
     return gattc_add_range(h, conn, &kind_included, start, end, NULL);
 }
 
-/* See gatt_client.h.  The pending characteristic ends before the next declaration. */
+/* Raises WOAD_EV_CHARACTERISTIC for the pending characteristic, if there is one: it ends at `end`.
+ * Called for the next declaration, and by gattc_end() at the end of a discovery of characteristics,
+ * with the end of its range. */
 void gattc_emit_pending(struct conn *c, const struct proc *p, uint16_t end)
 {
     struct pending_decl f = c->client->pending;
@@ -223,7 +236,8 @@ void gattc_emit_pending(struct conn *c, const struct proc *p, uint16_t end)
 }
 
 /* ATT_READ_BY_TYPE_RSP: length of each u8, { declaration u16, properties u8, value handle u16,
- * UUID } each.  Vol 3, Part F, 3.4.4.2; Part G, 4.6.1 */
+ * UUID } each.  p->uuid is the filter if p->filtered; else the UUID of the pending characteristic.
+ * Vol 3, Part F, 3.4.4.2; Part G, 4.6.1 */
 static int characteristics_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     uint8_t each = rd_u8(in);

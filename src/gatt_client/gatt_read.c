@@ -14,7 +14,7 @@
  *   gattc_add(): queues a procedure with a copy of its data
  *   gattc_add_range(): queues a procedure about a range of handles
  *   gattc_advance(): continues after the last handle of a response; GATTC_DONE: all are found
- *   gattc_is_list(): the rest of a PDU is whole elements of this size
+ *   gattc_is_list(): the rest of a PDU is one or more whole elements of this size
  *   gattc_data(): the data queued with a procedure, fifo_len() octets */
 #include "../base/bytes.h"
 #include "../core/event.h"

@@ -32,7 +32,8 @@
  *   owner: of the radio: the activity (ACTIVITY_…) that it calls
  *   privacy_own(): our address on the air: the device's, or a private one for this peer
  *   privacy_target(): the address on the air of the peer that directed advertising is for
- *   privacy_resolve(): the identity address of a private one, by the resolving list
+ *   privacy_resolve(): the identity address of a private one, by the resolving list; false: the
+ *       packet is to be ignored: network privacy mode does not accept that address
  *   accept_has(): the accept list has this address
  *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
  *   PROP_CONNECTABLE: properties of an extended advertising set, bits as HCI has them

@@ -17,7 +17,8 @@
  *   owner: of the radio: the activity (ACTIVITY_…) that it calls
  *   medium_busy(): the radio is receiving a packet: when it ends
  *   privacy_own(): our address on the air: the device's, or a private one for this peer
- *   privacy_resolve(): the identity address of a private one, by the resolving list
+ *   privacy_resolve(): the identity address of a private one, by the resolving list; false: the
+ *       packet is to be ignored: network privacy mode does not accept that address
  *   privacy_is_own(): the address is ours
  *   accept_has(): the accept list has this address
  *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one

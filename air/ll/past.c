@@ -13,7 +13,8 @@
  *   peer_has(): the peer has this feature; valid when features_known
  *   features_known: the peer's features have been received
  *   phy_number(): HCI's number of a PHY: both codings are one
- *   privacy_resolve(): the identity address of a private one, by the resolving list
+ *   privacy_resolve(): the identity address of a private one, by the resolving list; false: the
+ *       packet is to be ignored: network privacy mode does not accept that address
  *   control_send(): queues a control PDU
  *   remap: a channel map that counts from an instant on: channels.c
  *   remap_at(): the channel map in force at an event

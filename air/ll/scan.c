@@ -1,5 +1,9 @@
-/* The scanning and the initiating state with legacy PDUs, and the scan windows. Packets on
- * secondary channels are in ext_scan.c. Vol 6, Part B, 4.4.3, 4.4.4
+/* The scanning and the initiating state of a simulated controller with legacy PDUs, and the scan
+ * windows. Packets on secondary channels are in ext_scan.c. Vol 6, Part B, 4.4.3, 4.4.4
+ *
+ * One struct ll_scan (ll.h) serves the scanner (`on`) and the initiator (`connecting`). They are
+ * never both active: LE Create Connection is refused while scanning is on, and scanning while
+ * initiating.
  *
  * Names of other files:
  *   c: the controller
@@ -9,7 +13,8 @@
  *   link_with(): there is a connection with this peer
  *   link_begin(): makes a connection from the data of a connection request; `end`: the time of its
  *       last bit
- *   window: us: the packet may begin so much later than expected
+ *   scan_running(): scanning and not between two periods, or initiating
+ *   between_periods: scanning is on, and pauses until period_at
  *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us; carry: the
  *       fraction, for the next call
  *   carry: the fraction of a us that remains of times by a drifting clock
@@ -23,10 +28,15 @@
  *       is called
  *   radio_off(): stops the radio; nothing is received of a packet that is cut off
  *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   packet: of the radio: the packet that is being sent, or was sent last
  *   medium_busy(): the radio is receiving a packet: when it ends
+ *   turn: a turn of an activity: when, how often, for how long
+ *   turn_next(): when the first turn of another activity begins; ACTIVITY_NONE: of any
+ *   turn_place(): where the arbiter finds room for a new turn: steps of 1.25 ms from its phase
  *   air_random(): the next number of the world's random sequence
  *   privacy_own(): our address on the air: the device's, or a private one for this peer
- *   privacy_resolve(): the identity address of a private one, by the resolving list
+ *   privacy_resolve(): the identity address of a private one, by the resolving list; false: the
+ *       packet is to be ignored: network privacy mode does not accept that address
  *   privacy_is_own(): the address is ours
  *   accept_has(): the accept list has this address
  *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
@@ -43,8 +53,10 @@
 #include "host.h"
 #include "ext.h"
 
-enum { ANSWER_US = T_IFS + 2 + 40 };
-enum { WINDOW_DELAY_US = 1250 }; /* transmitWindowDelay, 4.5.3 */
+enum { ANSWER_US = T_IFS + 2 + 40 }; /* 2: jitter; 40: preamble and access address on 1M */
+/* transmitWindowDelay of CONNECT_IND. That of AUX_CONNECT_REQ is longer, so that the offset chosen
+ * for it is only nearly the best. 4.5.3 */
+enum { WINDOW_DELAY_US = 1250 };
 
 enum { FIRST_PHY = false, OTHER_PHY = true };
 
@@ -70,7 +82,8 @@ static void scan_pick_phy(controller *c, bool other)
     }
 }
 
-/* Begins or ends scanning; a scan that begins has an empty duplicate filter. */
+/* Begins or ends scanning, or, with `on` false, prepares initiating: forgets windows, requests and
+ * chains. The first window begins at once, the duplicate filter is empty. */
 void scan_enable(controller *c, bool on)
 {
     if (c->radio.owner == ACTIVITY_SCAN && !on) {
@@ -89,7 +102,9 @@ void scan_enable(controller *c, bool on)
     scan_pick_phy(c, FIRST_PHY);
 }
 
-/* Opens a scan window, on the next channel. 4.4.3 */
+/* Begins a scan window, on the next channel; interval and window are in 625 us. scan_resume(),
+ * which is called after each timer if the radio is off, listens. Here the radio is only taken off
+ * the old channel, unless it awaits a response or is receiving a packet. 4.4.3 */
 static void scan_open_window(controller *c)
 {
     if (!scan_running(c)) {
@@ -114,6 +129,7 @@ static void scan_open_window(controller *c)
     }
 }
 
+/* When scan_on_timer() is due next; NEVER: not at all. */
 uint64_t scan_next(const controller *c)
 {
     const struct ll_scan *s = c->scan;
@@ -137,13 +153,16 @@ void scan_on_timer(controller *c)
     }
 }
 
+/* A hang is over (woad_air_hang()): the next window begins now, and an auxiliary packet that was
+ * expected is forgotten. */
 void scan_catch_up(controller *c)
 {
     c->scan->next = c->scan->window_end = c->air->now;
     c->scan->aux_at = NEVER;
 }
 
-/* Called whenever the radio has become free: listens again if the window is open. */
+/* Called whenever the radio has become free: listens again if the window is open. The response to a
+ * scan request, if one was awaited, is lost. */
 void scan_resume(controller *c)
 {
     if (scan_running(c) && c->air->now < c->scan->window_end) {
@@ -186,7 +205,8 @@ void scan_on_tx_done(controller *c)
     }
 }
 
-/* AUX_CONNECT_RSP has been received. Both sides count from the end of the request. */
+/* AUX_CONNECT_RSP has been received: the connection begins, with the data of AUX_CONNECT_REQ, which
+ * radio.packet still has. Both sides count from the end of that request. */
 void scan_on_aux_connect_rsp(controller *c)
 {
     struct rd ll = rd_of(c->radio.packet.pdu + 14, 22);
@@ -202,7 +222,9 @@ void scan_on_aux_connect_rsp(controller *c)
     link_begin(c, c->scan->conn_index, &how, ll, c->scan->conn_request_end);
 }
 
-/* No response to SCAN_REQ: each second failure doubles the back-off. 4.4.3.2 */
+/* No response to SCAN_REQ: each second failure in a row doubles the limit of the back-off, up to
+ * 255: 256, the specification's limit, does not fit a uint8_t. `backoff` counts the scannable PDUs
+ * until the next request. 4.4.3.2 */
 static void scan_req_unanswered(controller *c)
 {
     c->scan->successes = 0;
@@ -213,6 +235,7 @@ static void scan_req_unanswered(controller *c)
     c->scan->backoff = (uint8_t)(1 + air_random_below(c->air, c->scan->upper_limit));
 }
 
+/* A response: each second one in a row halves the limit. */
 static void scan_req_answered(controller *c)
 {
     c->scan->failures = 0;
@@ -236,7 +259,8 @@ void scan_on_rx_timeout(controller *c)
     }
 }
 
-/* SCAN_REQ: ScanA 6, AdvA 6.  2.3.2.1 */
+/* SCAN_REQ: ScanA 6, AdvA 6. `a`: the advertiser's address on the air; `who`: its identity; `end`:
+ * of its packet. 2.3.2.1 */
 static void scan_send_scan_req(controller *c, const struct address *a, const struct address *who,
                                uint64_t end)
 {
@@ -252,7 +276,9 @@ static void scan_send_scan_req(controller *c, const struct address *a, const str
     radio_send(c, ACTIVITY_SCAN, end + T_IFS, c->radio.channel, ADV_AA, PHY_1M, &pdu);
 }
 
-/* WinOffset: where the connection's events collide least with the turns of other activities. */
+/* WinOffset, below the connection interval: where the connection's events collide least with the
+ * turns of other activities. `end`: of the connection request. An event counts as two empty packets
+ * on 1M. */
 static uint16_t scan_conn_offset(const controller *c, uint64_t end)
 {
     struct turn mine = { .owner = ACTIVITY_NONE,
@@ -262,8 +288,9 @@ static uint16_t scan_conn_offset(const controller *c, uint64_t end)
     return turn_place(c, &mine, c->scan->conn_min);
 }
 
-/* A random access address: not similar to that of advertising, without long runs of equal bits.
- * 2.1.2 */
+/* A random access address: not within one bit of that of advertising, at most 6 equal bits in a
+ * row, at most 24 changes from bit to bit, and different octets at the lower end. `runs` has a bit
+ * for each change. 2.1.2 */
 uint32_t ll_access_address(controller *c)
 {
     for (;;) {
@@ -292,7 +319,8 @@ uint32_t ll_access_address(controller *c)
 
 /* CONNECT_IND, AUX_CONNECT_REQ: InitA 6, AdvA 6, then LLData: AA u32, CRCInit u24, WinSize u8,
  * WinOffset u16, interval u16, latency u16, timeout u16, channel map 5, hop u5 and clock
- * accuracy u3. 2.3.3.1 */
+ * accuracy u3. `a`: the advertiser's address on the air; `who`: its identity; `end`: of its
+ * packet. 2.3.3.1 */
 static void scan_send_conn_request(controller *c, const struct address *a,
                                    const struct address *who, unsigned ch_sel, uint64_t end)
 {
@@ -332,7 +360,7 @@ void scan_send_aux_connect_req(controller *c, const struct address *air, const s
 {
     c->scan->connect_req_out = true;
     scan_send_conn_request(c, air, who, 0, end);
-    c->radio.packet.kind = KIND_AUX;
+    c->radio.packet.kind = KIND_AUX; /* for captures and rules; radio_send() has set KIND_ADV */
 }
 
 /* Whether an advertiser's PDU type has not been reported yet. The filter remembers the first 64 of
@@ -400,10 +428,13 @@ static void scan_report_legacy(controller *c, uint8_t type, const struct address
         memset(&e.target, 0, sizeof e.target);
     }
     bool of_ind = type == SCAN_RSP && c->scan->scan_req_connectable;
+    /* 0: no secondary PHY */
     evt_ext_report(c, (uint16_t)(bits[type] | (of_ind ? 1 : 0)), &e, data, len, rssi, 0);
 }
 
-/* ADV_IND, ADV_NONCONN_IND, ADV_SCAN_IND, SCAN_RSP: AdvA 6, data. */
+/* ADV_IND, ADV_NONCONN_IND, ADV_SCAN_IND, SCAN_RSP: AdvA 6 (`air`), then `in`: data.
+ * ADV_DIRECT_IND: `in` is empty. Connects if the initiator wants this peer; else reports the PDU,
+ * and perhaps sends SCAN_REQ. */
 static void scan_on_rx_adv(controller *c, uint8_t type, bool ch_sel, const struct address *air,
                            struct rd *in, int8_t rssi, uint64_t end)
 {
@@ -418,7 +449,8 @@ static void scan_on_rx_adv(controller *c, uint8_t type, bool ch_sel, const struc
                                     [SCAN_RSP] = 4,
                                     [ADV_SCAN_IND] = 2 };
     uint8_t i;
-    bool room = turn_next(c, ACTIVITY_NONE, 0) > end + T_IFS + 600; /* for a response */
+    /* for CONNECT_IND (352 us), or SCAN_REQ, T_IFS and most of SCAN_RSP (176 + 150 + 376 us) */
+    bool room = turn_next(c, ACTIVITY_NONE, 0) > end + T_IFS + 600;
     bool connectable = type == ADV_IND || type == ADV_DIRECT_IND;
     if (c->scan->connecting && connectable && scan_is_wanted_peer(c, a) && room &&
         !link_with(c, a) && link_free(c, &i)) {
@@ -445,8 +477,9 @@ static void scan_on_rx_adv(controller *c, uint8_t type, bool ch_sel, const struc
     }
 }
 
-/* A packet in a scan window, or the response to a scan request. Others leave the radio
- * listening. */
+/* A packet in a scan window, or the response to a scan request. SCAN_RSP ends listening, which was
+ * until ANSWER_US only: scan_resume() goes on with the window. A request ends it, too. Any other
+ * packet leaves the radio listening. */
 void scan_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
 {
     struct rd pdu = rd_of(f->pdu, f->len);

@@ -1,4 +1,4 @@
-/* Privacy: resolvable private addresses, made and resolved by the controller.
+/* Privacy: resolvable private addresses (RPAs), made and resolved by a simulated controller.
  * Vol 6, Part B, 1.3.2.2, 1.3.2.3, 6; Vol 4, Part E, 7.8.38 to 7.8.45, 7.8.77
  *
  * Names of other files:
@@ -6,6 +6,8 @@
  *   NEVER: a deadline that does not exist: later than any time
  *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   air_random(): the next number of the world's random sequence
+ *   RESOLVED: bit of an address type: an identity whose device uses a private address now;
+ *       address_equal() ignores it
  *   sync_create: the host's LE Periodic Advertising Create Sync, until it has succeeded or is
  *       cancelled
  *   rpa_at: us: when new private addresses are made
@@ -36,6 +38,7 @@ static void ah(const controller *c, const uint8_t irk[16], const uint8_t prand[3
     }
 }
 
+/* Makes an RPA: a random part with the top bits 01, and its hash. 1.3.2.2 */
 static void rpa_make(controller *c, const uint8_t irk[16], uint8_t rpa[6])
 {
     for (size_t n = 3; n < 6; n++) {
@@ -45,11 +48,13 @@ static void rpa_make(controller *c, const uint8_t irk[16], uint8_t rpa[6])
     ah(c, irk, rpa + 3, rpa);
 }
 
+/* Whether an address has the form of an RPA. */
 static bool rpa_is(const struct address *a)
 {
     return a->type == 1 && (a->octet[5] & 0xc0) == 0x40;
 }
 
+/* Whether an RPA was made with this IRK. 1.3.2.3 */
 static bool rpa_of(const controller *c, const struct address *a, const uint8_t irk[16])
 {
     uint8_t hash[3];
@@ -57,6 +62,7 @@ static bool rpa_of(const controller *c, const struct address *a, const uint8_t i
     return memcmp(hash, a->octet, 3) == 0;
 }
 
+/* The entry with this identity; NULL: none. */
 static struct resolving_entry *resolving_of(const controller *c, const struct address *identity)
 {
     for (uint8_t n = 0; n < c->ll->n_resolving_list; n++) {
@@ -67,8 +73,9 @@ static struct resolving_entry *resolving_of(const controller *c, const struct ad
     return NULL;
 }
 
-/* Resolves an address as received: `who` becomes the identity, or stays that address. Returns
- * false for a peer that must not use it: one with an IRK and network privacy mode. 6.2 */
+/* Resolves `air`, an address as received: `who` becomes the identity, with RESOLVED, or is the same
+ * address. False: the packet must be ignored: the address is the identity of an entry with an IRK
+ * in network privacy mode, whose device must use RPAs. 6.2 to 6.4 */
 bool privacy_resolve(controller *c, const struct address *air, struct address *who)
 {
     *who = *air;
@@ -89,13 +96,15 @@ bool privacy_resolve(controller *c, const struct address *air, struct address *w
     return !r || !r->has_peer || r->device_mode;
 }
 
+/* Whether the list has a local IRK for this peer. */
 bool privacy_has_local(const controller *c, const struct address *peer)
 {
     const struct resolving_entry *r = resolving_of(c, peer);
     return r && r->has_local;
 }
 
-/* The own address for this peer: a local RPA, if the resolving list has a key for it. */
+/* The own address for this peer: with own_type 2 or 3 a local RPA, if the resolving list has a
+ * local IRK for it; else the public or the random address. */
 void privacy_own(const controller *c, uint8_t own_type, const struct address *peer,
                  struct address *own)
 {
@@ -110,7 +119,8 @@ void privacy_own(const controller *c, uint8_t own_type, const struct address *pe
     }
 }
 
-/* Whether a target address is one of this device. */
+/* Whether the TargetA of directed advertising is an address of this device: its own, or, with
+ * own_type 2 or 3, an RPA of any local IRK of the list, also while address resolution is off. */
 bool privacy_is_own(const controller *c, uint8_t own_type, const struct address *target)
 {
     struct address own;
@@ -145,6 +155,7 @@ void privacy_target(controller *c, uint8_t own_type, const struct address *peer,
     }
 }
 
+/* New RPAs for an entry; that for TargetA is made when it is needed. */
 static void privacy_renew(controller *c, struct resolving_entry *r)
 {
     r->has_target = false;
@@ -162,6 +173,7 @@ void privacy_on_timer(controller *c)
     }
 }
 
+/* HCI_Reset: an empty list, and the time-out's default, 15 minutes. 7.8.45 */
 void privacy_reset(controller *c)
 {
     c->ll->n_resolving_list = 0;
@@ -172,13 +184,14 @@ void privacy_reset(controller *c)
 
 /* --- commands --------------------------------------------------------------------------------- */
 
-/* Whether an address may be in use: advertising, scanning, initiating, waiting for a sync.
- * Periodic advertising does not count. 7.8.38, 7.8.44 */
+/* Whether an address may be in use: advertising, scanning, initiating, waiting for a sync. Periodic
+ * advertising does not count. Address resolution may not be switched then. 7.8.44 */
 static bool privacy_busy(const controller *c)
 {
     return adv_any_on(c) || c->scan->on || c->scan->connecting || c->ll->sync_create.on;
 }
 
+/* Whether the list is in use: it may not be changed then. 7.8.38 */
 static bool privacy_in_use(const controller *c)
 {
     return c->ll->address_resolution && privacy_busy(c);
@@ -203,7 +216,7 @@ static struct address identity_read(struct rd *in)
     return a;
 }
 
-/* type u8, identity 6, peer IRK 16, local IRK 16. 7.8.38 */
+/* LE Add Device To Resolving List: type u8, identity 6, peer IRK 16, local IRK 16. 7.8.38 */
 static int cmd_resolving_add(controller *c, struct rd *in, struct wr *ret)
 {
     struct address id = identity_read(in);
@@ -252,10 +265,11 @@ static int cmd_resolving_clear(controller *c, struct rd *in, struct wr *ret)
     if (privacy_in_use(c)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    c->ll->n_resolving_list = 0;
+    c->ll->n_resolving_list = 0; /* rpa_at stays: without entries the timer renews nothing */
     return 0;
 }
 
+/* LE Read Resolving List Size: returns u8. */
 static int cmd_resolving_size(controller *c, struct rd *in, struct wr *ret)
 {
     (void)c;
@@ -264,7 +278,7 @@ static int cmd_resolving_size(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* type u8, identity 6; local RPA 6. 7.8.43 */
+/* LE Read Local Resolvable Address: type u8, identity 6; returns the local RPA 6. 7.8.43 */
 static int cmd_local_rpa(controller *c, struct rd *in, struct wr *ret)
 {
     static const uint8_t none[6] = { 0 };
@@ -283,7 +297,8 @@ static int cmd_local_rpa(controller *c, struct rd *in, struct wr *ret)
     return WOAD_HCI_UNKNOWN_CONNECTION;
 }
 
-/* type u8, identity 6; peer RPA 6, as received last. 7.8.42 */
+/* LE Read Peer Resolvable Address: type u8, identity 6; returns the peer's RPA 6, as received last.
+ * 7.8.42 */
 static int cmd_peer_rpa(controller *c, struct rd *in, struct wr *ret)
 {
     static const uint8_t none[6] = { 0 };
@@ -334,7 +349,7 @@ static int cmd_rpa_timeout(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* type u8, identity 6, mode u8: 0 network, 1 device.  7.8.77 */
+/* LE Set Privacy Mode: type u8, identity 6, mode u8: 0 network, 1 device. 7.8.77 */
 static int cmd_privacy_mode(controller *c, struct rd *in, struct wr *ret)
 {
     struct address id = identity_read(in);
@@ -354,6 +369,8 @@ static int cmd_privacy_mode(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* Opcode, octet and bit of Supported_Commands, octets of parameters, function, feature, flags
+ * (CMD_…; 0: none), first version (0: 4.0): struct command in host.h. */
 const struct command air_privacy_commands[] = {
     { OP_LE_ADD_RESOLVING, 34, 3, 39, cmd_resolving_add, FEATURE_PRIVACY, 0, 0 },
     { OP_LE_REMOVE_RESOLVING, 34, 4, 7, cmd_resolving_remove, FEATURE_PRIVACY, 0, 0 },

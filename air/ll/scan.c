@@ -82,8 +82,8 @@ static void scan_pick_phy(controller *c, bool other)
     }
 }
 
-/* Begins or ends scanning, or, with `on` false, prepares initiating: forgets windows, requests and
- * chains. The first window begins at once, the duplicate filter is empty. */
+/* Begins or ends scanning, or, with `on` false, prepares initiating: forgets the window, a scan
+ * request and a chain. The next window begins at once; the duplicate filter is empty. */
 void scan_enable(controller *c, bool on)
 {
     if (c->radio.owner == ACTIVITY_SCAN && !on) {

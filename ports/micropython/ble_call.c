@@ -8,7 +8,8 @@
  *   ble_obj_t: the BLE object: handler, queue of events, services
  *   ending: active(False) was called where the host could not be stopped: it is stopped soon
  *   BLE_ANSWERED: the handler has returned; BLE_NO_HANDLER; BLE_FAILED: it has raised an exception
- *   dropped: events lost for want of memory, config("dropped")
+ *   dropped: how often something was lost: for want of memory or room, or because the event for it
+ *       is not enabled; config("dropped")
  *   handler_failed: the handler raised an exception and was removed
  *   nlr_push(): begins a part in which Python's exceptions are caught; nlr_pop() ends it
  *   outcome: of a call of the handler: BLE_ANSWERED, BLE_NO_HANDLER, BLE_FAILED */

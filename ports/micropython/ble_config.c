@@ -8,7 +8,8 @@
  *   ble_raise_with(): raises an OSError with a number and a detail
  *   ble_flush(): moves what the host has to send to the controller; may raise events, and find that
  *       it has failed
- *   dropped: events lost for want of memory, config("dropped")
+ *   dropped: how often something was lost: for want of memory or room, or because the event for it
+ *       is not enabled; config("dropped")
  *   ble_port_store_event(): an event for the file of bonds
  *   ble_check_thread(): raises RuntimeError outside the main thread
  *   long_reads: gattc_read() reads the whole value */

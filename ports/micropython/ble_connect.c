@@ -5,7 +5,8 @@
  *
  * Names of other files:
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
- *   ble_wants(): the program has enabled this event, which other modules do not have
+ *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module, with
+ *       NimBLE) does not have
  *   ble_deliver(): calls the handler, or queues the event while events are held
  *   BLE_CONNS: connections of the configuration
  *   features_requested: a new connection's event is held until the peer's features are known */

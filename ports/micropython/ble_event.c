@@ -6,13 +6,15 @@
  *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
  *       reset
  *   ble_obj_t: the BLE object: handler, queue of events, services
- *   ble_wants(): the program has enabled this event, which other modules do not have
+ *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module, with
+ *       NimBLE) does not have
  *   holding: > 0: events are queued, not delivered
  *   in_host: > 0: an event is being raised inside the host, which cannot be entered again
  *   ending: active(False) was called where the host could not be stopped: it is stopped soon
  *   start_count: number of this start of the host: ble_still_on() compares it
  *   ble_queue_put(): queues a copy of an event; false: no memory
- *   dropped: events lost for want of memory, config("dropped")
+ *   dropped: how often something was lost: for want of memory or room, or because the event for it
+ *       is not enabled; config("dropped")
  *   ble_port_schedule(): the scheduler runs ble_run() soon
  *   ble_port_soon(): the scheduler runs ble_run() in a millisecond, in any case
  *   ble_port_store_event(): an event for the file of bonds

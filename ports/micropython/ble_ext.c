@@ -5,12 +5,14 @@
  *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments are
  *       converted
  *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
- *   ble_wants(): the program has enabled this event, which other modules do not have
+ *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module, with
+ *       NimBLE) does not have
  *   ble_flush(): moves what the host has to send to the controller; may raise events, and find that
  *       it has failed
  *   ble_invoke(): calls the program's handler
  *   ble_port_alloc(): memory outside the heap, zeros; NULL: none
- *   ble_bytes(): a memoryview for the handler's next call, which allocates nothing
+ *   ble_bytes(): a copy of octets as a memoryview, for the next call of the handler; allocates
+ *       nothing
  *   u_obj: mp_arg_val_t's fields: an argument of a method as an object (u_obj), a number, a truth
  *   ble_port_free(): frees memory of ble_port_alloc()
  *   ble_addr(): an address as a memoryview, most significant octet first, for the next call

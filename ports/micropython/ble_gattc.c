@@ -5,10 +5,12 @@
  *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments are
  *       converted
  *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
- *   ble_wants(): the program has enabled this event, which other modules do not have
+ *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module, with
+ *       NimBLE) does not have
  *   ble_flush(): moves what the host has to send to the controller; may raise events, and find that
  *       it has failed
- *   dropped: events lost for want of memory, config("dropped")
+ *   dropped: how often something was lost: for want of memory or room, or because the event for it
+ *       is not enabled; config("dropped")
  *   ble_uuid_of(): the UUID in a Python object; NULL: it has none
  *   long_reads: gattc_read() reads the whole value */
 #include "ble.h"

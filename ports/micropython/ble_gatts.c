@@ -11,7 +11,8 @@
  *   ble_raise_with(): raises an OSError with a number and a detail
  *   ble_flush(): moves what the host has to send to the controller; may raise events, and find that
  *       it has failed
- *   dropped: events lost for want of memory, config("dropped")
+ *   dropped: how often something was lost: for want of memory or room, or because the event for it
+ *       is not enabled; config("dropped")
  *   ble_check_thread(): raises RuntimeError outside the main thread
  *   ble_value_at(): the value of a local attribute; NULL: none
  *   ble_uuid_of(): the UUID in a Python object; NULL: it has none

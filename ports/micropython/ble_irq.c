@@ -3,16 +3,19 @@
  *
  * Names of other files:
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
- *   ble_wants(): the program has enabled this event, which other modules do not have
+ *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module, with
+ *       NimBLE) does not have
  *   start_count: number of this start of the host: ble_still_on() compares it
  *   ble_still_on(): false: the handler has called active(False) meanwhile
  *   ble_invoke(): calls the program's handler
  *   ble_ask(): calls the program's handler for an event with a return value
  *   ble_refusal(): the error with which the handler refuses, 0: it allows; second argument: if it
  *       could not run
- *   dropped: events lost for want of memory, config("dropped")
+ *   dropped: how often something was lost: for want of memory or room, or because the event for it
+ *       is not enabled; config("dropped")
  *   ble_port_alloc(): memory outside the heap, zeros; NULL: none
- *   ble_bytes(): a memoryview for the handler's next call, which allocates nothing
+ *   ble_bytes(): a copy of octets as a memoryview, for the next call of the handler; allocates
+ *       nothing
  *   ble_short_bytes(): a second memoryview for that call, of at most BLE_FRAME_SHORT octets
  *   ble_value_at(): the value of a local attribute; NULL: none
  *   scans: scans without WOAD_EV_SCAN_DONE yet; scans_stopped: those of them with IRQ_SCAN_DONE
@@ -23,7 +26,10 @@
  *   ble_addr(): an address as a memoryview, most significant octet first, for the next call
  *   ble_event_uuid(): a UUID for the next call
  *   BLE_STATUS_HCI: added to an HCI status for the program; BLE_STATUS_ATT: to an ATT error
- *   long_read: the value that gattc_read() assembles from its parts */
+ *   ble_value_write(): a client's write to a local value; 0 or the ATT error
+ *   request: which of the client's requests waits, for woad_gatt_answer_to()
+ *   long_read: of each connection: the value that gattc_read() assembles from its parts, and
+ *       whether a result of the procedure that runs was lost */
 #include "ble.h"
 
 static mp_obj_t event_int(int n)
@@ -33,8 +39,9 @@ static mp_obj_t event_int(int n)
 
 enum { BLE_NO_MEMORY = 6 };
 
-/* The status numbers of upstream: 0x100 + ATT error, 7 not connected, 10 bad data, 13 timeout,
- * 29 cancelled. */
+/* Status numbers for the program, as upstream has them (NimBLE's BLE_HS_E…): 0x100 + ATT error, 7
+ * not connected, 10 bad data, 13 time-out, 29 cancelled (NimBLE: preempted).  Any other error of
+ * the host is 6, no memory. */
 static int event_status(int status)
 {
     switch (status) {
@@ -56,8 +63,7 @@ static void on_connect(const struct woad_event *ev)
     ble_invoke(ev->u.connect.central ? IRQ_PERIPHERAL_CONNECT : IRQ_CENTRAL_CONNECT, 3, items);
 }
 
-/* The event with the reason, where the program has enabled it, then the one that others have,
- * too. */
+/* IRQ_DISCONNECT_REASON, if the program has enabled it, then the event that upstream has. */
 static void on_disconnect(const struct woad_event *ev)
 {
     unsigned start = ble.start_count;
@@ -74,8 +80,8 @@ static void on_disconnect(const struct woad_event *ev)
                items);
 }
 
-/* IRQ_PERIPHERAL_DISCONNECT of no connection, as other stacks raise it; before it the one with
- * the status. */
+/* IRQ_CONNECT_FAILED with the status, if the program has enabled it, then
+ * IRQ_PERIPHERAL_DISCONNECT of no connection, as upstream raises it. */
 static void on_connect_failed(const struct woad_event *ev)
 {
     static const struct woad_addr nobody = { 0xff, { 0 } };
@@ -95,6 +101,7 @@ static void on_connect_failed(const struct woad_event *ev)
     ble_invoke(IRQ_PERIPHERAL_DISCONNECT, 3, items);
 }
 
+/* The status is 0 or 1, as upstream has it. */
 static void on_conn_update(const struct woad_event *ev)
 {
     mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.conn_update.interval_1250us),
@@ -104,7 +111,8 @@ static void on_conn_update(const struct woad_event *ev)
     ble_invoke(IRQ_CONNECTION_UPDATE, 5, items);
 }
 
-/* (conn_handle, item, status, value): the item decides the kind of value. */
+/* (conn_handle, item, status, value): the answer to gap_link(), or a change of PHYs or data
+ * lengths.  The item decides the kind of value; None if the status is not 0. */
 static void on_link(const struct woad_event *ev)
 {
     const struct woad_link_value *v = &ev->u.link;
@@ -133,7 +141,7 @@ static void on_link(const struct woad_event *ev)
         value = ble_inner_tuple(3, three);
         break;
     }
-    default: break;
+    default: break; /* RSSI, transmit power: dBm */
     }
     int status = v->status > 0 ? BLE_STATUS_HCI + v->status : event_status(v->status);
     mp_obj_t items[] = { event_int(ev->conn), event_int(v->item), event_int(status),
@@ -141,7 +149,8 @@ static void on_link(const struct woad_event *ev)
     ble_invoke(IRQ_LINK, 4, items);
 }
 
-/* IRQ_TX_READY and IRQ_TX_DONE: (conn_handle,). */
+/* IRQ_TX_READY: there is room again after a call that raised OSError(11).  IRQ_TX_DONE: all that
+ * was queued has been sent.  Both: (conn_handle,). */
 static void on_tx(const struct woad_event *ev)
 {
     unsigned irq = ev->type == WOAD_EV_TX_READY ? IRQ_TX_READY : IRQ_TX_DONE;
@@ -151,6 +160,7 @@ static void on_tx(const struct woad_event *ev)
     }
 }
 
+/* value_handle 0: the attribute has been removed since: ble_attributes_removed(). */
 static void on_subscribe(const struct woad_event *ev)
 {
     mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.subscribe.value_handle),
@@ -160,6 +170,8 @@ static void on_subscribe(const struct woad_event *ev)
     }
 }
 
+/* The UUID is None where the server did not give it.  Only gattc_discover_included() causes this
+ * event, and fails unless the program has enabled it. */
 static void on_included(const struct woad_event *ev)
 {
     const struct woad_uuid *uuid = &ev->u.included.uuid;
@@ -203,7 +215,9 @@ static void on_mtu(const struct woad_event *ev)
     ble_invoke(IRQ_MTU_EXCHANGED, 2, items);
 }
 
-/* The handler allows the read by returning None, 0 or anything that is no number. */
+/* IRQ_GATTS_READ_REQUEST.  Returns the ATT error with which the handler refuses the read; 0: it
+ * allows it, by returning None, 0 or anything that is no number.  Another number with a low octet
+ * of 0 refuses, too. */
 int ble_read_refused(uint16_t conn, uint16_t handle)
 {
     mp_obj_t items[] = { event_int(conn), event_int(handle) };
@@ -215,8 +229,9 @@ int ble_read_refused(uint16_t conn, uint16_t handle)
     return (int)(no & 0xff);
 }
 
-/* The handler runs for each read, at any offset.  For later parts of a long value that it has
- * already allowed the host raises no event. */
+/* The handler runs for each such event: for a Read, and for a Read Blob at any offset if the host
+ * has not cached the value at an earlier one.  The answer is the whole value: the host takes the
+ * part that was requested.  A queued event of an attribute that was removed has handle 0. */
 static void on_gatt_read(const struct woad_event *ev)
 {
     uint16_t handle = ev->u.gatt_read.handle;
@@ -236,7 +251,8 @@ static void on_gatt_read(const struct woad_event *ev)
     }
 }
 
-/* Writes the value, tells the program, then answers: its handler runs before the answer is sent. */
+/* Writes the value, tells the program, then answers, if it was a request: the handler runs before
+ * the answer is sent. */
 static void on_gatt_write(const struct woad_event *ev)
 {
     uint16_t handle = ev->u.gatt_write.handle;
@@ -253,6 +269,8 @@ static void on_gatt_write(const struct woad_event *ev)
     }
 }
 
+/* WOAD_EACCES: nothing was sent, because the client may not get the value, or not any more.  The
+ * client has sent no ATT error, but programs know this number. */
 static void on_indicated(const struct woad_event *ev)
 {
     int status = ev->u.done.status;
@@ -285,6 +303,7 @@ static void on_descriptor(const struct woad_event *ev)
     ble_invoke(IRQ_GATTC_DESCRIPTOR_RESULT, 3, items);
 }
 
+/* By the low octet of the connection's number: its index, below BLE_CONNS. */
 static struct ble_long_read *long_read_on(uint16_t conn)
 {
     return &ble.long_read[(conn & 0xff) % BLE_CONNS];
@@ -298,7 +317,7 @@ void ble_forget_long_reads(void)
     }
 }
 
-/* A procedure of which a result was dropped does not end with status 0. */
+/* The status with which a procedure ends; it is not 0 if a result was dropped. */
 static int procedure_status(uint16_t conn, int status)
 {
     struct ble_long_read *g = long_read_on(conn);
@@ -332,7 +351,7 @@ static void on_read(const struct woad_event *ev)
         g->octets = ble_port_alloc(WOAD_ATT_VALUE_MAX);
         g->incomplete = g->incomplete || !g->octets;
     }
-    if (g->octets && len && at + len <= WOAD_ATT_VALUE_MAX) {
+    if (g->octets && len && at + len <= WOAD_ATT_VALUE_MAX) { /* the host raises no more */
         memcpy(g->octets + at, ev->u.value.data, len);
         g->len = (uint16_t)(at + len);
     }
@@ -346,7 +365,7 @@ static void on_read_done(const struct woad_event *ev)
     unsigned start = ble.start_count;
     mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.done.handle), mp_const_none };
     size_t len = g->len;
-    g->len = 0;
+    g->len = 0; /* the handler may begin the next read */
     if (!status) {
         items[2] = ble_bytes(g->octets, len);
         ble_invoke(IRQ_GATTC_READ_RESULT, 3, items);
@@ -373,7 +392,7 @@ static void on_gattc_done(const struct woad_event *ev)
     mp_obj_t items[] = { event_int(ev->conn),
                          event_int(procedure_status(ev->conn, ev->u.done.status)) };
     switch (ev->u.done.op) {
-    case WOAD_GATTC_MTU: break; /* IRQ_MTU_EXCHANGED was raised */
+    case WOAD_GATTC_MTU: break; /* IRQ_MTU_EXCHANGED was raised; a failure has no event */
     case WOAD_GATTC_READ_BY_UUID:
     case WOAD_GATTC_READ_MULTIPLE: {
         mp_obj_t done[] = { items[0], event_int(ev->u.done.handle), items[1] };
@@ -409,7 +428,7 @@ static void on_refused(const struct woad_event *ev)
     if (!status) {
         return;
     }
-    ble.dropped += !ble_wants(IRQ_REFUSED);
+    ble.dropped += !ble_wants(IRQ_REFUSED); /* so that it shows at all */
     if (ble_wants(IRQ_REFUSED)) {
         ble_invoke(IRQ_REFUSED, 2, items);
     }
@@ -466,6 +485,7 @@ void ble_event_invoke(const struct woad_event *ev)
     handlers[ev->type](ev);
 }
 
+/* There was no memory for a result of the procedure that runs: it does not end with status 0. */
 void ble_note_incomplete(uint16_t conn)
 {
     long_read_on(conn)->incomplete = true;

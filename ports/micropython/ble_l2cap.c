@@ -22,7 +22,8 @@
  *   ble_pass_on(): delivers an event now: to ble_connect.c, then to the handler or, while events
  *       are held, the queue
  *   ble_queue_put(): queues a copy of an event; false: no memory
- *   dropped: events lost for want of memory, config("dropped")
+ *   dropped: how often something was lost: for want of memory or room, or because the event for it
+ *       is not enabled; config("dropped")
  *   ble_port_alloc(): memory outside the heap, zeros; NULL: none
  *   ble_port_free(): frees memory of ble_port_alloc()
  *   outcome: of a call of the handler: BLE_ANSWERED, BLE_NO_HANDLER, BLE_FAILED */

@@ -14,7 +14,8 @@
  *   ending: active(False) was called where the host could not be stopped: it is stopped soon
  *   starting: active(True) is running
  *   start_count: number of this start of the host: ble_still_on() compares it
- *   dropped: events lost for want of memory, config("dropped")
+ *   dropped: how often something was lost: for want of memory or room, or because the event for it
+ *       is not enabled; config("dropped")
  *   ble_check_thread(): raises RuntimeError outside the main thread
  *   long_reads: gattc_read() reads the whole value
  *   scans: scans without WOAD_EV_SCAN_DONE yet; scans_stopped: those of them with IRQ_SCAN_DONE

@@ -7,7 +7,8 @@
  *       converted
  *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
  *   ble_raise_with(): raises an OSError with a number and a detail
- *   ble_wants(): the program has enabled this event, which other modules do not have
+ *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module, with
+ *       NimBLE) does not have
  *   ble_flush(): moves what the host has to send to the controller; may raise events, and find that
  *       it has failed
  *   ble_wait(): moves packets until a flag is set, events being queued; raises ETIMEDOUT

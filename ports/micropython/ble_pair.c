@@ -8,7 +8,8 @@
  *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments are
  *       converted
  *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
- *   ble_wants(): the program has enabled this event, which other modules do not have
+ *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module, with
+ *       NimBLE) does not have
  *   ble_flush(): moves what the host has to send to the controller; may raise events, and find that
  *       it has failed
  *   ble_wait(): moves packets until a flag is set, events being queued; raises ETIMEDOUT

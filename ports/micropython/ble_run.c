@@ -7,7 +7,8 @@
  *       reset
  *   ble_obj_t: the BLE object: handler, queue of events, services
  *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
- *   ble_wants(): the program has enabled this event, which other modules do not have
+ *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module, with
+ *       NimBLE) does not have
  *   holding: > 0: events are queued, not delivered
  *   in_host: > 0: an event is being raised inside the host, which cannot be entered again
  *   ending: active(False) was called where the host could not be stopped: it is stopped soon

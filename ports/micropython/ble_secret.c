@@ -7,7 +7,8 @@
  *       reset
  *   ble_obj_t: the BLE object: handler, queue of events, services
  *   ble_ask(): calls the program's handler for an event with a return value
- *   ble_bytes(): a memoryview for the handler's next call, which allocates nothing
+ *   ble_bytes(): a copy of octets as a memoryview, for the next call of the handler; allocates
+ *       nothing
  *   ble_short_bytes(): a second memoryview for that call, of at most BLE_FRAME_SHORT octets
  *   BLE_BOND_SLOTS: bonds of the configuration; legacy pairing takes two slots
  *   BLE_KEY_LEN: octets of a secret's key: the peer's address with its type */

@@ -7,7 +7,8 @@
  *       reset
  *   ble_obj_t: the BLE object: handler, queue of events, services
  *   ble_queue_put(): queues a copy of an event; false: no memory
- *   dropped: events lost for want of memory, config("dropped")
+ *   dropped: how often something was lost: for want of memory or room, or because the event for it
+ *       is not enabled; config("dropped")
  *   ble_port_arm(): the scheduler runs ble_run() for the next packet or deadline
  *   groups: services registered by one call each, with their values
  *   updates: notifications that did not fit, to be repeated

@@ -1,4 +1,32 @@
-/* The hosts of a hub: each has a controller, a log, and the framing of its transport. */
+/* The hosts of a hub: each has a controller, a log, and the framing of its transport.
+ *
+ * Names of other files:
+ *   hub: the process that simulates the air: hosts connect to it over HCI, and each gets a
+ *       controller there; struct hub, hub_state.h
+ *   client: a host and its controller: hub_state.h
+ *   woad_air_now(): air time: us since the hub began
+ *   world: of the options: the world file: places of controllers, walls, links; NULL: none
+ *   world_file_update_links(): the file's links take effect while the controllers at both ends are
+ *       there
+ *   keys: of the options: logs have the keys, else zeros in their place
+ *   HOST_NAME_MAX: octets of a host's name with its 0 (transport/open.h), not POSIX's macro
+ *   profile: of the options: the kind of controllers, "4.0" to "5.4"; NULL: they can do everything
+ *   client_identify(): sets name and address by what the host's program has bound; false: the
+ *       address is another host's
+ *   framing: packets in a stream of octets, H4 or H5, in both directions: transport/framing.h
+ *   framing_next(): length of the next packet; 0: none is complete; -1: no H4, or the H5 link has
+ *       failed
+ *   framing_failed(): the host has restarted the H5 link, or does not acknowledge
+ *   framing_ready(): framing_put() can take a packet
+ *   rx_packet: a packet from the host that the controller has not taken, of rx_packet_len octets;
+ *       0: none
+ *   rx_stalled: rx_packet waits for room in the controller
+ *   seat: the host's process, if the air's time waits for it (clock.h); NULL: it does not
+ *   stalled: of a seat: how many of its clients are rx_stalled; what these wrote need not have
+ *       arrived for the process to count as waiting
+ *   seat_moved(): octets were sent to the process, or received from it
+ *   accept_at_us: no host is accepted before, for want of descriptors or memory; 0: at once
+ *   packets_moved: packets went to hosts since the extras (hub.h) were served last */
 #define _GNU_SOURCE
 #include "hub_state.h"
 
@@ -24,6 +52,7 @@ static void hub_log(struct hub *hub, const char *what, const struct client *c)
     }
 }
 
+/* After a controller was attached or detached. */
 static void hub_update_links(struct hub *hub)
 {
     if (hub->options->world) {
@@ -31,7 +60,8 @@ static void hub_update_links(struct hub *hub)
     }
 }
 
-/* The host's name, as part of a path: "_" in place of what is special there. */
+/* The host's name as part of a path: "_" in place of each "/", and of a "." at the beginning.
+ * `file` has HOST_NAME_MAX octets or more. */
 static void client_file_name(const struct client *c, char *file)
 {
     strcpy(file, c->name);
@@ -42,7 +72,8 @@ static void client_file_name(const struct client *c, char *file)
     }
 }
 
-/* Opens DIR/N.btsnoop, or DIR/NAME.btsnoop.  Its timestamps are air time, like the capture's. */
+/* Opens DIR/N.btsnoop, or DIR/NAME.btsnoop.  Its time stamps are air time, like those of a capture
+ * of the air (--pcap).  Without a log the host is served all the same. */
 static void client_open_log(struct hub *hub, struct client *c)
 {
     char path[4096];
@@ -65,6 +96,7 @@ static void client_open_log(struct hub *hub, struct client *c)
     }
 }
 
+/* `received`: by the host, from the controller.  If the packet can't be written, the log ends. */
 static void client_log_packet(struct hub *hub, struct client *c, bool received,
                               const uint8_t *packet, size_t len)
 {
@@ -78,6 +110,7 @@ static void client_log_packet(struct hub *hub, struct client *c, bool received,
     }
 }
 
+/* The descriptor has been closed already. */
 void client_free(struct client *c)
 {
     woad_air_detach(c->controller);
@@ -87,13 +120,16 @@ void client_free(struct client *c)
     free(c);
 }
 
+/* hub_state.h has the contract; the caller sets c->pid afterwards.  Configuration: the values here,
+ * then the profile's, then address and place, then what the world file says.  If it returns false,
+ * nothing of the client is left but a number that is not used. */
 bool client_add(struct hub *hub, const struct hci_transport *transport, int fd, bool socket,
                 const char *name, size_t len)
 {
     struct woad_air_controller_config cfg = { .conns = 16,
                                               .acl_count = 12,
                                               .acl_len = 251,
-                                              .queue = 16384,
+                                              .queue = 16384, /* octets */
                                               .crypto = &woad_mbedtls,
                                               .adv_sets = 4,
                                               .iso = 4 };
@@ -129,6 +165,7 @@ bool client_add(struct hub *hub, const struct hci_transport *transport, int fd, 
     c->is_socket = socket;
     c->memory = memory;
     client_open_log(hub, c);
+    /* can't fail: the values of profiles and world files are in range */
     c->controller = woad_air_attach(hub->air, memory, size, &cfg);
     c->next = hub->clients;
     hub->clients = c;
@@ -137,6 +174,7 @@ bool client_add(struct hub *hub, const struct hci_transport *transport, int fd, 
     return true;
 }
 
+/* Sets c->rx_stalled; the seat's count grows by 1, 0 or -1. */
 static void client_stall(struct client *c, bool stalled)
 {
     if (c->seat) {
@@ -154,6 +192,8 @@ void client_take_seat(struct hub *hub, struct client *c)
     }
 }
 
+/* Octets were sent to the host, or received from it.  The seat's totals decide whether its process
+ * waits: it has read all, and all that it wrote has arrived. */
 static void client_count(struct hub *hub, struct client *c, size_t sent, size_t received)
 {
     c->sent += sent;
@@ -171,13 +211,15 @@ void client_leave(struct hub *hub, struct client *c)
         c->seat = NULL;
     }
     close(c->fd);
-    hub->accept_at_us = 0;
+    hub->accept_at_us = 0; /* a descriptor is free again */
     c->fd = -1;
     c->left_at_us = woad_air_now(hub->air);
     woad_air_leave(c->controller);
     hub_log(hub, "left", c);
 }
 
+/* Frees the clients that have left, once their controllers have no connection, or after
+ * LEAVE_MAX_US of air time. */
 void hub_free_left(struct hub *hub)
 {
     for (struct client **at = &hub->clients; *at;) {
@@ -194,21 +236,25 @@ void hub_free_left(struct hub *hub)
     }
 }
 
-/* The octets are no packets.  A serial line continues at the next HCI_Reset, or with a new H5 link;
- * for other transports it returns false, and the client is to leave. */
+/* What the host has sent is no packet, or its H5 link has failed.  A serial line continues at the
+ * next HCI_Reset, or with a new H5 link.  For other transports it returns false: the client is to
+ * leave. */
 static bool client_resync(struct client *c)
 {
     c->rx_packet_len = 0;
     client_stall(c, false);
     if (c->serial) {
-        framing_resync(&c->framing, true);
+        framing_resync(&c->framing, true); /* at HCI_Reset, which hosts send to controllers */
     }
     return c->serial;
 }
 
-/* At most READS_MAX reads, so that a host that writes without pause does not block the others. */
+/* At most READS_MAX reads, so that a host that writes without pause does not block the others.
+ * True: later more; false: the client is to leave: the host has closed its end, or client_resync()
+ * has failed. */
 bool client_read(struct hub *hub, struct client *c)
 {
+    /* while a packet waits, framing_next() is not called, which returns -1 for a failed link */
     if (c->rx_packet_len && framing_failed(&c->framing)) {
         return client_resync(c);
     }
@@ -227,6 +273,7 @@ bool client_read(struct hub *hub, struct client *c)
             if (c->rx_stalled) {
                 return true;
             }
+            /* taken, or dropped because it is malformed: both are in the log */
             client_log_packet(hub, c, false, c->rx_packet, c->rx_packet_len);
             c->rx_packet_len = 0;
             continue;
@@ -235,6 +282,7 @@ bool client_read(struct hub *hub, struct client *c)
             return true;
         }
         size_t room;
+        /* there is room, because no packet is complete */
         uint8_t *at = framing_space(&c->framing, &room);
         ssize_t got = read(c->fd, at, room);
         if (got <= 0) {
@@ -245,6 +293,8 @@ bool client_read(struct hub *hub, struct client *c)
     }
 }
 
+/* Writes until the host's buffers are full, or the controller has no packet.  True: later more;
+ * false: the client is to leave: the host has closed its end. */
 bool client_write(struct hub *hub, struct client *c)
 {
     for (;;) {

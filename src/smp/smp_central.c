@@ -9,7 +9,8 @@
  *   PUBLIC_KEYS_CENTRAL: several steps: our key pair, both public keys, DHKey (smp.h)
  *   CHECKS_TO_BOND_CENTRAL: all steps after the method's: f5, DHKey Checks, encryption, keys, bond,
  *       STEP_END (smp.h)
- *   STEP_USER: waits for the user's answer, if STEP_COMPARE or STEP_ASK has asked the user
+ *   STEP_USER: waits for the user's answer to WOAD_EV_PASSKEY, if STEP_COMPARE or STEP_ASK has
+ *       raised it
  *   STEP_FLUSH: waits until the controller has acknowledged the key PDUs, at most 500 ms
  *   STEP_PAUSE: waits while the peer must wait after failures, or encryption of a failed pairing is
  *       under way

@@ -314,7 +314,7 @@ def test_a_host_that_keeps_no_time_is_refused():
 
 
 def test_a_starved_program_loses_nothing():
-    """The peripheral is stopped for up to 0.9 s again and again, as by a machine that is busy: the central's short time limits hold all
+    """The peripheral is stopped for 0.7 s again and again, as by a machine that is busy: the central's short time limits hold all
     the same, because the air waits, and the clocks of both with it."""
     s = Program(SERVER + """
     wait(1)
@@ -327,13 +327,13 @@ def test_a_starved_program_loses_nothing():
     c = Program(CLIENT + """
     for i in range(10):
         ble.gattc_read(conn, 12)
-        assert wait(15, 700)[0] == conn
-        wait(16, 700)
+        assert wait(15, 300)[0] == conn
+        wait(16, 300)
     print("READ")
     for i in range(20):
         wait(18, 3000)
     ble.gap_disconnect(conn)
-    wait(8, 700)
+    wait(8, 300)
     """, {"WOAD_NAME": "short of time"})
     c.say(s.line("MAC"))
     end = time.monotonic() + 40

@@ -192,6 +192,15 @@ static inline int solo_l2cap(uint16_t handle, uint16_t cid, const uint8_t *body,
 #define SOLO_ATT(...) SOLO_L2CAP(SOLO_HANDLE, 4, __VA_ARGS__)
 #define SOLO_SIG(...) SOLO_L2CAP(SOLO_HANDLE, 5, __VA_ARGS__)
 #define SOLO_SMP(...) SOLO_L2CAP(SOLO_HANDLE, 6, __VA_ARGS__)
+/* The peer sends a PDU on the host's channel `cid`, in one K-frame. */
+#define SOLO_K_FRAME(cid, ...) \
+    do { \
+        const uint8_t pdu_[] = { __VA_ARGS__ }; \
+        uint8_t frame_[64] = { sizeof pdu_, 0 }; \
+        memcpy(frame_ + 2, pdu_, sizeof pdu_); \
+        solo_l2cap(SOLO_HANDLE, cid, frame_, sizeof pdu_ + 2); \
+        solo_pump(); \
+    } while (0)
 
 /* Answers a command: Command Complete with success and plausible return parameters, or Command
  * Status for a command that ends with an event of its own. */

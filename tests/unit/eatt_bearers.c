@@ -40,16 +40,6 @@ static void peer_opens(uint8_t cid, uint8_t mtu, uint8_t mps, uint8_t credits)
     solo_pump();
 }
 
-/* The peer sends a PDU on the host's bearer, in one K-frame. */
-#define PDU(cid, ...) \
-    do { \
-        const uint8_t pdu_[] = { __VA_ARGS__ }; \
-        uint8_t frame_[64] = { sizeof pdu_, 0 }; \
-        memcpy(frame_ + 2, pdu_, sizeof pdu_); \
-        solo_l2cap(SOLO_HANDLE, cid, frame_, sizeof pdu_ + 2); \
-        solo_pump(); \
-    } while (0)
-
 /* Returns the sum of octets in the host's frames on a channel. */
 static size_t octets_on(uint16_t cid)
 {
@@ -81,12 +71,12 @@ static void answer_comes_while_a_request_waits(void **state)
     assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 0x30), 0);
     assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 0x31), 0);
     solo_pump();
-    PDU(OUR_CID, 0x0a, (uint8_t)(first + 2), 0);
+    SOLO_K_FRAME(OUR_CID, 0x0a, (uint8_t)(first + 2), 0);
     assert_int_equal(solo_count(WOAD_EV_GATT_READ), 1);
-    PDU(OUR_CID, 0x0b, 7);
+    SOLO_K_FRAME(OUR_CID, 0x0b, 7);
     assert_int_equal(solo_count(WOAD_EV_READ), 1);
     assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 1);
-    PDU(OUR_CID, 0x1b, 0x30, 0, 1); /* a notification does not wait either */
+    SOLO_K_FRAME(OUR_CID, 0x1b, 0x30, 0, 1); /* a notification does not wait either */
     assert_int_equal(solo_count(WOAD_EV_NOTIFIED), 1);
     assert_int_equal(woad_gatt_answer(solo.h, solo.conn[0], 0, "x", 1), 0);
     solo_forget();
@@ -103,10 +93,10 @@ static void handles_stay_while_others_come(void **state)
     boot(1, false);
     peer_opens(PEER_CID, 64, 64, 9);
     uint8_t a = (uint8_t)(first + 2), b = (uint8_t)(first + 4);
-    PDU(OUR_CID, 0x0e, a, 0, b, 0);
+    SOLO_K_FRAME(OUR_CID, 0x0e, a, 0, b, 0);
     assert_int_equal(solo_last(WOAD_EV_GATT_READ)->u.gatt_read.handle, a);
     for (int n = 0; n < 60; n++) { /* the ring wraps */
-        PDU(OUR_CID, 0x1b, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1);
+        SOLO_K_FRAME(OUR_CID, 0x1b, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1);
     }
     assert_int_equal(solo_count(WOAD_EV_NOTIFIED), 60);
     assert_int_equal(woad_gatt_answer(solo.h, solo.conn[0], 0, "x", 1), 0);
@@ -125,8 +115,8 @@ static void confirmation_comes_while_a_request_waits(void **state)
     assert_int_equal(woad_gatt_indicate(solo.h, solo.conn[0], (uint16_t)(first + 2), octets, 60),
                      0); /* longer than the unenhanced bearer's MTU */
     solo_pump();
-    PDU(OUR_CID, 0x0a, (uint8_t)(first + 4), 0);
-    PDU(OUR_CID, 0x1e);
+    SOLO_K_FRAME(OUR_CID, 0x0a, (uint8_t)(first + 4), 0);
+    SOLO_K_FRAME(OUR_CID, 0x1e);
     assert_int_equal(solo_count(WOAD_EV_INDICATED), 1);
     assert_int_equal(solo_last(WOAD_EV_INDICATED)->u.done.status, 0);
     solo_end();
@@ -281,7 +271,7 @@ static void no_exchange_of_the_mtu(void **state)
     boot(1, false);
     peer_opens(PEER_CID, 64, 64, 9);
     solo_forget();
-    PDU(OUR_CID, 0x02, 64, 0);
+    SOLO_K_FRAME(OUR_CID, 0x02, 64, 0);
     assert_memory_equal(frame_on(PEER_CID)->octet, refused, sizeof refused);
     assert_int_equal(solo_count(WOAD_EV_MTU), 0);
     solo_end();
@@ -305,9 +295,9 @@ static void requests_where_there_is_no_server(void **state)
     solo_encrypt(SOLO_HANDLE);
     peer_opens(PEER_CID, 64, 64, 1);
     solo_forget();
-    PDU(OUR_CID, 0x0a, 3, 0);
-    PDU(OUR_CID, 0xbf);
-    PDU(OUR_CID, 0x1b, 7, 0, 1);
+    SOLO_K_FRAME(OUR_CID, 0x0a, 3, 0);
+    SOLO_K_FRAME(OUR_CID, 0xbf);
+    SOLO_K_FRAME(OUR_CID, 0x1b, 7, 0, 1);
     const uint8_t first_error[] = { 5, 0, 0x01, 0x0a, 0, 0, WOAD_ATT_REQUEST_NOT_SUPPORTED };
     assert_int_equal(solo_frames(PEER_CID, 5), 1); /* there is one credit */
     assert_memory_equal(frame_on(PEER_CID)->octet, first_error, sizeof first_error);

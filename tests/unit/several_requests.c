@@ -53,16 +53,6 @@ static void serve(void)
     solo_forget();
 }
 
-/* The client sends a request on its Enhanced ATT bearer, in one K-frame. */
-#define ON_BEARER(cid, ...) \
-    do { \
-        const uint8_t pdu_[] = { __VA_ARGS__ }; \
-        uint8_t frame_[64] = { sizeof pdu_, 0 }; \
-        memcpy(frame_ + 2, pdu_, sizeof pdu_); \
-        solo_l2cap(SOLO_HANDLE, cid, frame_, sizeof pdu_ + 2); \
-        solo_pump(); \
-    } while (0)
-
 /* Asserts that the host's one frame since solo_forget() is this one. */
 #define THE_FRAME(on, ...) \
     do { \
@@ -116,7 +106,8 @@ static void value_answered_while_a_write_is_authorized(void **state)
     solo.on_event = allows_and_answers;
     SOLO_ATT(0x0a, X, 0);
     solo_pump();
-    ON_BEARER(OUR_CID, 0x16, AUTHORIZED, 0, 0, 0, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee);
+    SOLO_K_FRAME(OUR_CID, 0x16, AUTHORIZED, 0, 0, 0, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee,
+                 0xee);
     assert_int_equal(solo_frames(4, 0x0b), 1);
     rest_is_right(22);
     solo_end();
@@ -145,8 +136,8 @@ static void short_reads_leave_a_long_value(void **state)
     SOLO_ATT(0x0a, X, 0);
     solo_pump();
     for (uint8_t offset = 22; offset < LONG; offset = (uint8_t)(offset + 22)) {
-        ON_BEARER(OUR_CID, 0x0a, Y, 0);
-        ON_BEARER(OUR_CID, 0x16, X, 0, 0, 0, 7); /* not permitted */
+        SOLO_K_FRAME(OUR_CID, 0x0a, Y, 0);
+        SOLO_K_FRAME(OUR_CID, 0x16, X, 0, 0, 0, 7); /* not permitted */
         SOLO_ATT(0x0c, X, 0, offset, 0);
         solo_pump();
     }
@@ -164,7 +155,7 @@ static void answer_is_not_to_the_next_request(void **state)
 {
     (void)state;
     serve();
-    ON_BEARER(OUR_CID, 0x0a, X, 0);
+    SOLO_K_FRAME(OUR_CID, 0x0a, X, 0);
     SOLO_ATT(0x0a, Y, 0);
     solo_pump();
     peer_closes(OUR_CID, PEER_CID);
@@ -183,7 +174,7 @@ static void answer_to_the_first_is_not_dropped(void **state)
     serve();
     SOLO_ATT(0x0a, Y, 0);
     solo_pump();
-    ON_BEARER(OUR_CID, 0x0a, X, 0);
+    SOLO_K_FRAME(OUR_CID, 0x0a, X, 0);
     peer_closes(OUR_CID, PEER_CID);
     assert_int_equal(answer("Y"), 0);
     THE_FRAME(4, 0x0b, 'Y');
@@ -196,7 +187,7 @@ static void number_is_not_used_again_before_the_answer(void **state)
 {
     (void)state;
     serve();
-    ON_BEARER(OUR_CID, 0x0a, X, 0);
+    SOLO_K_FRAME(OUR_CID, 0x0a, X, 0);
     uint8_t request = solo_last(WOAD_EV_GATT_READ)->u.gatt_read.request;
     peer_closes(OUR_CID, PEER_CID);
     peer_opens(3, 0x51);
@@ -206,7 +197,7 @@ static void number_is_not_used_again_before_the_answer(void **state)
     peer_opens(4, 0x52);
     assert_int_equal(solo_last(WOAD_EV_ATT_BEARERS)->u.att_bearers.open, 1);
     solo_forget();
-    ON_BEARER(OUR_CID + 1, 0x12, WRITTEN, 0, 7);
+    SOLO_K_FRAME(OUR_CID + 1, 0x12, WRITTEN, 0, 7);
     assert_int_equal(solo_last(WOAD_EV_GATT_WRITE)->u.gatt_write.request, request);
     assert_int_equal(answer(""), 0);
     assert_int_equal(solo.frame[solo.frames - 1].cid, 0x52);
@@ -221,7 +212,7 @@ static void closed_bearer_is_free_without_its_answer(void **state)
     (void)state;
     for (int ends = 0; ends < 2; ends++) {
         serve();
-        ON_BEARER(OUR_CID, 0x0a, X, 0);
+        SOLO_K_FRAME(OUR_CID, 0x0a, X, 0);
         peer_closes(OUR_CID, PEER_CID);
         if (ends) {
             solo_disconnected(SOLO_HANDLE, 0x13);
@@ -245,11 +236,11 @@ static void closed_bearer_asks_for_nothing_more(void **state)
     for (int write = 0; write < 2; write++) {
         serve();
         if (write) {
-            ON_BEARER(OUR_CID, 0x16, WRITTEN, 0, 0, 0, 1);
-            ON_BEARER(OUR_CID, 0x16, WRITTEN, 0, 9, 0, 2);
-            ON_BEARER(OUR_CID, 0x18, 1);
+            SOLO_K_FRAME(OUR_CID, 0x16, WRITTEN, 0, 0, 0, 1);
+            SOLO_K_FRAME(OUR_CID, 0x16, WRITTEN, 0, 9, 0, 2);
+            SOLO_K_FRAME(OUR_CID, 0x18, 1);
         } else {
-            ON_BEARER(OUR_CID, 0x0e, X, 0, Y, 0);
+            SOLO_K_FRAME(OUR_CID, 0x0e, X, 0, Y, 0);
         }
         assert_int_equal(solo.events, 1);
         peer_closes(OUR_CID, PEER_CID);

@@ -1,113 +1,79 @@
-/* Two hosts and a radio in one process, in virtual time: an hour of a sensor that is read every ten
- * seconds takes a blink, and a second run is the same to the octet.  No sockets, no threads, no
- * clock:
+/* A test of a program in virtual time: a sensor that notifies each second, and a reader that loses
+ * it and finds it again.  An hour takes a blink, and a second run is the same to the octet:
  *
  *     world [SEED [LOSS_PER_MILLE]] */
-#include <woad/air.h>
-#include <woad/woad.h>
-
 #include <stdio.h>
 #include <stdlib.h>
-
-struct device {
-    struct woad *host;
-    struct woad_air_controller *ctl;
-    struct woad_addr addr;
-    unsigned long reads, losses;
-    uint16_t conn;
-};
+#include <woad/testing.h>
 
 static const struct woad_uuid service = WOAD_UUID16(0x181a), celsius = WOAD_UUID16(0x2a6e);
 static const struct woad_attr attrs[] = { WOAD_PRIMARY(&service),
-                                          WOAD_CHARACTERISTIC_CONST(&celsius, "\x66\x08", 2) };
-enum { VALUE = 12 };
+                                          WOAD_CHARACTERISTIC_CCCD(&celsius, WOAD_PROP_NOTIFY, 0) };
+static const struct woad_feature *const features[] = { &woad_feature_advertiser,
+                                                       &woad_feature_central,
+                                                       &woad_feature_gatt_server,
+                                                       &woad_feature_gatt_client, NULL };
+static const struct woad_config config = { .features = features,
+                                           .conns = 1,
+                                           .attr_tables = 1,
+                                           .subscriptions = 2,
+                                           .procedures = 2,
+                                           .mtu = 64,
+                                           .tx_queue = 128,
+                                           .request_queue = 128 };
 
-static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
+/* The program under test: the sensor as it runs on the board. */
+struct sensor {
+    uint16_t conn, first;
+    uint32_t next_ms;
+};
+
+static void sensor_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 160 };
-    struct device *d = ctx;
-    if (ev->type == WOAD_EV_UP) {
-        woad_own_address(h, &d->addr);
-        d->conn = WOAD_NO_CONN;
-    } else if (ev->type == WOAD_EV_CONNECT) {
-        d->conn = ev->conn;
-    } else if (ev->type == WOAD_EV_DISCONNECT) {
-        d->conn = WOAD_NO_CONN;
-        d->losses++;
-        if (!ev->u.disconnect.central)
-            woad_adv_start(h, &adv);
-    } else if (ev->type == WOAD_EV_READ) {
-        d->reads++;
-    }
+    struct sensor *s = ctx;
+    if (ev->type == WOAD_EV_CONNECT)
+        s->conn = ev->conn;
+    if (ev->type == WOAD_EV_UP)
+        woad_gatt_add(h, attrs, sizeof attrs / sizeof *attrs, &s->first);
+    if (ev->type == WOAD_EV_UP || ev->type == WOAD_EV_DISCONNECT)
+        woad_adv_start(h, &adv);
 }
 
-static void device(struct device *d, struct woad_air *air, uint8_t number)
+static uint32_t sensor_loop(void *ctx, struct woad *h, uint32_t now_ms)
 {
-    static const struct woad_feature *const all[] = { &woad_feature_advertiser,
-                                                      &woad_feature_central,
-                                                      &woad_feature_gatt_server,
-                                                      &woad_feature_gatt_client, NULL };
-    struct woad_config host = { .features = all,
-                                .event = on_event,
-                                .ctx = d,
-                                .conns = 1,
-                                .attr_tables = 1,
-                                .procedures = 2,
-                                .mtu = 64,
-                                .tx_queue = 128,
-                                .request_queue = 128 };
-    struct woad_air_controller_config c = {
-        .address = { number, 0, 0, 0, 0, 2 }, .user = d, .x_mm = number * 3000, .queue = 4096
-    };
-    woad_air_profile("5.0", &c);
-    d->host = woad_init(malloc(woad_size(&host)), woad_size(&host), &host);
-    if (!d->host)
-        exit(fprintf(stderr, "this config is not valid\n"));
-    d->ctl = woad_air_attach(air, malloc(woad_air_controller_size(&c)),
-                             woad_air_controller_size(&c), &c);
-    woad_start(d->host);
-}
-
-/* Moves packets between a host and its controller until neither has more to send. */
-static void pump(struct device *d, uint32_t now_ms)
-{
-    uint8_t p[WOAD_TX_ROOM + WOAD_AIR_PACKET];
-    size_t n = 1;
-    woad_poll(d->host, now_ms);
-    while (n) {
-        while ((n = woad_tx(d->host, p, sizeof p)) > 0)
-            woad_air_rx(d->ctl, p, n);
-        if ((n = woad_air_tx(d->ctl, p, sizeof p)) > 0)
-            woad_rx(d->host, p, n);
-    }
+    struct sensor *s = ctx;
+    bool due = (int32_t)(now_ms - s->next_ms) >= 0;
+    if (due && woad_gatt_subscription(h, s->conn, s->first + 2))
+        woad_gatt_notify(h, s->conn, s->first + 2, "\x66\x08", 2);
+    s->next_ms = due ? now_ms + 1000 : s->next_ms;
+    return s->next_ms - now_ms;
 }
 
 int main(int argc, char **argv)
 {
     static const struct woad_connect_params params = { 160, 160, 80, 80, 4, 600, 0 };
-    struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 160 };
-    struct woad_air_config config = { .seed = 1 };
-    if (argc > 1) {
-        config.seed = strtoull(argv[1], NULL, 0);
+    struct sensor app = { .conn = WOAD_NO_CONN };
+    struct woad_test_config test = { .loss_per_mille = (uint16_t)(argc > 2 ? atoi(argv[2]) : 0) };
+    test.seed = strtoull(argc > 1 ? argv[1] : "1", NULL, 0);
+    struct woad_test_node_config node = { .name = "sensor", .host = config, .loop = sensor_loop };
+    node.host.event = sensor_event, node.host.ctx = &app;
+    struct woad_test *t = woad_test_begin(&test);
+    struct woad_test_node *sensor = woad_test_add(t, &node), *reader;
+    node = (struct woad_test_node_config){ .name = "reader", .host = config };
+    reader = woad_test_add(t, &node);
+    struct woad *h = woad_test_host(reader);
+    for (int minute = 0; minute < 60; minute += 10) {
+        WOAD_TEST_CALL(reader, woad_connect(h, woad_test_address(sensor), &params));
+        uint16_t conn = woad_test_wait(reader, WOAD_EV_CONNECT, 10000)->conn;
+        WOAD_TEST_CALL(reader, woad_gattc_write(h, conn, app.first + 3, "\1\0", 2));
+        woad_test_run(t, 570000);
+        woad_test_power(sensor, false); /* the battery is changed */
+        woad_test_wait(reader, WOAD_EV_DISCONNECT, 30000);
+        woad_test_power(sensor, true);
     }
-    if (argc > 2) {
-        config.loss_per_mille = (uint16_t)atoi(argv[2]);
-    }
-    struct woad_air *air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &config);
-    struct device sensor = { 0 }, reader = { 0 };
-    device(&sensor, air, 1);
-    device(&reader, air, 2);
-    for (uint32_t ms = 0; ms <= 3600000; ms += 10) {
-        woad_air_step(air, ms * 1000ull);
-        pump(&sensor, ms);
-        pump(&reader, ms);
-        if (ms == 0 && woad_gatt_add(sensor.host, attrs, 3, NULL) == 0)
-            woad_adv_start(sensor.host, &adv);
-        if (reader.conn == WOAD_NO_CONN)
-            woad_connect(reader.host, &sensor.addr, &params);
-        else if (ms % 10000 == 0)
-            woad_gattc_read(reader.host, reader.conn, VALUE);
-    }
-    printf("an hour: %lu readings, %lu connections lost\n", reader.reads, reader.losses);
-    return reader.reads < 300;
+    size_t n = woad_test_count(reader, WOAD_EV_NOTIFIED);
+    WOAD_TEST_CHECK(t, n > 6 * 560 && n < 6 * 575);
+    printf("%zu values, hash %016llx\n", n, (unsigned long long)woad_test_hash(t));
+    woad_test_end(t);
 }

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../transport/private_names.h"
+
 /* Records are never cut.  If a pipe's reader is too slow, records without room are dropped. */
 struct capture {
     int fd; /* -1: none */

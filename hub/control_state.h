@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../transport/private_names.h"
+
 struct hub;
 struct client;
 

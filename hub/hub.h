@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../transport/private_names.h"
+
 struct hci_transport;
 struct hub;
 struct pollfd;

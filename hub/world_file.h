@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+#include "../transport/private_names.h"
+
 enum { WORLD_MESSAGE_MAX = 160, WORLD_LINES_MAX = 256, WORLD_NAMES_MAX = 256 };
 enum { WORLD_NAME_MAX = 48, WORLD_NAMED = 65536 };
 

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "private_names.h"
+
 /* To blank keys in a log, PDUs of the Security Manager must be recognised even when they are cut
  * into several ACL packets, as the peer likes.  For each PDU of which more packets follow: how many
  * octets have arrived, and the first five, which tell where a key is.  Initially all zero. */

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "private_names.h"
+
 enum clock_kind { CLOCK_WALL, CLOCK_VIRTUAL };
 
 /* Until when a program waits.

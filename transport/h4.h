@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "private_names.h"
+
 enum { H4_PACKET_MAX = 1 + 4 + 2048 };
 
 struct h4 {

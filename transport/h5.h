@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "private_names.h"
+
 enum h5_link { H5_UNINITIALIZED, H5_INITIALIZED, H5_ACTIVE, H5_FAILED };
 enum { H5_WINDOW = 4 }; /* packets sent and not acknowledged, 1 to 7 */
 

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "private_names.h"
+
 /* Decodes one character of UTF-8; returns its length, 0: invalid. */
 size_t text_utf8(const uint8_t *s, size_t len, uint32_t *c);
 /* Whether a character is safe to print: no control character, and none that changes the direction

@@ -10,6 +10,8 @@
 
 #include <woad/port.h>
 
+#include "private_names.h"
+
 struct hci_transport {
     int fd;          /* non-blocking, for poll(); -1: closed */
     bool packets;    /* each read() and write() moves one packet; else fd is a stream of octets */

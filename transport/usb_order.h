@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "private_names.h"
+
 enum { ORDER_HOLD_MS = 5, ORDER_PACKET = 1 + 4 + 1024, ORDER_QUEUE = 16, ORDER_CONNS = 64 };
 
 /* Packets have their H4 type octet. */

@@ -15,6 +15,7 @@
 
 #include <woad/air.h>
 
+#include "private_names.h"
 #include "../../src/base/buf.h"
 #include "../../src/base/fifo.h"
 

@@ -4,6 +4,8 @@
 
 #include <woad/port.h>
 
+#include "../../transport/private_names.h"
+
 int port_pump(struct woad_port *p, struct woad *h, uint32_t *wait_ms);
 
 #endif

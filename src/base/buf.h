@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "private_names.h"
+
 /* Two octets at any address, unchecked.  At -Os, compilers do not combine two stores into one; a
  * member of a packed struct is one store where the processor allows it. */
 #if defined __GNUC__ && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "private_names.h"
+
 /* Writes zeros that the compiler may not optimize away: for keys. */
 void wipe(void *mem, size_t len);
 /* All octets are zero. */

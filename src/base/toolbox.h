@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "private_names.h"
+
 struct toolbox {
     /* One block of AES-128: 0, or an error that the toolbox passes on, CRYPTO_PENDING too. */
     int (*aes)(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8_t out[16]);

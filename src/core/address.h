@@ -4,6 +4,8 @@
 
 #include <woad/woad.h>
 
+#include "../base/private_names.h"
+
 void addr_copy(struct woad_addr *to, const struct woad_addr *from);
 /* Compares identities: an identity address type (2, 3) equals the type it stands for (0, 1). */
 bool addr_same(const struct woad_addr *a, const struct woad_addr *b);

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../base/private_names.h"
+
 struct woad;
 
 struct arena {

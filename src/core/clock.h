@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "../base/private_names.h"
+
 struct woad;
 
 /* The deadline `ms` after h->now: never 0, and at most INT32_MAX ms ahead. */

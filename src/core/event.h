@@ -6,6 +6,8 @@
 
 #include <woad/woad.h>
 
+#include "../base/private_names.h"
+
 struct conn;
 
 /* An event of a connection.  Where its WOAD_EV_CONNECT is held back, that goes first. */

@@ -1,7 +1,7 @@
 /* Features: the parts of the host that an application names in config.features; what it does not
  * name is not linked.  The host calls each feature through a table of hooks, in the order of
  * config.features; a hook may be NULL.  The core itself (bring-up and connections) is a feature
- * too, woad_core, always the first. */
+ * too, core_feature, always the first. */
 #ifndef WOAD_CORE_FEATURE_H
 #define WOAD_CORE_FEATURE_H
 
@@ -54,7 +54,7 @@ struct woad_feature {
     const struct woad_needs *needs; /* NULL: none */
 };
 
-extern const struct woad_feature woad_core; /* host/connection.c */
+extern const struct woad_feature core_feature; /* host/connection.c */
 
 /* Whether config.features names it, at any place: for a layout, which may run before the layout of
  * a feature that it requires. */

@@ -54,7 +54,7 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
     }
     bool were_idle = h->commands_idle;
     struct hci *hci = &h->hci;
-    const struct woad_feature *owner = &woad_core;
+    const struct woad_feature *owner = &core_feature;
     h->commands_idle = true;
     if (hci->pending_opcode || !hci->credits) {
         return 0; /* every event wakes the polling: all_mark_ready() */
@@ -159,7 +159,7 @@ static const struct conn_event *conn_event_in(const struct conn_event *e, uint8_
 /* An event about one connection, for the first that has it in its table: the core, or a feature. */
 static int hci_rx_conn(struct woad *h, uint8_t code, struct rd *in)
 {
-    const struct woad_feature *feature = &woad_core;
+    const struct woad_feature *feature = &core_feature;
     for (const struct woad_feature *const *f = h->cfg.features; feature; feature = *f++) {
         const struct conn_event *e = conn_event_in(feature->conn_events, code);
         if (e) {

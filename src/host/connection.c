@@ -1,6 +1,6 @@
 /* A connection's life: the HCI events that open, change and end it, and the commands that the core
- * sends: bring-up, our address, and those of connections.  woad_core is the core's row in the table
- * of features.
+ * sends: bring-up, our address, and those of connections.  core_feature is the core's row in the
+ * table of features.
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h); conn: its number in the public interface
@@ -398,9 +398,9 @@ static void core_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
     }
 }
 
-const struct woad_feature woad_core = { .command = core_command,
-                                        .complete = core_complete,
-                                        .conn_events = conn_events };
+const struct woad_feature core_feature = { .command = core_command,
+                                           .complete = core_complete,
+                                           .conn_events = conn_events };
 
 /* A parameter update fails when the central does not answer (RTX: Vol 3, Part A, 6.2.1), or accepts
  * and does nothing (Part C, 9.3.9.2).  A controller that does not complete HCI_Disconnect has

@@ -1,10 +1,9 @@
 /* The control PDUs of a broadcast isochronous group (BIG), and the effect of a train's end on
  * receivers of its BIG.  Vol 6, Part B, 2.6.3, 4.4.6.7, 5.6 */
+#include "air/ll/ll.h"
 #include "links.h"
 
 enum { A = 0, B = 1, C = 2, SENDS_BIS = 6, BIG_INTERVAL_US = 10000 };
-
-uint8_t csa2_channel(uint32_t aa, uint16_t event, const uint8_t chm[5]);
 
 static struct {
     uint64_t first_us; /* the anchor of event 0 */

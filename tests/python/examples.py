@@ -82,7 +82,7 @@ def quick_answer():
 def build_c(program):
     """As the README says."""
     return (["cc", "-std=c99", "-no-pie", "-I", os.path.join(root, "include"), "-o", program, program + ".c"]
-            + [os.path.join(build, "lib%s.a" % lib) for lib in ("woad-testing", "woad-posix", "woad", "woad-air")] + ["-lmbedcrypto", "-lusb-1.0"])
+            + [os.path.join(build, "lib%s.a" % lib) for lib in ("woad-testing", "woad-posix", "woad-air", "woad")] + ["-lmbedcrypto", "-lusb-1.0"])
 
 
 def ok(name):

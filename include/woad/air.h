@@ -11,6 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct woad_air;
 struct woad_air_controller;
 struct woad_crypto;
@@ -197,5 +201,9 @@ void *woad_air_user(const struct woad_air_controller *c);
  * octets; 0: none. */
 size_t woad_air_tx(struct woad_air_controller *c, uint8_t *buf, size_t room);
 enum { WOAD_AIR_PACKET = 1 + 4 + 8 + 502 };
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

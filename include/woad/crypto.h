@@ -11,6 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct woad_crypto {
     /* Encrypts one block with AES-128.  `out` may be `in`. */
     int (*aes128)(const uint8_t key[16], const uint8_t in[16], uint8_t out[16]);
@@ -26,5 +30,9 @@ struct woad_crypto {
 /* Backends: Mbed TLS by its own interface, crypto/mbedtls.c; the PSA Crypto API, crypto/psa.c.  On
  * PCs both are in the library woad-posix. */
 extern const struct woad_crypto woad_mbedtls, woad_psa;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

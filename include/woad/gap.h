@@ -6,6 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct woad;
 
 enum { /* struct woad_addr.type */
@@ -304,5 +308,9 @@ const uint8_t *woad_ad_find(const uint8_t *data, size_t len, uint8_t type, size_
  * if it does not fit: then nothing is changed. */
 int woad_ad_add(uint8_t *data, size_t *len, size_t room, uint8_t type, const void *value,
                 size_t value_len);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 
 #include "uuid.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct woad;
 
 enum { /* ATT error codes.  Vol 3, Part F, 3.4.1.1 */
@@ -351,5 +355,9 @@ int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, cons
  * ATT_MTU becomes too small. */
 int woad_gattc_write_command(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                              size_t len);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

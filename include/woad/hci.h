@@ -2,6 +2,10 @@
 #ifndef WOAD_HCI_H
 #define WOAD_HCI_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     WOAD_HCI_SUCCESS = 0x00,
     WOAD_HCI_UNKNOWN_COMMAND = 0x01,
@@ -33,5 +37,9 @@ enum {
     WOAD_HCI_MIC_FAILURE = 0x3d,
     WOAD_HCI_FAILED_TO_ESTABLISH = 0x3e
 };
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

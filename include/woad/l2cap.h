@@ -30,6 +30,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct woad;
 
 enum { /* results of a request, in events and of woad_coc_refuse().  Vol 3, Part A, 4.23, 4.26 */
@@ -152,5 +156,9 @@ struct woad_coc_info {
 };
 /* WOAD_ENOENT. */
 int woad_coc_info(const struct woad *h, uint16_t conn, uint16_t cid, struct woad_coc_info *info);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct woad;
 struct woad_port;
 enum { WOAD_PORT_MESSAGE_MAX = 200 };
@@ -118,5 +122,9 @@ void woad_bond_file_close(struct woad_bond_file *f);
 
 /* A clock for woad_poll(): monotonic, in milliseconds. */
 uint32_t woad_port_now_ms(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

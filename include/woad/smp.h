@@ -14,6 +14,10 @@
 
 #include "gap.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { /* why a pairing failed.  Vol 3, Part H, 3.5.5 */
        WOAD_SMP_PASSKEY_ENTRY = 0x01,
        WOAD_SMP_NO_OOB = 0x02,
@@ -266,5 +270,9 @@ int woad_oob_set(struct woad *h, uint16_t conn, const struct woad_oob *peer);
  * unless woad_oob_set() has been called too; without policy.allow_legacy it fails with
  * WOAD_SMP_AUTHENTICATION.  WOAD_EINVAL for 16 zeros, which are no secret; otherwise as above. */
 int woad_oob_set_legacy(struct woad *h, uint16_t conn, const uint8_t tk[16]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct woad_uuid {
     uint8_t size;   /* octets: 2, 4 or 16 */
     uint8_t le[16]; /* least significant first, as on the air; those beyond `size` do not count */
@@ -29,5 +33,9 @@ int woad_uuid_parse(struct woad_uuid *uuid, const char *text);
 
 /* Writes "180d", "0000180d" or the 36-character form, and a NUL.  Returns the length without it. */
 size_t woad_uuid_format(const struct woad_uuid *uuid, char text[37]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

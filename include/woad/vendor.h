@@ -11,6 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct woad;
 
 enum woad_step_kind {
@@ -80,5 +84,9 @@ struct woad_quirk {
 /* Adds n quirks, in place of those added before.  `table` must live as long as the instance.
  * WOAD_ENOTSUP: no such feature. */
 int woad_set_quirks(struct woad *h, const struct woad_quirk *table, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -24,6 +24,11 @@
 #include "l2cap.h"
 #include "vendor.h"
 #include "smp.h"
+#include "version.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* Errors that functions return: negative, and the call has had no effect.  They are also statuses
  * of events, where the host itself ended something. */
@@ -469,5 +474,9 @@ struct woad_event {
         } done; /* ATT */
     } u;
 };
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -81,6 +81,7 @@ def problems():
         found += ["%s: %s is not in %s" % (header, n, archive) for n in sorted(names) if PREFIX + n not in have]
         # A field of a public struct would have two names, one before this header and one behind it.
         found += ["%s: %s is a name in woad/%s" % (header, n, words[n]) for n in sorted(names) if n in words]
+    found += ["libwoad-testing.a: %s is global" % s for s in sorted(symbols("libwoad-testing.a")) if not public(s)]
     return found
 
 

@@ -26,6 +26,10 @@
 #include "air.h"
 #include "woad.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct woad_crypto;
 struct woad_test;
 struct woad_test_node;
@@ -125,5 +129,9 @@ void woad_test_fail_call(struct woad_test_node *n, const char *call, int result)
             woad_test_fail(test, "%s:%d: not so: %s", __FILE__, __LINE__, #x); \
         } \
     } while (0)
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -663,11 +663,14 @@ int woad_set_security_policy(struct woad *h, const struct woad_security_policy *
     return 0;
 }
 
+/* A refusal marks nothing ready: what is polled and needs encryption calls this each time, and the
+ * host must be able to sleep. */
 int woad_pair(struct woad *h, uint16_t conn)
 {
-    struct conn *c = conn_for_call(h, conn);
+    struct conn *c = conn_of(h, conn);
+    int err = WOAD_ENOTSUP;
     if (!h->smp || !smp_has_crypto(h)) {
-        return WOAD_ENOTSUP;
+        return err;
     }
     if (!c || c->state != CONN_OPEN) {
         return WOAD_ENOTCONN;
@@ -675,17 +678,19 @@ int woad_pair(struct woad *h, uint16_t conn)
     if (smp_security_pending(c)) {
         return WOAD_EALREADY;
     }
-    if (c->central) {
-        if (h->smp->central) {
-            return h->smp->central->pair(c);
+    if (!c->central) {
+        if (c->smp->timed_out && !smp_security_sufficient(c)) {
+            return WOAD_ETIMEDOUT;
         }
-        return WOAD_ENOTSUP;
+        c->smp->security_request_due = true;
+        err = 0;
+    } else if (h->smp->central) {
+        err = h->smp->central->pair(c);
     }
-    if (c->smp->timed_out && !smp_security_sufficient(c)) {
-        return WOAD_ETIMEDOUT;
+    if (!err) {
+        all_mark_ready(h);
     }
-    c->smp->security_request_due = true;
-    return 0;
+    return err;
 }
 
 int woad_pair_refuse(struct woad *h, uint16_t conn)

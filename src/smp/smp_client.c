@@ -13,6 +13,14 @@
  *   number: of a connection: the one in the public interface, index | generation << 8 */
 #include "smp.h"
 
+/* Pairs, or encrypts with the bond's key.  True: WOAD_EV_SECURITY will follow. */
+static bool client_pair(struct conn *c)
+{
+    struct woad *h = c->h;
+    int err = h->smp_role->pair(h, c->number);
+    return err == 0 || err == WOAD_EALREADY;
+}
+
 /* See core/security.h.  Against BLESA: a peer that answers unencrypted where there is a bond may be
  * an attacker.  The bond's key is tried when the client has something to send; nothing is sent or
  * believed until it encrypts.  Once tried, that holds even if the bond has been replaced in memory.
@@ -29,15 +37,14 @@ static int client_encrypt(struct conn *c, bool again)
     if (!s->bond_key_tried && !h->smp_role->has_key(c, fetch)) {
         return 0;
     }
-    int err = 0;
-    if (!smp_security_pending(c)) {
-        err = WOAD_EACCES;
-    }
+    bool will_end; /* WOAD_EV_SECURITY will follow */
     if (again || !s->bond_key_tried) {
-        err = h->smp_role->pair(h, c->number);
+        will_end = client_pair(c);
+    } else {
+        will_end = smp_security_pending(c);
     }
     s->bond_key_tried = true;
-    return err == 0 || err == WOAD_EALREADY ? CLIENT_WAIT : WOAD_EACCES;
+    return will_end ? CLIENT_WAIT : WOAD_EACCES;
 }
 
 int client_encrypt_to_send(struct conn *c)
@@ -59,10 +66,6 @@ bool client_peer_verified(const struct conn *c)
  * possible, or not wanted. */
 bool client_raise_security(struct conn *c)
 {
-    struct woad *h = c->h;
-    int err = WOAD_ENOTSUP;
-    if (h->smp_role && h->smp->policy.retry) {
-        err = h->smp_role->pair(h, c->number);
-    }
-    return err == 0 || err == WOAD_EALREADY;
+    const struct woad *h = c->h;
+    return h->smp_role && h->smp->policy.retry && client_pair(c);
 }

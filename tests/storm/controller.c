@@ -34,6 +34,12 @@ unsigned controller_links(void)
     return (unsigned)links[0].live + links[1].live + links[2].live;
 }
 
+/* Each command is answered, and the host has been given all that the controller has to say. */
+bool controller_quiet(void)
+{
+    return later_in == later_out && !credit_due && !silent;
+}
+
 bool controller_link(unsigned k)
 {
     return k < SOLO_LINKS && links[k].live;

@@ -193,6 +193,17 @@ static void solo_pass(uint32_t ms)
 
 /* --- steps ------------------------------------------------------------------------------------ */
 
+/* Whenever nothing is under way, host and controller have the same links. */
+static void solo_links(void)
+{
+    unsigned open = 0;
+    for (struct link *l = solo.a->link; l < solo.a->link + LINKS; l++) {
+        open += l->open;
+    }
+    MUST(!solo.a->up || !controller_quiet() || open == controller_links(),
+         "%u connections, and %u links of the controller's", open, controller_links());
+}
+
 static void solo_step(const struct step *s)
 {
     storm.me = solo.a;
@@ -225,6 +236,7 @@ static void solo_step(const struct step *s)
         break;
     }
     solo.a->gone_flags = 0;
+    solo_links();
 }
 
 /* Two minutes in which all parties only fulfil their duties: afterwards every procedure has
@@ -245,13 +257,8 @@ static void solo_end(void)
     solo_calm(130);
     model_ended(a);
     if (a->up) {
-        unsigned open = 0;
-        for (struct link *l = a->link; l < a->link + LINKS; l++) {
-            open += l->open;
-        }
+        solo_links();
         MUST(!a->attempt || controller_connects(), "an attempt waits, and nothing is under way");
-        MUST(open == controller_links(), "%u connections, and %u links of the controller's", open,
-             controller_links());
         MUST(woad_connect_cancel(a->h) == (a->attempt ? 0 : WOAD_EALREADY),
              "an attempt runs that nobody waits for, or none that somebody waits for");
         MUST(woad_scan_stop(a->h) == 0, "a scan can't be stopped");

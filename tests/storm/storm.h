@@ -234,6 +234,7 @@ void controller_take(const uint8_t *packet, size_t len); /* from the host */
 void controller_step(void);
 void controller_calm(void);     /* sends all its pending events */
 void controller_drop_all(void); /* ends all links */
+bool controller_quiet(void);    /* all commands are answered, and nothing is under way */
 bool controller_link(unsigned k);
 unsigned controller_links(void);
 bool controller_connects(void);

@@ -140,6 +140,27 @@ static void request_that_is_out_outlives_a_security_that_fails(void **state)
     solo_end();
 }
 
+/* Encryption ends while a read has no response, and the peer can't be asked to encrypt: its
+ * pairing has timed out.  Nothing else is queued: woad_poll() lets the host sleep. */
+static void request_that_is_out_lets_the_host_sleep(void **state)
+{
+    (void)state;
+    with_bearer(false);
+    SOLO_SMP(1, 1, 0, 0x0d, 16, 0, 0); /* Pairing Request, and nothing after it */
+    solo_tick(30000);
+    reads(0x30, 0x31);
+    solo_pump();
+    SOLO_ATT(0x0b, 0x30);
+    SOLO_RX(4, 8, 4, 0, SOLO_HANDLE, 0, 0); /* Encryption Change: off */
+    solo_pump();
+    solo_tick(0); /* of the events */
+    assert_int_not_equal(solo_tick(0), 0);
+    SOLO_RX(4, 5, 4, 0, SOLO_HANDLE, 0, 0x13);
+    solo_pump();
+    assert_int_equal(ended_with(0x31), WOAD_ENOTCONN);
+    solo_end();
+}
+
 /* woad_gattc_cancel() with two reads sent and a write queued: the write ends at once. */
 static void queued_write_is_cancelled_and_not_sent(void **state)
 {
@@ -222,6 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refused_request_is_not_sent_before_the_pairing_ends),
         cmocka_unit_test(request_that_is_out_outlives_a_security_that_fails),
+        cmocka_unit_test(request_that_is_out_lets_the_host_sleep),
         cmocka_unit_test(queued_write_is_cancelled_and_not_sent),
         cmocka_unit_test(cancelled_inside_an_event_is_not_sent_in_the_next),
         cmocka_unit_test(half_of_a_write_is_taken_back_behind_a_read),

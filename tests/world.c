@@ -144,9 +144,10 @@ struct woad_air_controller_config world_controller_config(struct world *w, uint8
 static void snoop(struct device *d, bool received, const uint8_t *packet, size_t n)
 {
     if (d->snoop) {
-        uint8_t record[BTSNOOP_RECORD];
-        struct btsnoop_cuts *cuts = d->snoop_keys ? NULL : &d->snoop_cuts;
-        size_t len = btsnoop_record(record, cuts, woad_air_now(d->world->air), received, packet, n);
+        uint8_t record[WOAD_BTSNOOP_RECORD + 4096];
+        struct woad_btsnoop_keys *zeroed = d->snoop_keys ? NULL : &d->snoop_zeroed;
+        size_t len = woad_btsnoop_record(record, sizeof record, zeroed, woad_air_now(d->world->air),
+                                         received, packet, n);
         fwrite(record, 1, len, d->snoop);
         fflush(d->snoop);
     }

@@ -48,7 +48,7 @@ struct device {
     uint64_t due_us; /* time of the next woad_poll() */
     FILE *snoop;     /* HCI log, or NULL */
     bool snoop_keys;
-    struct btsnoop_cuts snoop_cuts;
+    struct woad_btsnoop_keys snoop_zeroed;
 };
 
 struct world {

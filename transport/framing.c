@@ -9,22 +9,22 @@ int framing_init(struct framing *f, bool three_wire)
 {
     *f = (struct framing){ .three_wire = three_wire };
     if (three_wire) {
-        f->out_room = 2 * H4_PACKET_MAX + H5_OVERHEAD;
+        f->out_room = 2 * WOAD_H4_PACKET_MAX + H5_OVERHEAD;
     } else {
-        f->out_room = H4_PACKET_MAX;
+        f->out_room = WOAD_H4_PACKET_MAX;
     }
     f->out = malloc(f->out_room);
     f->h5_mem = NULL;
     if (three_wire) {
-        f->h5_mem = malloc(h5_size(H4_PACKET_MAX));
+        f->h5_mem = malloc(h5_size(WOAD_H4_PACKET_MAX));
     }
     if (!f->out || (three_wire && !f->h5_mem)) {
         framing_free(f);
         return -ENOMEM;
     }
-    h4_init(&f->h4, f->in, sizeof f->in);
+    woad_h4_init(&f->h4, f->in, sizeof f->in);
     if (three_wire) {
-        h5_init(&f->h5, f->h5_mem, H4_PACKET_MAX);
+        h5_init(&f->h5, f->h5_mem, WOAD_H4_PACKET_MAX);
     }
     return 0;
 }
@@ -33,9 +33,9 @@ void framing_resync(struct framing *f, bool controller)
 {
     f->out_len = f->out_off = 0;
     if (!f->three_wire) {
-        h4_resync(&f->h4, controller);
+        woad_h4_resync(&f->h4, controller);
     } else if (f->h5.link == H5_FAILED) {
-        h5_init(&f->h5, f->h5_mem, H4_PACKET_MAX);
+        h5_init(&f->h5, f->h5_mem, WOAD_H4_PACKET_MAX);
     }
 }
 
@@ -50,7 +50,7 @@ void framing_free(struct framing *f)
 uint8_t *framing_space(struct framing *f, size_t *room)
 {
     if (!f->three_wire) {
-        return h4_space(&f->h4, room);
+        return woad_h4_space(&f->h4, room);
     }
     *room = 0;
     if (f->in_taken == f->in_len) {
@@ -65,7 +65,7 @@ void framing_added(struct framing *f, size_t n)
     if (f->three_wire) {
         f->in_len = n;
     } else {
-        h4_added(&f->h4, n);
+        woad_h4_added(&f->h4, n);
     }
 }
 
@@ -73,7 +73,7 @@ int framing_next(struct framing *f, const uint8_t **packet)
 {
     size_t len = 0;
     if (!f->three_wire) {
-        return h4_next(&f->h4, packet);
+        return woad_h4_next(&f->h4, packet);
     }
     while (!len && f->in_taken < f->in_len) {
         f->in_taken += h5_rx(&f->h5, f->in + f->in_taken, f->in_len - f->in_taken, packet, &len);

@@ -2,16 +2,16 @@
 #ifndef WOAD_FRAMING_H
 #define WOAD_FRAMING_H
 
-#include "h4.h"
+#include <woad/h4.h>
 #include "h5.h"
 
 struct framing {
     bool three_wire; /* H5, else H4 */
-    struct h4 h4;
+    struct woad_h4 h4;
     struct h5 h5;
-    uint8_t in[2 * H4_PACKET_MAX]; /* H4's buffer; with H5, received octets not yet parsed */
-    size_t in_len, in_taken;       /* of H5 */
-    uint8_t *out;                  /* out_off to out_len are to be written */
+    uint8_t in[2 * WOAD_H4_PACKET_MAX]; /* H4's buffer; with H5, received octets not yet parsed */
+    size_t in_len, in_taken;            /* of H5 */
+    uint8_t *out;                       /* out_off to out_len are to be written */
     size_t out_room, out_len, out_off;
     void *h5_mem;
 };

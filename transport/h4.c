@@ -1,13 +1,13 @@
 /* H4: see h4.h. */
-#include "h4.h"
+#include <woad/h4.h>
 
 #include <string.h>
 
 enum { COMMAND = 1, ACL = 2, SCO = 3, EVENT = 4, ISO = 5 };
 
-void h4_init(struct h4 *h, uint8_t *mem, size_t size)
+void woad_h4_init(struct woad_h4 *h, uint8_t *mem, size_t size)
 {
-    *h = (struct h4){ .buf = mem, .size = size };
+    *h = (struct woad_h4){ .buf = mem, .size = size };
 }
 
 /* Patterns to search for; 0xff matches any octet.  HCI_Command_Complete: event code, length 4,
@@ -16,7 +16,7 @@ void h4_init(struct h4 *h, uint8_t *mem, size_t size)
 static const uint8_t reset_answer[] = { EVENT, 0x0e, 4, 0xff, 0x03, 0x0c };
 static const uint8_t reset[] = { COMMAND, 0x03, 0x0c, 0 };
 
-void h4_resync(struct h4 *h, bool controller)
+void woad_h4_resync(struct woad_h4 *h, bool controller)
 {
     if (controller) {
         h->sync_pattern = reset;
@@ -25,7 +25,7 @@ void h4_resync(struct h4 *h, bool controller)
     }
 }
 
-uint8_t *h4_space(struct h4 *h, size_t *room)
+uint8_t *woad_h4_space(struct woad_h4 *h, size_t *room)
 {
     if (h->taken) {
         memmove(h->buf, h->buf + h->taken, h->len - h->taken);
@@ -36,12 +36,12 @@ uint8_t *h4_space(struct h4 *h, size_t *room)
     return h->buf + h->len;
 }
 
-void h4_added(struct h4 *h, size_t n)
+void woad_h4_added(struct woad_h4 *h, size_t n)
 {
     h->len += n;
 }
 
-int h4_length(const uint8_t *p, size_t n)
+int woad_h4_length(const uint8_t *p, size_t n)
 {
     size_t header, body;
     switch (p[0]) {
@@ -89,7 +89,7 @@ int h4_length(const uint8_t *p, size_t n)
 }
 
 /* Drops octets up to the pattern, or up to a beginning of it at the end of the buffer. */
-static void h4_search(struct h4 *h)
+static void h4_search(struct woad_h4 *h)
 {
     size_t k = 0, pattern_len = sizeof reset_answer;
     if (h->sync_pattern == reset) {
@@ -108,7 +108,7 @@ static void h4_search(struct h4 *h)
     }
 }
 
-int h4_next(struct h4 *h, const uint8_t **packet)
+int woad_h4_next(struct woad_h4 *h, const uint8_t **packet)
 {
     if (h->sync_pattern) {
         h4_search(h);
@@ -116,7 +116,7 @@ int h4_next(struct h4 *h, const uint8_t **packet)
     size_t n = h->len - h->taken;
     int need = 0;
     if (n && !h->sync_pattern) {
-        need = h4_length(h->buf + h->taken, n);
+        need = woad_h4_length(h->buf + h->taken, n);
     }
     if (need < 0 || (size_t)need > h->size) {
         return -1;

@@ -9,7 +9,6 @@
 #define btsnoop_now woad__btsnoop_now
 #define btsnoop_open woad__btsnoop_open
 #define btsnoop_put woad__btsnoop_put
-#define btsnoop_record woad__btsnoop_record
 #define capture_close woad__capture_close
 #define capture_flush woad__capture_flush
 #define capture_open woad__capture_open
@@ -64,12 +63,6 @@
 #define framing_resync woad__framing_resync
 #define framing_space woad__framing_space
 #define framing_written woad__framing_written
-#define h4_added woad__h4_added
-#define h4_init woad__h4_init
-#define h4_length woad__h4_length
-#define h4_next woad__h4_next
-#define h4_resync woad__h4_resync
-#define h4_space woad__h4_space
 #define h5_due woad__h5_due
 #define h5_init woad__h5_init
 #define h5_put woad__h5_put

@@ -6,7 +6,7 @@
 #include <woad/woad.h>
 
 #include "board.h"
-#include "transport/h4.h"
+#include <woad/h4.h>
 
 enum { CONNS = 1, MTU = 65, QUEUE = 128, BONDS = 4 };
 
@@ -27,7 +27,7 @@ static union {
     uint64_t align;
 } mem;
 static struct {
-    struct h4 h4;
+    struct woad_h4 h4;
     uint8_t in[260], out[WOAD_TX_ROOM];
     size_t out_len, out_off;
 } hci;
@@ -113,9 +113,9 @@ static bool receive(struct woad *h)
     const uint8_t *packet;
     size_t room, n;
     int len;
-    uint8_t *at = h4_space(&hci.h4, &room);
-    h4_added(&hci.h4, n = board_hci_read(at, room));
-    while ((len = h4_next(&hci.h4, &packet)) > 0) {
+    uint8_t *at = woad_h4_space(&hci.h4, &room);
+    woad_h4_added(&hci.h4, n = board_hci_read(at, room));
+    while ((len = woad_h4_next(&hci.h4, &packet)) > 0) {
         woad_rx(h, packet, (size_t)len);
     }
     if (len < 0) {
@@ -128,7 +128,7 @@ static bool receive(struct woad *h)
 static void begin(struct woad *h)
 {
     if (woad_start(h) == 0) {
-        h4_resync(&hci.h4, false);
+        woad_h4_resync(&hci.h4, false);
         hci.out_len = hci.out_off = 0;
     }
 }
@@ -146,7 +146,7 @@ void run(void)
                                   .request_queue = QUEUE,
                                   .bonds = BONDS };
     struct woad *h = woad_init(&mem, sizeof mem, &config);
-    h4_init(&hci.h4, hci.in, sizeof hci.in);
+    woad_h4_init(&hci.h4, hci.in, sizeof hci.in);
     for (;;) {
         woad_poll(h, board_now_ms());
         begin(h); /* if it is not running */

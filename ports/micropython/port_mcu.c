@@ -5,7 +5,7 @@
  * cryptography, unless the build sets WOAD_CRYPTO=mbedtls. */
 #include "hci.h"
 
-#include "transport/h4.h"
+#include <woad/h4.h>
 
 #ifndef BLE_HCI_POLL_MS
 #define BLE_HCI_POLL_MS 10
@@ -13,7 +13,7 @@
 
 static struct {
     bool open;
-    struct h4 h4;
+    struct woad_h4 h4;
     uint8_t in[520];
     uint32_t poll_due_ms; /* milliseconds from the last pump to the host's next deadline */
     bool behind;          /* the last pump left packets unread */
@@ -220,8 +220,8 @@ int ble_port_open(char message[WOAD_PORT_MESSAGE_MAX])
         strcpy(message, "the controller does not start");
         return err;
     }
-    h4_init(&mcu_io.h4, mcu_io.in, sizeof mcu_io.in);
-    h4_resync(&mcu_io.h4, false); /* the host's first command is a reset */
+    woad_h4_init(&mcu_io.h4, mcu_io.in, sizeof mcu_io.in);
+    woad_h4_resync(&mcu_io.h4, false); /* the host's first command is a reset */
     mcu_io.open = true;
     mcu_io.behind = false;
     return 0;
@@ -263,7 +263,7 @@ static int mcu_take(struct woad *h)
 {
     const uint8_t *packet;
     int n, err = 0;
-    while (!err && (n = h4_next(&mcu_io.h4, &packet)) != 0) {
+    while (!err && (n = woad_h4_next(&mcu_io.h4, &packet)) != 0) {
         if (n < 0) {
             return WOAD_EBADMSG;
         }
@@ -280,11 +280,11 @@ static bool mcu_read(struct woad *h, int *err)
     int got = 1, left = BLE_PUMP_READS;
     while (!*err && left && got > 0) {
         size_t room;
-        uint8_t *at = h4_space(&mcu_io.h4, &room);
+        uint8_t *at = woad_h4_space(&mcu_io.h4, &room);
         struct mcu_call c = { .what = BLE_CALL_READ, .to = at, .len = room };
         got = mcu_guard(&c);
         if (got > 0) {
-            h4_added(&mcu_io.h4, (size_t)got);
+            woad_h4_added(&mcu_io.h4, (size_t)got);
             *err = mcu_take(h);
         }
         left = mp_hal_ticks_ms() - start < BLE_PUMP_MS ? left - 1 : 0;

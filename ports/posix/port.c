@@ -265,7 +265,7 @@ static bool port_is_reset(const struct woad_port *p, const uint8_t *packet, size
 
 int woad_port_write(struct woad_port *p, const uint8_t *packet, size_t len)
 {
-    int err = len > H4_PACKET_MAX ? -EINVAL : port_run_h5(p);
+    int err = len > WOAD_H4_PACKET_MAX ? -EINVAL : port_run_h5(p);
     if (err) {
         return err;
     }

@@ -50,6 +50,16 @@ enum {
     WOAD_ECANCELED = -125
 };
 
+/* Texts of errors and of events' statuses, for people; never NULL.  Positive numbers mean what the
+ * event's comment says: woad_strerror() has those of HCI, the others of their protocol; each knows
+ * 0 and the negative WOAD_E….  woad_smp_strerror(): WOAD_EV_SECURITY; woad_l2cap_strerror():
+ * WOAD_EV_COC_… and WOAD_EV_ATT_BEARERS; woad_att_strerror(): WOAD_EV_GATTC_DONE and
+ * WOAD_EV_INDICATED.  Only what a program calls is linked: the largest, for HCI, is 2 kB. */
+const char *woad_strerror(int error);
+const char *woad_att_strerror(int status);
+const char *woad_smp_strerror(int status);
+const char *woad_l2cap_strerror(int status);
+
 struct woad_event;
 struct woad_feature;
 struct woad_crypto;
@@ -112,47 +122,87 @@ extern const struct woad_feature woad_feature_quirks;
 extern const struct woad_feature woad_feature_controller_crypto;
 
 /* Copied by woad_init(), except what `features` and `crypto` point to: these must live as long as
- * the instance.  A capacity of 0 is valid unless a minimum is given. */
+ * the instance.  Only `event` is required: where another field is 0, the host chooses, as the
+ * field's comment says.  The capacities of a feature that is not named cost nothing.  A config with
+ * `event` NULL or an `mtu` out of range is refused; woad_config_check() also finds what would have
+ * no effect. */
 struct woad_config {
     const struct woad_feature *const *features; /* ends with NULL; NULL: none */
     /* Required.  Called from inside woad_rx(), woad_tx(), woad_poll() and other calls. */
     void (*event)(void *ctx, struct woad *h, const struct woad_event *ev);
     void *ctx;             /* passed to `event` and `random` */
-    uint8_t conns;         /* connections at a time: 1 to 255 */
-    uint8_t attr_tables;   /* tables of attributes: calls of woad_gatt_add() */
-    uint8_t subscriptions; /* CCCDs that are not 0, per connection */
-    uint8_t procedures;    /* GATT client procedures queued, per connection: 1 or more */
-    uint8_t accept_list;   /* peers on the accept list */
-    uint16_t mtu;      /* largest ATT_MTU: 23 to 527.  Up to 256 is offered before woad_set_mtu() */
+    uint8_t conns;         /* connections at a time.  0: 1 */
+    uint8_t attr_tables;   /* tables of attributes: calls of woad_gatt_add().  0: 4 */
+    uint8_t subscriptions; /* CCCDs that are not 0, per connection.  0: 4 */
+    uint8_t procedures;    /* GATT client procedures queued, per connection.  0: 4 */
+    uint8_t accept_list;   /* peers on the accept list.  0: 8 */
+    uint16_t mtu;      /* largest ATT_MTU: 23 to 527; 64 or more with woad_feature_eatt, or 64 is
+                        * used.  Up to 256 is offered before woad_set_mtu().  0: 247, which fits
+                        * one packet of the link layer */
     uint16_t tx_queue; /* octets of notifications, indications and write commands queued, per
-                        * connection: each is one piece of 2 octets more.  mtu + 2 or more */
+                        * connection: each is one piece of 2 octets more.  0, and less than mtu + 2:
+                        * mtu + 2 */
     uint16_t request_queue;  /* octets of writes of the GATT client queued, per connection; as
                               * tx_queue */
     uint16_t prepare_queue;  /* octets of prepared writes and of long values being read, per
-                              * connection */
+                              * connection.  0: 528, for a value of 512 octets */
     uint16_t pipeline_queue; /* octets of pipelined requests, per connection; a request without room
-                              * is dropped */
+                              * is dropped.  0: mtu + 2 */
     const struct woad_crypto *crypto; /* for pairing: crypto.h; NULL: none */
     /* Fills `out` with random octets fit for keys.  0, or negative: then pairing fails.  NULL:
      * none.  Random numbers that are no secrets come from the controller. */
     int (*random)(void *ctx, uint8_t *out, size_t len);
     uint8_t bonds;       /* slots for bonds: a bond takes one; two after legacy pairing; one more
-                          * with signing keys */
+                          * with signing keys.  0: 4 */
     uint8_t pairings;    /* at a time; more are refused.  0: as many as `conns` */
     uint16_t attr_index; /* attributes in the type index, 2 octets each; a database with more is
-                          * searched without it */
-    uint16_t l2cap_channels; /* channels at a time, on all connections */
-    uint8_t psms;            /* PSMs listened to at a time */
-    uint8_t att_bearers;  /* Enhanced ATT bearers at a time, on all connections; `mtu` must be 64 or
-                           * more then */
+                          * searched without it.  0: 64 */
+    uint16_t l2cap_channels; /* channels at a time, on all connections.  0: as many as `conns` */
+    uint8_t psms;            /* PSMs listened to at a time.  0: 1 */
+    uint8_t att_bearers;     /* Enhanced ATT bearers at a time, on all connections.  0: as many as
+                              * `conns` */
     uint16_t mps;         /* octets of the largest frame received on a channel, up to 65533, and of
-                           * a buffer per connection.  0: as `mtu` */
+                           * a buffer per connection.  Less than `mtu`: as `mtu` */
     uint16_t watchdog_ms; /* of woad_feature_watchdog; 0: 5 s */
-    uint8_t adv_sets;     /* extended advertising sets, beside legacy advertising */
+    uint8_t adv_sets;     /* extended advertising sets, beside legacy advertising.  0: 1 */
     uint8_t connect_retries; /* of woad_feature_reconnection; 0: 3 */
 };
 
-/* Octets that woad_init() needs for this config; 0 if the config is not valid. */
+/* What the host chooses for a 0. */
+enum {
+    WOAD_DEFAULT_CONNS = 1,
+    WOAD_DEFAULT_ATTR_TABLES = 4,
+    WOAD_DEFAULT_SUBSCRIPTIONS = 4,
+    WOAD_DEFAULT_PROCEDURES = 4,
+    WOAD_DEFAULT_ACCEPT_LIST = 8,
+    WOAD_DEFAULT_MTU = 247,
+    WOAD_DEFAULT_PREPARE_QUEUE = 528,
+    WOAD_DEFAULT_BONDS = 4,
+    WOAD_DEFAULT_ATTR_INDEX = 64,
+    WOAD_DEFAULT_PSMS = 1,
+    WOAD_DEFAULT_ADV_SETS = 1,
+    WOAD_DEFAULT_WATCHDOG_MS = 5000,
+    WOAD_DEFAULT_CONNECT_RETRIES = 3
+};
+
+/* Says what is wrong with a config, for people: while a program is written, or in an assert.  Only
+ * programs that call it pay for it, with about 3 kB of flash.  Of several faults it finds one. */
+struct woad_config_fault {
+    const char *field; /* of the config: "mtu"; or "config", or "mem", "len" of woad_init() */
+    char reason[128];  /* as in "mtu is 600: 23 to 527" */
+    bool refused;      /* woad_size() returns 0, and woad_init() NULL.  false: they accept it, but
+                        * something of it has no effect, or can't work */
+};
+
+/* 0: nothing is wrong, then `fault` is not written.  WOAD_EINVAL: `fault`, which may be NULL, says
+ * what is wrong. */
+int woad_config_check(const struct woad_config *config, struct woad_config_fault *fault);
+/* The same for all arguments of woad_init().  WOAD_ENOMEM: `len` is less than woad_size(). */
+int woad_init_check(const void *mem, size_t len, const struct woad_config *config,
+                    struct woad_config_fault *fault);
+
+/* Octets that woad_init() needs for this config; 0 if the config is not valid: woad_config_check()
+ * says why. */
 size_t woad_size(const struct woad_config *config);
 
 /* The same at compile time, for a static array: exact with all features, an upper bound with fewer.
@@ -240,8 +290,9 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_BOND 52
 
 /* Makes an instance in `mem`, which must be aligned as by malloc() and be left alone from then on.
- * NULL: `len` is less than woad_size(config), or the config is not valid.  There is no call to
- * destroy an instance: the caller reuses the memory, best after woad_stop() and WOAD_EV_DOWN. */
+ * NULL: `len` is less than woad_size(config), `mem` is NULL or not aligned, or the config is not
+ * valid: woad_init_check() says which.  There is no call to destroy an instance: the caller reuses
+ * the memory, best after woad_stop() and WOAD_EV_DOWN. */
 struct woad *woad_init(void *mem, size_t len, const struct woad_config *config);
 
 /* Resets the controller and brings it up: WOAD_EV_UP or WOAD_EV_DOWN follows.  WOAD_EALREADY:
@@ -335,6 +386,9 @@ enum woad_event_type {
     WOAD_EV_INDICATION,     /* value: an indication; confirmed by the host */
     WOAD_EV_GATTC_DONE      /* done: the procedure has ended */
 };
+
+/* As in "WOAD_EV_UP", for a log; never NULL. */
+const char *woad_event_name(enum woad_event_type type);
 
 /* Pointers are valid until the callback returns.  `conn` is WOAD_NO_CONN in events that are not
  * about a connection.  A status is 0; or a positive code of the controller or the peer: HCI

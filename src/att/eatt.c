@@ -590,7 +590,21 @@ static uint32_t eatt_run_timers(struct woad *h)
     return left;
 }
 
+static void eatt_complete_config(struct woad *h, struct woad_config *cfg)
+{
+    if (!cfg->att_bearers) {
+        cfg->att_bearers = cfg->conns;
+    }
+    if (cfg->mtu < CONFIG_MTU_MIN_ENHANCED) {
+        cfg->mtu = CONFIG_MTU_MIN_ENHANCED;
+    }
+    coc_complete_config(h, cfg);
+}
+
+static const struct woad_needs eatt_needs = { .complete_config = eatt_complete_config };
+
 const struct woad_feature woad_feature_eatt = {
+    .needs = &eatt_needs,
     .layout = eatt_layout,
     .conn_open = eatt_conn_open,
     .conn_close = eatt_conn_close,

@@ -84,6 +84,7 @@
 #define coc_check_peer_cid woad__coc_check_peer_cid
 #define coc_check_request woad__coc_check_request
 #define coc_close woad__coc_close
+#define coc_complete_config woad__coc_complete_config
 #define coc_connect woad__coc_connect
 #define coc_credits_to_give woad__coc_credits_to_give
 #define coc_emit woad__coc_emit
@@ -144,6 +145,7 @@
 #define emit_none woad__emit_none
 #define emit_of woad__emit_of
 #define emit_plain woad__emit_plain
+#define error_text woad__error_text
 #define feature_for_call woad__feature_for_call
 #define feature_named woad__feature_named
 #define fifo_begin woad__fifo_begin
@@ -265,6 +267,7 @@
 #define smp_step woad__smp_step
 #define smp_step_result woad__smp_step_result
 #define smp_write woad__smp_write
+#define text_format woad__text_format
 #define toolbox_ah woad__toolbox_ah
 #define toolbox_c1 woad__toolbox_c1
 #define toolbox_cmac woad__toolbox_cmac

@@ -4,13 +4,6 @@
  *   cfg: the config that the application gave to woad_init() */
 #include "host.h"
 
-/* The strictest alignment a struct here needs. */
-union align {
-    void *p;
-    uint32_t u;
-    size_t s;
-};
-
 void *arena_alloc(struct woad *h, size_t n, size_t size)
 {
     struct arena *a = h->arena;

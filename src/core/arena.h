@@ -16,6 +16,13 @@ struct arena {
     size_t len;   /* octets allocated so far */
 };
 
+/* The strictest alignment that a struct of the host needs. */
+union align {
+    void *p;
+    uint32_t u;
+    size_t s;
+};
+
 /* Allocates an array of n elements of `size` octets, aligned for a pointer or a size_t. */
 void *arena_alloc(struct woad *h, size_t n, size_t size);
 

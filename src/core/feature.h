@@ -28,8 +28,10 @@ struct woad_needs {
     uint32_t le_events; /* bits of the LE event mask.  Vol 4, Part E, 7.8.1 */
     /* Each LE meta event, before conn_events: for those that are not about one connection. */
     void (*rx_le_event)(struct woad *h, uint8_t sub, struct rd *in);
-    uint16_t frame_max;   /* octets of the largest L2CAP payload it sends or receives */
-    bool uses_signalling; /* signalling responses per channel: the queue must be longer */
+    uint16_t frame_max; /* octets of the largest L2CAP payload it sends or receives */
+    /* Before any layout: chooses for capacities that are 0 and that others read, too, and raises
+     * sizes of `h` that depend on them. */
+    void (*complete_config)(struct woad *h, struct woad_config *cfg);
 };
 
 struct woad_feature {

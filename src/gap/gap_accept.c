@@ -30,6 +30,9 @@ ASSERT_SIZE(accept, WOAD_SIZE_ACCEPT);
 
 static void accept_layout(struct woad *h)
 {
+    if (!h->cfg.accept_list) {
+        h->cfg.accept_list = WOAD_DEFAULT_ACCEPT_LIST;
+    }
     struct accept *l = arena_alloc(h, 1, sizeof *l);
     struct woad_addr *peers = arena_alloc(h, h->cfg.accept_list, sizeof *peers);
     if (l) {

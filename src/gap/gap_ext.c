@@ -625,7 +625,16 @@ static void ext_meta(struct woad *h, uint8_t sub, struct rd *in)
     }
 }
 
+static void ext_complete_config(struct woad *h, struct woad_config *cfg)
+{
+    (void)h;
+    if (!cfg->adv_sets) {
+        cfg->adv_sets = WOAD_DEFAULT_ADV_SETS;
+    }
+}
+
 static const struct woad_needs ext_needs = {
+    .complete_config = ext_complete_config,
     .rx_le_event = ext_meta,
     .le_events = 1u << (LE_EXT_REPORT - 1) | 1u << (LE_ADV_SET_TERMINATED - 1),
 };

@@ -59,7 +59,6 @@
 #include "../smp/smp.h"
 #include "gap_central.h"
 
-enum { RETRIES = 3 };     /* without config.connect_retries */
 enum { FOUND_MS = 4000 }; /* limit for connecting to the address found: the peer may change it */
 /* time until a connection counts as established: 6 events, a window, and HCI */
 enum { VERIFYING_EVENTS = 8, VERIFYING_MS = 50 };
@@ -99,12 +98,7 @@ static bool attempt_hides(const struct woad *h)
 /* A new attempt of the application: all retries are left. */
 static void reconnect_begin(struct woad *h)
 {
-    struct central *c = h->central;
-    if (h->cfg.connect_retries) {
-        c->retries = h->cfg.connect_retries;
-    } else {
-        c->retries = RETRIES;
-    }
+    h->central->retries = h->cfg.connect_retries;
 }
 
 /* Called whenever HCI commands are polled.  Whether the attempt waits for a scan: its peer uses
@@ -256,6 +250,9 @@ static const struct reconnect_role reconnect_role = {
 
 static void reconnect_layout(struct woad *h)
 {
+    if (!h->cfg.connect_retries) {
+        h->cfg.connect_retries = WOAD_DEFAULT_CONNECT_RETRIES;
+    }
     h->reconnect_mem = arena_alloc(h, 1, sizeof *h->reconnect_mem);
     if (feature_named(h, &woad_feature_central)) {
         h->reconnect = &reconnect_role;

@@ -579,6 +579,9 @@ static const struct att_role gattc_role = {
 
 static void gattc_layout(struct woad *h)
 {
+    if (!h->cfg.procedures) {
+        h->cfg.procedures = WOAD_DEFAULT_PROCEDURES;
+    }
     struct gattc_conn *conns = arena_alloc_per_conn(h, sizeof *conns, ARENA_SLOT(h->conns, client));
     arena_alloc_per_bearer(h, sizeof(struct gattc_bearer), ARENA_SLOT(h->bearers, client));
     arena_alloc_per_conn(h, h->cfg.procedures * sizeof *conns->procs, ARENA_SLOT(conns, procs));

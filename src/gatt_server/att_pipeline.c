@@ -92,6 +92,9 @@ static const struct att_pipeline role = { .enqueue = pipeline_enqueue,
 
 static void pipeline_layout(struct woad *h)
 {
+    if (!h->cfg.pipeline_queue) {
+        h->cfg.pipeline_queue = (uint16_t)(h->cfg.mtu + 2);
+    }
     struct pipeline *all = arena_alloc(h, h->cfg.conns, sizeof *all);
     arena_alloc_slots(h, h->cfg.conns, h->cfg.pipeline_queue, ARENA_SLOT(all, mem));
     h->pipelines = all;

@@ -84,9 +84,6 @@ static int att_rx_prepare(struct att_bearer *b, struct rd *in, struct wr *out)
     if (in->bad) {
         return WOAD_ATT_INVALID_PDU;
     }
-    if (!h->cfg.prepare_queue) {
-        return WOAD_ATT_REQUEST_NOT_SUPPORTED;
-    }
     s->handle = handle;
     size_t len = rd_left(in);
     const uint8_t *part = rd_bytes(in, len);

@@ -95,6 +95,9 @@ static const struct type_index type_index = { index_make, index_find };
 
 static void index_layout(struct woad *h)
 {
+    if (!h->cfg.attr_index) {
+        h->cfg.attr_index = WOAD_DEFAULT_ATTR_INDEX;
+    }
     h->type_handles = arena_alloc(h, h->cfg.attr_index, sizeof *h->type_handles);
     h->type_index = &type_index;
 }

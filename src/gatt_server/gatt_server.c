@@ -29,6 +29,9 @@ static const struct attr_table builtin_table = { .attrs = builtin, .n = BUILTIN_
 
 static void gatts_layout(struct woad *h)
 {
+    if (!h->cfg.attr_tables) {
+        h->cfg.attr_tables = WOAD_DEFAULT_ATTR_TABLES;
+    }
     struct gatts *g = arena_alloc(h, 1, sizeof *g);
     struct attr_table *tables = arena_alloc(h, 1u + h->cfg.attr_tables, sizeof *tables);
     struct gatts_conn *conns = arena_alloc_per_conn(h, sizeof *conns, ARENA_SLOT(h->conns, server));
@@ -45,6 +48,9 @@ static void gatts_layout(struct woad *h)
 
 void parts_layout(struct woad *h)
 {
+    if (!h->cfg.prepare_queue) {
+        h->cfg.prepare_queue = WOAD_DEFAULT_PREPARE_QUEUE;
+    }
     h->parts = arena_alloc(h, h->cfg.conns, sizeof *h->parts);
     arena_alloc_slots(h, h->cfg.conns, h->cfg.prepare_queue, ARENA_SLOT(h->parts, mem));
 }

@@ -26,8 +26,6 @@
 #include "../core/feature.h"
 #include "numbers.h"
 
-enum { WATCHDOG_MS = 5000 }; /* if config.watchdog_ms is 0 */
-
 struct watchdog {
     bool command_due;
 };
@@ -36,6 +34,9 @@ ASSERT_SIZE(watchdog, WOAD_SIZE_WATCHDOG);
 
 static void watchdog_layout(struct woad *h)
 {
+    if (!h->cfg.watchdog_ms) {
+        h->cfg.watchdog_ms = WOAD_DEFAULT_WATCHDOG_MS;
+    }
     h->watchdog = arena_alloc(h, 1, sizeof *h->watchdog);
 }
 
@@ -78,11 +79,7 @@ static uint32_t watchdog_run_timers(struct woad *h)
     if (h->state != HOST_UP || h->hci.pending_opcode || h->watchdog->command_due) {
         return WOAD_FOREVER;
     }
-    uint32_t ms = WATCHDOG_MS;
-    if (h->cfg.watchdog_ms) {
-        ms = h->cfg.watchdog_ms;
-    }
-    uint32_t at = h->controller.last_rx_ms + ms;
+    uint32_t at = h->controller.last_rx_ms + h->cfg.watchdog_ms;
     if (!at) {
         at = 1;
     }

@@ -34,6 +34,7 @@
 #include "../att/att.h"
 #include "../base/bytes.h"
 #include "../core/clock.h"
+#include "../core/config.h"
 #include "../core/event.h"
 #include "../core/feature.h"
 #include "../core/ready.h"
@@ -41,17 +42,9 @@
 #include "../l2cap/l2cap.h"
 
 enum { STOP_MS = 1000 };    /* woad_stop() waits so long for the connections to end */
-enum { MTU_MAX = 527 };     /* the longest value, 512, in a Prepare Write */
 enum { MTU_OFFERED = 256 }; /* ATT_MTU at first, if config.mtu allows it */
 
 static const struct woad_feature *const no_features[] = { NULL };
-
-static bool config_valid(const struct woad_config *c)
-{
-    return c && c->event && c->conns && c->mtu >= ATT_MTU_DEFAULT && c->mtu <= MTU_MAX &&
-           c->tx_queue >= c->mtu + 2 && c->request_queue >= c->mtu + 2 && c->procedures &&
-           c->mps <= 65533 && (!c->att_bearers || c->mtu >= 64);
-}
 
 /* Allocates the core's arrays, then each feature's. */
 static void layout(struct woad *h)
@@ -70,39 +63,68 @@ static void layout(struct woad *h)
     }
 }
 
-/* Copies the configuration, and computes the sizes that features add to it. */
-static void set_config(struct woad *h, const struct woad_config *config)
+/* Chooses for fields that are 0, and raises what is less than is needed.  What only one feature
+ * reads is set by its layout.  False: the config is not valid; host/config_check.c has the same
+ * rules, with reasons. */
+static bool config_complete(struct woad *h, struct woad_config *c)
 {
-    h->cfg = *config;
-    if (!h->cfg.features) {
-        h->cfg.features = no_features;
+    if (!c->features) {
+        c->features = no_features;
     }
-    h->tx_frame_max = config->mtu;
-    uint32_t channels = 0; /* each may have a signalling response to send */
-    for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
+    if (!c->conns) {
+        c->conns = WOAD_DEFAULT_CONNS;
+    }
+    if (!c->subscriptions) {
+        c->subscriptions = WOAD_DEFAULT_SUBSCRIPTIONS;
+    }
+    if (!c->mtu) {
+        c->mtu = WOAD_DEFAULT_MTU;
+    }
+    for (const struct woad_feature *const *f = c->features; *f; f++) {
         const struct woad_needs *needs = (*f)->needs;
         if (needs) {
-            if (needs->frame_max > h->tx_frame_max) {
+            if (h->tx_frame_max < needs->frame_max) {
                 h->tx_frame_max = needs->frame_max;
             }
-            if (needs->uses_signalling) {
-                channels += (uint32_t)config->l2cap_channels + config->att_bearers;
+            if (needs->complete_config) {
+                needs->complete_config(h, c);
             }
         }
     }
-    h->sig_queue_size = (uint16_t)WOAD_SIZE_ANSWERS(channels);
-    h->rx_frame_max = h->tx_frame_max;
-    if (h->rx_frame_max < config->mps) {
-        h->rx_frame_max = config->mps;
+    uint16_t queue = (uint16_t)(c->mtu + 2);
+    if (c->tx_queue < queue) {
+        c->tx_queue = queue;
     }
+    if (c->request_queue < queue) {
+        c->request_queue = queue;
+    }
+    return c->event && c->mtu >= CONFIG_MTU_MIN && c->mtu <= CONFIG_MTU_MAX;
 }
 
-/* Octets of the whole instance; `mem` NULL: only counts, in an `h` that is thrown away. */
+/* Copies the configuration, and computes the sizes that features add to it. */
+static bool set_config(struct woad *h, const struct woad_config *config)
+{
+    h->cfg = *config;
+    h->sig_queue_size = WOAD_SIZE_ANSWERS(0);
+    bool valid = config_complete(h, &h->cfg);
+    if (h->tx_frame_max < h->cfg.mtu) {
+        h->tx_frame_max = h->cfg.mtu;
+    }
+    if (h->rx_frame_max < h->tx_frame_max) {
+        h->rx_frame_max = h->tx_frame_max;
+    }
+    return valid;
+}
+
+/* Octets of the whole instance; 0: the config is not valid.  `mem` NULL: only counts, in an `h`
+ * that is thrown away. */
 static size_t lay_out(struct woad *h, uint8_t *mem, const struct woad_config *config)
 {
     struct arena a = { mem, sizeof *h };
     h->arena = &a;
-    set_config(h, config);
+    if (!set_config(h, config)) {
+        return 0;
+    }
     layout(h);
     h->arena = NULL;
     return WOAD_UP(a.len);
@@ -111,7 +133,7 @@ static size_t lay_out(struct woad *h, uint8_t *mem, const struct woad_config *co
 size_t woad_size(const struct woad_config *config)
 {
     struct woad h = { 0 };
-    if (config_valid(config)) {
+    if (config) {
         return lay_out(&h, NULL, config);
     }
     return 0;
@@ -120,7 +142,7 @@ size_t woad_size(const struct woad_config *config)
 struct woad *woad_init(void *mem, size_t len, const struct woad_config *config)
 {
     size_t need = woad_size(config);
-    if (!mem || !need || len < need) {
+    if (!mem || (uintptr_t)mem % sizeof(union align) || !need || len < need) {
         return NULL;
     }
     memset(mem, 0, need);
@@ -135,7 +157,7 @@ struct woad *woad_init(void *mem, size_t len, const struct woad_config *config)
         c->number = number++;
         c->bearer = b++;
     }
-    h->mtu = (uint16_t)min_u32(config->mtu, MTU_OFFERED); /* more only by woad_set_mtu() */
+    h->mtu = (uint16_t)min_u32(h->cfg.mtu, MTU_OFFERED); /* more only by woad_set_mtu() */
     return h;
 }
 

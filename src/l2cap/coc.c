@@ -504,7 +504,21 @@ static void coc_reset(struct woad *h)
     }
 }
 
-static const struct woad_needs coc_needs = { .frame_max = COC_MTU_MIN, .uses_signalling = true };
+void coc_complete_config(struct woad *h, struct woad_config *cfg)
+{
+    if (!cfg->l2cap_channels) {
+        cfg->l2cap_channels = cfg->conns;
+    }
+    if (!cfg->psms) {
+        cfg->psms = WOAD_DEFAULT_PSMS;
+    }
+    uint32_t channels = (uint32_t)cfg->l2cap_channels + cfg->att_bearers;
+    h->sig_queue_size = (uint16_t)WOAD_SIZE_ANSWERS(channels);
+    h->rx_frame_max = (uint16_t)min_u32(cfg->mps, COC_MPS_MAX);
+}
+
+static const struct woad_needs coc_needs = { .frame_max = COC_MTU_MIN,
+                                             .complete_config = coc_complete_config };
 
 const struct woad_feature woad_feature_l2cap_channels = {
     .layout = coc_layout,

@@ -4,6 +4,7 @@
 #ifndef WOAD_COC_H
 #define WOAD_COC_H
 
+#include "../core/config.h"
 #include "../core/conn.h"
 #include "coc_role.h"
 
@@ -92,7 +93,11 @@ ASSERT_SIZE(coc_conn, WOAD_SIZE_CHANNEL_CONN);
 ASSERT_SIZE(cocs, WOAD_SIZE_CHANNELS);
 ASSERT_SIZE(woad_coc_params, 8);
 
-enum { COC_MTU_MIN = 23, COC_MTU_MIN_ENHANCED = 64, COC_MPS_MAX = 65533 };
+/* The feature's complete_config, which Enhanced ATT repeats.  Each channel, those of Enhanced ATT
+ * too, may have a signalling response to send. */
+void coc_complete_config(struct woad *h, struct woad_config *cfg);
+
+enum { COC_MTU_MIN = 23, COC_MTU_MIN_ENHANCED = 64, COC_MPS_MAX = CONFIG_MPS_MAX };
 enum { COC_RING_MAX = 0x3fffffff };
 
 /* The smallest MTU, and MPS. */

@@ -42,6 +42,9 @@ static struct bond_slot *bond_slot_at(const struct woad *h, uint8_t place)
 
 void bond_layout(struct woad *h)
 {
+    if (!h->cfg.bonds) {
+        h->cfg.bonds = WOAD_DEFAULT_BONDS;
+    }
     uint8_t *mem = arena_alloc(h, h->cfg.bonds, bond_size(h));
     if (mem) {
         h->smp->bonds = mem;
@@ -196,10 +199,7 @@ static uint8_t *bond_hash_head(const struct woad *h, const uint8_t peer[6])
 
 struct bond_slot *bond_find(const struct woad *h, const struct woad_addr *peer)
 {
-    struct bond_slot *slot = NULL;
-    if (h->cfg.bonds) {
-        slot = bond_slot_at(h, *bond_hash_head(h, peer->octet));
-    }
+    struct bond_slot *slot = bond_slot_at(h, *bond_hash_head(h, peer->octet));
     while (slot && (slot->bits.random != peer->type ||
                     memcmp(slot->peer, peer->octet, sizeof slot->peer))) {
         slot = bond_slot_at(h, slot->hash_next);
@@ -213,7 +213,7 @@ struct bond_slot *bond_fetch(const struct conn *c, const struct woad_addr *peer)
     struct smp *s = h->smp;
     struct bond_slot *slot = bond_find(h, peer);
     s->stored_only.key_size = 0;
-    if (!slot && h->cfg.bonds) {
+    if (!slot) {
         const struct woad_addr *before = s->fetching;
         struct woad_event ev;
         s->fetching = peer;

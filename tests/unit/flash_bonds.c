@@ -1,0 +1,622 @@
+/* woad/flash_bonds.h on a flash that loses power at every unit that is programmed and at every
+ * erasure, before, within and after it.  Bits that were changing then read differently each time.
+ * Afterwards each bond, the IRK and the counts of failures are as before the change or as after it,
+ * and stay so. */
+#include <woad/crypto.h>
+#include <woad/flash_bonds.h>
+#include <woad/woad.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cm.h"
+
+enum { SECTOR = 2048, PEERS = 5, CUT = 2, MEMORY = 20000 };
+
+/* How bits that were changing when the power was cut read, from the next start on. */
+enum mood { MOOD_RANDOM, MOOD_BEFORE, MOOD_AFTER, MOODS };
+
+struct chip {
+    uint8_t now[2][SECTOR], will[2][SECTOR]; /* will: what a weak bit was about to become */
+    uint8_t weak[2][SECTOR];                 /* its bits are not settled */
+    uint8_t used[2][SECTOR];                 /* 1: programmed since the erasure; CUT: in part */
+    uint8_t wanted[2][SECTOR];               /* what was being programmed then */
+    unsigned erases[2];
+    enum mood mood;
+};
+
+static struct chip chip;
+static uint8_t unit;
+static uint64_t dice;
+static int steps_left; /* until the power is cut; -1: never */
+/* How much of the step is done at which the power is cut: nothing; or each bit that changes has
+ * changed, has not, or is weak; or all are weak; or each has changed or is weak. */
+static enum cut { CUT_BEFORE, CUT_WITHIN, CUT_WEAK, CUT_LATE, CUTS } half;
+static bool dead; /* nothing happens any more */
+static unsigned steps;
+
+static uint32_t roll(void)
+{
+    dice ^= dice << 13;
+    dice ^= dice >> 7;
+    dice ^= dice << 17;
+    return (uint32_t)(dice >> 16);
+}
+
+static uint8_t weak_value(uint8_t now, uint8_t will)
+{
+    if (chip.mood == MOOD_RANDOM) {
+        uint8_t choice = (uint8_t)roll();
+        return (uint8_t)((now & choice) | (will & ~choice));
+    }
+    return chip.mood == MOOD_AFTER ? will : now;
+}
+
+static int chip_read(void *ctx, uint8_t sector, uint32_t offset, void *to, size_t len)
+{
+    uint8_t *out = to;
+    (void)ctx;
+    assert_true(sector < 2 && offset + len <= SECTOR);
+    for (size_t n = 0; n < len; n++) {
+        uint8_t now = chip.now[sector][offset + n], weak = chip.weak[sector][offset + n];
+        uint8_t value = weak_value(now, chip.will[sector][offset + n]);
+        out[n] = (uint8_t)((now & ~weak) | (value & weak));
+    }
+    return 0;
+}
+
+/* A step begins.  0: it is done; 1: half of it; -1: nothing. */
+static int step(void)
+{
+    if (dead) {
+        return -1;
+    }
+    steps++;
+    if (steps_left < 0 || steps_left-- > 0) {
+        return 0;
+    }
+    dead = true;
+    return half == CUT_BEFORE ? -1 : 1;
+}
+
+/* Changes one octet of a step that is cut: each bit that changes has, has not, or is weak. */
+static void half_change(uint8_t sector, uint32_t at, uint8_t value)
+{
+    for (unsigned bit = 0; bit < 8; bit++) {
+        uint8_t mask = (uint8_t)(1u << bit);
+        bool changes = (chip.now[sector][at] ^ value) & mask;
+        unsigned fate = roll() % 3;
+        if (half == CUT_WEAK || (half == CUT_LATE && fate == 2)) {
+            fate = 1;
+        }
+        if (changes && fate == 0) {
+            chip.now[sector][at] ^= mask;
+        } else if (changes && fate == 1) {
+            chip.weak[sector][at] |= mask;
+            chip.will[sector][at] = (uint8_t)((chip.will[sector][at] & ~mask) | (value & mask));
+        }
+    }
+}
+
+static void program_octet(uint8_t sector, uint32_t at, uint8_t value)
+{
+    chip.now[sector][at] &= value;
+    chip.weak[sector][at] &= value; /* a bit that is programmed is settled */
+}
+
+static int chip_program(void *ctx, uint8_t sector, uint32_t offset, const void *from, size_t len)
+{
+    const uint8_t *data = from;
+    (void)ctx;
+    assert_true(sector < 2 && offset + len <= SECTOR);
+    assert_true(offset % unit == 0 && len % unit == 0 && (uintptr_t)from % sizeof(uint64_t) == 0);
+    for (size_t n = 0; n < len; n += unit) {
+        int what = step();
+        for (uint32_t k = 0; k < unit && what >= 0; k++) {
+            uint32_t at = offset + (uint32_t)n + k;
+            /* never twice; a unit that was cut only with the same octets */
+            assert_true(!chip.used[sector][at] ||
+                        (chip.used[sector][at] == CUT && chip.wanted[sector][at] == data[n + k]));
+            if (what == 1) {
+                half_change(sector, at, data[n + k] & chip.now[sector][at]);
+                chip.used[sector][at] = CUT;
+                chip.wanted[sector][at] = data[n + k];
+            } else {
+                program_octet(sector, at, data[n + k]);
+                chip.used[sector][at] = 1;
+            }
+        }
+    }
+    return dead ? -1 : 0;
+}
+
+static int chip_erase(void *ctx, uint8_t sector)
+{
+    int what = step();
+    (void)ctx;
+    assert_true(sector < 2);
+    chip.erases[sector] += what >= 0;
+    for (uint32_t at = 0; at < SECTOR && what >= 0; at++) {
+        if (what == 1) {
+            half_change(sector, at, 0xff);
+        } else {
+            chip.now[sector][at] = 0xff;
+            chip.weak[sector][at] = chip.used[sector][at] = 0;
+        }
+    }
+    return dead ? -1 : 0;
+}
+
+/* --- what the store must hold ----------------------------------------------------------------- */
+
+struct expected {
+    bool there[PEERS];
+    struct woad_bond bond[PEERS];
+    struct woad_cccd cccd[PEERS][6];
+    uint8_t irk[16];
+};
+
+static struct woad_flash_bonds store;
+static uint64_t memory[MEMORY / 8];
+static struct woad *host;
+static struct expected expected;
+
+static int test_random(void *ctx, uint8_t *out, size_t len)
+{
+    (void)ctx;
+    while (len--) {
+        *out++ = (uint8_t)roll();
+    }
+    return 0;
+}
+
+static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
+{
+    (void)ctx, (void)h, (void)ev;
+}
+
+static int no_aes(const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
+{
+    (void)key, (void)in, (void)out;
+    return -1;
+}
+
+static struct woad_addr address_of(unsigned peer)
+{
+    return (struct woad_addr){ .type = peer & 1, .octet = { (uint8_t)peer, 2, 3, 4, 5, 0xc6 } };
+}
+
+/* A new start of the program: an empty host, and the store as the flash has it. */
+static void start(void)
+{
+    static const struct woad_feature *const features[] = { &woad_feature_security_manager,
+                                                           &woad_feature_gatt_server,
+                                                           &woad_feature_signed_writes, NULL };
+    static const struct woad_crypto crypto = { .aes128 = no_aes };
+    struct woad_config config = { .features = features,
+                                  .event = on_event,
+                                  .conns = 1,
+                                  .attr_tables = 1,
+                                  .subscriptions = 6,
+                                  .procedures = 1,
+                                  .mtu = 65,
+                                  .tx_queue = 128,
+                                  .request_queue = 128,
+                                  .bonds = 3 * PEERS,
+                                  .crypto = &crypto,
+                                  .random = test_random };
+    const struct woad_flash flash = { SECTOR, unit, chip_read, chip_program, chip_erase, NULL };
+    assert_true(woad_size(&config) <= sizeof memory);
+    host = woad_init(memory, sizeof memory, &config);
+    assert_non_null(host);
+    if (woad_flash_bonds_open(&store, &flash) == 0) {
+        woad_flash_bonds_event(&store, host, &(struct woad_event){ .type = WOAD_EV_UP });
+    }
+}
+
+/* The same at a cut: the power comes back. */
+static void restart(enum mood mood, int cut_after)
+{
+    dead = false;
+    steps_left = cut_after;
+    chip.mood = mood;
+    start();
+}
+
+static bool same_bond(const struct woad_bond *a, const struct woad_bond *b,
+                      const struct woad_cccd *cccd)
+{
+    return memcmp(a->own_ltk, b->own_ltk, 16) == 0 && a->flags == b->flags &&
+           a->has_irk == b->has_irk && memcmp(a->irk, b->irk, 16) == 0 &&
+           a->has_csrk == b->has_csrk && memcmp(a->csrk, b->csrk, 16) == 0 &&
+           a->signs == b->signs && a->own_ediv == b->own_ediv &&
+           memcmp(a->own_rand, b->own_rand, 8) == 0 && a->key_size == b->key_size &&
+           a->cccds == b->cccds &&
+           (!a->cccds || memcmp(a->cccd, cccd, a->cccds * sizeof *cccd) == 0);
+}
+
+static const struct woad_bond *host_bond(unsigned peer)
+{
+    static struct woad_bond bond;
+    struct woad_addr address = address_of(peer);
+    for (uint16_t n = 0; woad_bond_at(host, n, &bond) == 0; n++) {
+        if (memcmp(&bond.peer, &address, sizeof address) == 0) {
+            return &bond;
+        }
+    }
+    return NULL;
+}
+
+static bool holds(const struct expected *e, unsigned peer)
+{
+    const struct woad_bond *b = host_bond(peer);
+    return e->there[peer] ? b && same_bond(b, &e->bond[peer], e->cccd[peer]) : !b;
+}
+
+/* The host has what is expected, `before` or `after` an operation; returns what it has. */
+static struct expected settle(const struct expected *before, const struct expected *after)
+{
+    struct expected now = *before;
+    uint8_t irk[16];
+    uint16_t bonds = 0, there = 0;
+    struct woad_bond bond;
+    for (unsigned n = 0; n < PEERS; n++) {
+        bool is_after = holds(after, n);
+        assert_true(is_after || holds(before, n));
+        if (is_after) {
+            now.there[n] = after->there[n];
+            now.bond[n] = after->bond[n];
+            memcpy(now.cccd[n], after->cccd[n], sizeof now.cccd[n]);
+        }
+        there = (uint16_t)(there + now.there[n]);
+    }
+    while (woad_bond_at(host, bonds, &bond) == 0) {
+        bonds++;
+    }
+    assert_int_equal(bonds, there);
+    assert_int_equal(woad_irk(host, irk), 0);
+    assert_memory_equal(irk, before->irk, 16);
+    return now;
+}
+
+/* --- operations ------------------------------------------------------------------------------- */
+
+struct operation {
+    enum { OP_KEEP, OP_GONE, OP_ATTEMPTS, OP_FORGET } kind;
+    unsigned peer;
+    uint8_t failures;
+};
+
+static void octets(uint8_t *p, size_t len)
+{
+    test_random(NULL, p, len);
+}
+
+/* A bond as pairing makes it: of LE Secure Connections, or legacy with keys for signing. */
+static void make_bond(struct expected *e, unsigned peer)
+{
+    struct woad_bond *b = &e->bond[peer];
+    *b = (struct woad_bond){ .peer = address_of(peer), .key_size = 16, .has_own_ltk = true };
+    octets(b->own_ltk, 16);
+    if (roll() % 2) {
+        b->flags = WOAD_BOND_SECURE;
+    } else {
+        b->own_ediv = (uint16_t)roll();
+        octets(b->own_rand, 8);
+        b->has_csrk = roll() % 2;
+        if (b->has_csrk) {
+            octets(b->csrk, 16);
+            b->signs = roll();
+        }
+    }
+    b->has_irk = roll() % 2;
+    if (b->has_irk) {
+        octets(b->irk, 16);
+    }
+    b->cccds = (uint16_t)(roll() % 6);
+    for (uint16_t n = 0; n < b->cccds; n++) {
+        e->cccd[peer][n] = (struct woad_cccd){ (uint16_t)(n + 20), 1 };
+    }
+    e->there[peer] = true;
+}
+
+/* Chooses an operation, and what the store holds after it. */
+static struct operation choose(struct expected *after)
+{
+    struct operation op = { .kind = OP_KEEP, .peer = roll() % PEERS };
+    unsigned what = roll() % 16;
+    if (what < 10) {
+        make_bond(after, op.peer);
+    } else if (what < 13) {
+        op.kind = OP_ATTEMPTS;
+        op.failures = (uint8_t)(roll() % 4);
+    } else {
+        op.kind = what == 15 ? OP_FORGET : OP_GONE;
+        after->there[op.peer] = false;
+    }
+    return op;
+}
+
+static void carry_out(const struct operation *op, const struct expected *after)
+{
+    struct woad_addr peer = address_of(op->peer);
+    struct woad_bond bond = after->bond[op->peer];
+    struct woad_event ev = { .type = WOAD_EV_BOND };
+    bond.peer = peer;
+    bond.cccd = after->cccd[op->peer];
+    ev.u.bond.bond = &bond;
+    ev.u.bond.change = op->kind == OP_GONE ? WOAD_BOND_GONE : WOAD_BOND_CHANGED;
+    if (op->kind == OP_ATTEMPTS) {
+        ev.type = WOAD_EV_ATTEMPTS;
+        ev.u.attempts.peer = peer;
+        ev.u.attempts.failures = op->failures;
+    }
+    if (op->kind == OP_FORGET) {
+        int err = woad_flash_bonds_forget(&store, &peer);
+        assert_true(dead || err == (expected.there[op->peer] ? 0 : WOAD_ENOENT));
+    } else {
+        woad_flash_bonds_event(&store, host, &ev);
+        assert_true(dead || store.error == 0);
+    }
+}
+
+/* After a cut: the store is opened, perhaps cut again meanwhile, and then holds one thing for good,
+ * which further changes do not harm. */
+static void come_back(const struct expected *before, const struct expected *after)
+{
+    if (roll() % 2) {
+        half = (enum cut)(roll() % CUTS);
+        restart((enum mood)(roll() % MOODS), (int)(roll() % 60));
+    }
+    restart((enum mood)(roll() % MOODS), -1);
+    struct expected now = settle(before, after);
+    for (unsigned again = 0; again < 3; again++) {
+        restart((enum mood)(roll() % MOODS), -1);
+        settle(&now, &now);
+        struct expected next = now;
+        struct operation op = choose(&next);
+        expected = now;
+        carry_out(&op, &next);
+        restart((enum mood)(roll() % MOODS), -1);
+        settle(&next, &next);
+        now = next;
+    }
+}
+
+/* Cuts the power at each step of an operation, each time from the same state. */
+static void cut_everywhere(const struct operation *op, const struct expected *after)
+{
+    struct chip chip_before = chip;
+    struct woad_flash_bonds store_before = store;
+    struct expected before = expected;
+    steps = 0;
+    carry_out(op, after);
+    unsigned all = steps;
+    struct chip chip_after = chip;
+    struct woad_flash_bonds store_after = store;
+    for (unsigned cut = 0; cut < all * CUTS; cut++) {
+        chip = chip_before;
+        store = store_before;
+        expected = before;
+        steps_left = (int)(cut / CUTS);
+        half = (enum cut)(cut % CUTS);
+        carry_out(op, after);
+        assert_true(dead);
+        come_back(&before, after);
+    }
+    chip = chip_after;
+    store = store_after;
+    restart(MOOD_RANDOM, -1);
+    settle(after, after);
+    expected = *after;
+}
+
+/* A chip from the factory, or with octets of another program. */
+static void begin(uint8_t unit_size, uint64_t seed, bool blank)
+{
+    memset(&chip, 0, sizeof chip);
+    memset(&expected, 0, sizeof expected);
+    unit = unit_size;
+    dice = seed * 0x9e3779b97f4a7c15u + 1;
+    for (uint32_t n = 0; n < 2 * SECTOR; n++) {
+        chip.now[n / SECTOR][n % SECTOR] = blank ? 0xff : (uint8_t)roll();
+        chip.used[n / SECTOR][n % SECTOR] = !blank;
+    }
+    restart(MOOD_RANDOM, -1);
+    assert_int_equal(store.error, 0);
+    assert_int_equal(woad_irk(host, expected.irk), 0);
+}
+
+static void cuts_with_unit(uint8_t size)
+{
+    const char *text = getenv("SEEDS");
+    unsigned seeds = text ? (unsigned)atoi(text) : 30;
+    for (unsigned seed = 1; seed <= 1 + seeds / 30; seed++) {
+        begin(size, seed * 31 + size, seed % 2);
+        for (unsigned n = 0; n < 24; n++) {
+            struct expected after = expected;
+            struct operation op = choose(&after);
+            cut_everywhere(&op, &after);
+        }
+    }
+}
+
+static void power_is_cut_with_units_of_4(void **state)
+{
+    (void)state;
+    cuts_with_unit(4);
+}
+
+static void power_is_cut_with_units_of_8(void **state)
+{
+    (void)state;
+    cuts_with_unit(8);
+}
+
+static void power_is_cut_with_units_of_16(void **state)
+{
+    (void)state;
+    cuts_with_unit(16);
+}
+
+/* The first start is cut at each step: the next one makes the store. */
+static void power_is_cut_at_the_first_start(void **state)
+{
+    (void)state;
+    for (unsigned cut = 0; cut < 400; cut++) {
+        struct expected after;
+        begin(8, cut + 1, cut % 2);
+        begin(8, cut + 1, cut % 2);
+        memset(&chip, 0xff, sizeof chip.now);
+        memset(chip.weak, 0, sizeof chip.weak);
+        memset(chip.used, 0, sizeof chip.used);
+        half = (enum cut)(cut % CUTS);
+        restart(MOOD_RANDOM, (int)cut / CUTS);
+        restart(MOOD_RANDOM, -1);
+        assert_int_equal(woad_irk(host, expected.irk), 0);
+        after = expected;
+        make_bond(&after, 1);
+        carry_out(&(struct operation){ .kind = OP_KEEP, .peer = 1 }, &after);
+        restart(MOOD_AFTER, -1);
+        settle(&after, &after);
+    }
+}
+
+/* 20,000 changes without cuts: both sectors are erased equally often, and not for each change. */
+static void both_sectors_wear_alike(void **state)
+{
+    (void)state;
+    begin(8, 5, true);
+    for (unsigned n = 0; n < 20000; n++) {
+        struct expected after = expected;
+        struct operation op = choose(&after);
+        op.kind = op.kind == OP_FORGET ? OP_GONE : op.kind;
+        carry_out(&op, &after);
+        expected = after;
+    }
+    restart(MOOD_RANDOM, -1);
+    settle(&expected, &expected);
+    assert_true(abs((int)chip.erases[0] - (int)chip.erases[1]) <= 1);
+    print_message("20,000 changes: %u and %u erasures\n", chip.erases[0], chip.erases[1]);
+    assert_true(chip.erases[0] + chip.erases[1] < 20000 / 8);
+}
+
+static bool chip_has(const uint8_t *p, size_t len)
+{
+    for (uint32_t n = 0; n + len <= sizeof chip.now; n++) {
+        if (memcmp((const uint8_t *)chip.now + n, p, len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Forgetting erases the keys themselves; the other bonds, the IRK and the counts stay. */
+static void forgotten_keys_are_erased(void **state)
+{
+    struct woad_addr peer = address_of(2);
+    struct expected after;
+    (void)state;
+    begin(8, 9, true);
+    after = expected;
+    for (unsigned n = 0; n < PEERS; n++) {
+        make_bond(&after, n);
+        carry_out(&(struct operation){ .kind = OP_KEEP, .peer = n }, &after);
+    }
+    assert_true(chip_has(after.bond[2].own_ltk, 16));
+    assert_int_equal(woad_flash_bonds_forget(&store, &peer), 0);
+    assert_int_equal(woad_flash_bonds_forget(&store, &peer), WOAD_ENOENT);
+    assert_false(chip_has(after.bond[2].own_ltk, 16));
+    after.there[2] = false;
+    restart(MOOD_RANDOM, -1);
+    settle(&after, &after);
+    assert_int_equal(woad_flash_bonds_forget(&store, NULL), 0);
+    for (unsigned n = 0; n < PEERS; n++) {
+        after.there[n] = false;
+        assert_false(chip_has(after.bond[n].own_ltk, 16));
+    }
+    restart(MOOD_RANDOM, -1);
+    settle(&after, &after);
+    assert_int_equal(woad_flash_bonds_forget(&store, NULL), WOAD_ENOENT);
+}
+
+/* More bonds than a sector has room for: the ones that have not changed for the longest time go,
+ * the newest and the IRK stay. */
+static void the_oldest_bonds_make_room(void **state)
+{
+    struct woad_bond bond = { .key_size = 16, .has_own_ltk = true, .flags = WOAD_BOND_SECURE };
+    struct woad_event ev = { .type = WOAD_EV_BOND };
+    uint8_t irk[16];
+    (void)state;
+    begin(16, 3, true);
+    ev.u.bond.bond = &bond;
+    for (uint8_t n = 0; n < 100; n++) {
+        bond.peer = (struct woad_addr){ .octet = { n, 9, 9, 9, 9, 9 } };
+        woad_flash_bonds_event(&store, host, &ev);
+        assert_int_equal(store.error, 0);
+    }
+    restart(MOOD_RANDOM, -1);
+    struct woad_event wanted = { .type = WOAD_EV_BOND_WANTED };
+    for (uint8_t n = 0; n < 100; n++) {
+        woad_bond_remove(host, NULL);
+        wanted.u.bond_wanted.peer = (struct woad_addr){ .octet = { n, 9, 9, 9, 9, 9 } };
+        woad_flash_bonds_event(&store, host, &wanted);
+        bool found = woad_bond_at(host, 0, &bond) == 0;
+        assert_true(n < 88 || found);
+        assert_true(n > 60 || !found);
+    }
+    assert_int_equal(woad_irk(host, irk), 0);
+    assert_memory_equal(irk, expected.irk, 16);
+}
+
+/* A change that changes nothing costs nothing. */
+static void an_equal_bond_is_not_written(void **state)
+{
+    struct expected after;
+    (void)state;
+    begin(8, 4, true);
+    after = expected;
+    make_bond(&after, 1);
+    carry_out(&(struct operation){ .kind = OP_KEEP, .peer = 1 }, &after);
+    steps = 0;
+    carry_out(&(struct operation){ .kind = OP_KEEP, .peer = 1 }, &after);
+    assert_int_equal(steps, 0);
+    after.bond[1].database = 77;
+    carry_out(&(struct operation){ .kind = OP_KEEP, .peer = 1 }, &after);
+    assert_true(steps > 0);
+}
+
+static void what_is_no_flash_is_refused(void **state)
+{
+    struct woad_flash flash = { SECTOR, 8, chip_read, chip_program, chip_erase, NULL };
+    struct woad_flash bad = flash;
+    (void)state;
+    begin(8, 1, true);
+    bad.unit = 12;
+    assert_int_equal(woad_flash_bonds_open(&store, &bad), WOAD_EINVAL);
+    bad.unit = 32;
+    assert_int_equal(woad_flash_bonds_open(&store, &bad), WOAD_EINVAL);
+    bad = flash;
+    bad.sector_size = 512;
+    assert_int_equal(woad_flash_bonds_open(&store, &bad), WOAD_EINVAL);
+    bad = flash;
+    bad.erase = NULL;
+    assert_int_equal(woad_flash_bonds_open(&store, &bad), WOAD_EINVAL);
+    assert_int_equal(woad_flash_bonds_open(&store, &flash), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(power_is_cut_with_units_of_4),
+        cmocka_unit_test(power_is_cut_with_units_of_8),
+        cmocka_unit_test(power_is_cut_with_units_of_16),
+        cmocka_unit_test(power_is_cut_at_the_first_start),
+        cmocka_unit_test(both_sectors_wear_alike),
+        cmocka_unit_test(forgotten_keys_are_erased),
+        cmocka_unit_test(the_oldest_bonds_make_room),
+        cmocka_unit_test(an_equal_bond_is_not_written),
+        cmocka_unit_test(what_is_no_flash_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

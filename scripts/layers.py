@@ -100,6 +100,13 @@ def circles(lib):
     return sorted(found, key=len, reverse=True)
 
 
+def upward_calls_in_air():
+    """Objects of a lower room of air/ that need a symbol of a higher one."""
+    rooms = {os.path.basename(p)[:-2]: os.path.basename(os.path.dirname(p)) for p in glob.glob(os.path.join(root, "air", "*", "*.c"))}
+    return ["%s/%s.c calls %s/%s.c" % (rooms[o], o, rooms[to], to) for o, called in sorted(calls("libwoad-air.a").items()) for to in sorted(called)
+            if o in rooms and to in rooms and ROOMS.index(rooms[to]) > ROOMS.index(rooms[o])]
+
+
 if __name__ == "__main__" and sys.argv[1:] == ["--docs"]:
     documented(write=True)
 elif __name__ == "__main__":

@@ -34,52 +34,6 @@
 
 static const struct command *cmd_table(size_t t); /* NULL behind the last */
 
-void controller_address(const controller *c, uint8_t type, struct address *a)
-{
-    a->type = type & 1;
-    memcpy(a->octet, a->type ? c->ll->random : c->cfg.address, 6);
-}
-
-bool address_is_zero(const uint8_t address[6])
-{
-    static const uint8_t none[6] = { 0 };
-    return memcmp(address, none, 6) == 0;
-}
-
-uint64_t controller_features(const controller *c)
-{
-#define HAS(feature) (1ull << FEATURE_##feature)
-    uint64_t mine = HAS(PARAM_REQ) | HAS(REJECT_EXT) | HAS(PERIPHERAL) | HAS(PING) | HAS(LENGTH) |
-                    HAS(2M) | HAS(CODED) | HAS(CSA2) | HAS(SCA) | HAS(POWER) | HAS(POWER_CHANGE) |
-                    HAS(PATH_LOSS) | HAS(SUBRATE);
-    if (c->cfg.adv_sets) {
-        mine |= HAS(EXT_ADV) | HAS(PERIODIC) | HAS(PAST_SENDER) | HAS(PAST_RECIPIENT);
-    }
-    if (c->cfg.iso) {
-        mine |= HAS(CIS_CENTRAL) | HAS(CIS_PERIPHERAL) | HAS(BROADCASTER) | HAS(RECEIVER);
-    }
-    if (c->cfg.crypto) {
-        mine |= HAS(ENCRYPTION) | HAS(PRIVACY);
-    }
-#undef HAS
-    mine &= version_features(controller_version(c));
-    return (c->cfg.features ? mine & c->cfg.features : mine) | c->ll->host_features;
-}
-
-bool controller_has(const controller *c, uint8_t feature)
-{
-    return controller_features(c) >> feature & 1;
-}
-
-uint8_t controller_version(const controller *c)
-{
-    uint8_t result = VERSION_5_4;
-    if (c->cfg.hci_version) {
-        result = c->cfg.hci_version;
-    }
-    return result;
-}
-
 void cmd_reset(controller *c)
 {
     radio_off(c);

@@ -307,12 +307,6 @@ static int cmd_read_phy(controller *c, struct rd *in, struct wr *ret)
     return WOAD_HCI_UNKNOWN_CONNECTION;
 }
 
-uint8_t phys_supported(const controller *c)
-{
-    return (uint8_t)(1 | controller_has(c, FEATURE_2M) << 1 |
-                     controller_has(c, FEATURE_CODED) << 2);
-}
-
 /* Reads all PHYs u8, tx u8, rx u8: a direction without preference gets all that are supported.
  * Returns the status. */
 static int phys_read(const controller *c, struct rd *in, uint8_t *tx, uint8_t *rx)

@@ -8,7 +8,7 @@
  *   hung: the simulation has stopped the controller, woad_air_hang(): nothing runs
  *   leaving: the controller makes no new connections: woad_air_leave()
  *   sets: the advertising sets, n_sets of them; legacy advertising is the first
- *   scan_resume(): the radio is free: a scanner with an open window listens again
+ *   radio_offer(): if the radio is free, a scanner with an open window listens again
  *   evt_room(): the queue to the host has room for so many octets
  *   host_queue: packets for the host, with their H4 type
  *   sync: a sync with periodic advertising of another device: ll.h
@@ -105,6 +105,7 @@ struct woad_air_controller *woad_air_attach(struct woad_air *air, void *mem, siz
     uint8_t *at = (uint8_t *)mem + aligned(sizeof *c);
     c->size = need;
     c->cfg = *config;
+    c->activities = air_activities;
     c->ll = (struct ll *)(void *)at;
     c->scan = &c->ll->scan;
     c->sync = c->ll->sync;
@@ -172,9 +173,7 @@ int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len
     } else if (type == H4_SCO) {
         result = 0; /* SCO has no meaning here: ignored */
     }
-    if (c->radio.state == RADIO_OFF) {
-        scan_resume(c);
-    }
+    radio_offer(c);
     controller_schedule(c);
     return result;
 }

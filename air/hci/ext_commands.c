@@ -1,25 +1,18 @@
-/* Commands and events of extended advertising, scanning and connecting.
- * Vol 4, Part E, 7.8.52 to 7.8.66, 7.7.65.13, 7.7.65.18, 7.7.65.19
+/* Commands of extended advertising, scanning and connecting.  Vol 4, Part E, 7.8.52 to 7.8.66
  *
  * Names of other files:
  *   c: the controller
  *   a: an advertising set (ll.h)
  *   NEVER: a deadline that does not exist: later than any time
  *   link_free(): a free place for a connection, of those of the configuration, and its index
- *   link_handle(): HCI's handle of the connection with this index
  *   window: us: the packet may begin so much later than expected
  *   sets: the advertising sets, n_sets of them; legacy advertising is the first
  *   aux_at: us: the next packet on a secondary channel; NEVER: none
- *   phy_number(): HCI's number of a PHY: both codings are one
  *   air_random(): the next number of the world's random sequence
  *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
  *   PROP_CONNECTABLE: properties of an extended advertising set, bits as HCI has them
- *   has_adv: fields of an extended PDU (struct ext) that are there: has_…
- *   evt_le(): an LE event for the host, unless it is masked
- *   evt_room(): the queue to the host has room for so many octets
  *   CMD_STATUS: flags of a command: answered by Command Status; CMD_LEGACY, _EXTENDED: families
  *       that do not mix
- *   sync: a sync with periodic advertising of another device: ll.h
  *   periodic: periodic advertising of a set; sending: the host wants it, and its set has been
  *       enabled once
  *   connect_ind_out: CONNECT_IND is on its way; connect_req_out: AUX_CONNECT_REQ, until its
@@ -33,16 +26,6 @@
 
 enum { CONNECTABLE_MAX = 245 }; /* octets of data: connectable advertising has no chain */
 enum { NO_PREFERENCE = 127 };   /* power */
-
-struct ll_adv *set_by_handle(controller *c, uint8_t handle)
-{
-    for (uint8_t n = 0; n < c->n_sets; n++) {
-        if (c->sets[n].used && c->sets[n].handle == handle) {
-            return &c->sets[n];
-        }
-    }
-    return NULL;
-}
 
 static struct ll_adv *set_allocate(controller *c, uint8_t handle)
 {
@@ -638,57 +621,3 @@ const struct command air_ext_commands[] = {
       CMD_EXTENDED | CMD_STATUS, 0 },
     { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };
-
-/* --- events ----------------------------------------------------------------------------------- */
-
-/* LE Advertising Set Terminated: status u8, set u8, handle u16, events u8.  7.7.65.18 */
-void evt_set_terminated(controller *c, const struct ll_adv *a, uint8_t status, uint8_t i)
-{
-    uint8_t b[8];
-    struct wr w = wr_of(b, sizeof b);
-    wr_u8(&w, status);
-    wr_u8(&w, a->handle);
-    wr_le16(&w, status ? 0 : link_handle(i));
-    wr_u8(&w, (uint8_t)min_uint(a->events, 255));
-    evt_le(c, LE_ADV_SET_TERMINATED, &w);
-}
-
-/* LE Scan Request Received: set u8, type u8, address 6.  7.7.65.19 */
-void evt_scan_request(controller *c, const struct ll_adv *a, const struct address *peer)
-{
-    uint8_t b[8];
-    struct wr w = wr_of(b, sizeof b);
-    wr_u8(&w, a->handle);
-    wr_u8(&w, peer->type);
-    wr_bytes(&w, peer->octet, 6);
-    if (evt_room(c, ROOM_FOR_REPORT)) {
-        evt_le(c, LE_SCAN_REQUEST, &w);
-    }
-}
-
-/* LE Extended Advertising Report, one: type u16, address type u8, address 6, primary PHY u8,
- * secondary u8, SID u8, power i8, RSSI i8, periodic interval u16, direct type u8, address 6,
- * length u8, data. 7.7.65.13 */
-void evt_ext_report(controller *c, uint16_t type, const struct ext *e, const uint8_t *data,
-                    size_t len, int8_t rssi, uint8_t secondary)
-{
-    uint8_t b[255];
-    struct wr w = wr_of(b, sizeof b);
-    wr_u8(&w, 1);
-    wr_le16(&w, type);
-    wr_u8(&w, e->has_adv ? e->adv.type : 0xff); /* 0xff: anonymous */
-    wr_bytes(&w, e->adv.octet, 6);
-    wr_u8(&w, secondary ? phy_number(c->scan->primary_phy) : PHY_1M);
-    wr_u8(&w, secondary);
-    wr_u8(&w, e->has_adi ? e->sid : 0xff);
-    wr_u8(&w, e->has_power ? (uint8_t)e->power : DBM_UNKNOWN);
-    wr_u8(&w, (uint8_t)rssi);
-    wr_le16(&w, e->has_sync ? e->sync.interval : 0);
-    wr_u8(&w, e->has_target ? e->target.type : 0);
-    wr_bytes(&w, e->target.octet, 6);
-    wr_u8(&w, (uint8_t)len);
-    wr_bytes(&w, data, len);
-    if (evt_room(c, ROOM_FOR_REPORT)) {
-        evt_le(c, LE_EXT_REPORT, &w);
-    }
-}

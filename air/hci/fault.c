@@ -10,7 +10,7 @@
  *   hung: the simulation has stopped the controller, woad_air_hang(): nothing runs
  *   catch_up: of an activity: a hang (woad_air_hang) is over, events that have passed are skipped
  *   radio_off(): stops the radio; nothing is received of a packet that is cut off
- *   air_activities: the functions of each activity: activities.c
+ *   activities: of a controller: the functions of each activity
  *   control_send(): queues a control PDU
  *   n_controls: control PDUs that wait to be sent
  *   host_queue: packets for the host, with their H4 type */
@@ -24,9 +24,9 @@ void woad_air_hang(controller *c, bool hangs)
     c->hung = hangs;
     radio_off(c);
     if (!hangs) {
-        for (unsigned k = 0; k < ACTIVITIES; k++) {
-            if (air_activities[k].catch_up) {
-                air_activities[k].catch_up(c);
+        for (const struct activity *a = c->activities; a < c->activities + ACTIVITIES; a++) {
+            if (a->catch_up) {
+                a->catch_up(c);
             }
         }
     }

@@ -1,10 +1,10 @@
-/* The host interface of a controller: commands in, events out.  Vol 4, Part E
+/* The host interface of a controller: its commands, and the functions of include/woad/air.h about
+ * one controller.  The link layer itself reports events: ll/events.c.  Vol 4, Part E
  *
  *   controller.c                  the public functions about one controller
  *   commands.c                    the tables of commands, and those that fit nowhere else
  *   conn_commands.c ext_commands.c periodic_commands.c iso_commands.c crypto_commands.c
- *   events.c                      events of more than one file
- *   profiles.c                    controllers as they are sold
+ *   activities.c                  what takes part in the simulation: a row for each activity
  *   fault.c                       controllers that fail */
 #ifndef WOAD_AIR_HCI_H
 #define WOAD_AIR_HCI_H
@@ -16,11 +16,23 @@ extern const struct command air_conn_commands[], air_crypto_commands[], air_acce
     air_ext_commands[], air_privacy_commands[], air_periodic_commands[], air_past_commands[],
     air_power_commands[], air_subrate_commands[], air_iso_commands[], air_data_commands[];
 
+/* activities.c: how each activity of a controller takes part in the simulation */
+extern const struct activity air_activities[ACTIVITIES];
+
 /* Runs a command, behind its H4 type. Returns 0, or AIR_EBADMSG if its length is wrong. */
 int cmd_rx(controller *c, struct rd *in);
 /* Resets all state but the configuration, as at power-on. Neither host nor peers get an event.
  * 7.3.2 */
 void cmd_reset(controller *c);
+
+/* At a reset. */
+void periodic_reset(controller *c);
+void p256_reset(controller *c);
+/* The calculation of LE Generate DHKey or Read Local P-256 Public Key ends. */
+void p256_on_timer(controller *c);
+
+/* us: the time on the air of a chain of auxiliary packets with `len` octets of data */
+uint32_t chain_us(uint16_t len, uint8_t phy);
 
 /* Parameters that more than one command has: each check returns the status. */
 int own_type_check(const controller *c, uint8_t type);
@@ -35,9 +47,5 @@ bool params_from_host(struct rd *in, struct params *p);
 /* Whether there is an own address of this type for `peer`; NULL: for any. */
 bool has_own_address(const controller *c, uint8_t type, const uint8_t random[6],
                      const struct address *peer);
-
-/* profiles.c: what a version has */
-uint64_t version_features(uint8_t version);
-uint64_t version_le_events(uint8_t version);
 
 #endif

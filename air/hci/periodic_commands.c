@@ -1,17 +1,13 @@
-/* Commands and events of periodic advertising.  Vol 4, Part E, 7.8.61 to 7.8.63, 7.8.67 to 7.8.73,
- * 7.8.88 to 7.8.92, 7.7.65.14 to 7.7.65.16, 7.7.65.24
+/* Commands of periodic advertising.  Vol 4, Part E, 7.8.61 to 7.8.63, 7.8.67 to 7.8.73,
+ * 7.8.88 to 7.8.92
  *
  * Names of other files:
  *   c: the controller
  *   a: an advertising set (ll.h)
  *   s: a sync (struct sync, ll.h)
  *   NEVER: a deadline that does not exist: later than any time
- *   link_handle(): HCI's handle of the connection with this index
  *   established: a packet has been received; until then it is lost after six events
- *   phy_number(): HCI's number of a PHY: both codings are one
  *   PROP_CONNECTABLE: properties of an extended advertising set, bits as HCI has them
- *   evt_le(): an LE event for the host, unless it is masked
- *   evt_room(): the queue to the host has room for so many octets
  *   CMD_STATUS: flags of a command: answered by Command Status; CMD_LEGACY, _EXTENDED: families
  *       that do not mix
  *   sync: a sync with periodic advertising of another device: ll.h
@@ -23,7 +19,7 @@
 #include "hci.h"
 #include "../ll/periodic.h"
 
-enum { REPORT_MAX = 247, SYNC_CTE_ALL = 0x17 };
+enum { SYNC_CTE_ALL = 0x17 };
 
 void periodic_reset(controller *c)
 {
@@ -156,22 +152,6 @@ static int cmd_enable(controller *c, struct rd *in, struct wr *ret)
 /* --- receiving ----------------------------------------------------------------------------------
  */
 
-static uint8_t list_find(const controller *c, const struct address *who, uint8_t sid)
-{
-    uint8_t n = 0;
-    while (n < c->ll->n_periodic_list &&
-           (c->ll->periodic_list[n].sid != sid ||
-            !address_equal(&c->ll->periodic_list[n].advertiser, who))) {
-        n++;
-    }
-    return n;
-}
-
-bool periodic_list_has(const controller *c, const struct address *who, uint8_t sid)
-{
-    return list_find(c, who, sid) < c->ll->n_periodic_list;
-}
-
 static struct address address_read(struct rd *in)
 {
     struct address a = { rd_u8(in), { 0 } };
@@ -277,7 +257,7 @@ static int cmd_list_add(controller *c, struct rd *in, struct wr *ret)
 static int cmd_list_remove(controller *c, struct rd *in, struct wr *ret)
 {
     struct address who = address_read(in);
-    uint8_t at = list_find(c, &who, rd_u8(in));
+    uint8_t at = periodic_list_find(c, &who, rd_u8(in));
     (void)ret;
     if (c->ll->sync_create.on) {
         return WOAD_HCI_COMMAND_DISALLOWED;
@@ -345,79 +325,3 @@ const struct command air_periodic_commands[] = {
       VERSION_5_1 },
     { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };
-
-/* --- events ----------------------------------------------------------------------------------- */
-
-/* SID u8, type u8, address 6, PHY u8, interval u16, clock accuracy u8 */
-static void wr_sync(struct wr *w, const struct sync *s)
-{
-    wr_u8(w, s->sid);
-    wr_u8(w, s->advertiser.type);
-    wr_bytes(w, s->advertiser.octet, 6);
-    wr_u8(w, phy_number(s->phy));
-    wr_le16(w, s->interval);
-    wr_u8(w, s->sca);
-}
-
-/* LE Periodic Advertising Sync Established: status u8, handle u16, then as above. 7.7.65.14 For a
- * sync by transfer LE Periodic Advertising Sync Transfer Received: status u8, connection u16,
- * service data u16, handle u16, then as above. 7.7.65.24 */
-void evt_sync_established(controller *c, const struct sync *s, uint8_t status)
-{
-    uint8_t b[32];
-    struct wr w = wr_of(b, sizeof b);
-    wr_u8(&w, status);
-    if (!s->by_host) {
-        wr_le16(&w, link_handle(s->past_conn));
-        wr_le16(&w, s->past_data);
-    }
-    uint16_t handle = 0;
-    if (!status) {
-        handle = sync_handle(c, s);
-    }
-    wr_le16(&w, handle);
-    wr_sync(&w, s);
-    uint8_t code = LE_SYNC_ESTABLISHED;
-    if (!s->by_host) {
-        code = LE_SYNC_TRANSFER_RECEIVED;
-    }
-    evt_le(c, code, &w);
-}
-
-void evt_sync_lost(controller *c, const struct sync *s)
-{
-    uint8_t b[2];
-    struct wr w = wr_of(b, sizeof b);
-    wr_le16(&w, sync_handle(c, s));
-    evt_le(c, LE_SYNC_LOST, &w);
-}
-
-/* LE Periodic Advertising Report: handle u16, power i8, RSSI i8, CTE u8, status u8, length u8,
- * data.  7.7.65.15 */
-void evt_periodic_report(controller *c, const struct sync *s, const struct ext *e, struct rd data,
-                         uint8_t status, int8_t rssi)
-{
-    do {
-        size_t n = REPORT_MAX;
-        if (rd_left(&data) < REPORT_MAX) {
-            n = rd_left(&data);
-        }
-        const uint8_t *p = rd_bytes(&data, n);
-        uint8_t b[255];
-        struct wr w = wr_of(b, sizeof b);
-        wr_le16(&w, sync_handle(c, s));
-        uint8_t power = DBM_UNKNOWN;
-        if (e->has_power) {
-            power = (uint8_t)e->power;
-        }
-        wr_u8(&w, power);
-        wr_u8(&w, (uint8_t)rssi);
-        wr_u8(&w, 0xff); /* no constant tone */
-        wr_u8(&w, rd_left(&data) ? 1 : status);
-        wr_u8(&w, (uint8_t)n);
-        wr_bytes(&w, p, n);
-        if (s->reporting && evt_room(c, ROOM_FOR_REPORT)) {
-            evt_le(c, LE_PERIODIC_REPORT, &w);
-        }
-    } while (rd_left(&data));
-}

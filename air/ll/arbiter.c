@@ -33,7 +33,7 @@
  *   sets: the advertising sets, n_sets of them; legacy advertising is the first
  *   adv_now: the advertising set that has the radio, or had it last
  *   radio_off(): stops the radio; nothing is received of a packet that is cut off
- *   air_activities: the functions of each activity: activities.c
+ *   activities: of a controller: the functions of each activity
  *   instant_procedure: P_… that takes effect at the connection event `instant`; 0: none
  *   unacked: the last packet has been sent and not acknowledged
  *   n_controls: control PDUs that wait to be sent
@@ -180,7 +180,7 @@ static uint32_t urgency(const controller *c, uint8_t owner, uint8_t index, uint6
 /* Takes the radio from the activity that has it. */
 static void radio_preempt(controller *c)
 {
-    const struct activity *a = &air_activities[c->radio.owner];
+    const struct activity *a = &c->activities[c->radio.owner];
     radio_off(c);
     if (a->on_preempt) {
         a->on_preempt(c);

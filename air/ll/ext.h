@@ -68,9 +68,8 @@ void ext_adv_send_connect_rsp(controller *c, struct ll_adv *a, uint8_t i,
 void ext_adv_connected(controller *c, struct ll_adv *a);
 /* ext_scan.c */
 void ext_scan_on_rx(controller *c, struct rd pdu, int8_t rssi, uint64_t start, uint64_t end);
-/* ext_commands.c */
-struct ll_adv *set_by_handle(controller *c, uint8_t handle);
-uint32_t chain_us(uint16_t len, uint8_t phy);
+struct ll_adv *set_by_handle(controller *c, uint8_t handle); /* NULL: there is no such set */
+/* ext_events.c */
 void evt_set_terminated(controller *c, const struct ll_adv *a, uint8_t status, uint8_t i);
 void evt_scan_request(controller *c, const struct ll_adv *a, const struct address *peer);
 void evt_ext_report(controller *c, uint16_t type, const struct ext *e, const uint8_t *data,

@@ -174,6 +174,16 @@ size_t ext_write(struct wr *pdu, uint8_t type, const struct ext *e)
 
 /* --- an event --------------------------------------------------------------------------------- */
 
+struct ll_adv *set_by_handle(controller *c, uint8_t handle)
+{
+    for (uint8_t n = 0; n < c->n_sets; n++) {
+        if (c->sets[n].used && c->sets[n].handle == handle) {
+            return &c->sets[n];
+        }
+    }
+    return NULL;
+}
+
 static uint8_t ext_phy(uint8_t phy)
 {
     uint8_t result = phy;

@@ -1,5 +1,6 @@
-/* The host interface, as the link layer needs it. hci/ provides the functions; a file of the link
- * layer with commands of its own gives them to hci/ as a table. Vol 4, Part E */
+/* The host interface, as the link layer needs it: what the controller can do (capabilities.c), and
+ * events (events.c).  A file of the link layer with commands of its own gives them to hci/ as a
+ * table.  Vol 4, Part E */
 #ifndef WOAD_AIR_HOST_H
 #define WOAD_AIR_HOST_H
 
@@ -53,6 +54,9 @@ enum {
 uint64_t controller_features(const controller *c);
 bool controller_has(const controller *c, uint8_t feature);
 uint8_t controller_version(const controller *c);
+/* What a version of the specification has: LE features, LE events. */
+uint64_t version_features(uint8_t version);
+uint64_t version_le_events(uint8_t version);
 /* Whether the peer has a feature: valid when l->features_known. */
 static inline bool peer_has(const struct link *l, uint8_t feature)
 {

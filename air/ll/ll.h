@@ -572,6 +572,7 @@ void scan_enable(controller *c, bool on);
 uint64_t scan_next(const controller *c);
 void scan_on_timer(controller *c);
 void scan_catch_up(controller *c);
+void scan_resume(controller *c);
 void scan_on_tx_done(controller *c);
 void scan_on_rx_timeout(controller *c);
 void scan_on_rx(controller *c, const struct air_packet *f, int8_t rssi);
@@ -597,9 +598,8 @@ void sync_catch_up(controller *c);
 void sync_on_rx_timeout(controller *c);
 void sync_on_rx(controller *c, const struct air_packet *f, int8_t rssi);
 void sync_consider(controller *c, const struct ext *e, uint64_t start);
-/* periodic_commands.c */
+uint8_t periodic_list_find(const controller *c, const struct address *who, uint8_t sid);
 bool periodic_list_has(const controller *c, const struct address *who, uint8_t sid);
-void periodic_reset(controller *c);
 /* privacy.c */
 bool privacy_resolve(controller *c, const struct address *air, struct address *who);
 void privacy_own(const controller *c, uint8_t own_type, const struct address *peer,
@@ -609,9 +609,6 @@ void privacy_target(controller *c, uint8_t own_type, const struct address *peer,
                     struct address *target);
 void privacy_on_timer(controller *c);
 bool privacy_has_local(const controller *c, const struct address *peer);
-/* crypto_commands.c */
-void p256_on_timer(controller *c);
-void p256_reset(controller *c);
 void privacy_reset(controller *c);
 /* clock.c */
 /* The class of the controller's sleep clock: at least as bad as it is.  2.3.3.1 */

@@ -14,6 +14,18 @@
  *   resolving_entry: an entry of the resolving list; has_peer, has_local: that key is there */
 #include "host.h"
 
+void controller_address(const controller *c, uint8_t type, struct address *a)
+{
+    a->type = type & 1;
+    memcpy(a->octet, a->type ? c->ll->random : c->cfg.address, 6);
+}
+
+bool address_is_zero(const uint8_t address[6])
+{
+    static const uint8_t none[6] = { 0 };
+    return memcmp(address, none, 6) == 0;
+}
+
 /* Reads an IRK, which HCI has in the opposite order of octets. False: zeros, no key. */
 static bool irk_read(struct rd *in, uint8_t irk[16])
 {

@@ -76,6 +76,23 @@ struct sync *sync_with(controller *c, const struct address *who, uint8_t sid)
     return NULL;
 }
 
+/* The entry of the host's list of advertisers; n_periodic_list: there is none. */
+uint8_t periodic_list_find(const controller *c, const struct address *who, uint8_t sid)
+{
+    uint8_t n = 0;
+    while (n < c->ll->n_periodic_list &&
+           (c->ll->periodic_list[n].sid != sid ||
+            !address_equal(&c->ll->periodic_list[n].advertiser, who))) {
+        n++;
+    }
+    return n;
+}
+
+bool periodic_list_has(const controller *c, const struct address *who, uint8_t sid)
+{
+    return periodic_list_find(c, who, sid) < c->ll->n_periodic_list;
+}
+
 /* Sets when listening begins: before the event, by the error of both clocks. 4.2.4 */
 static void sync_set_window(const controller *c, struct sync *s)
 {

@@ -9,8 +9,8 @@
  *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   controller_schedule(): to be called when a deadline of the controller may have changed
  *   owner: of the radio: the activity (ACTIVITY_…) that it calls
- *   air_activities: the functions of each activity: activities.c
- *   scan_resume(): the radio is free: a scanner with an open window listens again
+ *   activities: of a controller: the functions of each activity
+ *   radio_offer(): if the radio is free, a scanner with an open window listens again
  *   path_delay(): us that a packet takes to the receiver
  *   path_clear(): the packet can be decoded there: not too weak, no collision, not lost by chance
  *   path_rssi(): strength of a packet at the receiver, dBm
@@ -101,13 +101,11 @@ static struct woad_air_packet sniffed_packet(const struct air_packet *f)
  * on. */
 static void medium_deliver_now(controller *to, const struct air_packet *f, int8_t rssi)
 {
-    const struct activity *a = &air_activities[to->radio.owner];
+    const struct activity *a = &to->activities[to->radio.owner];
     if (a->on_rx) {
         a->on_rx(to, f, rssi);
     }
-    if (to->radio.state == RADIO_OFF) {
-        scan_resume(to);
-    }
+    radio_offer(to);
     controller_schedule(to);
 }
 

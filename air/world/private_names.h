@@ -225,6 +225,7 @@
 #define periodic_adv_on_tx_done woad__periodic_adv_on_tx_done
 #define periodic_adv_sync_info woad__periodic_adv_sync_info
 #define periodic_adv_turn woad__periodic_adv_turn
+#define periodic_list_find woad__periodic_list_find
 #define periodic_list_has woad__periodic_list_has
 #define periodic_reset woad__periodic_reset
 #define phys_supported woad__phys_supported
@@ -255,6 +256,7 @@
 #define radio_clear woad__radio_clear
 #define radio_listen woad__radio_listen
 #define radio_off woad__radio_off
+#define radio_offer woad__radio_offer
 #define radio_pdu woad__radio_pdu
 #define radio_run woad__radio_run
 #define radio_send woad__radio_send

@@ -1,5 +1,6 @@
 /* One controller's transceiver. It waits to transmit, transmits, or listens, one at a time, for
- * the activity that owns it; when that ends it calls the owner's row of air_activities[].
+ * the activity that owns it; when that ends it calls the owner's row of the controller's
+ * activities.
  *
  * Names of other files:
  *   c: the controller
@@ -81,7 +82,7 @@ void radio_off(controller *c)
 
 static void radio_on_tx_done(controller *c)
 {
-    const struct activity *a = &air_activities[c->radio.owner];
+    const struct activity *a = &c->activities[c->radio.owner];
     medium_end(c);
     c->radio.state = RADIO_OFF;
     if (a->on_tx_done) {
@@ -97,10 +98,17 @@ static void radio_on_rx_timeout(controller *c)
         c->radio.at = end + 1; /* a packet began in time: receive it to its end */
         return;
     }
-    const struct activity *a = &air_activities[c->radio.owner];
+    const struct activity *a = &c->activities[c->radio.owner];
     radio_off(c);
     if (a->on_rx_timeout) {
         a->on_rx_timeout(c);
+    }
+}
+
+void radio_offer(controller *c)
+{
+    if (c->radio.state == RADIO_OFF) {
+        c->activities[ACTIVITY_SCAN].on_radio_free(c);
     }
 }
 

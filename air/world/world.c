@@ -7,8 +7,8 @@
  *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   hung: the simulation has stopped the controller, woad_air_hang(): nothing runs
  *   radio_off(): stops the radio; nothing is received of a packet that is cut off
- *   air_activities: the functions of each activity: activities.c
- *   scan_resume(): the radio is free: a scanner with an open window listens again
+ *   activities: of a controller: the functions of each activity
+ *   radio_offer(): if the radio is free, a scanner with an open window listens again
  *   heap: controllers in the order of their deadlines */
 #include "world.h"
 
@@ -121,7 +121,7 @@ void controller_schedule(controller *c)
     if (c->radio.state != RADIO_OFF) {
         due = c->radio.at;
     }
-    for (const struct activity *a = air_activities; a < air_activities + ACTIVITIES; a++) {
+    for (const struct activity *a = c->activities; a < c->activities + ACTIVITIES; a++) {
         if (a->next) {
             due = earlier(due, a->next(c));
         }
@@ -193,17 +193,15 @@ static void controller_run(controller *c)
     if (c->radio.state != RADIO_OFF && c->radio.at <= now) {
         radio_run(c);
     } else {
-        unsigned k = 0;
-        while (k < ACTIVITIES && (!air_activities[k].next || air_activities[k].next(c) > now)) {
-            k++;
+        const struct activity *a = c->activities, *end = a + ACTIVITIES;
+        while (a < end && (!a->next || a->next(c) > now)) {
+            a++;
         }
-        if (k < ACTIVITIES) {
-            air_activities[k].on_timer(c);
+        if (a < end) {
+            a->on_timer(c);
         }
     }
-    if (c->radio.state == RADIO_OFF) {
-        scan_resume(c);
-    }
+    radio_offer(c);
     controller_schedule(c);
 }
 

@@ -8,7 +8,7 @@
  *   snapshot.c   the world as octets, and back
  *   capture.c    packets as a file for Wireshark
  *
- * The world knows no link layer: it calls the rows of air_activities[], which ll/ provides.
+ * The world knows no link layer: it calls the activities of each controller, which its maker gives.
  * Nothing here includes ll/ or hci/. */
 #ifndef WOAD_AIR_WORLD_H
 #define WOAD_AIR_WORLD_H
@@ -144,9 +144,9 @@ struct activity {
     void (*on_rx)(controller *c, const struct air_packet *f, int8_t rssi);
     void (*on_rx_timeout)(controller *c); /* no packet began in time; the radio is off */
     void (*on_preempt)(controller *c);    /* another activity takes the radio */
+    void (*on_radio_free)(controller *c); /* of ACTIVITY_SCAN: the radio is off */
     void (*catch_up)(controller *c);      /* a hang is over: skip the events missed */
 };
-extern const struct activity air_activities[ACTIVITIES]; /* provided by ll/activities.c */
 
 /* --- one controller, as the world knows it ---------------------------------------------------- */
 
@@ -169,6 +169,7 @@ struct woad_air_controller {
     uint32_t id;          /* in the order of attachment: decides between equal deadlines */
     size_t size;          /* of its memory, for a snapshot */
     struct woad_air_controller_config cfg;
+    const struct activity *activities; /* ACTIVITIES of them, by enum activity_kind */
     struct radio radio;
     uint64_t deadline; /* us; the key in the heap */
     controller *heap_child, *heap_next, *heap_prev;
@@ -253,8 +254,7 @@ void radio_listen(controller *c, uint8_t owner, uint8_t channel, uint32_t aa, ui
 void radio_off(controller *c);
 /* radio.at has been reached. */
 void radio_run(controller *c);
-
-/* Provided by ll/scan.c: the radio has become free, so a scanner with an open window listens. */
-void scan_resume(controller *c);
+/* To be called when the radio may have become free: a scanner with an open window listens again. */
+void radio_offer(controller *c);
 
 #endif

@@ -2,7 +2,7 @@
  * hand-made controller.  Vol 6, Part B, 4.5.2 */
 #include "cm.h"
 
-#include "../../air/ll/ll.h"
+#include "../../air/hci/hci.h"
 
 enum { NOW_US = 100000000, MS = 1000 };
 
@@ -53,6 +53,7 @@ static int setup(void **state)
     c.big = ll.big;
     air.now = NOW_US;
     c.air = &air;
+    c.activities = air_activities;
     c.links = links;
     c.sets = sets;
     c.iso = isos;

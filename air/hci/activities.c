@@ -1,11 +1,11 @@
-/* The table of activities: which functions of the link layer serve each.
+/* The table of activities: which functions serve each.
  *
  * Names of other files:
  *   c: the controller
  *   catch_up: of an activity: a hang (woad_air_hang) is over, events that have passed are skipped
  *   p256_at: us: when the calculation that the host has requested ends
  *   rpa_at: us: when new private addresses are made */
-#include "ll.h"
+#include "hci.h"
 
 static uint64_t upkeep_next(const controller *c)
 {
@@ -59,5 +59,6 @@ const struct activity air_activities[ACTIVITIES] = {
                         .on_rx = scan_on_rx,
                         .on_rx_timeout = scan_on_rx_timeout,
                         .on_preempt = scan_abort,
+                        .on_radio_free = scan_resume,
                         .catch_up = scan_catch_up },
 };

@@ -1,4 +1,5 @@
-/* Events for the host.  Vol 4, Part E, 7.7
+/* Events: what the link layer reports to its host; those of extended and periodic advertising are
+ * in ext_events.c.  Vol 4, Part E, 7.7
  *
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
@@ -15,8 +16,8 @@
  *   sync_delay: us that a stream or a group takes in its interval
  *   group_delay: us that a group takes in its interval
  *   spacing: us from one stream of a group to the next */
-#include "hci.h"
-#include "../ll/iso.h"
+#include "host.h"
+#include "iso.h"
 
 enum { REPORT_ROOM = 1536 };
 

@@ -1,6 +1,12 @@
-/* Controllers as they are sold, as data: version, features, connections, buffers. Versions are
- * HCI's numbers: Assigned Numbers, as in Vol 4, Part E, 7.4.1. */
-#include "hci.h"
+/* What a controller can do, by its version and its configuration; and controllers as they are sold,
+ * as data: version, features, connections, buffers.  Versions are HCI's numbers: Assigned Numbers,
+ * as in Vol 4, Part E, 7.4.1.
+ *
+ * Names of other files:
+ *   c: the controller
+ *   cfg: what the program gave when it made the controller, or the air:
+ *       woad_air_controller_config */
+#include "host.h"
 
 #define BIT(n) (1ull << (n))
 #define OF_4_0 BIT(FEATURE_ENCRYPTION)
@@ -49,6 +55,48 @@ uint64_t version_le_events(uint8_t version)
 {
     return (1ull << versions[version_row(version)].le_events) - 1;
 }
+
+uint64_t controller_features(const controller *c)
+{
+#define HAS(feature) (1ull << FEATURE_##feature)
+    uint64_t mine = HAS(PARAM_REQ) | HAS(REJECT_EXT) | HAS(PERIPHERAL) | HAS(PING) | HAS(LENGTH) |
+                    HAS(2M) | HAS(CODED) | HAS(CSA2) | HAS(SCA) | HAS(POWER) | HAS(POWER_CHANGE) |
+                    HAS(PATH_LOSS) | HAS(SUBRATE);
+    if (c->cfg.adv_sets) {
+        mine |= HAS(EXT_ADV) | HAS(PERIODIC) | HAS(PAST_SENDER) | HAS(PAST_RECIPIENT);
+    }
+    if (c->cfg.iso) {
+        mine |= HAS(CIS_CENTRAL) | HAS(CIS_PERIPHERAL) | HAS(BROADCASTER) | HAS(RECEIVER);
+    }
+    if (c->cfg.crypto) {
+        mine |= HAS(ENCRYPTION) | HAS(PRIVACY);
+    }
+#undef HAS
+    mine &= version_features(controller_version(c));
+    return (c->cfg.features ? mine & c->cfg.features : mine) | c->ll->host_features;
+}
+
+bool controller_has(const controller *c, uint8_t feature)
+{
+    return controller_features(c) >> feature & 1;
+}
+
+uint8_t controller_version(const controller *c)
+{
+    uint8_t result = VERSION_5_4;
+    if (c->cfg.hci_version) {
+        result = c->cfg.hci_version;
+    }
+    return result;
+}
+
+uint8_t phys_supported(const controller *c)
+{
+    return (uint8_t)(1 | controller_has(c, FEATURE_2M) << 1 |
+                     controller_has(c, FEATURE_CODED) << 2);
+}
+
+/* --- controllers as they are sold ------------------------------------------------------------- */
 
 static const struct {
     const char *name, *what;

@@ -3,12 +3,19 @@
  * user types the number that is printed; bonds last until power is lost.  (To keep them longer,
  * write a struct woad_bond_store for the board's flash: smp.h.)  examples/c/key.c opens the lock.
  */
-#include <woad/woad.h>
+#define WOAD_USE_ADVERTISER 1
+#define WOAD_USE_GATT_SERVER 1
+#define WOAD_USE_SECURITY_PERIPHERAL 1
+#define WOAD_USE_CONTROLLER_CRYPTO 1
+#define WOAD_USE_WATCHDOG 1
+#define WOAD_CONFIG_ATTR_TABLES 1
+#define WOAD_CONFIG_SUBSCRIPTIONS 2
+#define WOAD_CONFIG_MTU 65
+#define WOAD_CONFIG_TX_QUEUE 128
+#include <woad/static.h>
 
 #include "board.h"
 #include <woad/h4.h>
-
-enum { CONNS = 1, MTU = 65, QUEUE = 128, BONDS = 4 };
 
 static const struct woad_uuid lock = WOAD_UUID16(0xfff0), bolt = WOAD_UUID16(0xfff1);
 static const struct woad_attr service[] = {
@@ -16,16 +23,8 @@ static const struct woad_attr service[] = {
     WOAD_CHARACTERISTIC(&bolt, WOAD_PROP_READ | WOAD_PROP_WRITE,
                         WOAD_PERM_READ | WOAD_PERM_WRITE | WOAD_PERM_WRITE_AUTHENTICATED),
 };
-static const struct woad_feature *const features[] = {
-    &woad_feature_advertiser,        &woad_feature_gatt_server, &woad_feature_security_peripheral,
-    &woad_feature_controller_crypto, &woad_feature_watchdog,    NULL
-};
 
-static union {
-    uint8_t
-        octets[WOAD_MEM(CONNS, MTU, QUEUE, QUEUE, 0, 1, 2, 1, 0, 0, 0, BONDS, 0, 0, 0, 0, 0, 0)];
-    uint64_t align;
-} mem;
+static union woad_static_memory mem;
 static struct {
     struct woad_h4 h4;
     uint8_t in[260], out[WOAD_TX_ROOM];
@@ -135,16 +134,7 @@ static void begin(struct woad *h)
 
 void run(void)
 {
-    struct woad_config config = { .features = features,
-                                  .event = on_event,
-                                  .conns = CONNS,
-                                  .attr_tables = 1,
-                                  .subscriptions = 2,
-                                  .procedures = 1,
-                                  .mtu = MTU,
-                                  .tx_queue = QUEUE,
-                                  .request_queue = QUEUE,
-                                  .bonds = BONDS };
+    struct woad_config config = woad_static_config(on_event, NULL);
     struct woad *h = woad_init(&mem, sizeof mem, &config);
     woad_h4_init(&hci.h4, hci.in, sizeof hci.in);
     for (;;) {

@@ -434,10 +434,10 @@ void ble_update_forget_handles(ble_obj_t *o, uint16_t first, uint16_t last);
 mp_obj_t ble_uuid_new(const struct woad_uuid *uuid);
 const struct woad_uuid *ble_uuid_of(mp_obj_t o); /* NULL: not one */
 /* port_unix.c or port_mcu.c */
-extern const struct woad_feature *const ble_port_features[]; /* of the host */
-void ble_port_begin(void);                                   /* MicroPython has a new, empty heap */
-void ble_port_prepare(struct woad *h);                       /* before woad_start() */
-void *ble_port_memory(size_t len);                           /* for the host; NULL: none */
+extern const struct woad_feature *const *const ble_port_features; /* of the host */
+void ble_port_begin(void);             /* MicroPython has a new, empty heap */
+void ble_port_prepare(struct woad *h); /* before woad_start() */
+void *ble_port_memory(size_t len);     /* for the host; NULL: none */
 void ble_port_memory_free(void *mem);
 void *ble_port_alloc(size_t len); /* zeros, for anything smaller; NULL: none */
 void ble_port_free(void *mem);

@@ -7,6 +7,44 @@
 
 #include <woad/h4.h>
 
+#define WOAD_USE_ADVERTISER 1
+#define WOAD_USE_SCANNER 1
+#define WOAD_USE_CENTRAL 1
+#define WOAD_USE_GATT_SERVER 1
+#define WOAD_USE_LONG_VALUES 1
+#define WOAD_USE_READ_MULTIPLE 1
+#define WOAD_USE_SIGNED_WRITES 1
+#define WOAD_USE_PIPELINING 1
+#define WOAD_USE_GATT_CLIENT 1
+#define WOAD_USE_ACCEPT_LIST 1
+#define WOAD_USE_LINK_CONTROL 1
+#define WOAD_USE_SECURITY_MANAGER 1
+#define WOAD_USE_KEYPRESSES 1
+#define WOAD_USE_OUT_OF_BAND 1
+#define WOAD_USE_RESOLVING_LIST 1
+#define WOAD_USE_L2CAP_CHANNELS 1
+#define WOAD_USE_ENHANCED_CHANNELS 1
+#define WOAD_USE_CONTROLLER_CRYPTO 1
+#define WOAD_USE_WATCHDOG 1
+#define WOAD_USE_QUIRKS 1
+#define WOAD_USE_EXTENDED_ADVERTISING 1
+/* The capacities of life_start(). */
+#define WOAD_CONFIG_CONNS BLE_CONNS
+#define WOAD_CONFIG_ATTR_TABLES BLE_TABLES
+#define WOAD_CONFIG_SUBSCRIPTIONS BLE_SUBSCRIPTIONS
+#define WOAD_CONFIG_PROCEDURES BLE_PROCEDURES
+#define WOAD_CONFIG_ACCEPT_LIST BLE_ACCEPT
+#define WOAD_CONFIG_MTU BLE_MTU_MAX
+#define WOAD_CONFIG_TX_QUEUE BLE_QUEUE
+#define WOAD_CONFIG_REQUEST_QUEUE BLE_REQUESTS
+#define WOAD_CONFIG_PREPARE_QUEUE BLE_PREPARED
+#define WOAD_CONFIG_PIPELINE_QUEUE BLE_PIPELINE
+#define WOAD_CONFIG_BONDS BLE_BOND_SLOTS
+#define WOAD_CONFIG_L2CAP_CHANNELS BLE_CHANNELS
+#define WOAD_CONFIG_PSMS BLE_PSMS
+#define WOAD_CONFIG_ADV_SETS BLE_ADV_SETS
+#include <woad/static.h>
+
 #ifndef BLE_HCI_POLL_MS
 #define BLE_HCI_POLL_MS 10
 #endif
@@ -23,13 +61,7 @@ static struct {
 /* The limits of one pump: ports/posix/port.c explains them. */
 enum { BLE_PUMP_READS = 8, BLE_PUMP_MS = 10, BLE_BEHIND_MS = 1000 };
 
-static union {
-    uint8_t
-        octets[WOAD_MEM(BLE_CONNS, BLE_MTU_MAX, BLE_QUEUE, BLE_REQUESTS, BLE_PREPARED, BLE_TABLES,
-                        BLE_SUBSCRIPTIONS, BLE_PROCEDURES, BLE_PIPELINE, BLE_INDEX, BLE_ACCEPT,
-                        BLE_BOND_SLOTS, BLE_CHANNELS, BLE_PSMS, 0, 0, BLE_ADV_SETS, 0)];
-    uint64_t align;
-} mcu_memory;
+static union woad_static_memory mcu_memory;
 
 /* ble_port_alloc(): blocks of MicroPython's heap in a list that a root pointer keeps alive; a freed
  * block leaves the list and is collected later. */
@@ -47,29 +79,7 @@ const struct woad_crypto *const ble_port_crypto = NULL;
 #endif
 int (*const ble_port_random)(void *ctx, uint8_t *out, size_t len) = NULL;
 
-const struct woad_feature *const ble_port_features[] = { &woad_feature_advertiser,
-                                                         &woad_feature_scanner,
-                                                         &woad_feature_central,
-                                                         &woad_feature_gatt_server,
-                                                         &woad_feature_long_values,
-                                                         &woad_feature_read_multiple,
-                                                         &woad_feature_signed_writes,
-                                                         &woad_feature_pipelining,
-                                                         &woad_feature_type_index,
-                                                         &woad_feature_gatt_client,
-                                                         &woad_feature_accept_list,
-                                                         &woad_feature_link_control,
-                                                         &woad_feature_security_manager,
-                                                         &woad_feature_keypresses,
-                                                         &woad_feature_out_of_band,
-                                                         &woad_feature_resolving_list,
-                                                         &woad_feature_l2cap_channels,
-                                                         &woad_feature_enhanced_channels,
-                                                         &woad_feature_controller_crypto,
-                                                         &woad_feature_watchdog,
-                                                         &woad_feature_quirks,
-                                                         &woad_feature_extended_advertising,
-                                                         NULL };
+const struct woad_feature *const *const ble_port_features = woad_static_features;
 
 void ble_port_begin(void)
 {

@@ -44,29 +44,30 @@ static struct {
 } io;
 
 const struct woad_crypto *const ble_port_crypto = &woad_mbedtls;
-const struct woad_feature *const ble_port_features[] = { &woad_feature_advertiser,
-                                                         &woad_feature_scanner,
-                                                         &woad_feature_central,
-                                                         &woad_feature_gatt_server,
-                                                         &woad_feature_long_values,
-                                                         &woad_feature_read_multiple,
-                                                         &woad_feature_signed_writes,
-                                                         &woad_feature_pipelining,
-                                                         &woad_feature_type_index,
-                                                         &woad_feature_gatt_client,
-                                                         &woad_feature_accept_list,
-                                                         &woad_feature_link_control,
-                                                         &woad_feature_security_manager,
-                                                         &woad_feature_keypresses,
-                                                         &woad_feature_out_of_band,
-                                                         &woad_feature_resolving_list,
-                                                         &woad_feature_l2cap_channels,
-                                                         &woad_feature_enhanced_channels,
-                                                         &woad_feature_vendor_init,
-                                                         &woad_feature_quirks,
-                                                         &woad_feature_watchdog,
-                                                         &woad_feature_extended_advertising,
-                                                         NULL };
+static const struct woad_feature *const unix_features[] = { &woad_feature_advertiser,
+                                                            &woad_feature_scanner,
+                                                            &woad_feature_central,
+                                                            &woad_feature_gatt_server,
+                                                            &woad_feature_long_values,
+                                                            &woad_feature_read_multiple,
+                                                            &woad_feature_signed_writes,
+                                                            &woad_feature_pipelining,
+                                                            &woad_feature_type_index,
+                                                            &woad_feature_gatt_client,
+                                                            &woad_feature_accept_list,
+                                                            &woad_feature_link_control,
+                                                            &woad_feature_security_manager,
+                                                            &woad_feature_keypresses,
+                                                            &woad_feature_out_of_band,
+                                                            &woad_feature_resolving_list,
+                                                            &woad_feature_l2cap_channels,
+                                                            &woad_feature_enhanced_channels,
+                                                            &woad_feature_vendor_init,
+                                                            &woad_feature_quirks,
+                                                            &woad_feature_watchdog,
+                                                            &woad_feature_extended_advertising,
+                                                            NULL };
+const struct woad_feature *const *const ble_port_features = unix_features;
 
 /* The interpreter begins: in virtual time the program is on the air's clock from its first line. */
 void ble_port_begin(void)

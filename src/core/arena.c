@@ -7,7 +7,7 @@
 void *arena_alloc(struct woad *h, size_t n, size_t size)
 {
     struct arena *a = h->arena;
-    size_t at = (a->len + sizeof(union align) - 1) / sizeof(union align) * sizeof(union align);
+    size_t at = ALIGN_UP(a->len);
     a->len = at + n * size;
     if (a->mem) {
         return a->mem + at;

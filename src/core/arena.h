@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <woad/sizes.h>
+
 #include "../base/private_names.h"
 
 struct woad;
@@ -40,7 +42,21 @@ void *arena_alloc_per_bearer(struct woad *h, size_t size, void *structs, unsigne
 #define OFFSET(type, field) \
     (offsetof(type, field) + 0 * sizeof(char[offsetof(type, field) < 256 ? 1 : -1]))
 
-/* Does not compile unless the struct has its public size, which WOAD_MEM() depends on. */
+/* Does not compile unless the struct has the size that static memory is computed from:
+ * woad/sizes.h, which scripts/static_sizes.py writes. */
+#ifdef WOAD_MEASURE_SIZES
+/* Text in the object: "WOAD_SIZE_HOST=00656". */
+#define ASSERT_SIZE(name, size) \
+    const struct { \
+        char text[sizeof #size], digits[6]; \
+    } size_of_##name = { #size "=", \
+                         { SIZE_DIGIT(name, 10000), SIZE_DIGIT(name, 1000), SIZE_DIGIT(name, 100), \
+                           SIZE_DIGIT(name, 10), SIZE_DIGIT(name, 1) } }
+#define SIZE_DIGIT(name, unit) (char)('0' + sizeof(struct name) / (unit) % 10)
+#else
 #define ASSERT_SIZE(name, size) typedef char size_of_##name[sizeof(struct name) == (size) ? 1 : -1]
+#endif
+
+#define ALIGN_UP(n) (((n) + sizeof(union align) - 1) / sizeof(union align) * sizeof(union align))
 
 #endif

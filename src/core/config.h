@@ -10,4 +10,7 @@ enum {
     CONFIG_MPS_MAX = 65533
 };
 
+/* Octets of a connection's queue of signalling responses: each channel may have one to send. */
+#define SIGNALLING_QUEUE(channels) ((channels) < 7 ? 24 + 16 * (channels) : 128)
+
 #endif

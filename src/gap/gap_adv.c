@@ -31,7 +31,7 @@
 
 enum { DATA, RSP, PARTS };
 /* bits of struct adv.dirty: 1 << part, or the parameters */
-enum { DIRTY_PARTS = (1 << PARTS) - 1, DIRTY_PARAMS = 1 << PARTS };
+enum { DIRTY_PARTS = (1 << PARTS) - 1, ADV_DIRTY_PARAMS = 1 << PARTS };
 
 struct adv {
     bool wanted;         /* the application wants to advertise */
@@ -70,7 +70,7 @@ static uint16_t adv_write_params(struct woad *h, struct wr *params)
 {
     struct adv *a = h->adv;
     const struct woad_adv_params *p = &a->params;
-    a->dirty &= (uint8_t)~DIRTY_PARAMS;
+    a->dirty &= (uint8_t)~ADV_DIRTY_PARAMS;
     a->own_type = h->own_type;
     if (ext_advertises(h)) {
         /* sets all of `dirty` again when it first removes the set */
@@ -139,7 +139,7 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
         return 0;
     }
     bool on = (h->activity & ACTIVE_ADV) != 0, paused = !a->wanted || own_address_pending(h);
-    bool restart = (a->dirty & DIRTY_PARAMS) || a->own_type != h->own_type;
+    bool restart = (a->dirty & ADV_DIRTY_PARAMS) || a->own_type != h->own_type;
     if (on && (paused || restart)) {
         return adv_write_enable(h, false, params);
     }
@@ -184,7 +184,7 @@ static void adv_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
     } else if (status) {
         a->dirty |=
             DIRTY_PARTS; /* the controller may not have the data: send all at the next start */
-        if (a->wanted && !(a->dirty & DIRTY_PARAMS)) {
+        if (a->wanted && !(a->dirty & ADV_DIRTY_PARAMS)) {
             a->wanted = false;
             adv_emit(h, WOAD_EV_ADV_FAILED, status);
         } else if (!a->wanted && enable) { /* woad_adv_stop() was called meanwhile */
@@ -210,7 +210,7 @@ void adv_ended(struct woad *h, int status)
     bool on = (h->activity & ACTIVE_ADV) != 0, wanted = a->wanted;
     h->activity &= (uint8_t)~ACTIVE_ADV;
     if (on || a->enable_pending) {
-        a->wanted = wanted && (a->dirty & DIRTY_PARAMS);
+        a->wanted = wanted && (a->dirty & ADV_DIRTY_PARAMS);
     }
     bool silent = wanted; /* WOAD_EV_CONNECT reports it */
     if (status) {
@@ -290,7 +290,7 @@ int woad_adv_start(struct woad *h, const struct woad_adv_params *p)
         return WOAD_ENOMEM;
     }
     h->adv->params = *p;
-    h->adv->dirty |= DIRTY_PARAMS;
+    h->adv->dirty |= ADV_DIRTY_PARAMS;
     h->adv->wanted = true;
     return 0;
 }

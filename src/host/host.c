@@ -105,7 +105,7 @@ static bool config_complete(struct woad *h, struct woad_config *c)
 static bool set_config(struct woad *h, const struct woad_config *config)
 {
     h->cfg = *config;
-    h->sig_queue_size = WOAD_SIZE_ANSWERS(0);
+    h->sig_queue_size = SIGNALLING_QUEUE(0);
     bool valid = config_complete(h, &h->cfg);
     if (h->tx_frame_max < h->cfg.mtu) {
         h->tx_frame_max = h->cfg.mtu;
@@ -127,7 +127,7 @@ static size_t lay_out(struct woad *h, uint8_t *mem, const struct woad_config *co
     }
     layout(h);
     h->arena = NULL;
-    return WOAD_UP(a.len);
+    return ALIGN_UP(a.len);
 }
 
 size_t woad_size(const struct woad_config *config)

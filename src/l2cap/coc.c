@@ -513,7 +513,7 @@ void coc_complete_config(struct woad *h, struct woad_config *cfg)
         cfg->psms = WOAD_DEFAULT_PSMS;
     }
     uint32_t channels = (uint32_t)cfg->l2cap_channels + cfg->att_bearers;
-    h->sig_queue_size = (uint16_t)WOAD_SIZE_ANSWERS(channels);
+    h->sig_queue_size = (uint16_t)SIGNALLING_QUEUE(channels);
     h->rx_frame_max = (uint16_t)min_u32(cfg->mps, COC_MPS_MAX);
 }
 

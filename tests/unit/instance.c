@@ -76,44 +76,6 @@ static void exactly_its_memory(void **state)
     }
 }
 
-/* The compile-time bound equals the size. */
-#define HOLDS(conns_, mtu_, tx, request, prepare, tables, subs, procs, pipe, index, list, bonds_, \
-              chans, psms_, mps_, eatt, sets, pair) \
-    do { \
-        struct woad_config c = { .features = all, \
-                                 .event = ignore, \
-                                 .conns = conns_, \
-                                 .mtu = mtu_, \
-                                 .tx_queue = tx, \
-                                 .request_queue = request, \
-                                 .prepare_queue = prepare, \
-                                 .attr_tables = tables, \
-                                 .subscriptions = subs, \
-                                 .procedures = procs, \
-                                 .pipeline_queue = pipe, \
-                                 .attr_index = index, \
-                                 .accept_list = list, \
-                                 .bonds = bonds_, \
-                                 .l2cap_channels = chans, \
-                                 .psms = psms_, \
-                                 .mps = mps_, \
-                                 .att_bearers = eatt, \
-                                 .adv_sets = sets, \
-                                 .pairings = pair }; \
-        static uint8_t mem[WOAD_MEM(conns_, mtu_, tx, request, prepare, tables, subs, procs, pipe, \
-                                    index, list, bonds_, chans, psms_, mps_, eatt, sets, pair)]; \
-        assert_int_equal(woad_size(&c), sizeof mem); \
-    } while (0)
-
-static void size_at_compile_time(void **state)
-{
-    (void)state;
-    HOLDS(1, 64, 66, 66, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 0);
-    HOLDS(4, 247, 512, 256, 128, 2, 8, 4, 64, 20, 3, 2, 3, 2, 247, 3, 2, 0);
-    HOLDS(3, 100, 333, 111, 77, 5, 3, 7, 33, 7, 255, 255, 1000, 255, 65533, 1, 255, 2);
-    HOLDS(60, 527, 1000, 529, 512, 1, 64, 16, 1000, 1001, 8, 7, 64, 1, 500, 200, 1, 61);
-}
-
 /* Every call with an unknown connection, and before WOAD_EV_UP. */
 static void api_bad_handle_all(void **state)
 {
@@ -244,8 +206,9 @@ static void databases_that_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exactly_its_memory),         cmocka_unit_test(size_at_compile_time),
-        cmocka_unit_test(api_bad_handle_all),         cmocka_unit_test(features_that_are_not_there),
+        cmocka_unit_test(exactly_its_memory),
+        cmocka_unit_test(api_bad_handle_all),
+        cmocka_unit_test(features_that_are_not_there),
         cmocka_unit_test(databases_that_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,22 @@
+/* For scripts/static_sizes.py and CMakeLists.txt: the files with structs whose sizes include/woad/sizes.h has.
+ * Compiled with WOAD_MEASURE_SIZES for a target, the object contains texts like
+ * "WOAD_SIZE_HOST=00656" (ASSERT_SIZE, src/core/arena.h). */
+#include "../src/att/eatt.c"
+#include "../src/gap/gap_accept.c"
+#include "../src/gap/gap_adv.c"
+#include "../src/gap/gap_central.c"
+#include "../src/gap/gap_ext.c"
+#include "../src/gap/gap_link.c"
+#include "../src/gap/gap_reconnect.c"
+#include "../src/gap/gap_resolve.c"
+#include "../src/gap/gap_scan.c"
+#include "../src/gatt_client/gatt_client.h"
+#include "../src/gatt_server/att_multiple.c"
+#include "../src/gatt_server/att_pipeline.c"
+#include "../src/gatt_server/gatt_server.h"
+#include "../src/hci/hci_crypto.c"
+#include "../src/hci/hci_quirks.c"
+#include "../src/hci/hci_vendor.c"
+#include "../src/hci/hci_watchdog.c"
+#include "../src/l2cap/coc.h"
+#include "../src/smp/smp.h"

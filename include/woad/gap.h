@@ -66,7 +66,7 @@ struct woad_adv_params {
 
 /* Set the advertising data and the scan response: 0 to 31 octets, copied.  Running advertising
  * takes them at once.  They stay until woad_stop(), also while a kind without data runs.
- * WOAD_EINVAL if too long; WOAD_ENODEV. */
+ * WOAD_EINVAL if too long; WOAD_ENODEV.  WOAD_ENOTSUP without the feature. */
 int woad_adv_set_data(struct woad *h, const uint8_t *data, size_t len);
 int woad_adv_set_scan_response(struct woad *h, const uint8_t *data, size_t len);
 
@@ -76,11 +76,11 @@ int woad_adv_set_scan_response(struct woad *h, const uint8_t *data, size_t len);
  * connects: WOAD_EV_CONNECT, or WOAD_EV_ADV_STOPPED with WOAD_ENOMEM if every connection has come
  * into use.  WOAD_ADV_DIRECT_HIGH also ends after 1.28 s: WOAD_EV_ADV_STOPPED with
  * WOAD_HCI_ADVERTISING_TIMEOUT.  WOAD_ENODEV, WOAD_EINVAL; WOAD_ENOMEM if connectable and every
- * connection is in use. */
+ * connection is in use.  WOAD_ENOTSUP without the feature. */
 int woad_adv_start(struct woad *h, const struct woad_adv_params *params);
 
 /* Stops advertising.  WOAD_EV_ADV_STOPPED follows once, if it was running or about to start.  If
- * not, the call has no effect and returns 0. */
+ * not, the call has no effect and returns 0.  WOAD_ENOTSUP without the feature. */
 int woad_adv_stop(struct woad *h);
 bool woad_adv_running(const struct woad *h);
 
@@ -133,7 +133,8 @@ int woad_ext_adv_set_scan_response(struct woad *h, uint8_t set, const uint8_t *d
  * follows when a central connects, after duration_10ms or events_max, and when the set is stopped.
  * Where the host pauses the set (a private address is renewed, the accept list or long data
  * change), WOAD_EV_EXT_ADV_STARTED is raised again, and the rest of both limits is an estimate.
- * The same errors; WOAD_ENOMEM if connectable and every connection is in use. */
+ * The errors of woad_ext_adv_set_data(); WOAD_ENOMEM if connectable and every connection is in use.
+ */
 int woad_ext_adv_start(struct woad *h, uint8_t set, const struct woad_ext_adv_params *params);
 int woad_ext_adv_stop(struct woad *h, uint8_t set);
 
@@ -155,10 +156,11 @@ struct woad_scan_params {
 
 /* Starts a scan: WOAD_EV_REPORT (WOAD_EV_EXT_REPORT) for each advertisement, then one
  * WOAD_EV_SCAN_DONE.  WOAD_ENODEV, WOAD_EINVAL; WOAD_EALREADY while a scan runs; WOAD_EBUSY during
- * an attempt to connect. */
+ * an attempt to connect.  WOAD_ENOTSUP without the feature. */
 int woad_scan_start(struct woad *h, const struct woad_scan_params *params);
 
-/* Stops the scan.  No more reports follow; WOAD_EV_SCAN_DONE follows if a scan was running. */
+/* Stops the scan.  No more reports follow; WOAD_EV_SCAN_DONE follows if a scan was running.
+ * WOAD_ENOTSUP without the feature. */
 int woad_scan_stop(struct woad *h);
 bool woad_scan_running(const struct woad *h);
 
@@ -194,12 +196,13 @@ struct woad_connect_params {
  * scan of the application ends when an attempt begins.
  *
  * WOAD_ENODEV, WOAD_EINVAL; WOAD_EALREADY during another attempt; WOAD_EISCONN if connected to that
- * address; WOAD_ENOMEM if every connection is in use. */
+ * address; WOAD_ENOMEM if every connection is in use.  WOAD_ENOTSUP without the feature. */
 int woad_connect(struct woad *h, const struct woad_addr *peer,
                  const struct woad_connect_params *params);
 
 /* Cancels the attempt: WOAD_EV_CONNECT_FAILED follows; or WOAD_EV_CONNECT if it was too late, and
- * then perhaps WOAD_EV_DISCONNECT.  WOAD_ENODEV; WOAD_EALREADY if no attempt runs. */
+ * then perhaps WOAD_EV_DISCONNECT.  WOAD_ENODEV; WOAD_EALREADY if no attempt runs.  WOAD_ENOTSUP
+ * without the feature. */
 int woad_connect_cancel(struct woad *h);
 
 /* --- connections ------------------------------------------------------------------------------ */
@@ -215,6 +218,7 @@ struct woad_conn_info {
     uint16_t mtu; /* the ATT_MTU in use */
 };
 
+/* What a connection is.  WOAD_ENOTCONN. */
 int woad_conn_info(const struct woad *h, uint16_t conn, struct woad_conn_info *info);
 
 /* The application has processed WOAD_EV_DISCONNECT of this connection and does not use its number
@@ -241,6 +245,7 @@ struct woad_conn_limits {
     bool latency_max_set;
     uint16_t latency_max;
 };
+/* WOAD_EINVAL: the minimum is larger than the maximum. */
 int woad_set_conn_limits(struct woad *h, const struct woad_conn_limits *limits);
 
 /* --- the accept list (feature woad_feature_accept_list) */
@@ -249,7 +254,8 @@ int woad_set_conn_limits(struct woad *h, const struct woad_conn_limits *limits);
  * by their parameters.  The list is copied; running advertising and scanning pause for it.
  * WOAD_EV_ACCEPT_LIST follows; with a status if the controller has less room, with WOAD_ECANCELED
  * before WOAD_EV_DOWN; once for lists that replace each other before it.  WOAD_ENODEV, WOAD_EINVAL;
- * WOAD_ENOMEM for more than config.accept_list; WOAD_EBUSY during an attempt to connect. */
+ * WOAD_ENOMEM for more than config.accept_list; WOAD_EBUSY during an attempt to connect.
+ * WOAD_ENOTSUP without the feature. */
 int woad_accept_list_set(struct woad *h, const struct woad_addr *peers, size_t n);
 
 /* --- the link layer (feature woad_feature_link_control) */
@@ -281,21 +287,23 @@ struct woad_link_value { /* of WOAD_EV_LINK: the fields that `item` names, valid
 };
 
 /* Reads a property of the link: one WOAD_EV_LINK follows.  WOAD_ENOTCONN, WOAD_EINVAL; WOAD_EBUSY
- * while the same one is being read. */
+ * while the same one is being read.  WOAD_ENOTSUP without the feature. */
 int woad_link_read(struct woad *h, uint16_t conn, enum woad_link_item item);
 
 /* Sets the maximum number of octets in a link layer packet that we send, 27 to 251.  The host
  * requests 251 by itself.  WOAD_EV_LINK follows whenever the lengths change, by either side; with a
- * status if the controller refuses.  WOAD_ENOTCONN, WOAD_EINVAL, WOAD_EBUSY. */
+ * status if the controller refuses.  WOAD_ENOTCONN, WOAD_EINVAL, WOAD_EBUSY.  WOAD_ENOTSUP without
+ * the feature. */
 int woad_link_set_data_length(struct woad *h, uint16_t conn, uint16_t tx_octets);
 
 /* Sets the preferred PHYs, sets of WOAD_PHYS_…, or 0 for no preference.  WOAD_EV_LINK follows with
- * those in use; also when the peer changes them.  WOAD_ENOTCONN, WOAD_EINVAL, WOAD_EBUSY. */
+ * those in use; also when the peer changes them.  WOAD_ENOTCONN, WOAD_EINVAL, WOAD_EBUSY.
+ * WOAD_ENOTSUP without the feature. */
 int woad_link_set_phy(struct woad *h, uint16_t conn, uint8_t tx_phys, uint8_t rx_phys,
                       enum woad_coding coding);
 
 /* Classifies data channels, as a central: bits 0 to 36, 1: usable; at least two.  For all
- * connections, until WOAD_EV_DOWN.  WOAD_ENODEV, WOAD_EINVAL. */
+ * connections, until WOAD_EV_DOWN.  WOAD_ENODEV, WOAD_EINVAL.  WOAD_ENOTSUP without the feature. */
 int woad_set_channel_map(struct woad *h, const uint8_t channels[5]);
 
 /* --- advertising data ------------------------------------------------------------------------- */

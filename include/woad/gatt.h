@@ -154,7 +154,7 @@ struct woad_include {
 int woad_gatt_add(struct woad *h, const struct woad_attr *attrs, uint16_t n, uint16_t *first);
 
 /* The same at given handles: first to first + n - 1.  WOAD_EINVAL, too, if one of them is in use.
- */
+ * The errors of woad_gatt_add(). */
 int woad_gatt_add_at(struct woad *h, const struct woad_attr *attrs, uint16_t n, uint16_t first);
 
 /* Removes the array at `first`. Its handles return Invalid Handle from now on, also for a read or a
@@ -165,11 +165,12 @@ int woad_gatt_add_at(struct woad *h, const struct woad_attr *attrs, uint16_t n, 
  * add.  WOAD_ENOENT, WOAD_ENOTSUP. */
 int woad_gatt_remove(struct woad *h, uint16_t first);
 
-/* Removes all arrays that were added. */
+/* Removes all arrays that were added.  WOAD_ENOTSUP without the feature. */
 int woad_gatt_clear(struct woad *h);
 
 /* The device name, characteristic 0x2A00: up to 31 octets, copied; allowed at any time. WOAD_EINVAL
- * if longer. woad_gatt_name() returns its length; *name stays valid with the instance. */
+ * if longer. woad_gatt_name() returns its length; *name stays valid with the instance. WOAD_ENOTSUP
+ * without the feature. */
 int woad_gatt_set_name(struct woad *h, const uint8_t *name, size_t len);
 size_t woad_gatt_name(const struct woad *h, const uint8_t **name);
 
@@ -194,7 +195,7 @@ int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *dat
 void woad_gatt_changed(struct woad *h, uint16_t handle);
 
 /* The same for the request with number `request` in its event: a client with several bearers
- * (Enhanced ATT) may have several requests in progress. */
+ * (Enhanced ATT) may have several requests in progress.  The errors of woad_gatt_answer(). */
 int woad_gatt_answer_to(struct woad *h, uint16_t conn, uint8_t request, uint8_t err,
                         const void *data, size_t len);
 
@@ -223,7 +224,7 @@ int woad_eatt_close(struct woad *h, uint16_t conn);
 int woad_gatt_notify(struct woad *h, uint16_t conn, uint16_t handle, const void *data, size_t len);
 
 /* The same for a value of which only the latest matters: it replaces a queued notification of the
- * same handle. */
+ * same handle.  The errors of woad_gatt_notify(). */
 int woad_gatt_notify_latest(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                             size_t len);
 
@@ -236,12 +237,13 @@ struct woad_gatt_value {
     uint16_t handle, len;
     const void *data;
 };
+/* The errors of woad_gatt_notify(), and WOAD_ENOTSUP. */
 int woad_gatt_notify_multiple(struct woad *h, uint16_t conn, const struct woad_gatt_value *values,
                               size_t n);
 
 /* Sends an indication, which the client confirms.  One at a time is unconfirmed, more wait in the
  * queue.  WOAD_EV_INDICATED follows for each.  WOAD_EINVAL, too, for handle 8, Service Changed,
- * which the host indicates itself. */
+ * which the host indicates itself.  The errors of woad_gatt_notify(). */
 int woad_gatt_indicate(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                        size_t len);
 
@@ -288,56 +290,65 @@ enum woad_gattc_op { /* the procedure that an event belongs to */
 /* Ends all queued procedures, each with WOAD_EV_GATTC_DONE, status WOAD_ECANCELED.  If a request
  * has been sent, its procedure ends when the response arrives, without further events; a write may
  * have been executed.  Prepared writes are cancelled.  WOAD_ENOTCONN; WOAD_ENOENT if nothing is
- * queued. */
+ * queued.  WOAD_ENOTSUP without the feature. */
 int woad_gattc_cancel(struct woad *h, uint16_t conn);
 
 /* Offers woad_mtu(); WOAD_EV_MTU follows on success.  WOAD_EALREADY if this side has already taken
- * part in an exchange on this connection. */
+ * part in an exchange on this connection.  WOAD_ENOTCONN, WOAD_ENOTSUP, WOAD_EAGAIN as above. */
 int woad_gattc_exchange_mtu(struct woad *h, uint16_t conn);
 
-/* Discovers primary services, all or those of one UUID: WOAD_EV_SERVICE for each. */
+/* Discovers primary services, all or those of one UUID: WOAD_EV_SERVICE for each.  WOAD_ENOTCONN,
+ * WOAD_EINVAL, WOAD_ENOTSUP, WOAD_EAGAIN as above. */
 int woad_gattc_services(struct woad *h, uint16_t conn, const struct woad_uuid *uuid);
 
-/* Discovers secondary services, which are only included by others: WOAD_EV_SERVICE for each. */
+/* Discovers secondary services, which are only included by others: WOAD_EV_SERVICE for each.  The
+ * errors of woad_gattc_services(). */
 int woad_gattc_secondary_services(struct woad *h, uint16_t conn);
 
 /* Discovers characteristics declared in start..end, all or of one UUID: WOAD_EV_CHARACTERISTIC for
- * each. */
+ * each.  The errors of woad_gattc_services(). */
 int woad_gattc_characteristics(struct woad *h, uint16_t conn, uint16_t start, uint16_t end,
                                const struct woad_uuid *uuid);
 
-/* Discovers the attributes in start..end with their types: WOAD_EV_DESCRIPTOR for each. */
+/* Discovers the attributes in start..end with their types: WOAD_EV_DESCRIPTOR for each.  The errors
+ * of woad_gattc_services(). */
 int woad_gattc_descriptors(struct woad *h, uint16_t conn, uint16_t start, uint16_t end);
 
 /* Discovers the services that the one at start..end includes: WOAD_EV_INCLUDED for each; UUID size
- * 0 if the server does not let it be read. */
+ * 0 if the server does not let it be read.  The errors of woad_gattc_services(). */
 int woad_gattc_included(struct woad *h, uint16_t conn, uint16_t start, uint16_t end);
 
 /* Reads the values of all characteristics of a UUID in start..end: WOAD_EV_READ for each, cut at
- * the MTU. */
+ * the MTU.  The errors of woad_gattc_services(). */
 int woad_gattc_read_by_uuid(struct woad *h, uint16_t conn, uint16_t start, uint16_t end,
                             const struct woad_uuid *uuid);
 
 /* Reads 2 to 32 values at once, with their lengths: WOAD_EV_READ for each, the last one cut at the
- * MTU.  The server must support Read Multiple Variable Length (Core 5.2). */
+ * MTU.  The server must support Read Multiple Variable Length (Core 5.2).  The errors of
+ * woad_gattc_services(). */
 int woad_gattc_read_multiple(struct woad *h, uint16_t conn, const uint16_t *handles, size_t n);
 
 /* The same with the older request, for values of known lengths: one WOAD_EV_READ with all values,
- * one after the other, cut at the MTU; its handle is the first one. */
+ * one after the other, cut at the MTU; its handle is the first one.  The errors of
+ * woad_gattc_services(). */
 int woad_gattc_read_multiple_fixed(struct woad *h, uint16_t conn, const uint16_t *handles,
                                    size_t n);
 
-/* Reads the whole value, up to 512 octets: WOAD_EV_READ for each part. */
+/* Reads the whole value, up to 512 octets: WOAD_EV_READ for each part.  The errors of
+ * woad_gattc_services(). */
 int woad_gattc_read(struct woad *h, uint16_t conn, uint16_t handle);
 
-/* Reads with one request: one WOAD_EV_READ with as much of the value as its response has. */
+/* Reads with one request: one WOAD_EV_READ with as much of the value as its response has.  The
+ * errors of woad_gattc_services(). */
 int woad_gattc_read_once(struct woad *h, uint16_t conn, uint16_t handle);
 
-/* Writes with one Write Request.  WOAD_EINVAL if longer than ATT_MTU - 3, or 512. */
+/* Writes with one Write Request.  WOAD_EINVAL if longer than ATT_MTU - 3, or 512.  The errors of
+ * woad_gattc_services(). */
 int woad_gattc_write(struct woad *h, uint16_t conn, uint16_t handle, const void *data, size_t len);
 
 /* Writes up to 512 octets, prepared in parts and then executed.  `reliable`: each part's response
- * is compared; a difference cancels the write, with status WOAD_EBADMSG. */
+ * is compared; a difference cancels the write, with status WOAD_EBADMSG.  The errors of
+ * woad_gattc_services(). */
 int woad_gattc_write_long(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                           size_t len, bool reliable);
 
@@ -345,14 +356,15 @@ int woad_gattc_write_long(struct woad *h, uint16_t conn, uint16_t handle, const 
  * connection is encrypted when it leaves.  WOAD_EV_BOND follows: the store must keep the
  * signature's counter.  WOAD_EINVAL if longer than ATT_MTU - 15; WOAD_EACCES without a bond that
  * has a signing key (a pairing with woad_feature_signed_writes gives one); WOAD_EIO if the
- * cryptography fails; WOAD_EAGAIN; WOAD_ENOTSUP without the Security Manager. */
+ * cryptography fails; WOAD_EAGAIN; WOAD_ENOTSUP without the Security Manager.  WOAD_ENOTCONN. */
 int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                             size_t len);
 
 /* Writes with a Write Command: no response, no event.  WOAD_EINVAL if longer than ATT_MTU - 3, or
  * 512; WOAD_EACCES to a bonded peer while the connection is not encrypted: the call starts the
  * encryption.  A queued one is dropped if the encryption that it was queued under ends, or the
- * ATT_MTU becomes too small. */
+ * ATT_MTU becomes too small.  WOAD_ENOTCONN; WOAD_EAGAIN if config.tx_queue is full:
+ * WOAD_EV_TX_READY follows when it has room. */
 int woad_gattc_write_command(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                              size_t len);
 

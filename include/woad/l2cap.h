@@ -79,22 +79,24 @@ struct woad_coc_params {
 /* Accepts requests for this PSM on all connections, until woad_coc_stop_listening() or woad_stop():
  * each raises WOAD_EV_COC_REQUEST.  A request on a connection that is less secure than
  * params->security is refused without an event.  *params is copied.
- * WOAD_ENODEV: not started; WOAD_EALREADY: the PSM is listened to; WOAD_ENOMEM: config.psms are. */
+ * WOAD_ENODEV: not started; WOAD_EALREADY: the PSM is listened to; WOAD_ENOMEM: config.psms are.
+ * WOAD_EINVAL: *params is out of range; WOAD_ENOTSUP without the feature. */
 int woad_coc_listen(struct woad *h, const struct woad_coc_params *params);
 
 /* Open channels stay open, and a request that waits for woad_coc_accept() may still be accepted.
- * WOAD_ENOENT: the PSM is not listened to. */
+ * WOAD_ENOENT: the PSM is not listened to.  WOAD_ENOTSUP without the feature. */
 int woad_coc_stop_listening(struct woad *h, uint16_t psm);
 
 /* Accepts the channel of WOAD_EV_COC_REQUEST, from inside the event or within 25 s:
  * WOAD_EV_COC_OPEN follows.  `rx`: memory of rx_size octets, 23 or more (enhanced: 64), the
  * channel's until WOAD_EV_COC_CLOSED.  After 25 s, or when the connection has lost the security
  * required, the host refuses: WOAD_EV_COC_CLOSED with WOAD_ETIMEDOUT or WOAD_EACCES.  WOAD_ENOENT:
- * no request of this CID waits. */
+ * no request of this CID waits.  WOAD_EINVAL: `rx` is too small. */
 int woad_coc_accept(struct woad *h, uint16_t conn, uint16_t cid, void *rx, size_t rx_size);
 
 /* Refuses it with WOAD_COC_NO_RESOURCES, WOAD_COC_INSUFFICIENT_AUTHORIZATION or another result up
- * to WOAD_COC_INVALID_PARAMETERS.  No event follows.  WOAD_ENOENT: no request of this CID waits. */
+ * to WOAD_COC_INVALID_PARAMETERS.  No event follows.  WOAD_ENOENT: no request of this CID waits.
+ * WOAD_EINVAL: another result. */
 int woad_coc_refuse(struct woad *h, uint16_t conn, uint16_t cid, uint8_t result);
 
 /* Requests a channel from the peer and sets *cid.  WOAD_EV_COC_OPEN or WOAD_EV_COC_CLOSED follows,
@@ -103,12 +105,14 @@ int woad_coc_refuse(struct woad *h, uint16_t conn, uint16_t cid, uint8_t result)
  * woad_coc_accept().  On a connection to a bonded peer that is not encrypted, encryption comes
  * first: it authenticates the peer; if it fails, CLOSED with WOAD_EACCES.  WOAD_ENOTCONN;
  * WOAD_EACCES: the connection is less secure than params->security; WOAD_ENOMEM:
- * config.l2cap_channels are in use, or 64 on this connection. */
+ * config.l2cap_channels are in use, or 64 on this connection.  WOAD_EINVAL: *params is out of
+ * range, or `rx` is too small; WOAD_ENOTSUP without the feature. */
 int woad_coc_connect(struct woad *h, uint16_t conn, const struct woad_coc_params *params, void *rx,
                      size_t rx_size, uint16_t *cid);
 
 /* The same for n channels, 1 to WOAD_COC_AT_ONCE, by one enhanced request, of which the peer may
- * grant some.  Each channel has rx_size octets at rx[i], a CID in cids[i], and its own events. */
+ * grant some.  Each channel has rx_size octets at rx[i], a CID in cids[i], and its own events.  The
+ * errors of woad_coc_connect(). */
 int woad_coc_connect_enhanced(struct woad *h, uint16_t conn, const struct woad_coc_params *params,
                               void *const rx[], size_t rx_size, size_t n, uint16_t cids[]);
 
@@ -119,7 +123,8 @@ int woad_coc_disconnect(struct woad *h, uint16_t conn, uint16_t cid);
 
 /* Sends an SDU of 0 to peer_mtu octets, as the peer's credits allow.  `data` must not change until
  * WOAD_EV_COC_SENT or WOAD_EV_COC_CLOSED.  One at a time: WOAD_EAGAIN before WOAD_EV_COC_SENT of
- * the last one.  WOAD_ENOENT; WOAD_ENOTCONN: the channel is not open. */
+ * the last one.  WOAD_ENOENT; WOAD_ENOTCONN: the channel is not open.  WOAD_EINVAL: more than
+ * peer_mtu. */
 int woad_coc_send(struct woad *h, uint16_t conn, uint16_t cid, const void *data, size_t len);
 
 /* Copies up to `room` received octets of the first SDU that is not read yet; never of two SDUs.
@@ -134,7 +139,7 @@ int32_t woad_coc_pending(const struct woad *h, uint16_t conn, uint16_t cid);
 /* Receives the next SDU, or the rest of the one that is partly read, into `buf`:
  * WOAD_EV_COC_RECEIVED follows when it ends or `room` octets are there, perhaps from inside this
  * call.  `buf` is the channel's until then, or until WOAD_EV_COC_CLOSED.  WOAD_ENOENT: no such
- * channel, or it is not accepted yet; WOAD_EBUSY: one is pending. */
+ * channel, or it is not accepted yet; WOAD_EBUSY: one is pending.  WOAD_EINVAL: `room` is 0. */
 int woad_coc_receive(struct woad *h, uint16_t conn, uint16_t cid, void *buf, size_t room);
 
 /* Changes the MTU and MPS for receiving on n enhanced channels of a connection, 1 to
@@ -142,7 +147,8 @@ int woad_coc_receive(struct woad *h, uint16_t conn, uint16_t cid, void *buf, siz
  * a result of the peer that refuses; or WOAD_ETIMEDOUT after 30 s: from then on frames by either
  * limits are received.  The MTU can't be reduced, nor the MPS of more than one channel.
  * WOAD_ENOENT: one of them is not open; WOAD_EBUSY: a reconfiguration is pending; WOAD_ENOMEM: with
- * the larger MPS, the credits that the peer has exceed the room in `rx`. */
+ * the larger MPS, the credits that the peer has exceed the room in `rx`.  WOAD_EINVAL: n, mtu or
+ * mps is out of range; WOAD_ENOTSUP without the feature. */
 int woad_coc_reconfigure(struct woad *h, uint16_t conn, const uint16_t cids[], size_t n,
                          uint16_t mtu, uint16_t mps);
 

@@ -167,7 +167,7 @@ int woad_pair_refuse(struct woad *h, uint16_t conn);
  * 999999, or for WOAD_PASSKEY_COMPARE 1 (yes) or 0 (no).  With policy.app_passkey a displayed
  * passkey may be replaced until the peer has begun to use it.  WOAD_ENOENT if none is expected;
  * WOAD_EINVAL for another action than the event's, or a number too large; WOAD_EALREADY if it has
- * been answered. */
+ * been answered.  WOAD_ENOTCONN; WOAD_ENOTSUP without the feature. */
 int woad_passkey(struct woad *h, uint16_t conn, enum woad_passkey_action action, uint32_t passkey);
 
 /* Tells the peer how far the user's typing has come (WOAD_PASSKEY_INPUT), and restarts its limit of
@@ -188,13 +188,13 @@ int woad_conn_security(const struct woad *h, uint16_t conn, struct woad_security
  * kept.  WOAD_ENOMEM: it takes more slots than there are, and what memory has of that peer is
  * dropped, because its keys are outdated; WOAD_EINVAL.  Such a bond is not used; but if
  * WOAD_EV_BOND_WANTED has asked for it, no weaker pairing replaces it, and its peer is not believed
- * unencrypted. */
+ * unencrypted.  WOAD_ENOTSUP without the feature. */
 int woad_bond_add(struct woad *h, const struct woad_bond *bond);
 /* Copies the n-th bond in memory, the one used last first.  WOAD_ENOENT behind the last one. */
 int woad_bond_at(const struct woad *h, uint16_t n, struct woad_bond *bond);
 /* Forgets one; all, with NULL.  Connections stay as they are, with no bond: also where one of the
  * same peer is added then, until its key encrypts.  Inside WOAD_EV_SECURITY of a pairing it means
- * the new one too: no WOAD_EV_BOND follows.  WOAD_ENOENT. */
+ * the new one too: no WOAD_EV_BOND follows.  WOAD_ENOENT.  WOAD_ENOTSUP without the feature. */
 int woad_bond_remove(struct woad *h, const struct woad_addr *peer);
 
 /* A store of bonds: four functions, for a flash, a file or a database.  The application's
@@ -264,11 +264,12 @@ int woad_oob_make(struct woad *h);
 /* Sets a peer's data, before the pairing begins; for the next pairing of that connection.  A peer
  * that says it has our data while none are made, or after they have served, gets Pairing Failed,
  * WOAD_SMP_NO_OOB.  WOAD_ENOMEM while config.pairings are in progress, or have such data, on other
- * connections; WOAD_EALREADY during a pairing on this one; WOAD_ENOTCONN. */
+ * connections; WOAD_EALREADY during a pairing on this one; WOAD_ENOTCONN.  WOAD_ENOTSUP. */
 int woad_oob_set(struct woad *h, uint16_t conn, const struct woad_oob *peer);
 /* Legacy pairing: sets the temporary key (TK) that both sides know.  The pairing is a legacy one,
  * unless woad_oob_set() has been called too; without policy.allow_legacy it fails with
- * WOAD_SMP_AUTHENTICATION.  WOAD_EINVAL for 16 zeros, which are no secret; otherwise as above. */
+ * WOAD_SMP_AUTHENTICATION.  WOAD_EINVAL for 16 zeros, which are no secret; otherwise as above.  The
+ * errors of woad_oob_set(). */
 int woad_oob_set_legacy(struct woad *h, uint16_t conn, const uint8_t tk[16]);
 
 #ifdef __cplusplus

@@ -197,7 +197,8 @@ struct woad_config_fault {
 /* 0: nothing is wrong, then `fault` is not written.  WOAD_EINVAL: `fault`, which may be NULL, says
  * what is wrong. */
 int woad_config_check(const struct woad_config *config, struct woad_config_fault *fault);
-/* The same for all arguments of woad_init().  WOAD_ENOMEM: `len` is less than woad_size(). */
+/* The same for all arguments of woad_init().  WOAD_ENOMEM: `len` is less than woad_size().
+ * WOAD_EINVAL for all else. */
 int woad_init_check(const void *mem, size_t len, const struct woad_config *config,
                     struct woad_config_fault *fault);
 

@@ -297,7 +297,7 @@ static void call_reconfigure(void)
     uint16_t conn = some_conn(), cids[2] = { some_cid(), some_cid() };
     uint16_t mtu = (uint16_t)(64 + any(300)), mps = (uint16_t)(64 + any(60));
     size_t n = 1 + any(2);
-    result_on(conn, woad_coc_reconfigure(storm.me->h, conn, cids, n, mtu, mps), "EIBMNS",
+    result_on(conn, woad_coc_reconfigure(storm.me->h, conn, cids, n, mtu, mps), "EIBMS",
               "woad_coc_reconfigure(%04x, %02x, %zu)", conn, cids[0], n);
 }
 

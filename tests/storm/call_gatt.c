@@ -238,7 +238,7 @@ static void call_answer(void)
         fill_value(data, l ? l->note_request[k] : 0);
         got = woad_gatt_answer_to(storm.me->h, conn, l ? l->request[k] : 0, err, data, len);
     }
-    if (result_on(conn, got, "NLI", "woad_gatt_answer(%04x, %02x, %zu)", conn, err, len) == 0) {
+    if (result_on(conn, got, "NL", "woad_gatt_answer(%04x, %02x, %zu)", conn, err, len) == 0) {
         MUST(l->questions, "an answer is taken although nothing was asked");
         l->questions--;
     }
@@ -286,7 +286,7 @@ static void call_eatt(void)
     struct link *l = link_of(storm.me, conn);
     bool was = l && l->bearers;
     if (one_in(4)) {
-        result_on(conn, woad_eatt_close(storm.me->h, conn), "NSE", "woad_eatt_close(%04x)", conn);
+        result_on(conn, woad_eatt_close(storm.me->h, conn), "NS", "woad_eatt_close(%04x)", conn);
         return;
     }
     uint8_t n = (uint8_t)(one_in(10) ? any(9) : 1 + any(3));

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The C examples and the README's programs, run."""
+import glob
 import hashlib
 import os
 import re
@@ -85,6 +86,46 @@ def build_c(program):
             + [os.path.join(build, "lib%s.a" % lib) for lib in ("woad-testing", "woad-posix", "woad-air", "woad")] + ["-lmbedcrypto", "-lusb-1.0"])
 
 
+def threads(at, program, env):
+    """The tasks' example as a peripheral, on an air of its own."""
+    spec = "unix:%s/air" % at
+    air = subprocess.Popen([os.path.join(build, "woad"), "air", "--quiet", spec], stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True)
+    assert "serving" in air.stdout.readline()
+    env = dict(os.environ, WOAD_HCI=spec, **env)
+    p = subprocess.Popen([program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
+    c = subprocess.run([os.path.join(examples, "central")], stdout=subprocess.PIPE, text=True, env=env, timeout=30)
+    said, _ = p.communicate(timeout=30)
+    air.terminate()
+    air.wait(10)
+    assert c.returncode == 0 and c.stdout.count("%") == 5, c
+    octets, calls = map(int, re.fullmatch(r"(\d+) octets from the interrupt, (\d+) calls from the sensor task\n", said).groups())
+    assert p.returncode == 0 and octets > 300 and calls >= 4, said
+
+
+def race_free():
+    """Compiled with the host for ThreadSanitizer, which ends the program at the first race.  Where the sensor's task
+    writes what the host's task reads, it has one: the sanitizer sees what it is to see."""
+    with tempfile.TemporaryDirectory() as at:
+        source = os.path.join(root, "examples", "threads", "main.c")
+        host = glob.glob(os.path.join(root, "src", "*", "*.c")) + [os.path.join(root, "transport", "h4.c")]
+        tsan = ["cc", "-std=gnu99", "-O1", "-g", "-fsanitize=thread", "-I", os.path.join(root, "include")]
+        subprocess.run(tsan + ["-c"] + host, cwd=at, check=True)
+        host = glob.glob(at + "/*.o")
+        subprocess.run(tsan + ["-o", at + "/threads", source] + host + ["-lpthread"], check=True)
+        threads(at, at + "/threads", {"TSAN_OPTIONS": "halt_on_error=1"})
+        code = open(source).read()
+        racy = code.replace("post(set_level, percent);", "app.percent = (uint8_t)percent;\n        post(set_level, percent);")
+        assert racy != code
+        open(at + "/main.c", "w").write(racy)
+        subprocess.run(tsan + ["-I", os.path.dirname(source), "-o", at + "/racy", at + "/main.c"] + host + ["-lpthread"], check=True)
+        try:
+            threads(at, at + "/racy", {"TSAN_OPTIONS": "halt_on_error=1"})
+        except (AssertionError, AttributeError):
+            return
+        raise AssertionError("a race was not seen")
+
+
 def ok(name):
     global passed
     passed += 1
@@ -123,6 +164,12 @@ def main():
             assert text == "opened\n" and shown == "it is one who may\nopen\n", (text, shown)
         assert oct(os.stat(bonds + "/lock").st_mode)[-3:] == "600"
     ok("a lock and its key, by a number and then by the bond")
+
+    with tempfile.TemporaryDirectory() as at:
+        threads(at, os.path.join(examples, "threads"), {})
+    ok("tasks, an interrupt, and a queue of calls")
+    race_free()
+    ok("they are free of data races")
 
     readme = open(os.path.join(root, "README.md")).read()
     python, c_code = (re.search("```%s\n(.*?)```" % lang, readme, re.S).group(1) for lang in ("python", "c"))

@@ -4,7 +4,15 @@
  *
  * Octet strings have the most significant octet first, as in FIPS-197 and the Core Specification's
  * sample data.  Each function returns 0, or a negative number: then the pairing that needs it
- * fails, with an event. */
+ * fails, with an event.
+ *
+ * The P-256 functions take long: 100 to 500 ms in software on a Cortex-M4 or M0, in which
+ * the program answers no packet, and a connection may be lost.  They may give the work to another
+ * task and return WOAD_CRYPTO_LATER: then the host calls the function again, with the same
+ * arguments, at each woad_poll(), until it returns something else.  The worker copies the
+ * arguments; when it has finished, it wakes the host's task, which calls woad_poll().  Meanwhile
+ * all else goes on.  If the pairing ends first, the function is not called again: a request with
+ * other arguments takes the place of such a result.  See docs/porting.md. */
 #ifndef WOAD_CRYPTO_H
 #define WOAD_CRYPTO_H
 
@@ -14,6 +22,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+enum { WOAD_CRYPTO_LATER = 1 };
 
 struct woad_crypto {
     /* Encrypts one block with AES-128.  `out` may be `in`. */

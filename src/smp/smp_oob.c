@@ -55,11 +55,24 @@ static void oob_poll(struct woad *h)
         return;
     }
     m->may_multiply = false;
-    bool ok = h->cfg.random(h->cfg.ctx, o->private_, 32) >= 0 &&
-              h->cfg.random(h->cfg.ctx, o->random, 16) >= 0 &&
-              h->cfg.crypto->p256_public(o->private_, o->public_) >= 0 &&
-              !toolbox_f4(&m->toolbox, o->public_, o->public_, o->random, 0, confirm);
-    o->state = ok ? OOB_MADE : OOB_NONE;
+    bool ok = true;
+    if (zeros(o->private_, sizeof o->private_)) { /* else the answer came later */
+        ok = h->cfg.random(h->cfg.ctx, o->private_, 32) >= 0 &&
+             h->cfg.random(h->cfg.ctx, o->random, 16) >= 0;
+    }
+    int result = WOAD_EIO;
+    if (ok) {
+        result = h->cfg.crypto->p256_public(o->private_, o->public_);
+    }
+    if (result == WOAD_CRYPTO_LATER) {
+        m->may_multiply = true;
+        return;
+    }
+    ok = result >= 0 && !toolbox_f4(&m->toolbox, o->public_, o->public_, o->random, 0, confirm);
+    o->state = OOB_MADE;
+    if (!ok) {
+        oob_forget(o);
+    }
     reversed(made.random, o->random, 16);
     reversed(made.confirm, confirm, 16);
     struct woad_event ev;
@@ -135,6 +148,9 @@ int woad_oob_make(struct woad *h)
     }
     if (h->state != HOST_UP) {
         return WOAD_ENODEV;
+    }
+    if (h->oob->state != OOB_WANTED) {
+        oob_forget(h->oob); /* new data need a new key pair */
     }
     h->oob->state = OOB_WANTED;
     return 0;

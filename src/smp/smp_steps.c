@@ -320,9 +320,21 @@ static int step_key_pair(struct pairing *p)
         return STEP_BLOCKED;
     }
     m->may_multiply = false;
-    int err = random_octets(h, p->own_private, sizeof p->own_private);
-    if (!err && h->cfg.crypto->p256_public(p->own_private, p->public_key[p->role]) < 0) {
+    int err = 0;
+    if (zeros(p->own_private, sizeof p->own_private)) { /* else the answer came later */
+        err = random_octets(h, p->own_private, sizeof p->own_private);
+    }
+    if (err) {
+        return err;
+    }
+    int result = h->cfg.crypto->p256_public(p->own_private, p->public_key[p->role]);
+    if (result == WOAD_CRYPTO_LATER) {
+        m->may_multiply = true;
+        return STEP_BLOCKED;
+    }
+    if (result < 0) {
         /* a random number that is no private key: 1 in 2^32.  `round` counts the tries here. */
+        wipe(p->own_private, sizeof p->own_private);
         err = STEP_BLOCKED;
         if (++p->round >= 4) {
             err = WOAD_SMP_UNSPECIFIED;
@@ -368,6 +380,10 @@ static int step_dhkey(struct pairing *p)
     }
     h->smp->may_multiply = false;
     int err = h->cfg.crypto->p256_dh(p->own_private, peer, p->dhkey);
+    if (err == WOAD_CRYPTO_LATER) {
+        h->smp->may_multiply = true;
+        return STEP_BLOCKED;
+    }
     wipe(p->own_private, sizeof p->own_private);
     if (err >= 0) {
         return 0;

@@ -1,0 +1,11 @@
+# A toolchain file: Cortex-M with GCC.  cmake -DCMAKE_TOOLCHAIN_FILE=… [-DWOAD_CPU=cortex-m0plus]
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR arm)
+set(CMAKE_C_COMPILER arm-none-eabi-gcc)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES WOAD_CPU)
+if(NOT WOAD_CPU)
+    set(WOAD_CPU cortex-m4)
+endif()
+set(CMAKE_C_FLAGS_INIT "-mcpu=${WOAD_CPU} -mthumb")
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)

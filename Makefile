@@ -21,7 +21,7 @@ help:
 	@echo "make test-cross    the transcripts on a 32-bit and a big-endian machine, by qemu"
 	@echo "make test-peers    against Linux with BlueZ, in QEMU, and hosts in JavaScript: three rounds"
 	@echo "make soak          what takes too long for make test: about an hour"
-	@echo "make install       installs the libraries, the headers and woad, by CMake"
+	@echo "make install       the libraries, the headers and woad: PREFIX=/usr/local DESTDIR= SHARED=1"
 	@echo "make clean         removes build/"
 
 demo: micropython build
@@ -82,8 +82,8 @@ bench: deps
 fuzz: deps
 	@scripts/fuzz
 
-install: build
-	@cmake --install build/cmake
+install: deps
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' SHARED='$(SHARED)' scripts/install
 
 clean:
 	rm -rf build

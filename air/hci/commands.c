@@ -371,7 +371,8 @@ static int cmd_scan_params(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* on u8, filter duplicates u8: ignored when it goes off.  7.8.11 */
+/* on u8, filter duplicates u8: ignored when it goes off.  To disable scanning that is off, while
+ * initiating, has no effect.  7.8.11 */
 static int cmd_scan_enable(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t on = rd_u8(in), filter = rd_u8(in);
@@ -388,7 +389,9 @@ static int cmd_scan_enable(controller *c, struct rd *in, struct wr *ret)
     if (on) {
         c->scan->filter_duplicates = filter;
     }
-    scan_enable(c, on);
+    if (on || c->scan->on) {
+        scan_enable(c, on);
+    }
     return 0;
 }
 
@@ -443,7 +446,6 @@ static int cmd_create(controller *c, struct rd *in, struct wr *ret)
     if (!status) {
         scan_enable(c, false);
         c->scan->connecting = true;
-        c->scan->connect_ind_out = false;
         c->scan->interval = interval;
         c->scan->window = window;
         c->scan->own_type = how.own_type;

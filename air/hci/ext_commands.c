@@ -15,8 +15,6 @@
  *       that do not mix
  *   periodic: periodic advertising of a set; sending: the host wants it, and its set has been
  *       enabled once
- *   connect_ind_out: CONNECT_IND is on its way; connect_req_out: AUX_CONNECT_REQ, until its
- *       response
  *   period_at: us: when the next period of scanning begins
  *   sent_len: octets of the data that are in packets so far
  *   channel_bits: channels that the set uses, a bit each: 37, 38, 39
@@ -506,7 +504,8 @@ static int cmd_ext_scan_params(controller *c, struct rd *in, struct wr *ret)
 }
 
 /* on u8, filter duplicates u8, duration u16 in 10 ms, period u16 in 1.28 s; a period needs a
- * duration. Only the first counts when scanning is disabled. 7.8.65 */
+ * duration. Only the first counts when scanning is disabled. To disable scanning that is off, while
+ * initiating, has no effect. 7.8.65 */
 static int cmd_scan_on(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t on = rd_u8(in), filter = rd_u8(in);
@@ -528,7 +527,9 @@ static int cmd_scan_on(controller *c, struct rd *in, struct wr *ret)
     if (on) {
         c->scan->filter_duplicates = filter;
     }
-    scan_enable(c, on);
+    if (on || c->scan->on) {
+        scan_enable(c, on);
+    }
     c->scan->until = c->scan->period_at = NEVER;
     if (on && duration) {
         c->scan->until = c->air->now + duration * 10000u;
@@ -601,7 +602,6 @@ static int cmd_ext_create(controller *c, struct rd *in, struct wr *ret)
     *c->scan = s;
     scan_enable(c, false);
     c->scan->connecting = true;
-    c->scan->connect_ind_out = c->scan->connect_req_out = false;
     return CMD_ANSWERED;
 }
 

@@ -556,7 +556,7 @@ static int cmd_create_big(controller *c, struct rd *in, struct wr *ret)
     big_allocate(c, b, NULL, n, ISO_BIS_OUT);
     b->handle = handle;
     b->adv_set = (uint8_t)(a - c->sets);
-    info.seed = ll_access_address(c);
+    info.seed = ll_seed_access_address(c);
     info.crc_base = (uint16_t)air_random(c->air);
     memcpy(info.chm, c->ll->channel_map, sizeof info.chm);
     b->info = info;

@@ -48,18 +48,6 @@
 enum { CSTF = 0x20, NO_CSSN = 8, BIG_CHANNEL_MAP_IND = 0, BIG_TERMINATE_IND = 1 };
 enum { TRIES = 6, UNIT = 30, FAR_UNIT = 300, OFFSETS = 16384 };
 
-/* The access address of a stream, or of the control subevents (number 0): the seed with a pattern
- * of the number in its upper half. 2.1.2 */
-static uint32_t bis_access_address(uint32_t seed, uint8_t number)
-{
-    uint32_t d = (35u * number + 42u) & 0x7f, w = 0;
-    static const uint8_t bit[16] = { 0, 0, 0, 0, 0, 0, 1, 6, 1, 7, 5, 4, 7, 3, 2, 7 };
-    for (unsigned n = 0; n < 16; n++) {
-        w = w << 1 | (bit[n] < 7 ? d >> bit[n] & 1 : 0);
-    }
-    return seed ^ w << 16;
-}
-
 struct big *big_by_handle(controller *c, uint8_t handle)
 {
     for (uint8_t n = 0; n < BIGS; n++) {
@@ -127,7 +115,7 @@ void big_begin(controller *c, struct big *b)
         s->sub_interval = info->sub_interval;
         s->sync_delay = info->num * info->spacing;
         s->tx_phy = s->rx_phy = info->phy;
-        s->aa = bis_access_address(info->seed, s->id);
+        s->aa = ll_bis_access_address(info->seed, s->id);
         s->crc_init = (uint32_t)info->crc_base << 8 | s->id;
         memcpy(s->chm, info->chm, sizeof s->chm);
         s->event = b->event;
@@ -339,7 +327,7 @@ void big_on_acad(controller *c, const struct sync *sync, struct rd acad, uint64_
 static void big_plan_control(struct big *b, uint64_t anchor, uint64_t event)
 {
     const uint8_t *chm = remap_at(&b->remap, b->info.chm, (uint16_t)event);
-    uint32_t aa = bis_access_address(b->info.seed, 0);
+    uint32_t aa = ll_bis_access_address(b->info.seed, 0);
     b->control_channel = csa2_channel(aa, (uint16_t)event, chm);
     b->control_at = anchor + b->info.num * b->info.spacing;
 }
@@ -560,7 +548,7 @@ static void big_control_write(struct wr *pdu, const struct big *b)
 /* The control subevent of an event: sends what is to be sent, or listens. */
 static void big_control(controller *c, struct big *b)
 {
-    uint32_t aa = bis_access_address(b->info.seed, 0);
+    uint32_t aa = ll_bis_access_address(b->info.seed, 0);
     uint8_t channel = b->control_channel;
     uint64_t now = c->air->now;
     b->control_at = NEVER;

@@ -179,7 +179,7 @@ static void ext_scan_on_rx_aux(controller *c, const struct ext *e, const struct 
     ext_scan_report(c, &c->scan->chain_head, e->data, e->has_aux, rssi);
     if (e->has_aux) {
         ext_scan_plan_aux(c, e, start);
-    } else if (first && c->scan->active && (e->mode & 2) && e->has_adv) {
+    } else if (first && c->scan->active && (e->mode & 2) && e->has_adv && scan_backoff_over(c)) {
         struct ext asked = *e;
         asked.adv = *air;
         ext_scan_send_scan_req(c, &asked, &e->adv, end);
@@ -223,6 +223,7 @@ void ext_scan_on_rx(controller *c, struct rd pdu, int8_t rssi, uint64_t start, u
             return;
         }
         c->scan->scan_req_out = false;
+        scan_req_answered(c);
         c->scan->in_scan_response = true;
         c->scan->report_type |= TYPE_RESPONSE;
     }

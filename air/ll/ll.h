@@ -238,7 +238,8 @@ struct ll_scan {
 /* --- isochronous streams ---------------------------------------------------------------------- */
 
 enum { ISO_NONE, ISO_CIS, ISO_BIS_OUT, ISO_BIS_IN };
-enum { ISO_SDU = 502, ISO_SDUS = 4, ISO_PACKET = 255, GROUP_MAX = 8, BIGS = 2, BIG_INFO = 33 };
+enum { ISO_SDU = 502, ISO_SDUS = 4, ISO_PACKET = 255, BIG_INFO = 33 };
+enum { GROUP_MAX = 8, BIGS = 2, BIS_NUMBER_MAX = 31 };
 
 /* An SDU of the host's, in one or more HCI packets. */
 struct sdu {
@@ -579,13 +580,22 @@ void scan_on_rx(controller *c, const struct air_packet *f, int8_t rssi);
 void scan_send_aux_connect_req(controller *c, const struct address *air, const struct address *who,
                                uint64_t end);
 void scan_on_aux_connect_rsp(controller *c);
+bool scan_backoff_over(controller *c);
+void scan_req_answered(controller *c);
 bool scan_is_new_adi(controller *c, const struct ext *e);
 /* ext_scan.c */
 void ext_scan_on_duration_timer(controller *c);
 void ext_scan_on_aux_timer(controller *c);
 void ext_scan_lost(controller *c);
 void scan_abort(controller *c);
-uint32_t ll_access_address(controller *c);
+/* access_address.c */
+/* A random access address that fits the rules and is not in use. */
+uint32_t ll_access_address(const controller *c);
+/* A random seed of a BIG's access addresses: all of them fit the rules. */
+uint32_t ll_seed_access_address(const controller *c);
+/* The access address of a stream of the BIG, or of its control subevents (number 0): the seed with
+ * a pattern of the number in its upper half. */
+uint32_t ll_bis_access_address(uint32_t seed, uint8_t number);
 /* periodic.c sync.c */
 uint64_t periodic_adv_next(const struct ll_adv *a);
 void periodic_adv_enable(controller *c, struct ll_adv *a);

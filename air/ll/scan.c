@@ -82,8 +82,8 @@ static void scan_pick_phy(controller *c, bool other)
     }
 }
 
-/* Begins or ends scanning, or, with `on` false, prepares initiating: forgets the window, a scan
- * request and a chain. The next window begins at once; the duplicate filter is empty. */
+/* Begins or ends scanning, or, with `on` false, prepares initiating: forgets the window, all
+ * requests and a chain. The next window begins at once; the duplicate filter is empty. */
 void scan_enable(controller *c, bool on)
 {
     if (c->radio.owner == ACTIVITY_SCAN && !on) {
@@ -91,7 +91,7 @@ void scan_enable(controller *c, bool on)
     }
     c->scan->on = on;
     c->scan->between_periods = false;
-    c->scan->scan_req_out = false;
+    c->scan->scan_req_out = c->scan->connect_ind_out = c->scan->connect_req_out = false;
     c->scan->next = c->air->now;
     c->scan->window_end = c->air->now;
     c->scan->upper_limit = c->scan->backoff = 1;
@@ -222,6 +222,17 @@ void scan_on_aux_connect_rsp(controller *c)
     link_begin(c, c->scan->conn_index, &how, ll, c->scan->conn_request_end);
 }
 
+/* Counts a scannable PDU. True: a scan request is sent now. Should another activity take the radio
+ * before its outcome is known, the next PDU is answered, too. 4.4.3.2 */
+bool scan_backoff_over(controller *c)
+{
+    if (--c->scan->backoff) {
+        return false;
+    }
+    c->scan->backoff = 1;
+    return true;
+}
+
 /* No response to SCAN_REQ: each second failure in a row doubles the limit of the back-off, up to
  * 255: 256, the specification's limit, does not fit a uint8_t. `backoff` counts the scannable PDUs
  * until the next request. 4.4.3.2 */
@@ -236,7 +247,7 @@ static void scan_req_unanswered(controller *c)
 }
 
 /* A response: each second one in a row halves the limit. */
-static void scan_req_answered(controller *c)
+void scan_req_answered(controller *c)
 {
     c->scan->failures = 0;
     if (++c->scan->successes == 2) {
@@ -286,35 +297,6 @@ static uint16_t scan_conn_offset(const controller *c, uint64_t end)
                          .interval_us = c->scan->conn_min * 1250u };
     mine.duration_us = 2 * radio_airtime(2, PHY_1M) + T_IFS;
     return turn_place(c, &mine, c->scan->conn_min);
-}
-
-/* A random access address: not within one bit of that of advertising, at most 6 equal bits in a
- * row, at most 24 changes from bit to bit, and different octets at the lower end. `runs` has a bit
- * for each change. 2.1.2 */
-uint32_t ll_access_address(controller *c)
-{
-    for (;;) {
-        uint32_t aa = air_random(c->air), runs = aa ^ aa >> 1;
-        unsigned changes = 0, longest = 0, run = 0;
-        for (unsigned b = 0; b < 31; b++) {
-            bool change = runs >> b & 1;
-            changes += change;
-            if (change) {
-                run = 0;
-            } else {
-                run = run + 1;
-            }
-            if (run > longest) {
-                longest = run;
-            }
-        }
-        uint32_t differs = aa ^ ADV_AA;
-        bool near = (differs & (differs - 1)) == 0;
-        if (!near && longest < 6 && changes <= 24 && (runs >> 25 & 0x3f) &&
-            (aa & 0xff) != (aa >> 8 & 0xff)) {
-            return aa;
-        }
-    }
 }
 
 /* CONNECT_IND, AUX_CONNECT_REQ: InitA 6, AdvA 6, then LLData: AA u32, CRCInit u24, WinSize u8,
@@ -472,7 +454,7 @@ static void scan_on_rx_adv(controller *c, uint8_t type, bool ch_sel, const struc
     if (scannable) {
         c->scan->scan_req_connectable = type == ADV_IND;
     }
-    if (c->scan->active && scannable && !c->scan->scan_req_out && room && --c->scan->backoff == 0) {
+    if (c->scan->active && scannable && !c->scan->scan_req_out && room && scan_backoff_over(c)) {
         scan_send_scan_req(c, air, a, end);
     }
 }

@@ -197,6 +197,8 @@
 #define link_wake woad__link_wake
 #define link_with woad__link_with
 #define ll_access_address woad__ll_access_address
+#define ll_bis_access_address woad__ll_bis_access_address
+#define ll_seed_access_address woad__ll_seed_access_address
 #define medium_begin woad__medium_begin
 #define medium_busy woad__medium_busy
 #define medium_end woad__medium_end
@@ -299,6 +301,7 @@
 #define rx_update_ind woad__rx_update_ind
 #define rx_version_ind woad__rx_version_ind
 #define scan_abort woad__scan_abort
+#define scan_backoff_over woad__scan_backoff_over
 #define scan_catch_up woad__scan_catch_up
 #define scan_enable woad__scan_enable
 #define scan_filter_status woad__scan_filter_status
@@ -309,6 +312,7 @@
 #define scan_on_rx_timeout woad__scan_on_rx_timeout
 #define scan_on_timer woad__scan_on_timer
 #define scan_on_tx_done woad__scan_on_tx_done
+#define scan_req_answered woad__scan_req_answered
 #define scan_resume woad__scan_resume
 #define scan_send_aux_connect_req woad__scan_send_aux_connect_req
 #define set_by_handle woad__set_by_handle

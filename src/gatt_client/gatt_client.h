@@ -22,9 +22,8 @@ struct proc {
                             * included services: see gatt_discover.c */
 };
 
-/* A characteristic found, and not reported yet: its last handle is known from the next declaration.
- * During discovery of included services: the service with the UUID being read, its declaration and,
- * as `value`, its start. */
+/* A characteristic found, and not reported yet: its last handle is known from the next
+ * declaration. */
 struct pending_decl {
     uint16_t declaration, value;
     uint8_t props;

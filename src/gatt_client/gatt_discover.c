@@ -15,8 +15,8 @@
  *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   proc: a queued procedure of the client: gatt_client.h
- *   pending: of c->client: the declaration whose event is not raised yet, because the
- *       characteristic's end or the included service's UUID is not known; its `declaration` 0: none
+ *   pending: of c->client: the characteristic whose event is not raised yet, because its end is not
+ *       known; its `declaration` 0: none
  *   gattc_kind: how a kind of request is written (tx) and its response read (rx, error):
  *       gatt_client.h
  *   gattc_add_range(): queues a procedure about a range of handles
@@ -103,15 +103,16 @@ static void emit_included(struct conn *c, uint16_t declaration, uint16_t start, 
     emit_of(c, WOAD_EV_INCLUDED, &ev);
 }
 
-/* Included services without a UUID in the response: the first one's UUID is read now.  Up to two
- * others are queued in p->uuid.le, p->uuid.size octets of them: a response to an ATT_MTU of 23 has
- * three entries.  Further ones are requested again. */
-enum { INCLUDED_SIZE = 6, INCLUDED_QUEUE_SIZE = 2 * INCLUDED_SIZE };
+/* Included services without a UUID in the response: the first one's UUID is read now.  Until then
+ * p->uuid.le has its declaration and start, and p->offset its end.  Behind them up to two others
+ * are queued, p->uuid.size octets of them: a response to an ATT_MTU of 23 has three entries.
+ * Further ones are requested again. */
+enum { INCLUDED_SIZE = 6, INCLUDED_HEAD = 4, INCLUDED_QUEUE_SIZE = 2 * INCLUDED_SIZE };
 
-/* Takes the first entry of a list: the next request reads its UUID.  Until then c->client->pending
- * has its declaration and, as `value`, its start; p->offset has its end.  0 or WOAD_EBADMSG. */
-static int included_read_uuid(struct conn *c, struct proc *p, struct rd *in)
+/* Takes the first entry of a list: the next request reads its UUID.  0 or WOAD_EBADMSG. */
+static int included_read_uuid(struct proc *p, struct rd *in)
 {
+    const uint8_t *first = in->p;
     uint16_t declaration = rd_le16(in), start = rd_le16(in), end = rd_le16(in);
     size_t more = INCLUDED_QUEUE_SIZE;
     if (rd_left(in) < INCLUDED_QUEUE_SIZE) {
@@ -120,12 +121,11 @@ static int included_read_uuid(struct conn *c, struct proc *p, struct rd *in)
     if (declaration < p->start || declaration > p->end || !start || end < start) {
         return WOAD_EBADMSG;
     }
-    c->client->pending =
-        (struct pending_decl){ .declaration = declaration, .value = start, .props = 0 };
     p->offset = end;
     p->kind = &kind_included_uuid;
     p->uuid.size = (uint8_t)more;
-    memmove(p->uuid.le, in->p, more);
+    memmove(p->uuid.le, first, INCLUDED_HEAD); /* `in` may be the queue itself */
+    memmove(p->uuid.le + INCLUDED_HEAD, in->p, more);
     return 0;
 }
 
@@ -140,7 +140,7 @@ static int included_rx(struct conn *c, struct proc *p, struct rd *in)
         return WOAD_EBADMSG;
     }
     if (each == INCLUDED_SIZE) {
-        return included_read_uuid(c, p, in);
+        return included_read_uuid(p, in);
     }
     while (rd_left(in)) {
         struct woad_uuid uuid = { 0 };
@@ -158,24 +158,22 @@ static int included_rx(struct conn *c, struct proc *p, struct rd *in)
 /* ATT_READ_REQ: handle u16, of the declaration of the included service.  Vol 3, Part F, 3.4.4.3 */
 static void included_uuid_tx(struct conn *c, struct proc *p, struct wr *out)
 {
-    (void)p;
-    wr_le16(out, c->client->pending.value);
+    (void)c;
+    wr_bytes(out, p->uuid.le + 2, 2);
 }
 
 /* Raises WOAD_EV_INCLUDED for the pending service, with the UUID read, and takes the next one that
  * is queued; else the discovery goes on behind the service's declaration.  Result as of rx. */
 static int included_emit_pending(struct conn *c, struct proc *p, const struct woad_uuid *uuid)
 {
-    struct pending_decl f = c->client->pending;
-    uint16_t end = p->offset;
-    c->client->pending.declaration = 0;
+    uint16_t declaration = get_le16(p->uuid.le), start = get_le16(p->uuid.le + 2), end = p->offset;
     p->offset = 0;
     p->kind = &kind_included;
-    emit_included(c, f.declaration, f.value, end, uuid);
-    int result = gattc_advance(p, f.declaration);
-    struct rd queued = rd_of(p->uuid.le, p->uuid.size);
+    emit_included(c, declaration, start, end, uuid);
+    int result = gattc_advance(p, declaration);
+    struct rd queued = rd_of(p->uuid.le + INCLUDED_HEAD, p->uuid.size);
     if (rd_left(&queued)) {
-        return included_read_uuid(c, p, &queued);
+        return included_read_uuid(p, &queued);
     }
     return result;
 }

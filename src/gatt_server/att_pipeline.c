@@ -24,10 +24,17 @@
 #include "../core/feature.h"
 #include "gatt_server.h"
 
+/* While a PDU that arrived unencrypted is served. */
+struct clear_serving {
+    struct woad_security security; /* of the connection */
+    void (*event)(void *ctx, struct woad *h, const struct woad_event *ev);
+};
+
 struct pipeline {
-    uint8_t *mem; /* config.pipeline_queue octets: { len u16, PDU } each;
-                   * QUEUED_ENCRYPTED is a bit of that `len` */
-    uint16_t len; /* octets in use */
+    struct clear_serving *clear; /* NULL: no such PDU is served */
+    uint8_t *mem;                /* config.pipeline_queue octets: { len u16, PDU } each;
+                                  * QUEUED_ENCRYPTED is a bit of that `len` */
+    uint16_t len;                /* octets in use */
 };
 ASSERT_SIZE(pipeline, WOAD_SIZE_PIPELINE);
 enum { QUEUED_ENCRYPTED = 0x8000 };
@@ -53,26 +60,63 @@ static void pipeline_enqueue(struct att_bearer *b, uint8_t op, const struct rd *
     }
 }
 
-/* The response has left: serves queued PDUs until one of them is a request that takes time.  A PDU
- * that arrived unencrypted may be an attacker's, so it is served as on an unencrypted connection
- * although the connection is encrypted now.  Only `bonded` is kept, as an event may change it. */
+/* A PDU that arrived unencrypted may be an attacker's, so it is served as on an unencrypted
+ * connection although the connection is encrypted now.  Not so the application's calls inside an
+ * event of it: for the time of the event the connection gets back its security.  So the host's
+ * callback is clear_event() while such a PDU is served. */
+static void clear_event(void *ctx, struct woad *h, const struct woad_event *ev);
+
+/* Takes the connection's security away.  Only `bonded` is kept, as an event may change it. */
+static void clear_begin(struct conn *c, struct clear_serving *s)
+{
+    s->security = c->security;
+    c->security = (struct woad_security){ .bonded = c->security.bonded };
+    s->event = c->h->cfg.event;
+    c->h->cfg.event = clear_event;
+    c->h->pipelines[conn_index(c)].clear = s;
+}
+
+/* Gives it back. */
+static void clear_end(struct conn *c, const struct clear_serving *s)
+{
+    bool bonded = c->security.bonded;
+    c->security = s->security;
+    c->security.bonded = bonded;
+    c->h->cfg.event = s->event;
+    c->h->pipelines[conn_index(c)].clear = NULL;
+}
+
+static void clear_event(void *ctx, struct woad *h, const struct woad_event *ev)
+{
+    struct conn *c = h->conns; /* one is served at a time: pipeline_serve() runs in woad_tx() */
+    while (!h->pipelines[conn_index(c)].clear) {
+        c++;
+    }
+    struct clear_serving *s = h->pipelines[conn_index(c)].clear;
+    clear_end(c, s);
+    h->cfg.event(ctx, h, ev);
+    clear_begin(c, s);
+}
+
+/* The response has left: serves queued PDUs until one of them is a request that takes time. */
 static void pipeline_serve(struct att_bearer *b)
 {
     struct gatts_bearer *s = b->server;
     struct pipeline *q = pipeline_of(b);
-    struct woad_security *security = &b->c->security, saved = *security;
+    struct clear_serving clear;
     while (q->len && !s->busy) {
         struct rd in = rd_of(q->mem, q->len);
         uint16_t head = rd_le16(&in), len = head & (QUEUED_ENCRYPTED - 1);
         in.end = in.p + len;
         uint8_t op = rd_u8(&in);
         s->pipelined = false; /* else att_server_rx() would queue it again */
-        if (!(head & QUEUED_ENCRYPTED)) {
-            *security = (struct woad_security){ .bonded = saved.bonded };
+        if (head & QUEUED_ENCRYPTED) {
+            att_server_rx(b, op, &in);
+        } else {
+            clear_begin(b->c, &clear);
+            att_server_rx(b, op, &in);
+            clear_end(b->c, &clear);
         }
-        att_server_rx(b, op, &in);
-        saved.bonded = security->bonded;
-        *security = saved;
         q->len = (uint16_t)(q->len - 2 - len);
         memmove(q->mem, q->mem + 2 + len, q->len);
         s->pipelined = q->len != 0;

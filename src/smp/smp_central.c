@@ -62,10 +62,17 @@ static const uint8_t request[] = { STEP_PAUSE, SEND | SMP_REQUEST, AWAIT | SMP_R
 /* woad_pair() of a central: encrypts with the bond's key if there is one, else pairs.  Encryption
  * with a key is possible even after an SMP timeout.  Returns 0: WOAD_EV_SECURITY follows;
  * WOAD_ENOTSUP: the policy forbids pairing; WOAD_ETIMEDOUT; WOAD_ENOMEM: config.pairings are in
- * use. */
+ * use; WOAD_ENOTCONN, WOAD_EALREADY: the application has ended the connection, or paired, in
+ * WOAD_EV_BOND_WANTED. */
 static int central_pair(struct conn *c)
 {
     const struct bond_slot *slot = bond_fetch(c, &c->peer);
+    if (c->state != CONN_OPEN) {
+        return WOAD_ENOTCONN;
+    }
+    if (smp_security_pending(c)) {
+        return WOAD_EALREADY;
+    }
     if (slot && slot->bits.has_peer_ltk && !c->security.encrypted) {
         link_request_encryption(c, slot->bits.key_size, slot->bits.flags, KEY_OF_BOND);
         return 0;
@@ -110,12 +117,9 @@ static bool bond_answers(const struct conn *c, const struct bond_slot *slot, uin
 static void central_security_request(struct conn *c, uint8_t auth)
 {
     const struct woad_security_policy *policy = &c->h->smp->policy;
-    if (smp_security_pending(c)) {
-        return;
-    }
     const struct bond_slot *slot = bond_fetch(c, &c->peer);
-    if (smp_security_pending(c)) {
-        return; /* the application has begun a pairing in that event */
+    if (c->state != CONN_OPEN || smp_security_pending(c)) {
+        return; /* perhaps by the application, in WOAD_EV_BOND_WANTED */
     }
     if (bond_answers(c, slot, auth)) {
         link_request_encryption(c, slot->bits.key_size, slot->bits.flags, KEY_OF_BOND);

@@ -78,6 +78,8 @@ static const char *const acts[] = {
     "long 000c 0102030405",
     "mtu",
     "services 0",
+    "find 1",
+    "subscribe 000c 000e 01",
     "gattc_cancel",
     "notify 000c 01",
     "latest 000c 02",

@@ -96,6 +96,22 @@ static int do_characteristics_of(struct run *r, const struct args *x)
     return woad_gattc_characteristics(r->h, r->conn, x->a, x->b, &u_rate);
 }
 
+static int do_find(struct run *r, const struct args *x)
+{
+    return woad_gattc_find(r->h, r->conn, x->a ? &u_heart : NULL, &u_rate);
+}
+
+/* subscribe VALUE END BITS */
+static int do_subscribe(struct run *r, const struct args *x)
+{
+    return woad_gattc_subscribe(r->h, r->conn, x->a, x->b, x->n ? x->data[0] : 0);
+}
+
+static int do_subscribers(struct run *r, const struct args *x)
+{
+    return woad_gatt_notify_subscribers(r->h, x->a, x->data, x->n);
+}
+
 static int do_descriptors(struct run *r, const struct args *x)
 {
     return woad_gattc_descriptors(r->h, r->conn, x->a, x->b);
@@ -286,6 +302,9 @@ static const struct verb verbs[] = {
     VERB(secondary, 0),
     VERB(characteristics, 2),
     VERB(characteristics_of, 2),
+    VERB(find, 1),
+    VERB(subscribe, 2),
+    VERB(subscribers, 1),
     VERB(descriptors, 2),
     VERB(included, 2),
     VERB(by_uuid, 2),

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "uuid.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -64,6 +66,31 @@ struct woad_adv_params {
     struct woad_addr peer;   /* directed advertising: the peer.  It has no data */
 };
 
+/* Initialisers for the parameters, in C and C++, where nothing else is wanted: connectable and
+ * scannable advertising, every 100 ms; an active scan of 10 s, 30 ms of each 60 ms, that reports
+ * each advertiser once; an attempt to connect of at most 10 s, to a connection with an interval of
+ * 30 to 50 ms and a supervision timeout of 4 s.
+ *
+ *     struct woad_adv_params params = WOAD_ADV_DEFAULT; */
+#define WOAD_ADV_DEFAULT \
+    { \
+        WOAD_ADV_IND, 160, 0, WOAD_ADV_ACCEPT_ALL, \
+        { \
+            WOAD_ADDR_PUBLIC, \
+            { \
+                0, 0, 0, 0, 0, 0 \
+            } \
+        } \
+    }
+#define WOAD_SCAN_DEFAULT \
+    { \
+        96, 48, true, true, 10000, false \
+    }
+#define WOAD_CONNECT_DEFAULT \
+    { \
+        96, 48, 24, 40, 0, 400, 10000 \
+    }
+
 /* Set the advertising data and the scan response: 0 to 31 octets, copied.  Running advertising
  * takes them at once.  They stay until woad_stop(), also while a kind without data runs.
  * WOAD_EINVAL if too long; WOAD_ENODEV.  WOAD_ENOTSUP without the feature. */
@@ -106,6 +133,14 @@ struct woad_ext_adv_params {
     uint16_t duration_10ms;  /* 0: no limit */
     uint8_t events_max;      /* maximum number of advertising events; 0: no limit */
 };
+
+/* A connectable set on 1M, every 100 ms, without limits. */
+#define WOAD_EXT_ADV_DEFAULT \
+    { \
+        true, false, false, false, false, 160, 0, WOAD_ADV_ACCEPT_ALL, \
+            { WOAD_ADDR_PUBLIC, { 0, 0, 0, 0, 0, 0 } }, WOAD_PHY_1M, WOAD_PHY_1M, 0, \
+            WOAD_TX_POWER_ANY, 0, 0 \
+    }
 
 struct woad_ext_report {                /* of WOAD_EV_EXT_REPORT */
     struct woad_addr addr;              /* type 0xff: anonymous */
@@ -221,6 +256,13 @@ struct woad_conn_info {
 /* What a connection is.  WOAD_ENOTCONN. */
 int woad_conn_info(const struct woad *h, uint16_t conn, struct woad_conn_info *info);
 
+/* The open connections, one after the other: the first one for WOAD_NO_CONN, else the next one
+ * behind `conn`, which may have ended meanwhile.  WOAD_NO_CONN: no more.  One that is being
+ * disconnected does not count.
+ *
+ *     for (uint16_t c = WOAD_NO_CONN; (c = woad_conn_next(h, c)) != WOAD_NO_CONN;) */
+uint16_t woad_conn_next(const struct woad *h, uint16_t conn);
+
 /* The application has processed WOAD_EV_DISCONNECT of this connection and does not use its number
  * any more: the next connection in its slot may have the slot's first number again.  Only the last
  * connection of the slot is forgotten so; for an earlier one the call has no effect. */
@@ -308,14 +350,89 @@ int woad_set_channel_map(struct woad *h, const uint8_t channels[5]);
 
 /* --- advertising data ------------------------------------------------------------------------- */
 
+enum { /* types of the structures in advertising data.  Assigned Numbers, 2.3 */
+       WOAD_AD_FLAGS = 0x01,
+       WOAD_AD_UUIDS16_SOME = 0x02, /* an incomplete list of services */
+       WOAD_AD_UUIDS16 = 0x03,
+       WOAD_AD_UUIDS32_SOME = 0x04,
+       WOAD_AD_UUIDS32 = 0x05,
+       WOAD_AD_UUIDS128_SOME = 0x06,
+       WOAD_AD_UUIDS128 = 0x07,
+       WOAD_AD_NAME_SHORT = 0x08, /* the beginning of the name */
+       WOAD_AD_NAME = 0x09,
+       WOAD_AD_TX_POWER = 0x0a,
+       WOAD_AD_CONN_INTERVALS = 0x12,
+       WOAD_AD_SERVICE_DATA16 = 0x16,
+       WOAD_AD_APPEARANCE = 0x19,
+       WOAD_AD_SERVICE_DATA32 = 0x20,
+       WOAD_AD_SERVICE_DATA128 = 0x21,
+       WOAD_AD_URI = 0x24,
+       WOAD_AD_MANUFACTURER = 0xff
+};
+
+enum {                         /* WOAD_AD_FLAGS.  Core Specification Supplement, Part A, 1.3 */
+       WOAD_AD_LIMITED = 0x01, /* discoverable for a short time */
+       WOAD_AD_GENERAL = 0x02, /* discoverable */
+       WOAD_AD_LE_ONLY = 0x04  /* BR/EDR is not supported: every device with Woad */
+};
+
 /* Finds the first structure of `type` in `data`.  Returns its value and its length, or NULL.
  * Malformed data end the search.  Vol 3, Part C, 11 */
 const uint8_t *woad_ad_find(const uint8_t *data, size_t len, uint8_t type, size_t *found_len);
+
+/* Whether a list of services in `data`, complete or not, has this UUID. */
+bool woad_ad_has_uuid(const uint8_t *data, size_t len, const struct woad_uuid *uuid);
 
 /* Appends a structure at data[*len], and advances *len; at most `room` octets in all.  WOAD_EINVAL
  * if it does not fit: then nothing is changed. */
 int woad_ad_add(uint8_t *data, size_t *len, size_t room, uint8_t type, const void *value,
                 size_t value_len);
+
+/* Builds advertising data or a scan response, structure by structure, in octets of the caller:
+ *
+ *     uint8_t octets[WOAD_ADV_DATA_MAX];
+ *     struct woad_ad_builder ad = WOAD_AD_BUILDER(octets);
+ *     woad_ad_flags(&ad, WOAD_AD_GENERAL | WOAD_AD_LE_ONLY);
+ *     woad_ad_uuids(&ad, &battery, 1);
+ *     woad_ad_name(&ad, "Woad battery");
+ *     woad_adv_set_data(h, ad.data, ad.len);
+ *
+ * The functions below return 0; or WOAD_EINVAL if the structure does not fit: nothing is appended,
+ * and ad.error keeps the error, so that one look behind the last call is enough.  Values are
+ * copied. */
+struct woad_ad_builder {
+    uint8_t *data;
+    size_t room, len; /* octets of `data`; octets in use */
+    int error;        /* 0, or WOAD_EINVAL: some structure did not fit */
+};
+#define WOAD_AD_BUILDER(array_) \
+    { \
+        array_, sizeof(array_), 0, 0 \
+    }
+
+/* WOAD_AD_LIMITED, WOAD_AD_GENERAL, WOAD_AD_LE_ONLY.  WOAD_EINVAL as above. */
+int woad_ad_flags(struct woad_ad_builder *ad, uint8_t flags);
+/* Assigned Numbers, 2.6.  WOAD_EINVAL as above. */
+int woad_ad_appearance(struct woad_ad_builder *ad, uint16_t category);
+/* The power that the advertisements leave with.  WOAD_EINVAL as above. */
+int woad_ad_tx_power(struct woad_ad_builder *ad, int8_t dbm);
+
+/* The device name, UTF-8 with a NUL.  Shortened between two characters to the room that is left, as
+ * WOAD_AD_NAME_SHORT, so append it last; WOAD_EINVAL if not one character fits. */
+int woad_ad_name(struct woad_ad_builder *ad, const char *name);
+
+/* The complete lists of n services' UUIDs, a structure for those of each size.  WOAD_EINVAL as
+ * above. */
+int woad_ad_uuids(struct woad_ad_builder *ad, const struct woad_uuid *uuids, size_t n);
+
+/* Data of a service.  WOAD_EINVAL as above. */
+int woad_ad_service_data(struct woad_ad_builder *ad, const struct woad_uuid *uuid, const void *data,
+                         size_t len);
+/* Data of a company's own: Assigned Numbers, 7.1; 0xffff in tests.  WOAD_EINVAL as above. */
+int woad_ad_manufacturer_data(struct woad_ad_builder *ad, uint16_t company, const void *data,
+                              size_t len);
+/* Any other structure, by its WOAD_AD_… type.  WOAD_EINVAL as above. */
+int woad_ad_put(struct woad_ad_builder *ad, uint8_t type, const void *value, size_t len);
 
 #ifdef __cplusplus
 }

@@ -251,6 +251,19 @@ int woad_gatt_indicate(struct woad *h, uint16_t conn, uint16_t handle, const voi
  * none. */
 uint16_t woad_gatt_subscription(const struct woad *h, uint16_t conn, uint16_t value_handle);
 
+enum { /* a Client Characteristic Configuration.  Vol 3, Part G, 3.3.3.3 */
+       WOAD_CCCD_NOTIFY = 1,
+       WOAD_CCCD_INDICATE = 2
+};
+
+/* Notifies every client that has subscribed to the notifications of this value: woad_gatt_notify()
+ * on each such connection.  Returns on how many of them the notification is queued.  A client is
+ * left out if its queue is full (WOAD_EV_TX_READY follows on that connection: the application may
+ * send it the value of that time) or its connection lacks the security that reading the value
+ * takes.  WOAD_ENOTSUP without woad_feature_gatt_server; WOAD_EINVAL for a handle that is not a
+ * value with WOAD_PROP_NOTIFY. */
+int woad_gatt_notify_subscribers(struct woad *h, uint16_t handle, const void *data, size_t len);
+
 /* --- client and server ------------------------------------------------------------------------ */
 
 /* Sets the ATT_MTU offered to peers, on connections without an exchange so far: 23 to config.mtu.
@@ -280,8 +293,10 @@ enum woad_gattc_op { /* the procedure that an event belongs to */
                      WOAD_GATTC_INCLUDED,
                      WOAD_GATTC_READ,
                      WOAD_GATTC_READ_BY_UUID,
+                     WOAD_GATTC_SUBSCRIBE,
                      WOAD_GATTC_READ_MULTIPLE,
                      WOAD_GATTC_READ_MULTIPLE_FIXED,
+                     WOAD_GATTC_FIND,
                      WOAD_GATTC_WRITE,
                      WOAD_GATTC_WRITE_LONG,
                      WOAD_GATTC_WRITE_RELIABLE
@@ -309,6 +324,23 @@ int woad_gattc_secondary_services(struct woad *h, uint16_t conn);
  * each.  The errors of woad_gattc_services(). */
 int woad_gattc_characteristics(struct woad *h, uint16_t conn, uint16_t start, uint16_t end,
                                const struct woad_uuid *uuid);
+
+/* Finds characteristics of one UUID in the primary services of one UUID, in one procedure: a
+ * WOAD_EV_CHARACTERISTIC for each, with what woad_gattc_subscribe() takes.  WOAD_EV_GATTC_DONE has
+ * the status WOAD_ATT_ATTRIBUTE_NOT_FOUND if there is none.  The errors of woad_gattc_services().
+ */
+int woad_gattc_find(struct woad *h, uint16_t conn, const struct woad_uuid *service,
+                    const struct woad_uuid *characteristic);
+
+/* Subscribes to a characteristic: finds its CCCD behind `value_handle`, and writes `bits`
+ * (WOAD_CCCD_NOTIFY, WOAD_CCCD_INDICATE; 0: unsubscribes).  `end`: its last handle, of
+ * WOAD_EV_CHARACTERISTIC; 0xffff: not known, the search ends at the next declaration.  One
+ * WOAD_EV_GATTC_DONE follows, with `value_handle`: status 0; WOAD_ATT_ATTRIBUTE_NOT_FOUND if there
+ * is no CCCD; or the server's ATT error.  WOAD_EV_NOTIFIED and WOAD_EV_INDICATION have
+ * `value_handle`, and may precede it.  The subscription lasts as long as the connection; with a
+ * bond, until it is changed.  The errors of woad_gattc_services(). */
+int woad_gattc_subscribe(struct woad *h, uint16_t conn, uint16_t value_handle, uint16_t end,
+                         uint16_t bits);
 
 /* Discovers the attributes in start..end with their types: WOAD_EV_DESCRIPTOR for each.  The errors
  * of woad_gattc_services(). */

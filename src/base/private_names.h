@@ -160,6 +160,7 @@
 #define gattc_add woad__gattc_add
 #define gattc_add_range woad__gattc_add_range
 #define gattc_advance woad__gattc_advance
+#define gattc_characteristics_rx woad__gattc_characteristics_rx
 #define gattc_data woad__gattc_data
 #define gattc_emit_pending woad__gattc_emit_pending
 #define gattc_is_list woad__gattc_is_list

@@ -132,7 +132,7 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
     g->end--;
     memmove(over, over + 1, (size_t)(g->end - over) * sizeof *over);
     conn_mark_ready(c); /* a procedure behind it may start */
-    if (p.op == WOAD_GATTC_CHARACTERISTICS) {
+    if (p.kind->type == UUID_CHARACTERISTIC) {
         gattc_emit_pending(c, &p, p.end);
     }
     if (p.op != GATTC_EARLY) {
@@ -442,8 +442,10 @@ static const uint8_t traits[] = {
     [WOAD_GATTC_INCLUDED] = EXCLUSIVE,
     [WOAD_GATTC_READ] = 0,
     [WOAD_GATTC_READ_BY_UUID] = EXCLUSIVE,
+    [WOAD_GATTC_SUBSCRIBE] = 0,
     [WOAD_GATTC_READ_MULTIPLE] = SEVERAL,
     [WOAD_GATTC_READ_MULTIPLE_FIXED] = SEVERAL,
+    [WOAD_GATTC_FIND] = EXCLUSIVE,
     [WOAD_GATTC_WRITE] = WRITES,
     [WOAD_GATTC_WRITE_LONG] = EXCLUSIVE | WRITES,
     [WOAD_GATTC_WRITE_RELIABLE] = EXCLUSIVE | WRITES,

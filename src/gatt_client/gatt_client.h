@@ -90,6 +90,9 @@ const uint8_t *gattc_data(const struct conn *c, const struct proc *p);
 int gattc_advance(struct proc *p, uint16_t last);
 /* Raises WOAD_EV_CHARACTERISTIC for the pending one, if any, which ends at `end`. */
 void gattc_emit_pending(struct conn *c, const struct proc *p, uint16_t end);
+/* Reads a response with characteristics, of gattc_tx_range().  Result as gattc_kind.rx; p->offset
+ * is not 0 afterwards if one of them was wanted. */
+int gattc_characteristics_rx(struct conn *c, struct proc *p, struct rd *in);
 /* Write a request: start u16, end u16, and the 16-bit type if there is one; then the UUID. */
 void gattc_tx_range(struct conn *c, struct proc *p, struct wr *out);
 void gattc_tx_uuid(struct conn *c, struct proc *p, struct wr *out);

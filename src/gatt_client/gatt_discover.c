@@ -236,7 +236,7 @@ void gattc_emit_pending(struct conn *c, const struct proc *p, uint16_t end)
 /* ATT_READ_BY_TYPE_RSP: length of each u8, { declaration u16, properties u8, value handle u16,
  * UUID } each.  p->uuid is the filter if p->filtered; else the UUID of the pending characteristic.
  * Vol 3, Part F, 3.4.4.2; Part G, 4.6.1 */
-static int characteristics_rx(struct conn *c, struct proc *p, struct rd *in)
+int gattc_characteristics_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     uint8_t each = rd_u8(in);
     uint16_t last = 0;
@@ -257,6 +257,7 @@ static int characteristics_rx(struct conn *c, struct proc *p, struct rd *in)
         gattc_emit_pending(c, p, (uint16_t)(f.declaration - 1));
         if (!p->filtered || woad_uuid_equal(&uuid, &p->uuid)) {
             p->uuid = uuid;
+            p->offset = 1; /* for gatt_find.c: one was found */
             c->client->pending = f;
         }
     }
@@ -264,8 +265,8 @@ static int characteristics_rx(struct conn *c, struct proc *p, struct rd *in)
 }
 
 static const struct gattc_kind kind_characteristics = {
-    ATT_READ_BY_TYPE_REQ, WOAD_GATTC_CHARACTERISTICS, UUID_CHARACTERISTIC,
-    .tx = gattc_tx_range, .rx = characteristics_rx,   .error = discover_error
+    ATT_READ_BY_TYPE_REQ, WOAD_GATTC_CHARACTERISTICS,     UUID_CHARACTERISTIC,
+    .tx = gattc_tx_range, .rx = gattc_characteristics_rx, .error = discover_error
 };
 
 int woad_gattc_characteristics(struct woad *h, uint16_t conn, uint16_t start, uint16_t end,

@@ -105,6 +105,20 @@ static void call_discover(void)
     }
 }
 
+static void call_find(void)
+{
+    uint16_t conn = some_conn(), handle = some_handle();
+    uint16_t end = one_in(2) ? 0xffff : (uint16_t)(handle + any(4) - (one_in(20) ? 1 : 0));
+    uint16_t bits = (uint16_t)any(one_in(20) ? 5 : 4);
+    if (one_in(2)) {
+        PROCEDURE(WOAD_GATTC_FIND, woad_gattc_find(storm.me->h, conn, &service, &value),
+                  "woad_gattc_find(%04x)", conn);
+    } else {
+        PROCEDURE(WOAD_GATTC_SUBSCRIBE, woad_gattc_subscribe(storm.me->h, conn, handle, end, bits),
+                  "woad_gattc_subscribe(%04x, %u, %u, %u)", conn, handle, end, bits);
+    }
+}
+
 static void call_read_multiple(void)
 {
     uint16_t conn = some_conn(), handles[3] = { some_handle(), some_handle(), some_handle() };
@@ -189,6 +203,16 @@ static void call_notify(void)
                      : woad_gatt_notify(storm.me->h, conn, handle, data, len);
     queued(l, result_on(conn, err, "NICA", "woad_gatt_notify%s(%04x, %u, %zu)",
                         latest ? "_latest" : "", conn, handle, len));
+}
+
+static void call_notify_subscribers(void)
+{
+    uint16_t handle = own_handle();
+    uint8_t data[VALUE_MAX];
+    fill_value(data, handle);
+    int got = woad_gatt_notify_subscribers(storm.me->h, handle, data, some_len() % VALUE_MAX);
+    MUST(got >= 0 || got == WOAD_EINVAL || got == WOAD_ENOTSUP,
+         "woad_gatt_notify_subscribers(%u) = %d", handle, got);
 }
 
 static void call_notify_multiple(void)
@@ -307,6 +331,7 @@ static void call_subscription(void)
 
 const struct call gatt_calls[] = { { "read", 8, call_read },
                                    { "discover", 6, call_discover },
+                                   { "find", 4, call_find },
                                    { "read_multiple", 5, call_read_multiple },
                                    { "write", 5, call_write },
                                    { "write_long", 5, call_write_long },
@@ -314,6 +339,7 @@ const struct call gatt_calls[] = { { "read", 8, call_read },
                                    { "cancel", 3, call_cancel },
                                    { "write_command", 4, call_write_command },
                                    { "notify", 6, call_notify },
+                                   { "notify_subscribers", 2, call_notify_subscribers },
                                    { "notify_multiple", 3, call_notify_multiple },
                                    { "indicate", 4, call_indicate },
                                    { "answer", 9, call_answer },

@@ -1,0 +1,102 @@
+/* woad_gattc_subscribe(): finds the CCCD of a characteristic and writes it.  Vol 3, Part
+ * G, 3.3.3.3, 4.7.1, 4.12.3
+ *
+ * In a procedure of this kind, p->start is the value's handle, and p->uuid.size has the bits to be
+ * written.  p->offset is the handle where the search goes on, then that of the CCCD.
+ *
+ * Names of other files:
+ *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   p: a queued procedure (gatt_client.h)
+ *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   proc: a queued procedure of the client: gatt_client.h
+ *   gattc_kind: how a kind of request is written (tx) and its response read (rx, error):
+ *       gatt_client.h
+ *   gattc_add(): queues a procedure with a copy of its data
+ *   gattc_is_list(): the rest of a PDU is one or more whole elements of this size */
+#include "../base/uuid.h"
+#include "gatt_client.h"
+
+static void subscribe_tx(struct conn *c, struct proc *p, struct wr *out)
+{
+    (void)c;
+    wr_le16(out, p->offset);
+    wr_le16(out, p->uuid.size);
+}
+
+/* ATT_WRITE_RSP: no parameters.  Vol 3, Part F, 3.4.5.2 */
+static int subscribe_rx(struct conn *c, struct proc *p, struct rd *in)
+{
+    (void)c;
+    (void)p;
+    if (rd_left(in)) {
+        return WOAD_EBADMSG;
+    }
+    return GATTC_DONE;
+}
+
+static const struct gattc_kind kind_subscribe = { ATT_WRITE_REQ, WOAD_GATTC_SUBSCRIBE,
+                                                  .tx = subscribe_tx, .rx = subscribe_rx };
+
+static void find_cccd_tx(struct conn *c, struct proc *p, struct wr *out)
+{
+    (void)c;
+    wr_le16(out, p->offset);
+    wr_le16(out, p->end);
+}
+
+/* ATT_FIND_INFORMATION_RSP: format u8 (1: 16 bits, 2: 128 bits), { handle u16, type } each.  The
+ * types of declarations are neighbours: one of them ends the characteristic.  Vol 3, Part
+ * F, 3.4.3.2 */
+static int find_cccd_rx(struct conn *c, struct proc *p, struct rd *in)
+{
+    uint8_t format = rd_u8(in);
+    size_t size = 16;
+    (void)c;
+    if (format == 1) {
+        size = 2;
+    }
+    if (format < 1 || format > 2 || !gattc_is_list(in, size + 2)) {
+        return WOAD_EBADMSG;
+    }
+    while (rd_left(in)) {
+        struct woad_uuid type;
+        uint16_t handle = rd_le16(in);
+        if (!uuid_read(in, size, &type) || handle < p->offset || handle > p->end) {
+            return WOAD_EBADMSG;
+        }
+        uint16_t kind = uuid_short(&type);
+        p->offset = handle;
+        if (kind == UUID_CCCD) {
+            p->kind = &kind_subscribe;
+            return 0;
+        }
+        if (handle == p->end || (kind >= UUID_PRIMARY && kind <= UUID_CHARACTERISTIC)) {
+            return WOAD_ATT_ATTRIBUTE_NOT_FOUND;
+        }
+        p->offset++;
+    }
+    return 0;
+}
+
+static const struct gattc_kind kind_find_cccd = { ATT_FIND_INFO_REQ, WOAD_GATTC_SUBSCRIBE,
+                                                  .tx = find_cccd_tx, .rx = find_cccd_rx };
+
+int woad_gattc_subscribe(struct woad *h, uint16_t conn, uint16_t value_handle, uint16_t end,
+                         uint16_t bits)
+{
+    struct proc *p;
+    if (!value_handle || value_handle > end || bits > (WOAD_CCCD_NOTIFY | WOAD_CCCD_INDICATE)) {
+        return WOAD_EINVAL;
+    }
+    int err = gattc_add(h, conn, &kind_find_cccd, value_handle, NULL, 0, &p);
+    if (err) {
+        return err;
+    }
+    p->end = end;
+    p->offset = value_handle; /* the value is not the CCCD: with it the range is never empty */
+    if (value_handle < end) {
+        p->offset++;
+    }
+    p->uuid.size = (uint8_t)bits;
+    return 0;
+}

@@ -1,0 +1,27 @@
+/* woad_gatt_notify_subscribers(): one value for all clients that have subscribed to it.
+ *
+ * Names of other files:
+ *   conn: a connection's number in the public interface (core/conn.h)
+ *   db_at(): the attribute of a handle; NULL: none
+ *   gatts: the server's database and state: gatt_server.h */
+#include "gatt_server.h"
+
+int woad_gatt_notify_subscribers(struct woad *h, uint16_t handle, const void *data, size_t len)
+{
+    struct gatts *g = h->gatts;
+    if (!g) {
+        return WOAD_ENOTSUP;
+    }
+    uint16_t decl = db_characteristic_of(g, handle);
+    if (!decl || handle != decl + 1 || !(db_at(g, decl)->props & WOAD_PROP_NOTIFY)) {
+        return WOAD_EINVAL;
+    }
+    int queued = 0;
+    for (uint16_t conn = WOAD_NO_CONN; (conn = woad_conn_next(h, conn)) != WOAD_NO_CONN;) {
+        if ((woad_gatt_subscription(h, conn, handle) & WOAD_CCCD_NOTIFY) &&
+            !woad_gatt_notify(h, conn, handle, data, len)) {
+            queued++;
+        }
+    }
+    return queued;
+}

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The module from outside: MicroPython programs, each a process, over the simulated radio.
 
-run.py [NAME…]: those tests whose names contain one of the words.
+run.py [NAME…]: those tests whose names contain one of the words; =NAME: that one.
+JOBS=N: so many tests at a time (4 unless told otherwise).
 STARVE=N: each program is stopped for up to 0.3 s again and again, by seed N, as on a machine that has no time for it.
 """
 import atexit
@@ -113,7 +114,7 @@ class Program:
             self.ended = True
             self.changed.notify_all()
 
-    def line(self, start, timeout=10):
+    def line(self, start, timeout=30):
         """The rest of the first line that starts so."""
         def look():
             return next((x for x in self.lines if x.startswith(start)), None)
@@ -127,7 +128,7 @@ class Program:
         self.p.stdin.write((text + "\n").encode())
         self.p.stdin.flush()
 
-    def end(self, timeout=20, code=0):
+    def end(self, timeout=60, code=0):
         self.p.wait(timeout)
         self.thread.join(timeout)
         assert self.p.returncode == code, "exit %s, output:\n%s" % (self.p.returncode, "\n".join(self.lines))
@@ -1898,31 +1899,73 @@ def test_the_tool():
     s.end()
 
 
-def main(tests, words):
+def chosen(tests, words):
+    """The tests whose names contain a word, or are "=word"; and the words that no test has."""
     tests = [(n, f) for n, f in tests.items() if n.startswith("test_")]
-    nothing = [w for w in words if not any(w in n for n, _ in tests)]
-    tests = [(n, f) for n, f in tests if not words or any(w in n for w in words)]
+    def has(name, word):
+        return name == word[1:] if word.startswith("=") else word in name
+    return ([(n, f) for n, f in tests if not words or any(has(n, w) for w in words)],
+            [w for w in words if not any(has(n, w) for n, _ in tests)])
+
+
+def run_here(name, f):
+    """Runs a test in this process: whether it passed."""
+    start = time.time()
+    passed = True
+    try:
+        f()
+        print("ok   %-36s %5.1f s" % (name, time.time() - start), flush=True)
+    except Exception as e:
+        passed = False
+        print("FAIL %s: %s: %s" % (name, type(e).__name__, e), flush=True)
+        for p in programs:
+            if p.p.poll() is None:
+                print("  still running, its output: %s" % p.lines)
+    for p in programs:
+        p.kill()
+    programs.clear()
+    return passed
+
+
+def run_beside(names, jobs):
+    """Runs each test in a process of its own, with a radio of its own, `jobs` at a time: how many failed."""
+    failed, lock, waiting = [], threading.Lock(), list(names)
+
+    def work():
+        while True:
+            with lock:
+                if not waiting:
+                    return
+                name = waiting.pop(0)
+            r = subprocess.run([sys.executable, sys.argv[0], "=" + name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            with lock:
+                print(r.stdout.rsplit("\n", 2)[0], flush=True)     # without the sum
+                if r.returncode:
+                    failed.append(name)
+
+    workers = [threading.Thread(target=work) for _ in range(jobs)]
+    for w in workers:
+        w.start()
+    for w in workers:
+        w.join()
+    return len(failed)
+
+
+def main(tests, words, jobs=4):
+    """Runs the chosen tests.  They wait more than they calculate, and keep the air's time however slow the machine is: several
+    run at a time; JOBS=1: one by one, in this process."""
+    wanted, nothing = chosen(tests, words)
+    jobs = min(int(os.environ.get("JOBS", jobs)), len(wanted))
     if nothing:
         print("there is no test with %s in its name" % " or ".join(repr(w) for w in nothing))
         shutil.rmtree(scratch, ignore_errors=True)
         return 2
-    failed = 0
-    for name, f in tests:
-        start = time.time()
-        try:
-            f()
-            print("ok   %-36s %5.1f s" % (name, time.time() - start), flush=True)
-        except Exception as e:
-            failed += 1
-            print("FAIL %s: %s: %s" % (name, type(e).__name__, e), flush=True)
-            for p in programs:
-                if p.p.poll() is None:
-                    print("  still running, its output: %s" % p.lines)
-        for p in programs:
-            p.kill()
-        programs.clear()
+    if jobs > 1:
+        failed = run_beside([n for n, _ in wanted], jobs)
+    else:
+        failed = sum(not run_here(n, f) for n, f in wanted)
     shutil.rmtree(scratch, ignore_errors=True)
-    print("%d passed, %d failed" % (len(tests) - failed, failed))
+    print("%d passed, %d failed" % (len(wanted) - failed, failed))
     return 1 if failed else 0
 
 

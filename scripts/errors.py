@@ -5,8 +5,9 @@
   scripts/errors.py check     fails if a comment lacks one
 
 The errors are found in the sources: those in `return` statements, those of the functions that are called there, and those
-that are assigned to a variable that is returned.  That is more than can happen now and then, never less.  A comment names
-an error, or refers to another function: "the errors of woad_x()".
+that are assigned to a variable that is returned, also by a pointer to it.  That is more than can happen now and then.  What
+takes another way, through a struct's field, is not seen.  A comment names an error, or refers to another function: "the
+errors of woad_x()".
 """
 import os
 import re

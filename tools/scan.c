@@ -154,14 +154,9 @@ int tool_scan(int argc, char **argv)
                                                            &woad_feature_extended_advertising,
                                                            NULL };
     static struct scan_tool tool;
-    struct woad_config cfg = { .features = features,
-                               .event = on_event,
-                               .ctx = &tool,
-                               .conns = 1,
-                               .procedures = 1,
-                               .mtu = 23,
-                               .tx_queue = 32,
-                               .request_queue = 32 };
+    struct woad_config cfg = {
+        .features = features, .event = on_event, .ctx = &tool, .mtu = 23, .log = woad_port_log
+    };
     char message[WOAD_PORT_MESSAGE_MAX];
     int error;
     unsigned long seconds = 5;

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "woad.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -85,6 +87,10 @@ int woad_port_step(struct woad_port *p, struct woad *h, uint32_t max_ms);
 
 /* For woad_config.random: the operating system's random numbers. */
 int woad_port_random(void *ctx, uint8_t *out, size_t len);
+
+/* For config.log: writes the messages to stderr that WOAD_LOG in the environment asks for: warning,
+ * info (those, too) or debug (all).  Without it, none. */
+void woad_port_log(void *ctx, enum woad_log_level level, const char *message);
 
 /* A file of bonds, with our own IRK, which is made with the file.  Open it and pass it every event
  * of the host: at WOAD_EV_UP the host gets the file's bonds, and WOAD_EV_BOND updates the file.

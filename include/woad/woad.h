@@ -121,6 +121,12 @@ extern const struct woad_feature woad_feature_quirks;
  * woad_feature_resolving_list resolves private addresses of peers then. */
 extern const struct woad_feature woad_feature_controller_crypto;
 
+enum woad_log_level {
+    WOAD_LOG_WARNING, /* a call is refused; the controller, or the peer, does what it may not */
+    WOAD_LOG_INFO,    /* a connection or a pairing ends */
+    WOAD_LOG_DEBUG    /* what is dropped in the course of things */
+};
+
 /* Copied by woad_init(), except what `features` and `crypto` point to: these must live as long as
  * the instance.  Only `event` is required: where another field is 0, the host chooses, as the
  * field's comment says.  The capacities of a feature that is not named cost nothing.  A config with
@@ -166,6 +172,10 @@ struct woad_config {
     uint16_t watchdog_ms; /* of woad_feature_watchdog; 0: 5 s */
     uint8_t adv_sets;     /* extended advertising sets, beside legacy advertising.  0: 1 */
     uint8_t connect_retries; /* of woad_feature_reconnection; 0: 3 */
+    /* Why a call is refused, a packet dropped, a connection closed: a line of text, valid until
+     * `log` returns.  It may call no function of the host.  NULL: none.  Only in a library that was
+     * compiled with WOAD_LOG (as on PCs); else it is not called, and costs no code. */
+    void (*log)(void *ctx, enum woad_log_level level, const char *message);
 };
 
 /* What the host chooses for a 0. */

@@ -41,6 +41,7 @@
 #include "../base/bytes.h"
 #include "../core/clock.h"
 #include "../core/event.h"
+#include "../core/log.h"
 #include "../core/ready.h"
 #include "../l2cap/l2cap.h"
 #include "att.h"
@@ -338,6 +339,8 @@ void att_set_mtu(struct conn *c, uint16_t peer_mtu)
  * channel the connection.  3.3.3 */
 void att_timed_out(struct att_bearer *b)
 {
+    LOG(b->c->h, WOAD_LOG_WARNING, "connection %x: the peer has not answered for 30 s",
+        b->c->number);
     struct woad *h = b->c->h;
     if (att_is_fixed(b)) {
         woad_disconnect(h, b->c->number, WOAD_HCI_REMOTE_USER_TERMINATED);

@@ -49,6 +49,7 @@
 #include "../core/clock.h"
 #include "../core/event.h"
 #include "../core/feature.h"
+#include "../core/log.h"
 #include "../core/ready.h"
 #include "../core/security.h"
 #include "../l2cap/coc.h"
@@ -616,19 +617,19 @@ int woad_eatt_open(struct woad *h, uint16_t conn, uint8_t n)
     uint16_t cids[WOAD_COC_AT_ONCE];
     struct conn *c = conn_for_call(h, conn);
     if (!h->eatt_role) {
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_eatt, or what it requires");
     }
     if (!c || c->state != CONN_OPEN) {
-        return WOAD_ENOTCONN;
+        return REFUSED(h, WOAD_ENOTCONN, NO_CONNECTION, conn);
     }
     if (!n || n > WOAD_COC_AT_ONCE) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "%u bearers: 1 to 5", n);
     }
     if (conn_security_error(c, WOAD_COC_ENCRYPTED)) {
-        return WOAD_EACCES;
+        return REFUSED(h, WOAD_EACCES, "connection %x is not encrypted", conn);
     }
     if (eatt_of(c)->bearers_wanted) {
-        return WOAD_EALREADY;
+        return REFUSED(h, WOAD_EALREADY, "another request for bearers is in progress");
     }
     const struct woad_coc_params p = eatt_params(h);
     int err = coc_connect(c, &p, NULL, 0, n, cids, COC_ENHANCED);
@@ -642,10 +643,10 @@ int woad_eatt_close(struct woad *h, uint16_t conn)
 {
     struct conn *c = conn_for_call(h, conn);
     if (!h->eatt_role) {
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_eatt, or what it requires");
     }
     if (!c) {
-        return WOAD_ENOTCONN;
+        return REFUSED(h, WOAD_ENOTCONN, NO_CONNECTION, conn);
     }
     eatt_of(c)->attempts = EATT_ATTEMPTS_MAX; /* no further attempts */
     if (eatt_of(c)->retry_deadline) {

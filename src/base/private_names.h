@@ -194,6 +194,9 @@
 #define l2cap_rx woad__l2cap_rx
 #define l2cap_tx woad__l2cap_tx
 #define link_request_encryption woad__link_request_encryption
+#define log_malformed woad__log_malformed
+#define log_refused woad__log_refused
+#define log_write woad__log_write
 #define own_address_pending woad__own_address_pending
 #define own_has_public woad__own_has_public
 #define pairing_for_call woad__pairing_for_call

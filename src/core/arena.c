@@ -6,7 +6,7 @@
 
 void *arena_alloc(struct woad *h, size_t n, size_t size)
 {
-    struct arena *a = h->arena;
+    struct arena *a = h->tx_frame_of.arena;
     size_t at = ALIGN_UP(a->len);
     a->len = at + n * size;
     if (a->mem) {

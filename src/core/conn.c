@@ -12,6 +12,7 @@
  *   cfg: the config that the application gave to woad_init() */
 #include "address.h"
 #include "clock.h"
+#include "log.h"
 #include "ready.h"
 
 enum { DISCONNECT_MS = 40000 }; /* more than the longest supervision timeout, 32 s */
@@ -93,13 +94,13 @@ int woad_disconnect(struct woad *h, uint16_t conn, uint8_t reason)
 {
     struct conn *c = conn_for_call(h, conn);
     if (!c) {
-        return WOAD_ENOTCONN;
+        return REFUSED(h, WOAD_ENOTCONN, NO_CONNECTION, conn);
     }
     if (c->state != CONN_OPEN) {
-        return WOAD_EALREADY;
+        return REFUSED(h, WOAD_EALREADY, "connection %x is being closed", conn);
     }
     if (!disconnect_reason_valid(reason)) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "reason is %x: HCI allows 05, 13 to 15, 1a, 29, 3b", reason);
     }
     c->state = CONN_CLOSING;
     c->deadline = deadline_in(h, DISCONNECT_MS);

@@ -161,9 +161,11 @@ struct woad {
     struct link *link;
     struct vendor_init *vendor_init;
     const struct vendor_init_role *vendor_init_role;
-    struct arena *arena;        /* only inside woad_init() and woad_size() */
-    struct conn *tx_frame_conn; /* the connection of the frame in tx_frame; NULL: none */
-    uint8_t *tx_frame;          /* tx_frame_max + 4 octets: an L2CAP frame sent in fragments */
+    union {
+        struct arena *arena; /* only inside woad_init() and woad_size() */
+        struct conn *conn;   /* then: the connection of the frame in tx_frame; NULL: none */
+    } tx_frame_of;
+    uint8_t *tx_frame; /* tx_frame_max + 4 octets: an L2CAP frame sent in fragments */
     /* HCI handles of connections for which there was no slot, to be disconnected: refused_max(). */
     uint16_t *refused_handles;
     struct woad_conn_limits limits; /* of parameters that a peer may request */

@@ -11,6 +11,7 @@
  *   accept_dirty: the accept list is to be written to the controller
  *   resolve_waits(): the resolving list is out of date, and the controller has one
  *   address_pending: the controller calculates our next private address */
+#include "log.h"
 #include "own_address.h"
 
 bool own_has_public(const struct woad *h)
@@ -41,7 +42,7 @@ void resolve_changed(struct woad *h)
 int woad_own_address(const struct woad *h, struct woad_addr *addr)
 {
     if (h->state != HOST_UP) {
-        return WOAD_ENODEV;
+        return REFUSED(h, WOAD_ENODEV, NOT_UP);
     }
     const struct controller *ctl = &h->controller;
     const struct woad_addr *own;
@@ -58,14 +59,17 @@ int woad_set_own_address(struct woad *h, uint8_t type, const uint8_t *octet)
 {
     h->commands_idle = false;
     if (h->state != HOST_UP) {
-        return WOAD_ENODEV;
+        return REFUSED(h, WOAD_ENODEV, NOT_UP);
     }
     if (type > WOAD_ADDR_RANDOM || (type == WOAD_ADDR_PUBLIC && !own_has_public(h)) ||
         (type == WOAD_ADDR_RANDOM && octet && (octet[5] & 0xc0) != 0xc0)) {
-        return WOAD_EINVAL;
+        return REFUSED(
+            h, WOAD_EINVAL,
+            "type %u: a random address needs both top bits; a public one, a controller that has it",
+            type);
     }
     if (h->activity & ACTIVE_CONNECT) {
-        return WOAD_EBUSY;
+        return REFUSED(h, WOAD_EBUSY, "an attempt to connect is in progress");
     }
     if (type == WOAD_ADDR_RANDOM && octet) {
         memcpy(h->controller.random_addr.octet, octet, 6);

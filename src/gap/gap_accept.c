@@ -16,6 +16,7 @@
  *   cfg: the config that the application gave to woad_init() */
 #include "../core/event.h"
 #include "../core/feature.h"
+#include "../core/log.h"
 #include "../hci/numbers.h"
 #include "gap_central.h"
 
@@ -122,14 +123,15 @@ int woad_accept_list_set(struct woad *h, const struct woad_addr *peers, size_t n
     }
     for (size_t i = 0; i < n; i++) {
         if (peers[i].type > WOAD_ADDR_RANDOM_IDENTITY) {
-            return WOAD_EINVAL;
+            return REFUSED(h, WOAD_EINVAL, "type %u of an address: 0 to 3", peers[i].type);
         }
     }
     if (n > h->cfg.accept_list) {
-        return WOAD_ENOMEM;
+        return REFUSED(h, WOAD_ENOMEM, "%u peers: config.accept_list is %u", (unsigned)n,
+                       h->cfg.accept_list);
     }
     if (h->activity & (ACTIVE_CONNECT | CONNECT_REQUESTED)) {
-        return WOAD_EBUSY;
+        return REFUSED(h, WOAD_EBUSY, "an attempt to connect is in progress");
     }
     for (size_t i = 0; i < n; i++) {
         l->peers[i] = peers[i];

@@ -25,6 +25,7 @@
 #include "../core/conn.h"
 #include "../core/event.h"
 #include "../core/feature.h"
+#include "../core/log.h"
 #include "../core/own_address.h"
 #include "../hci/numbers.h"
 #include "gap_ext.h"
@@ -255,7 +256,7 @@ static int adv_set(struct woad *h, int part, const uint8_t *data, size_t len)
         return err;
     }
     if (len > WOAD_ADV_DATA_MAX || (len && !data)) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "%u octets of data: 0 to 31", (unsigned)len);
     }
     if (len) {
         memcpy(h->adv->part[part].octets, data, len);
@@ -284,10 +285,15 @@ int woad_adv_start(struct woad *h, const struct woad_adv_params *p)
     if (p->kind > WOAD_ADV_DIRECT_LOW || p->interval_625us < 0x20 || p->interval_625us > 0x4000 ||
         p->adv_channel_map > 7 || p->filter_policy > WOAD_ADV_ACCEPT_BOTH ||
         (p->filter_policy && !h->accept) || p->peer.type > WOAD_ADDR_RANDOM_IDENTITY) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL,
+                       "kind %u, interval_625us %u, adv_channel_map %u, "
+                       "filter_policy %u: 0 to 4, 32 to 16384, 0 to 7, 0 to 3 with "
+                       "woad_feature_accept_list",
+                       p->kind, p->interval_625us, p->adv_channel_map, p->filter_policy);
     }
     if (adv_connectable(p->kind) && !conn_any_free(h)) {
-        return WOAD_ENOMEM;
+        return REFUSED(h, WOAD_ENOMEM, "every connection is in use: config.conns is %u",
+                       h->cfg.conns);
     }
     h->adv->params = *p;
     h->adv->dirty |= ADV_DIRTY_PARAMS;
@@ -300,7 +306,7 @@ int woad_adv_stop(struct woad *h)
     h->commands_idle =
         false; /* not feature_for_call(): stopping is allowed while the host is down */
     if (!h->adv) {
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_advertiser");
     }
     bool off = !(h->activity & ACTIVE_ADV) && !h->adv->enable_pending, wanted = h->adv->wanted;
     h->adv->wanted = false;

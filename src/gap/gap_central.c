@@ -36,6 +36,7 @@
 #include "../core/clock.h"
 #include "../core/event.h"
 #include "../core/feature.h"
+#include "../core/log.h"
 #include "../core/own_address.h"
 #include "../core/security.h"
 #include "../hci/numbers.h"
@@ -247,16 +248,22 @@ int woad_connect(struct woad *h, const struct woad_addr *peer, const struct woad
     if ((peer && peer->type > WOAD_ADDR_RANDOM_IDENTITY) || (!peer && !h->accept) ||
         !scan_window_valid(p->scan_interval_625us, p->scan_window_625us) ||
         !conn_params_valid(params)) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL,
+                       "scan window %u, interval %u: 4 to 16384; connection "
+                       "interval %u to %u: 6 to 3200; latency %u: 0 to 499; supervision %u: 10 to "
+                       "3200, above two intervals",
+                       p->scan_window_625us, p->scan_interval_625us, p->interval_min_1250us,
+                       p->interval_max_1250us, p->latency, p->supervision_10ms);
     }
     if (c->state != CENTRAL_IDLE) {
-        return WOAD_EALREADY;
+        return REFUSED(h, WOAD_EALREADY, "another attempt is in progress");
     }
     if (peer && conn_by_peer(h, peer)) {
-        return WOAD_EISCONN;
+        return REFUSED(h, WOAD_EISCONN, "there is a connection to this peer");
     }
     if (!conn_any_free(h)) {
-        return WOAD_ENOMEM;
+        return REFUSED(h, WOAD_ENOMEM, "every connection is in use: config.conns is %u",
+                       h->cfg.conns);
     }
     memset(&c->peer, 0, sizeof c->peer);
     if (peer) {
@@ -283,7 +290,7 @@ int woad_connect_cancel(struct woad *h)
         return err;
     }
     if (c->state == CENTRAL_IDLE || c->cancel_status) {
-        return WOAD_EALREADY;
+        return REFUSED(h, WOAD_EALREADY, "no attempt is in progress");
     }
     central_cancel(h, WOAD_ECANCELED);
     return 0;

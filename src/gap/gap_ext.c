@@ -23,6 +23,7 @@
 #include "../base/bytes.h"
 #include "../core/event.h"
 #include "../core/feature.h"
+#include "../core/log.h"
 #include "../core/own_address.h"
 #include "../hci/hci.h"
 #include "../l2cap/sig.h"
@@ -657,13 +658,13 @@ static int set_for_call(struct woad *h, uint8_t set, struct ext_set **s)
         return err;
     }
     if (set >= h->cfg.adv_sets) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "set %u: config.adv_sets is %u", set, h->cfg.adv_sets);
     }
     *s = &h->ext->sets[set];
     if (ext_advertises(h)) {
         return 0;
     }
-    return WOAD_ENOTSUP;
+    return REFUSED(h, WOAD_ENOTSUP, "the controller has no extended advertising");
 }
 
 /* Notes where the application has the data, which stay there, to be sent to the controller. */
@@ -676,7 +677,7 @@ static int set_store_data(struct woad *h, uint8_t set, bool response, const uint
         return err;
     }
     if (len > WOAD_EXT_DATA_MAX || (len && !data)) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "%u octets of data: 0 to 1650", (unsigned)len);
     }
     s->data[response] = data;
     s->len[response] = (uint16_t)len;
@@ -708,10 +709,10 @@ int woad_ext_adv_start(struct woad *h, uint8_t set, const struct woad_ext_adv_pa
         (p->anonymous && (p->connectable || p->scannable)) || p->primary_phy > WOAD_PHY_CODED ||
         p->primary_phy == WOAD_PHY_2M || p->secondary_phy > WOAD_PHY_CODED ||
         p->peer.type > WOAD_ADDR_RANDOM_IDENTITY) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "a parameter is out of range");
     }
     if (p->connectable && !conn_any_free(h)) {
-        return WOAD_ENOMEM;
+        return REFUSED(h, WOAD_ENOMEM, "every connection is in use");
     }
     s->params = *p;
     s->dirty |= DIRTY_PARAMS;

@@ -26,6 +26,7 @@
 #include "../core/conn.h"
 #include "../core/event.h"
 #include "../core/feature.h"
+#include "../core/log.h"
 #include "../hci/hci.h"
 
 struct link_conn {
@@ -275,14 +276,15 @@ static int link_for_call(struct woad *h, uint16_t conn, enum woad_link_item item
 {
     const struct conn *i = conn_for_call(h, conn);
     if (!h->link) {
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_link_control");
     }
     if (!i || i->state != CONN_OPEN) {
-        return WOAD_ENOTCONN;
+        return REFUSED(h, WOAD_ENOTCONN, NO_CONNECTION, conn);
     }
     *c = link_of(i);
     if (((*c)->wanted | (*c)->pending) >> item & 1) {
-        return WOAD_EBUSY;
+        return REFUSED(h, WOAD_EBUSY, "item %d of connection %x is being read or set", (int)item,
+                       conn);
     }
     return 0;
 }
@@ -291,7 +293,7 @@ int woad_link_read(struct woad *h, uint16_t conn, enum woad_link_item item)
 {
     struct link_conn *c;
     if ((unsigned)item >= ITEMS || item == WOAD_LINK_DATA_LENGTH) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "item %d can't be read", (int)item);
     }
     int err = link_for_call(h, conn, item, &c);
     if (!err) {
@@ -304,7 +306,7 @@ int woad_link_set_data_length(struct woad *h, uint16_t conn, uint16_t tx_octets)
 {
     struct link_conn *c;
     if (tx_octets < LL_OCTETS_MIN || tx_octets > LL_OCTETS_MAX) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "tx_octets is %u: 27 to 251", tx_octets);
     }
     int err = link_for_call(h, conn, WOAD_LINK_DATA_LENGTH, &c);
     if (!err) {
@@ -319,7 +321,8 @@ int woad_link_set_phy(struct woad *h, uint16_t conn, uint8_t tx_phys, uint8_t rx
 {
     struct link_conn *c;
     if (tx_phys > 7 || rx_phys > 7 || coding > WOAD_CODING_S8) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "tx_phys %u, rx_phys %u: sets of WOAD_PHYS; coding %d",
+                       tx_phys, rx_phys, (int)coding);
     }
     int err = link_for_call(h, conn, WOAD_LINK_PHY, &c);
     if (!err) {
@@ -344,7 +347,7 @@ int woad_set_channel_map(struct woad *h, const uint8_t channels[5])
         n += (unsigned)channels[i / 8] >> (i % 8) & 1u;
     }
     if (channels[4] & 0xe0 || n < 2) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "the map has %u channels: 2 or more of bits 0 to 36", n);
     }
     memcpy(h->link->channels, channels, sizeof h->link->channels);
     h->link->set_channels = true;

@@ -28,6 +28,7 @@
 #include "../core/clock.h"
 #include "../core/event.h"
 #include "../core/feature.h"
+#include "../core/log.h"
 #include "../core/own_address.h"
 #include "../core/security.h"
 #include "../hci/numbers.h"
@@ -257,13 +258,15 @@ int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
         return err;
     }
     if (!scan_window_valid(p->interval_625us, p->window_625us)) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL,
+                       "window %u, interval %u (625 us): 4 to 16384, window not above interval",
+                       p->window_625us, p->interval_625us);
     }
     if (s->done_due) {
-        return WOAD_EALREADY;
+        return REFUSED(h, WOAD_EALREADY, "a scan runs");
     }
     if (h->activity & (ACTIVE_CONNECT | CONNECT_REQUESTED)) {
-        return WOAD_EBUSY;
+        return REFUSED(h, WOAD_EBUSY, "an attempt to connect is in progress");
     }
     s->params = *p;
     s->dirty = s->wanted = s->done_due = true;
@@ -280,7 +283,7 @@ int woad_scan_stop(struct woad *h)
     h->commands_idle = false;
     struct scan *s = h->scan;
     if (!s) {
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_scanner");
     }
     if (s->for_connect) {
         return 0; /* the host's own scan */

@@ -51,6 +51,7 @@
 #include "../core/clock.h"
 #include "../core/event.h"
 #include "../core/feature.h"
+#include "../core/log.h"
 #include "../core/ready.h"
 #include "../core/security.h"
 #include "gatt_client.h"
@@ -644,10 +645,10 @@ int gattc_add(struct woad *h, uint16_t conn, const struct gattc_kind *kind, uint
 {
     struct conn *c = conn_of(h, conn);
     if (!h->att_client) {
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_gatt_client");
     }
     if (!c || c->state != CONN_OPEN) {
-        return WOAD_ENOTCONN;
+        return REFUSED(h, WOAD_ENOTCONN, NO_CONNECTION, conn);
     }
     struct gattc_conn *g = c->client;
     struct proc *p = g->end;
@@ -663,7 +664,7 @@ int gattc_add(struct woad *h, uint16_t conn, const struct gattc_kind *kind, uint
     }
     if (!has_room) {
         g->tx_ready_due = true;
-        return WOAD_EAGAIN;
+        return REFUSED(h, WOAD_EAGAIN, "the queue is full: procedures, or request_queue");
     }
     g->end++;
     *p = (struct proc){ .kind = kind, .op = kind->op, .start = start };
@@ -681,7 +682,7 @@ int gattc_add_range(struct woad *h, uint16_t conn, const struct gattc_kind *kind
     if (start && start <= end) {
         err = gattc_add(h, conn, kind, start, NULL, 0, &p);
     } else {
-        err = WOAD_EINVAL;
+        err = REFUSED(h, WOAD_EINVAL, "handles %u to %u", start, end);
     }
     if (err) {
         return err;
@@ -728,7 +729,7 @@ int gattc_advance(struct proc *p, uint16_t last)
 int woad_gattc_cancel(struct woad *h, uint16_t conn)
 {
     if (!h->att_client) {
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_gatt_client");
     }
     struct conn *c = conn_for_call(h, conn);
     if (!c) {
@@ -773,7 +774,7 @@ int woad_gattc_exchange_mtu(struct woad *h, uint16_t conn)
 {
     struct conn *c = conn_for_call(h, conn);
     if (c && c->offered_mtu) {
-        return WOAD_EALREADY;
+        return REFUSED(h, WOAD_EALREADY, "the ATT_MTU was exchanged before");
     }
     struct proc *p;
     int err = gattc_add(h, conn, &kind_mtu, 0, NULL, 0, &p);

@@ -18,6 +18,7 @@
  *   gattc_data(): the data queued with a procedure, fifo_len() octets */
 #include "../base/bytes.h"
 #include "../core/event.h"
+#include "../core/log.h"
 #include "gatt_client.h"
 
 static void emit_part(struct conn *c, const struct proc *p, uint16_t handle, uint16_t offset,
@@ -189,7 +190,7 @@ int woad_gattc_read_by_uuid(struct woad *h, uint16_t conn, uint16_t start, uint1
     if (uuid) {
         return gattc_add_range(h, conn, &kind_read_by_uuid, start, end, uuid);
     }
-    return WOAD_EINVAL;
+    return REFUSED(h, WOAD_EINVAL, "uuid is NULL");
 }
 
 /* Queues a Read Multiple of either kind; the response must fit the largest MTU. */
@@ -202,10 +203,11 @@ static int read_multiple(struct woad *h, uint16_t conn, const struct gattc_kind 
     struct proc *p;
     struct wr out = wr_of(list, sizeof list);
     if (!c) {
-        return WOAD_ENOTCONN;
+        return REFUSED(h, WOAD_ENOTCONN, NO_CONNECTION, conn);
     }
     if (!handles || n < 2 || n > HANDLES_MAX || 1 + 2 * n > att_max_mtu(c)) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "%u handles: 2 to 32, as an ATT_MTU of %u has room for",
+                       (unsigned)n, att_max_mtu(c));
     }
     for (size_t i = 0; i < n; i++) {
         wr_le16(&out, handles[i]);

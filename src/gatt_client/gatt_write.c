@@ -16,6 +16,7 @@
  *   gattc_data(): the data queued with a procedure, fifo_len() octets
  *   abort_status: status to end with when the prepared writes have been cancelled; 0: not cancelled
  *   cfg: the config that the application gave to woad_init() */
+#include "../core/log.h"
 #include "../core/security.h"
 #include "gatt_client.h"
 
@@ -125,6 +126,8 @@ static const struct gattc_kind kind_prepare = { ATT_PREPARE_REQ, WOAD_GATTC_WRIT
 
 /* --- what the application calls --------------------------------------------------------------- */
 
+#define WRITE_LIMITS "handle %u, %u octets: not 0; ATT_MTU - 3, 512, config.request_queue - 3: %u"
+
 static bool write_fits(const struct woad *h, uint16_t handle, size_t len, size_t max)
 {
     return handle && len <= max && len + 3 <= h->cfg.request_queue;
@@ -135,7 +138,8 @@ int woad_gattc_write(struct woad *h, uint16_t conn, uint16_t handle, const void 
     const struct conn *c = conn_of(h, conn);
     struct proc *p;
     if (c && !write_fits(h, handle, len, att_max_value(c))) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, WRITE_LIMITS, handle, (unsigned)len,
+                       h->cfg.request_queue - 3u);
     }
     return gattc_add(h, conn, &kind_write, handle, data, len, &p);
 }
@@ -145,7 +149,8 @@ int woad_gattc_write_long(struct woad *h, uint16_t conn, uint16_t handle, const 
 {
     struct proc *p;
     if (conn_of(h, conn) && !write_fits(h, handle, len, WOAD_ATT_VALUE_MAX)) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, WRITE_LIMITS, handle, (unsigned)len,
+                       h->cfg.request_queue - 3u);
     }
     int err = gattc_add(h, conn, &kind_prepare, handle, data, len, &p);
     if (!err && reliable) {
@@ -159,13 +164,14 @@ int woad_gattc_write_command(struct woad *h, uint16_t conn, uint16_t handle, con
 {
     struct conn *c = conn_of(h, conn);
     if (!c || c->state != CONN_OPEN) {
-        return WOAD_ENOTCONN;
+        return REFUSED(h, WOAD_ENOTCONN, NO_CONNECTION, conn);
     }
     if (!handle || len > WOAD_ATT_VALUE_MAX || len > c->bearer->mtu - 3u) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "handle %u, %u octets: not handle 0, at most %d octets",
+                       handle, (unsigned)len, c->bearer->mtu - 3);
     }
     if (client_encrypt_to_send(c)) {
-        return WOAD_EACCES;
+        return REFUSED(h, WOAD_EACCES, "the peer is bonded: wait for the encryption");
     }
     uint8_t op = ATT_WRITE_CMD;
     if (c->security.encrypted) {

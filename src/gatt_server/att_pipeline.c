@@ -22,6 +22,7 @@
  *   cfg: the config that the application gave to woad_init()
  *   gatts_bearer: the request in progress on a bearer, and its response */
 #include "../core/feature.h"
+#include "../core/log.h"
 #include "gatt_server.h"
 
 /* While a PDU that arrived unencrypted is served. */
@@ -57,6 +58,10 @@ static void pipeline_enqueue(struct att_bearer *b, uint8_t op, const struct rd *
         wr_bytes(&out, in->p, len);
         q->len = (uint16_t)(q->len + wr_len(&out));
         b->server->pipelined = true;
+    } else {
+        LOG(h, WOAD_LOG_WARNING,
+            "connection %x: request %x is dropped: config.pipeline_queue is %u", b->c->number, op,
+            h->cfg.pipeline_queue);
     }
 }
 

@@ -45,6 +45,7 @@
 #include "../base/bytes.h"
 #include "../base/uuid.h"
 #include "../core/event.h"
+#include "../core/log.h"
 #include "../core/ready.h"
 #include "../core/security.h"
 #include "gatt_server.h"
@@ -676,7 +677,7 @@ int woad_gatt_answer_to(struct woad *h, uint16_t conn, uint8_t request, uint8_t 
 {
     const struct conn *c = conn_of(h, conn);
     if (!c || !h->gatts) {
-        return WOAD_ENOTCONN;
+        return REFUSED(h, WOAD_ENOTCONN, NO_CONNECTION, conn);
     }
     return att_answer(att_awaiting_bearer(c, request), err, data, len);
 }
@@ -685,7 +686,7 @@ int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *dat
 {
     const struct conn *c = conn_of(h, conn);
     if (!c || !h->gatts) {
-        return WOAD_ENOTCONN;
+        return REFUSED(h, WOAD_ENOTCONN, NO_CONNECTION, conn);
     }
     struct att_bearer *b = h->gatts->current_request;
     if (!b || b->c != c) {

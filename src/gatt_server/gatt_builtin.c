@@ -6,6 +6,7 @@
  *   gatts: the server's database and state: gatt_server.h */
 #include "../base/uuid.h"
 #include "../core/feature.h"
+#include "../core/log.h"
 #include "../core/ready.h"
 #include "../core/security.h"
 #include "gatt_server.h"
@@ -100,10 +101,10 @@ int gatts_write(struct conn *c, uint16_t handle, const struct woad_attr *a, uint
 int woad_gatt_set_name(struct woad *h, const uint8_t *name, size_t len)
 {
     if (!h->gatts) {
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_gatt_server");
     }
     if (len > sizeof h->gatts->name) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "the name has %u octets: 0 to 31", (unsigned)len);
     }
     if (len) {
         memcpy(h->gatts->name, name, len);

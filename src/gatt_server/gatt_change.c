@@ -31,6 +31,7 @@
  *   gatts_conn: the server's state of a client: subscriptions, features, Service Changed
  *   n_tables: arrays of attributes in the database
  *   indication_handle: the indication that the client has not confirmed; 0: none */
+#include "../core/log.h"
 #include "../core/ready.h"
 #include "../core/security.h"
 #include "gatt_server.h"
@@ -174,16 +175,21 @@ int woad_gatt_add_at(struct woad *h, const struct woad_attr *attrs, uint16_t n, 
 {
     struct gatts *g = h->gatts;
     if (!g) {
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_gatt_server");
     }
     if (h->state <= HOST_FALLING) { /* HOST_OFF, too: woad_start() would remove the array */
-        return WOAD_ENODEV;
+        return REFUSED(
+            h, WOAD_ENODEV,
+            "call woad_start() first: it begins with no attributes but the built-in ones");
     }
     if (!db_valid(attrs, n) || !db_range_is_free(g, first, n)) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL,
+                       "%u attributes at handle %u: they begin with a service, each "
+                       "characteristic has a value, and their handles are free",
+                       n, first);
     }
     if (!MAY_FAIL(g->n_tables <= h->cfg.attr_tables)) { /* the built-in array does not count */
-        return WOAD_ENOMEM;
+        return REFUSED(h, WOAD_ENOMEM, "config.attr_tables is %u", h->cfg.attr_tables);
     }
     size_t at = db_table_index(g, first);
     memmove(&g->tables[at + 1], &g->tables[at], (g->n_tables - at) * sizeof *g->tables);
@@ -225,11 +231,11 @@ int woad_gatt_remove(struct woad *h, uint16_t first)
 {
     struct gatts *g = h->gatts;
     if (!g) {
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_gatt_server");
     }
     size_t at = db_table_index(g, first);
     if (!at || at >= g->n_tables || g->tables[at].first != first) {
-        return WOAD_ENOENT;
+        return REFUSED(h, WOAD_ENOENT, "no array was added at handle %u", first);
     }
     db_remove_tables(h, at, 1);
     return 0;
@@ -238,7 +244,7 @@ int woad_gatt_remove(struct woad *h, uint16_t first)
 int woad_gatt_clear(struct woad *h)
 {
     if (!h->gatts) {
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_gatt_server");
     }
     size_t n = h->gatts->n_tables;
     if (n > 1) {

@@ -13,6 +13,7 @@
  *   rsp_security: WOAD_COC_… bits: what reading the values in the response takes
  *   gatts: the server's database and state: gatt_server.h */
 #include "../core/event.h"
+#include "../core/log.h"
 #include "../core/security.h"
 #include "gatt_server.h"
 
@@ -145,10 +146,10 @@ int perm_check_send(const struct conn *c, uint16_t handle)
     }
     const struct woad_attr *a = db_at(h->gatts, handle);
     if (!a) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "the database has no handle %u", handle);
     }
     if ((a->perm & NEEDS_SECURITY) && perm_check_subscriber(c, a)) {
-        return WOAD_EACCES;
+        return REFUSED(h, WOAD_EACCES, "connection %x may not read handle %u", c->number, handle);
     }
     return 0;
 }

@@ -10,22 +10,25 @@
  *   att_max_value(): octets of the longest value that one PDU can carry
  *   gatts: the server's database and state: gatt_server.h */
 #include "../base/bytes.h"
+#include "../core/log.h"
 #include "gatt_server.h"
 
-ALWAYS_INLINE int send_check(const struct conn *c, uint16_t handle)
+ALWAYS_INLINE int send_check(const struct woad *h, const struct conn *c, uint16_t handle)
 {
+    (void)h; /* for the log */
     if (!c || c->state != CONN_OPEN) {
-        return WOAD_ENOTCONN;
+        return REFUSED(h, WOAD_ENOTCONN, "the connection is not open");
     }
     if (!handle) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "handle is 0, or fewer than two values");
     }
     return perm_check_send(c, handle);
 }
 
-ALWAYS_INLINE int send(struct conn *c, uint8_t op, uint16_t handle, const void *data, size_t len)
+ALWAYS_INLINE int send(const struct woad *h, struct conn *c, uint8_t op, uint16_t handle,
+                       const void *data, size_t len)
 {
-    int err = send_check(c, handle);
+    int err = send_check(h, c, handle);
     if (!err) {
         err = att_queue(c, op, handle, data, len);
     }
@@ -34,15 +37,16 @@ ALWAYS_INLINE int send(struct conn *c, uint8_t op, uint16_t handle, const void *
 
 int woad_gatt_notify(struct woad *h, uint16_t conn, uint16_t handle, const void *data, size_t len)
 {
-    return send(conn_of(h, conn), ATT_NOTIFY, handle, data, len);
+    return send(h, conn_of(h, conn), ATT_NOTIFY, handle, data, len);
 }
 
 int woad_gatt_indicate(struct woad *h, uint16_t conn, uint16_t handle, const void *data, size_t len)
 {
     if (handle == HANDLE_SERVICE_CHANGED && h->gatts) {
-        return WOAD_EINVAL; /* reserved: the host takes its confirmation */
+        /* reserved: the host takes its confirmation */
+        return REFUSED(h, WOAD_EINVAL, "handle 8, Service Changed: the host indicates it");
     }
-    return send(conn_of(h, conn), ATT_INDICATE, handle, data, len);
+    return send(h, conn_of(h, conn), ATT_INDICATE, handle, data, len);
 }
 
 /* The queued notification of `handle`; NULL: none. */
@@ -59,7 +63,7 @@ int woad_gatt_notify_latest(struct woad *h, uint16_t conn, uint16_t handle, cons
                             size_t len)
 {
     struct conn *c = conn_of(h, conn);
-    int err = send_check(c, handle);
+    int err = send_check(h, c, handle);
     if (err) {
         return err;
     }
@@ -83,17 +87,21 @@ int woad_gatt_notify_multiple(struct woad *h, uint16_t conn, const struct woad_g
 {
     size_t len = 1;
     struct conn *c = conn_of(h, conn);
-    int err = send_check(c, values && n > 1 ? 1 : 0);
+    int err = send_check(h, c, values && n > 1 ? 1 : 0);
     if (err) {
         return err;
     }
     if (!h->gatts || !(c->server->client_features & FEATURE_MULTIPLE_NOTIFY)) {
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP,
+                       "the client has not enabled it in Client Supported Features");
     }
     for (size_t i = 0; i < n; i++) {
         len += 4u + values[i].len;
         if (values[i].len > WOAD_ATT_VALUE_MAX || len > att_max_mtu(c)) {
-            return WOAD_EINVAL;
+            return REFUSED(
+                h, WOAD_EINVAL,
+                "the values are longer than the ATT_MTU, %u, or one has more than 512 octets",
+                att_max_mtu(c));
         }
         err = perm_check_send(c, values[i].handle);
         if (err) {

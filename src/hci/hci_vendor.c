@@ -17,6 +17,7 @@
  *       (core/feature.h) */
 #include "../core/clock.h"
 #include "../core/feature.h"
+#include "../core/log.h"
 #include "hci.h"
 #include "roles.h"
 
@@ -181,10 +182,10 @@ const struct woad_feature woad_feature_vendor_init = {
 int woad_set_vendor_init(struct woad *h, const struct woad_vendor_init *init)
 {
     if (!h->vendor_init) {
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_vendor_init");
     }
     if (h->state != HOST_OFF) {
-        return WOAD_EBUSY;
+        return REFUSED(h, WOAD_EBUSY, "the host is started");
     }
     h->vendor_init->init = init;
     return 0;

@@ -47,6 +47,7 @@
 #include "../core/clock.h"
 #include "../core/event.h"
 #include "../core/feature.h"
+#include "../core/log.h"
 #include "../core/reconnect_role.h"
 #include "../core/security.h"
 #include "../hci/hci.h"
@@ -120,6 +121,7 @@ static void connect_failed(struct woad *h, bool central, int status)
  * the advertising that made it has failed. */
 static void conn_refuse(struct woad *h, uint16_t handle, bool central)
 {
+    LOG(h, WOAD_LOG_WARNING, "a connection is refused: config.conns, %u, are in use", h->cfg.conns);
     if (h->refused_count < refused_max(h)) {
         h->refused_handles[h->refused_count++] = handle;
     }
@@ -194,6 +196,7 @@ void conn_close(struct conn *c, uint8_t reason)
 {
     struct woad *h = c->h;
     struct woad_event ev;
+    LOG(h, WOAD_LOG_INFO, "connection %x has ended: HCI reason %x", c->number, reason);
     addr_copy(&ev.u.disconnect.peer, &c->peer);
     ev.u.disconnect.central = c->central;
     ev.u.disconnect.reason = reason;

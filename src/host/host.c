@@ -28,7 +28,7 @@
  *   cfg: the config that the application gave to woad_init()
  *   refused_count: entries of refused_handles
  *   sig_queue: signalling responses to be sent
- *   tx_frame: a frame that is sent in fragments, of tx_frame_conn */
+ *   tx_frame: a frame that is sent in fragments, of tx_frame_of.conn */
 #include <woad/hci.h>
 
 #include "../att/att.h"
@@ -37,6 +37,7 @@
 #include "../core/config.h"
 #include "../core/event.h"
 #include "../core/feature.h"
+#include "../core/log.h"
 #include "../core/ready.h"
 #include "../hci/hci.h"
 #include "../l2cap/l2cap.h"
@@ -121,12 +122,12 @@ static bool set_config(struct woad *h, const struct woad_config *config)
 static size_t lay_out(struct woad *h, uint8_t *mem, const struct woad_config *config)
 {
     struct arena a = { mem, sizeof *h };
-    h->arena = &a;
+    h->tx_frame_of.arena = &a;
     if (!set_config(h, config)) {
         return 0;
     }
     layout(h);
-    h->arena = NULL;
+    h->tx_frame_of.arena = NULL;
     return ALIGN_UP(a.len);
 }
 
@@ -173,7 +174,7 @@ static void reset_features(struct woad *h)
 int woad_start(struct woad *h)
 {
     if (h->state != HOST_OFF) {
-        return WOAD_EALREADY;
+        return REFUSED(h, WOAD_EALREADY, "the host is started, or WOAD_EV_DOWN is still to come");
     }
     memset(&h->controller, 0, sizeof h->controller);
     h->hci = (struct hci){ .credits = 1 };
@@ -187,7 +188,7 @@ int woad_start(struct woad *h)
 int woad_stop(struct woad *h)
 {
     if (h->state <= HOST_FALLING) {
-        return WOAD_ENODEV;
+        return REFUSED(h, WOAD_ENODEV, "the host is not started");
     }
     if (h->state == HOST_STOPPING) {
         return 0;
@@ -213,6 +214,9 @@ void host_down(struct woad *h, int error)
 {
     if (h->state <= HOST_FALLING) {
         return;
+    }
+    if (error) {
+        LOG(h, WOAD_LOG_WARNING, "the host goes down: error %d", error);
     }
     h->state = HOST_FALLING;
     h->hci.pending_opcode = 0;
@@ -248,15 +252,15 @@ int woad_rx(struct woad *h, const uint8_t *packet, size_t len)
     len--;
     h->controller.last_rx_ms = h->now;
     if (type == H4_ACL) {
-        return acl_rx(h, packet, len);
+        return MALFORMED(h, acl_rx(h, packet, len), type, packet, len);
     }
     if (type == H4_EVENT) {
-        return hci_rx_event(h, packet, len);
+        return MALFORMED(h, hci_rx_event(h, packet, len), type, packet, len);
     }
     if (type == H4_SCO || type == H4_ISO) {
         return 0; /* not used, and no error */
     }
-    return WOAD_EBADMSG;
+    return REFUSED(h, WOAD_EBADMSG, "a packet of type %x: 02 is data, 04 an event", type);
 }
 
 size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)
@@ -316,7 +320,7 @@ uint32_t woad_poll(struct woad *h, uint32_t now_ms)
 int woad_set_mtu(struct woad *h, uint16_t mtu)
 {
     if (mtu < ATT_MTU_DEFAULT || mtu > h->cfg.mtu) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "mtu is %u: 23 to config.mtu, %u", mtu, h->cfg.mtu);
     }
     h->mtu = mtu;
     return 0;

@@ -34,8 +34,9 @@
  *   event_depth: events that are being raised, one inside the other; counted only with
  *       CHECK_LOST_WAKEUP
  *   acl_free: the controller's ACL buffers that are not in use
- *   tx_frame: a frame that is sent in fragments, of tx_frame_conn */
+ *   tx_frame: a frame that is sent in fragments, of tx_frame_of.conn */
 #include "../base/bytes.h"
+#include "../core/log.h"
 #include "../core/ready.h"
 #include "../hci/hci.h"
 #include "coc_role.h"
@@ -125,6 +126,8 @@ static void acl_continue(struct conn *c, const uint8_t *p, size_t n)
     size_t before = c->rx_len, len = before + n;
     c->rx_len = 0;
     if (!before || len > acl_frame_max(c)) {
+        LOG(c->h, WOAD_LOG_DEBUG, "connection %x: a fragment of %u octets is dropped: %s",
+            c->number, (unsigned)n, before ? "its frame is too long" : "it has no beginning");
         return;
     }
     memcpy(c->rx + before, p, n);
@@ -144,8 +147,10 @@ int acl_rx(struct woad *h, const uint8_t *p, size_t n)
     uint16_t head = get_le16(p);
     unsigned pb = head >> 12 & 3;
     struct conn *c = conn_by_handle(h, head & HANDLE_MASK);
-    if (!c) {
-        return 0; /* it was sent before the connection ended */
+    if (!c) { /* it was sent before the connection ended */
+        LOG(h, WOAD_LOG_DEBUG, "data of an unknown connection, handle %x, are dropped",
+            head & HANDLE_MASK);
+        return 0;
     }
     if (pb > PB_START) {
         return WOAD_EBADMSG;
@@ -217,9 +222,9 @@ static size_t acl_tx_fragment(struct conn *c, unsigned pb, size_t head, uint8_t 
     }
     c->tx_left -= (uint32_t)of_tail;
     /* a frame in tx_frame is of no channel, so its tx_tail is not NULL */
-    if (!c->tx_left && h->tx_frame_conn == c) {
+    if (!c->tx_left && h->tx_frame_of.conn == c) {
         acl_wipe(h->tx_frame, (size_t)(c->tx_tail - h->tx_frame));
-        h->tx_frame_conn = NULL;
+        h->tx_frame_of.conn = NULL;
     }
     if (!c->tx_left && c->tx_channel) {
         h->coc_role->frame_copied(c);
@@ -234,9 +239,9 @@ static size_t acl_tx_fragment(struct conn *c, unsigned pb, size_t head, uint8_t 
 void acl_abandon(struct conn *c)
 {
     struct woad *h = c->h;
-    if (h->tx_frame_conn == c) {
+    if (h->tx_frame_of.conn == c) {
         wipe(h->tx_frame, h->tx_frame_max + 4u);
-        h->tx_frame_conn = NULL;
+        h->tx_frame_of.conn = NULL;
         c->tx_left = 0;
     }
 }
@@ -270,7 +275,7 @@ static size_t acl_tx_conn(struct woad *h, struct conn *c, uint8_t *buf, size_t r
         return ACL_HDR + len;
     }
     if (!c->tx_channel) {
-        h->tx_frame_conn = c;
+        h->tx_frame_of.conn = c;
         c->tx_tail = frame;
         c->tx_left = (uint32_t)len;
         return acl_tx_fragment(c, PB_START_TO_CONTROLLER, 0, buf, room);
@@ -339,7 +344,7 @@ size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
     if (!h->hci.acl_free || room < ACL_HDR + LL_OCTETS_MIN) {
         return 0;
     }
-    struct conn *c = h->tx_frame_conn;
+    struct conn *c = h->tx_frame_of.conn;
     size_t len = 0;
     if (c) {
         len = acl_tx_fragment(c, PB_CONTINUE, 0, buf, room);

@@ -48,6 +48,7 @@
 #include "../core/clock.h"
 #include "../core/event.h"
 #include "../core/feature.h"
+#include "../core/log.h"
 #include "../core/ready.h"
 #include "../core/security.h"
 #include "coc.h"
@@ -546,15 +547,16 @@ int woad_coc_listen(struct woad *h, const struct woad_coc_params *params)
         return err;
     }
     if (!params_valid(params, COC_BASIC)) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "psm %x, mtu %u, mps %u, security %u: one is out of range",
+                       params->psm, params->mtu, params->mps, params->security);
     }
     struct woad_coc_params current;
     if (coc_listener(h, params->psm, &current)) {
-        return WOAD_EALREADY;
+        return REFUSED(h, WOAD_EALREADY, "PSM %x is listened to", params->psm);
     }
     struct woad_coc_params *slot = coc_psm(h, 0);
     if (!MAY_FAIL(slot != NULL)) {
-        return WOAD_ENOMEM;
+        return REFUSED(h, WOAD_ENOMEM, "config.psms, %u, are listened to", h->cfg.psms);
     }
     *slot = *params;
     return 0;
@@ -563,14 +565,14 @@ int woad_coc_listen(struct woad *h, const struct woad_coc_params *params)
 int woad_coc_stop_listening(struct woad *h, uint16_t psm)
 {
     if (!h->cocs) { /* not feature_for_call(): the host may be down */
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_l2cap_channels");
     }
     struct woad_coc_params *slot = NULL;
     if (psm) {
         slot = coc_psm(h, psm);
     }
     if (!slot) {
-        return WOAD_ENOENT;
+        return REFUSED(h, WOAD_ENOENT, "PSM %x is not listened to", psm);
     }
     slot->psm = 0;
     return 0;
@@ -580,10 +582,12 @@ int woad_coc_accept(struct woad *h, uint16_t conn, uint16_t cid, void *rx, size_
 {
     struct coc *ch = coc_for_call(h, conn, cid);
     if (!ch || ch->state != COC_WAIT_DECISION) {
-        return WOAD_ENOENT;
+        return REFUSED(h, WOAD_ENOENT, "no request of channel %x of connection %x waits", cid,
+                       conn);
     }
     if (!rx || rx_size < coc_mtu_min(ch->enhanced)) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "rx has %u octets: %u or more", (unsigned)rx_size,
+                       coc_mtu_min(ch->enhanced));
     }
     coc_accept(ch, rx, rx_size);
     return 0;
@@ -593,10 +597,11 @@ int woad_coc_refuse(struct woad *h, uint16_t conn, uint16_t cid, uint8_t result)
 {
     struct coc *ch = coc_for_call(h, conn, cid);
     if (!ch || ch->state != COC_WAIT_DECISION) {
-        return WOAD_ENOENT;
+        return REFUSED(h, WOAD_ENOENT, "no request of channel %x of connection %x waits", cid,
+                       conn);
     }
     if (!result || result > WOAD_COC_INVALID_PARAMETERS) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "result is %u: 1 to 12", result);
     }
     coc_refuse(ch, result);
     return 0;
@@ -613,7 +618,9 @@ int coc_connect(struct conn *c, const struct woad_coc_params *p, void *const rx[
             while (m--) {
                 coc_free(made[m]);
             }
-            return WOAD_ENOMEM;
+            return REFUSED(h, WOAD_ENOMEM,
+                           "config.l2cap_channels, %u, or att_bearers, %u, are in use",
+                           h->cfg.l2cap_channels, h->cfg.att_bearers);
         }
     }
     uint8_t id = coc_new_id(c);
@@ -640,17 +647,20 @@ static int coc_may_connect(struct woad *h, uint16_t conn, const struct woad_coc_
 {
     const struct conn *c = conn_for_call(h, conn);
     if (!h->cocs || (enhanced && !h->coc_enhanced)) {
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE,
+                       "woad_feature_l2cap_channels, or _enhanced_channels");
     }
     if (!c || c->state != CONN_OPEN) {
-        return WOAD_ENOTCONN;
+        return REFUSED(h, WOAD_ENOTCONN, NO_CONNECTION, conn);
     }
     if (!params_valid(p, enhanced) || (p->psm == PSM_EATT && h->eatt_role) ||
         rx_size < coc_mtu_min(enhanced)) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL,
+                       "psm %x, mtu %u, mps %u, security %u, %u octets of rx: one is out of range",
+                       p->psm, p->mtu, p->mps, p->security, (unsigned)rx_size);
     }
     if (conn_security_error(c, p->security)) {
-        return WOAD_EACCES;
+        return REFUSED(h, WOAD_EACCES, "connection %x lacks the security that is required", conn);
     }
     return 0;
 }
@@ -687,12 +697,12 @@ int woad_coc_disconnect(struct woad *h, uint16_t conn, uint16_t cid)
 {
     struct coc *ch = coc_for_call(h, conn, cid);
     if (!ch) {
-        return WOAD_ENOENT;
+        return REFUSED(h, WOAD_ENOENT, "connection %x has no channel %x", conn, cid);
     }
     if (ch->state == COC_ENDED || ch->state == COC_DISCONNECT_DUE ||
         ch->state == COC_WAIT_DISCONNECTED || ch->close_when_open ||
         (ch->state == COC_RESPONSE_DUE && ch->result)) {
-        return WOAD_EALREADY;
+        return REFUSED(h, WOAD_EALREADY, "channel %x is being closed", cid);
     }
     coc_close(ch, 0);
     return 0;

@@ -38,6 +38,7 @@
  *   new_mps: MPS of our reconfiguration; new_mtu: MTU */
 #include "../base/bytes.h"
 #include "../core/event.h"
+#include "../core/log.h"
 #include "coc.h"
 #include "l2cap.h"
 
@@ -276,10 +277,10 @@ int woad_coc_read(struct woad *h, uint16_t conn, uint16_t cid, void *buf, size_t
     struct coc *ch = coc_for_call(h, conn, cid);
     bool ended;
     if (!ch) {
-        return WOAD_ENOENT;
+        return REFUSED(h, WOAD_ENOENT, "connection %x has no channel %x", conn, cid);
     }
     if (ch->rx_buf) {
-        return WOAD_EBUSY;
+        return REFUSED(h, WOAD_EBUSY, "woad_coc_receive() is pending");
     }
     size_t n = coc_read_sdu(ch, buf, room, &ended);
     if (end) {
@@ -302,13 +303,13 @@ int woad_coc_receive(struct woad *h, uint16_t conn, uint16_t cid, void *buf, siz
 {
     struct coc *ch = coc_for_call(h, conn, cid);
     if (!ch || ch->state == COC_ENDED || ch->state == COC_WAIT_DECISION) {
-        return WOAD_ENOENT;
+        return REFUSED(h, WOAD_ENOENT, "connection %x has no channel %x", conn, cid);
     }
     if (!buf || !room) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "buf is NULL, or room is 0");
     }
     if (ch->rx_buf) {
-        return WOAD_EBUSY;
+        return REFUSED(h, WOAD_EBUSY, "woad_coc_receive() is pending");
     }
     ch->rx_buf = buf;
     if (room > COC_RING_MAX) {
@@ -337,16 +338,17 @@ int woad_coc_send(struct woad *h, uint16_t conn, uint16_t cid, const void *data,
 {
     struct coc *ch = coc_for_call(h, conn, cid);
     if (!ch) {
-        return WOAD_ENOENT;
+        return REFUSED(h, WOAD_ENOENT, "connection %x has no channel %x", conn, cid);
     }
     if (ch->state != COC_OPEN) {
-        return WOAD_ENOTCONN;
+        return REFUSED(h, WOAD_ENOTCONN, "channel %x is not open", cid);
     }
     if (len > ch->peer[COC_MTU] || (len && !data)) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "%u octets: the peer's MTU is %u", (unsigned)len,
+                       ch->peer[COC_MTU]);
     }
     if (!MAY_FAIL(!ch->sending)) {
-        return WOAD_EAGAIN;
+        return REFUSED(h, WOAD_EAGAIN, "an SDU is being sent: wait for WOAD_EV_COC_SENT");
     }
     coc_send_sdu(ch, data, len);
     return 0;

@@ -36,6 +36,7 @@
  *   initiator: the channel was opened by our request */
 #include "../core/clock.h"
 #include "../core/feature.h"
+#include "../core/log.h"
 #include "coc.h"
 #include "sig.h"
 
@@ -516,14 +517,15 @@ int woad_coc_reconfigure(struct woad *h, uint16_t conn, const uint16_t cids[], s
                          uint16_t mtu, uint16_t mps)
 {
     if (!h->cocs || !h->coc_enhanced) {
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_enhanced_channels");
     }
     struct conn *c = conn_for_call(h, conn);
     if (!c) {
-        return WOAD_ENOENT;
+        return REFUSED(h, WOAD_ENOENT, NO_CONNECTION, conn);
     }
     if (!n || n > WOAD_COC_AT_ONCE || mps < COC_MTU_MIN_ENHANCED || mps > COC_MPS_MAX) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "%u channels, mps %u: 1 to 5, 64 to 65533", (unsigned)n,
+                       mps);
     }
     for (size_t m = 0; m < n; m++) {
         int err = reconfigure_check_own(coc_find(h, conn, cids[m]), mtu, mps, n);

@@ -17,6 +17,7 @@
  *   requested_params: parameters of the one request that is being sent or answered: PARAM_… */
 #include "../core/clock.h"
 #include "../core/event.h"
+#include "../core/log.h"
 #include "sig.h"
 
 /* Vol 4, Part E, 7.8.12: the supervision timeout must outlast two intervals with latency. */
@@ -45,7 +46,8 @@ void conn_wr_params(struct wr *out, const uint16_t p[PARAMS])
 int woad_set_conn_limits(struct woad *h, const struct woad_conn_limits *limits)
 {
     if (limits->interval_max_1250us && limits->interval_min_1250us > limits->interval_max_1250us) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "interval_min %u is larger than interval_max %u",
+                       limits->interval_min_1250us, limits->interval_max_1250us);
     }
     h->limits = *limits;
     return 0;
@@ -90,15 +92,18 @@ int woad_conn_update(struct woad *h, uint16_t conn, const struct woad_connect_pa
 {
     struct conn *c = conn_for_call(h, conn);
     if (!c || c->state != CONN_OPEN) {
-        return WOAD_ENOTCONN;
+        return REFUSED(h, WOAD_ENOTCONN, NO_CONNECTION, conn);
     }
     uint16_t params[PARAMS];
     conn_params_of(p, params);
     if (!conn_params_valid(params)) {
-        return WOAD_EINVAL;
+        return REFUSED(
+            h, WOAD_EINVAL,
+            "interval %u to %u (1.25 ms), latency %u, supervision %u (10 ms) are not valid",
+            p->interval_min_1250us, p->interval_max_1250us, p->latency, p->supervision_10ms);
     }
     if (c->update_pending) {
-        return WOAD_EBUSY;
+        return REFUSED(h, WOAD_EBUSY, "an update is in progress");
     }
     memcpy(c->requested_params, params, sizeof params);
     c->refuse_params = true; /* a pending request of the peer has lost its parameters: refuse it */

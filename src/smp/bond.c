@@ -22,6 +22,7 @@
  *   fetching: the peer for which WOAD_EV_BOND_WANTED is being raised; NULL: none */
 #include "../core/address.h"
 #include "../core/event.h"
+#include "../core/log.h"
 #include "../core/own_address.h"
 #include "../core/ready.h"
 #include "../gatt_server/gatt_server.h"
@@ -408,11 +409,12 @@ void bond_emit_slot(struct woad *h, uint16_t conn, const struct bond_slot *slot,
 int woad_bond_add(struct woad *h, const struct woad_bond *bond)
 {
     if (!h->smp) {
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_security_manager");
     }
     if (bond->key_size < 7 || bond->key_size > 16 || bond->peer.type > 1 ||
         (bond->cccds && !bond->cccd)) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "key_size %u, peer.type %u: 7 to 16, 0 or 1", bond->key_size,
+                       bond->peer.type);
     }
     struct woad_bond copy = *bond;
     if ((copy.flags & WOAD_BOND_SECURE) && !copy.has_own_ltk) {
@@ -426,7 +428,7 @@ int woad_bond_add(struct woad *h, const struct woad_bond *bond)
     }
     all_mark_ready(h); /* requests to its peer must wait for encryption now */
     if (!slot) {
-        return WOAD_ENOMEM;
+        return REFUSED(h, WOAD_ENOMEM, "it takes more slots than config.bonds, %u", h->cfg.bonds);
     }
     return 0;
 }
@@ -450,7 +452,7 @@ int woad_bond_at(const struct woad *h, uint16_t n, struct woad_bond *bond)
 int woad_bond_remove(struct woad *h, const struct woad_addr *peer)
 {
     if (!h->smp) {
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_security_manager");
     }
     bond_unbind(h, peer, BOND_FORGOTTEN);
     struct bond_slot *slot;

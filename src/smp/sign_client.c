@@ -5,6 +5,7 @@
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
  *   tx_ready_due: a call has returned WOAD_EAGAIN: WOAD_EV_TX_READY follows when there is room */
+#include "../core/log.h"
 #include "smp.h"
 
 int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
@@ -13,16 +14,18 @@ int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, cons
     struct conn *c = conn_of(h, conn);
     uint8_t signature[SIGNATURE];
     if (!c || c->state != CONN_OPEN) {
-        return WOAD_ENOTCONN;
+        return REFUSED(h, WOAD_ENOTCONN, NO_CONNECTION, conn);
     }
     if (!h->smp_role) {
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_security_manager");
     }
     if (c->security.encrypted) {
         return woad_gattc_write_command(h, conn, handle, data, len);
     }
     if (!handle || len + 3u + SIGNATURE > c->bearer->mtu) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL,
+                       "handle %u, %u octets: not handle 0, at most ATT_MTU - 15, which is %u",
+                       handle, (unsigned)len, c->bearer->mtu - 15u);
     }
     if (!fifo_has_room(&c->queue, len + 3 + SIGNATURE)) {
         c->tx_ready_due = true;

@@ -47,6 +47,7 @@
 
 #include "../core/clock.h"
 #include "../core/event.h"
+#include "../core/log.h"
 #include "../core/ready.h"
 #include "../gatt_server/gatt_server.h"
 #include "../hci/roles.h"
@@ -199,6 +200,8 @@ void smp_ended(struct conn *c, int status)
 /* The same for a failure found here: sends Pairing Failed with `reason`. */
 void smp_fail(struct conn *c, uint8_t reason)
 {
+    LOG(c->h, WOAD_LOG_INFO, "the pairing on connection %x fails here: reason %x", c->number,
+        reason);
     c->smp->failed_reason = reason;
     smp_ended(c, reason);
 }
@@ -232,7 +235,8 @@ int smp_random(struct woad *h, void *out, size_t len)
 int woad_random(struct woad *h, uint8_t *out, size_t len)
 {
     if (!h->cfg.random && len > 16) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "%u octets: 16 at a time without config.random",
+                       (unsigned)len);
     }
     int err = smp_random(h, out, len);
     if (err == CRYPTO_PENDING) {
@@ -652,11 +656,12 @@ const struct woad_feature woad_feature_security_peripheral = { .layout = smp_lay
 int woad_set_security_policy(struct woad *h, const struct woad_security_policy *p)
 {
     if (!h->smp) {
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_security_manager");
     }
     if (p->io > WOAD_IO_KEYBOARD_DISPLAY ||
         (p->key_size_min && (p->key_size_min < 7 || p->key_size_min > 16))) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "io %u, key_size_min %u: 0 to 4; 0, or 7 to 16", p->io,
+                       p->key_size_min);
     }
     h->smp->policy = *p;
     all_mark_ready(h); /* requests that wait for security may not have to under the new policy */
@@ -670,13 +675,13 @@ int woad_pair(struct woad *h, uint16_t conn)
     struct conn *c = conn_of(h, conn);
     int err = WOAD_ENOTSUP;
     if (!h->smp || !smp_has_crypto(h)) {
-        return err;
+        return REFUSED(h, err, "woad_feature_security_manager, or cryptography, is missing");
     }
     if (!c || c->state != CONN_OPEN) {
-        return WOAD_ENOTCONN;
+        return REFUSED(h, WOAD_ENOTCONN, NO_CONNECTION, conn);
     }
     if (smp_security_pending(c)) {
-        return WOAD_EALREADY;
+        return REFUSED(h, WOAD_EALREADY, "a pairing or an encryption is in progress");
     }
     if (!c->central) {
         if (c->smp->timed_out && !smp_security_sufficient(c)) {
@@ -732,10 +737,11 @@ int woad_passkey(struct woad *h, uint16_t conn, enum woad_passkey_action action,
         return err;
     }
     if (passkey > 999999 || action != p->passkey_action) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "action %d, passkey %u: the event's action; up to 999999",
+                       (int)action, (unsigned)passkey);
     }
     if (p->user_state == USER_ANSWERED) {
-        return WOAD_EALREADY;
+        return REFUSED(h, WOAD_EALREADY, "it has been answered");
     }
     if (action == WOAD_PASSKEY_COMPARE && !passkey) {
         smp_fail(p->c, WOAD_SMP_NUMERIC_COMPARISON);

@@ -10,6 +10,7 @@
 #include "../core/address.h"
 #include "../core/clock.h"
 #include "../core/event.h"
+#include "../core/log.h"
 #include "../core/ready.h"
 #include "smp.h"
 
@@ -108,7 +109,7 @@ bool attempts_wait(const struct conn *c)
 int woad_attempts_add(struct woad *h, const struct woad_addr *peer, uint8_t failures)
 {
     if (!h->smp) {
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_security_manager");
     }
     if (failures) {
         attempts_set(h, peer, failures);

@@ -26,6 +26,7 @@
  *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
  *       (core/feature.h) */
 #include "../core/event.h"
+#include "../core/log.h"
 #include "smp.h"
 
 /* Lists of steps: smp_steps.c says how they run, and has the peripheral's.  `request` is the
@@ -78,13 +79,15 @@ static int central_pair(struct conn *c)
         return 0;
     }
     if (c->h->smp->policy.no_pairing) {
-        return WOAD_ENOTSUP;
+        return REFUSED(c->h, WOAD_ENOTSUP, "there is no bond's key, and policy.no_pairing");
     }
     if (c->smp->timed_out) {
-        return WOAD_ETIMEDOUT;
+        return REFUSED(c->h, WOAD_ETIMEDOUT,
+                       "a pairing on connection %x has timed out: only a new one may pair",
+                       c->number);
     }
     if (!smp_begin_pairing(c, request)) {
-        return WOAD_ENOMEM;
+        return REFUSED(c->h, WOAD_ENOMEM, "as many pairings as config.pairings are in progress");
     }
     smp_run(c);
     return 0;

@@ -9,6 +9,7 @@
  *   passkey_action: what the user is to do: WOAD_PASSKEY_…
  *   keypress_due: a keypress notification is to be sent */
 #include "../core/event.h"
+#include "../core/log.h"
 #include "smp.h"
 
 static bool keypress_agreed(const struct pairing *p)
@@ -47,14 +48,14 @@ int woad_keypress(struct woad *h, uint16_t conn, enum woad_keypress type)
         return err;
     }
     if (type > WOAD_KEYPRESS_COMPLETED) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "type %d", (int)type);
     }
     if (!h->smp_keypress || !keypress_agreed(p) || p->passkey_action != WOAD_PASSKEY_INPUT ||
         p->user_state != USER_PENDING) {
-        return WOAD_ENOENT;
+        return REFUSED(h, WOAD_ENOENT, "no passkey is typed, or the peer has not agreed");
     }
     if (p->keypress_due) {
-        return WOAD_EAGAIN;
+        return REFUSED(h, WOAD_EAGAIN, "the one before has not been sent yet");
     }
     p->keypress_due = true;
     p->keypress = (uint8_t)type;

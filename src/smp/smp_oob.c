@@ -27,6 +27,7 @@
 #include <woad/crypto.h>
 
 #include "../core/event.h"
+#include "../core/log.h"
 #include "smp.h"
 
 static const uint8_t oob_central[] = { PUBLIC_KEYS_CENTRAL, STEP_VERIFY_OOB,
@@ -144,10 +145,11 @@ int woad_oob_make(struct woad *h)
 {
     h->commands_idle = false;
     if (!h->smp || !h->oob || !h->cfg.crypto || !h->cfg.random) {
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP,
+                       "woad_feature_out_of_band, config.crypto or config.random is missing");
     }
     if (h->state != HOST_UP) {
-        return WOAD_ENODEV;
+        return REFUSED(h, WOAD_ENODEV, NOT_UP);
     }
     if (h->oob->state != OOB_WANTED) {
         oob_forget(h->oob); /* new data need a new key pair */
@@ -194,7 +196,7 @@ int woad_oob_set_legacy(struct woad *h, uint16_t conn, const uint8_t tk[16])
 {
     int err;
     if (h->oob && zeros(tk, 16)) {
-        return WOAD_EINVAL; /* that is the TK of Just Works */
+        return REFUSED(h, WOAD_EINVAL, "the key is zero"); /* that is the TK of Just Works */
     }
     struct pairing *p = oob_of(h, conn, &err);
     if (p) {

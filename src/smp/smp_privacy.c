@@ -27,6 +27,7 @@
  *   rpa_failures: failed attempts in a row to make a private address
  *   KIND_SHIFT: of a random address: its kind is in the two top bits (NRPA, RPA, STATIC) */
 #include "../core/clock.h"
+#include "../core/log.h"
 #include "../hci/roles.h"
 #include "smp.h"
 
@@ -163,17 +164,20 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
     h->commands_idle = false;
     struct smp *s = h->smp;
     if (!s || !smp_has_crypto(h)) {
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP,
+                       "woad_feature_security_manager, or cryptography, is missing");
     }
     if (h->state != HOST_UP) {
-        return WOAD_ENODEV;
+        return REFUSED(h, WOAD_ENODEV, NOT_UP);
     }
     if (mode > WOAD_PRIVACY_NON_RESOLVABLE || (mode && !seconds) || seconds > LIFETIME_MAX_S ||
         (mode == WOAD_PRIVACY_RESOLVABLE && !s->has_irk)) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL,
+                       "mode %d, %u s: 1 to 3600 s; resolvable ones need woad_set_irk()", (int)mode,
+                       seconds);
     }
     if (h->activity & ACTIVE_CONNECT) {
-        return WOAD_EBUSY;
+        return REFUSED(h, WOAD_EBUSY, "an attempt to connect is in progress");
     }
     if (!s->privacy && mode) {
         woad_own_address(h, &s->identity);

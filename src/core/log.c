@@ -1,0 +1,49 @@
+/* The log: see log.h. */
+#include "../base/bytes.h"
+#include "../base/text.h"
+#include "host.h"
+#include "log.h"
+
+enum { MESSAGE = 160 };
+
+void log_write(const struct woad *h, enum woad_log_level level, const char *format, ...)
+{
+    char message[MESSAGE];
+    va_list values;
+    if (h->cfg.log) {
+        va_start(values, format);
+        text_format(message, sizeof message, format, values);
+        va_end(values);
+        h->cfg.log(h->cfg.ctx, level, message);
+    }
+}
+
+int log_refused(const struct woad *h, int err, const char *function, const char *format, ...)
+{
+    char message[MESSAGE];
+    va_list values;
+    if (h->cfg.log) {
+        va_start(values, format);
+        text_format(message, sizeof message, format, values);
+        va_end(values);
+        /* Names of the host's own functions (base/private_names.h) mean nothing to its user. */
+        if (memcmp(function, "woad_", 5) == 0 && function[5] != '_') {
+            log_write(h, WOAD_LOG_WARNING, "%s: %s", function, message);
+        } else {
+            h->cfg.log(h->cfg.ctx, WOAD_LOG_WARNING, message);
+        }
+    }
+    return err;
+}
+
+int log_malformed(const struct woad *h, int err, unsigned type, const uint8_t *packet, size_t len)
+{
+    uint8_t head[4] = { 0 };
+    if (err) {
+        memcpy(head, packet, min_size(len, sizeof head));
+        log_write(h, WOAD_LOG_WARNING,
+                  "a packet of the controller is dropped: type %x, %u octets: %x %x %x %x...", type,
+                  (unsigned)len, head[0], head[1], head[2], head[3]);
+    }
+    return err;
+}

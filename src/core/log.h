@@ -1,0 +1,41 @@
+/* The log: why a call was refused, a packet dropped, a connection closed, for people.  Compiled
+ * with WOAD_LOG; without it nothing of it remains, and config.log is not called.  Values are
+ * formatted by base/text.h, which knows %s, %d, %u, %x and %c. */
+#ifndef WOAD_CORE_LOG_H
+#define WOAD_CORE_LOG_H
+
+#include <woad/woad.h>
+
+#include "../base/private_names.h"
+
+#ifdef __GNUC__
+#define LOG_FORMAT(text, values) __attribute__((format(printf, text, values)))
+#else
+#define LOG_FORMAT(text, values)
+#endif
+
+/* Both pass a message to config.log, if there is one.  The second puts the function's name before
+ * it, if it is a public one, and returns `err`. */
+void log_write(const struct woad *h, enum woad_log_level level, const char *format, ...)
+    LOG_FORMAT(3, 4);
+int log_refused(const struct woad *h, int err, const char *function, const char *format, ...)
+    LOG_FORMAT(4, 5);
+
+/* The result of a packet from the controller, with its first octets where it is malformed. */
+int log_malformed(const struct woad *h, int err, unsigned type, const uint8_t *packet, size_t len);
+
+#ifdef WOAD_LOG
+#define LOG(h, level, ...) log_write(h, level, __VA_ARGS__)
+#define REFUSED(h, err, ...) log_refused(h, err, __func__, __VA_ARGS__)
+#define MALFORMED(h, err, type, packet, len) log_malformed(h, err, type, packet, len)
+#else /* the compiler checks the arguments, and drops them */
+#define LOG(h, level, ...) ((void)(0 ? log_write(h, level, __VA_ARGS__) : (void)0))
+#define REFUSED(h, err, ...) (0 ? log_refused(h, err, __func__, __VA_ARGS__) : (err))
+#define MALFORMED(h, err, type, packet, len) (err)
+#endif
+
+#define NO_CONNECTION "no open connection has the number %x"
+#define NO_FEATURE "config.features has no %s"
+#define NOT_UP "the host is not up: wait for WOAD_EV_UP"
+
+#endif

@@ -6,8 +6,8 @@
  * sample data.  Each function returns 0, or a negative number: then the pairing that needs it
  * fails, with an event.
  *
- * The P-256 functions take long: 100 to 500 ms in software on a Cortex-M4 or M0, in which
- * the program answers no packet, and a connection may be lost.  They may give the work to another
+ * The P-256 functions take long, hundreds of milliseconds in software on a small machine, in which
+ * the program answers no packet.  They may give the work to another
  * task and return WOAD_CRYPTO_LATER: then the host calls the function again, with the same
  * arguments, at each woad_poll(), until it returns something else.  The worker copies the
  * arguments; when it has finished, it wakes the host's task, which calls woad_poll().  Meanwhile

@@ -15,7 +15,8 @@
  *
  * After any other call, call woad_tx() until it returns 0.  From inside the event callback every
  * function may be called except woad_rx(), woad_poll() and woad_fail(); woad_tx() returns 0 there
- * if it raised the event itself.  One thread at a time may use an instance. */
+ * if it raised the event itself.  One thread at a time may use an instance: an
+ * interrupt or another thread queues octets or calls, and wakes it (docs/porting.md). */
 #ifndef WOAD_WOAD_H
 #define WOAD_WOAD_H
 

@@ -171,6 +171,11 @@ def main():
     race_free()
     ok("they are free of data races")
 
+    for n, code in enumerate(re.findall("```c\n(.*?)```", open(os.path.join(root, "docs", "porting.md")).read(), re.S)):
+        subprocess.run(["cc", "-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-I", os.path.join(root, "include"), "-x", "c",
+                        "-c", "-o", os.path.join(build, "porting-%d.o" % n), "-"], input=code, text=True, check=True)
+    assert n == 1
+    ok("docs/porting.md's programs compile")
     readme = open(os.path.join(root, "README.md")).read()
     python, c_code = (re.search("```%s\n(.*?)```" % lang, readme, re.S).group(1) for lang in ("python", "c"))
     at = os.path.join(build, "readme")

@@ -236,12 +236,13 @@ static void on_gatt_read(const struct woad_event *ev)
 {
     uint16_t handle = ev->u.gatt_read.handle;
     uint8_t request = ev->u.gatt_read.request;
+    unsigned start = ble.start_count;
     struct ble_value *v = ble_value_at(handle);
     int err = v ? ble_read_refused(ev->conn, handle) : WOAD_ATT_INVALID_HANDLE;
     if (!err && ble_value_at(handle) != v) {
         err = WOAD_ATT_INVALID_HANDLE; /* the handler replaced the attribute */
     }
-    if (!ble.host) {
+    if (!ble_still_on(start)) {
         return;
     }
     if (err) {
@@ -256,6 +257,7 @@ static void on_gatt_read(const struct woad_event *ev)
 static void on_gatt_write(const struct woad_event *ev)
 {
     uint16_t handle = ev->u.gatt_write.handle;
+    unsigned start = ble.start_count;
     struct ble_value *v = ble_value_at(handle);
     int err =
         v ? ble_value_write(v, ev->u.gatt_write.offset, ev->u.gatt_write.data, ev->u.gatt_write.len)
@@ -264,7 +266,7 @@ static void on_gatt_write(const struct woad_event *ev)
         mp_obj_t items[] = { event_int(ev->conn), event_int(handle) };
         ble_invoke(IRQ_GATTS_WRITE, 2, items);
     }
-    if (ev->u.gatt_write.need_answer && ble.host) {
+    if (ev->u.gatt_write.need_answer && ble_still_on(start)) {
         woad_gatt_answer_to(ble.host, ev->conn, ev->u.gatt_write.request, (uint8_t)err, NULL, 0);
     }
 }

@@ -132,14 +132,17 @@ void privacy_own(const controller *c, uint8_t own_type, const struct address *pe
 }
 
 /* Whether the TargetA of directed advertising is an address of this device: its own, or, with
- * own_type 2 or 3, an RPA of any local IRK of the list, also while address resolution is off. */
+ * own_type 2 or 3, an RPA of a local IRK of the list.  While address resolution is off, only those
+ * RPAs that the device uses itself.  4.3.3, 4.3.4; Vol 4, Part E, 7.8.44 */
 bool privacy_is_own(const controller *c, uint8_t own_type, const struct address *target)
 {
     struct address own;
     controller_address(c, own_type & 1, &own);
     for (uint8_t n = 0; own_type > 1 && rpa_is(target) && n < c->ll->n_resolving_list; n++) {
-        if (c->ll->resolving_list[n].has_local &&
-            rpa_of(c, target, c->ll->resolving_list[n].local_irk)) {
+        const struct resolving_entry *r = &c->ll->resolving_list[n];
+        bool same = memcmp(r->local_rpa, target->octet, 6) == 0;
+        if (r->has_local &&
+            (same || (c->ll->address_resolution && rpa_of(c, target, r->local_irk)))) {
             return true;
         }
     }

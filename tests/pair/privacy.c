@@ -268,12 +268,36 @@ static void refused(void **state)
     apart();
 }
 
+/* Directed advertising to a private address of the scanner that the advertiser has made.  The
+ * scanner's controller resolves it only while address resolution is enabled.  4.3.3; Vol 4, Part
+ * E, 7.8.44 */
+static void directed_while_resolution_is_off(void **state)
+{
+    (void)state;
+    for (int on = 0; on < 2; on++) {
+        char text[100];
+        world(1);
+        assert_int_equal(add_identity(ADV, id_scan, irk_scan, irk_adv), 0);
+        assert_int_equal(command(ADV, 0x202d, "01"), 0);
+        assert_int_equal(add_identity(SCAN, id_adv, irk_adv, irk_scan), 0);
+        assert_int_equal(command(SCAN, 0x202d, on ? "01" : "00"), 0);
+        snprintf(text, sizeof text, "a0 00 a0 00 04 02 %s 07 00", id_scan);
+        assert_int_equal(command(ADV, 0x2006, text), 0);
+        assert_int_equal(command(ADV, 0x200a, "01"), 0);
+        scan(false, 1);
+        run_ms(1000);
+        assert_int_equal(reported(false) != NULL, on);
+        apart();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(resolving), cmocka_unit_test(changing),    cmocka_unit_test(connecting),
-        cmocka_unit_test(modes),     cmocka_unit_test(accept_list), cmocka_unit_test(directed),
-        cmocka_unit_test(refused),
+        cmocka_unit_test(resolving),   cmocka_unit_test(changing),
+        cmocka_unit_test(connecting),  cmocka_unit_test(modes),
+        cmocka_unit_test(accept_list), cmocka_unit_test(directed),
+        cmocka_unit_test(refused),     cmocka_unit_test(directed_while_resolution_is_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,7 @@
  *   cfg: the config that the application gave to woad_init()
  *   lru_next: the bond used before this one, or the next slot of the same bond
  *   hash_next: the next bond in the chain of its hash
- *   fetching: the peer for which WOAD_EV_BOND_WANTED is being raised; NULL: none */
+ *   fetching: the WOAD_EV_BOND_WANTED being raised, with its peer; NULL: none */
 #include "../core/address.h"
 #include "../core/event.h"
 #include "../core/log.h"
@@ -213,17 +213,17 @@ struct bond_slot *bond_fetch(const struct conn *c, const struct woad_addr *peer)
     struct woad *h = c->h;
     struct smp *s = h->smp;
     struct bond_slot *slot = bond_find(h, peer);
-    s->stored_only.key_size = 0;
+    struct bond_fetching this = { .peer = peer, .outer = s->fetching };
     if (!slot) {
-        const struct woad_addr *before = s->fetching;
         struct woad_event ev;
-        s->fetching = peer;
+        s->fetching = &this;
         addr_copy(&ev.u.bond_wanted.peer, peer);
         ev.u.bond_wanted.peer.type &= 1;
         emit_of(c, WOAD_EV_BOND_WANTED, &ev);
-        s->fetching = before;
+        s->fetching = this.outer;
         slot = bond_find(h, peer);
     }
+    s->stored_only = this.stored_only;
     return slot;
 }
 
@@ -423,8 +423,10 @@ int woad_bond_add(struct woad *h, const struct woad_bond *bond)
     }
     const struct bond_slot *slot = bond_put(h, &copy, FROM_STORE);
     wipe(&copy, sizeof copy);
-    if (!slot && h->smp->fetching && addr_same(h->smp->fetching, &bond->peer)) {
-        memcpy(&h->smp->stored_only, bond, sizeof h->smp->stored_only);
+    for (struct bond_fetching *f = h->smp->fetching; f && !slot; f = f->outer) {
+        if (addr_same(f->peer, &bond->peer)) {
+            memcpy(&f->stored_only, bond, sizeof f->stored_only);
+        }
     }
     all_mark_ready(h); /* requests to its peer must wait for encryption now */
     if (!slot) {

@@ -227,6 +227,14 @@ struct oob {
     uint8_t private_[32], public_[64], random[16];
 };
 
+/* A WOAD_EV_BOND_WANTED that is being raised.  The application may cause another one inside it. */
+struct bond_fetching {
+    const struct woad_addr *peer;
+    struct bond_fetching *outer;
+    struct bond_bits stored_only; /* of a bond that the store has but that takes more slots than
+                                   * there are; `key_size` 0: none */
+};
+
 struct smp {
     const struct smp_central *central;
     const struct privacy_ops *privacy_ops;
@@ -235,12 +243,10 @@ struct smp {
     uint8_t lru_head, free_head; /* number of the bond used last; of the first free slot */
     uint8_t privacy;             /* enum woad_privacy */
     bool has_irk;
-    bool rpa_in_progress;         /* next_rpa has its random part, and waits for its hash */
-    uint8_t rpa_failures;         /* failed attempts in a row to make an address */
-    struct bond_bits stored_only; /* of a bond that the store has for `fetching` but that takes more
-                                   * slots than there are; `key_size` 0: none */
-    /* the peer of the WOAD_EV_BOND_WANTED being raised; NULL: none */
-    const struct woad_addr *fetching;
+    bool rpa_in_progress;           /* next_rpa has its random part, and waits for its hash */
+    uint8_t rpa_failures;           /* failed attempts in a row to make an address */
+    struct bond_bits stored_only;   /* a result of the last bond_fetch() */
+    struct bond_fetching *fetching; /* the WOAD_EV_BOND_WANTED being raised; NULL: none */
     struct toolbox toolbox;
     struct pairing *pairings; /* config.pairings of them */
     uint8_t *bonds;           /* config.bonds slots */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <woad/version.h>
 
 static const struct {
     const char *name;
@@ -49,6 +50,10 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         return usage(stdout, 0);
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("woad %s\n", woad_version());
+        return 0;
     }
     for (size_t i = 0; i < COMMANDS; i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {

@@ -5,6 +5,7 @@ tools.py [NAME…]: those tests whose names contain one of the words.
 """
 import fcntl
 import os
+import re
 import shutil
 import signal
 import socket
@@ -232,6 +233,13 @@ def test_worlds_that_are_none():
     for world, why in (("/", b"directory"), ("/dev/zero", b"a line of text"), ("/nowhere/x", b"No such file")):
         r = subprocess.run([woad, "air", "unix:" + scratch + "/s", "--world", world], stderr=subprocess.PIPE, timeout=5)
         assert r.returncode == 2 and why in r.stderr, r
+
+
+def test_its_version_is_the_headers():
+    said = subprocess.run([woad, "--version"], stdout=subprocess.PIPE, encoding="utf-8", timeout=20).stdout
+    header = open(os.path.join(root, "include/woad/version.h"), encoding="utf-8").read()
+    numbers = re.findall(r"define WOAD_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", header)
+    assert said == "woad %s\n" % ".".join(numbers), said
 
 
 def test_what_other_systems_call_packages():

@@ -3,7 +3,7 @@
 # to learn what the component requires.
 get_filename_component(WOAD_DIR ${CMAKE_CURRENT_LIST_DIR} DIRECTORY)
 file(GLOB WOAD_SOURCES ${WOAD_DIR}/src/*/*.c)
-list(APPEND WOAD_SOURCES ${WOAD_DIR}/transport/h4.c ${WOAD_DIR}/transport/btsnoop_record.c)
+list(APPEND WOAD_SOURCES ${WOAD_DIR}/transport/h4.c ${WOAD_DIR}/transport/btsnoop_record.c ${WOAD_DIR}/store/flash_bonds.c)
 set(WOAD_INCLUDE ${WOAD_DIR}/include)
 set(WOAD_REQUIRES)
 idf_build_get_property(target IDF_TARGET)

@@ -1,7 +1,7 @@
 # The front door.  `make demo` and `make test` install what is missing, build, and run.
 .DEFAULT_GOAL := help
 .PHONY: help bench demo test quick check format build micropython baremetal firmware size deps clean install fuzz soak \
-    test-cross test-peers
+    test-cross test-peers release deb
 
 help:
 	@echo "make demo          two MicroPython programs talk Bluetooth LE over the simulated radio"
@@ -22,6 +22,8 @@ help:
 	@echo "make test-peers    against Linux with BlueZ, in QEMU, and hosts in JavaScript: three rounds"
 	@echo "make soak          what takes too long for make test: about an hour"
 	@echo "make install       the libraries, the headers and woad: PREFIX=/usr/local DESTDIR= SHARED=1"
+	@echo "make release       build/release: static woad and micropython for x86-64 and arm64, the source archive"
+	@echo "make deb           build/release/debian: the Debian packages, looked at by lintian"
 	@echo "make clean         removes build/"
 
 demo: micropython build
@@ -84,6 +86,12 @@ fuzz: deps
 
 install: deps
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' SHARED='$(SHARED)' scripts/install
+
+release: deps micropython
+	@scripts/release
+
+deb: deps
+	@scripts/release deb
 
 clean:
 	rm -rf build

@@ -130,9 +130,9 @@ enum woad_log_level {
 
 /* Copied by woad_init(), except what `features` and `crypto` point to: these must live as long as
  * the instance.  Only `event` is required: where another field is 0, the host chooses, as the
- * field's comment says.  The capacities of a feature that is not named cost nothing.  A config with
- * `event` NULL or an `mtu` out of range is refused; woad_config_check() also finds what would have
- * no effect. */
+ * field's comment says.  The capacities of a feature that is not named have no effect.  A config
+ * with `event` NULL or an `mtu` out of range is refused; woad_config_check() also finds what would
+ * have no effect. */
 struct woad_config {
     const struct woad_feature *const *features; /* ends with NULL; NULL: none */
     /* Required.  Called from inside woad_rx(), woad_tx(), woad_poll() and other calls. */

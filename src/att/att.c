@@ -97,6 +97,8 @@ static void att_rx_no_server(struct att_bearer *b, uint8_t op, const struct rd *
     if ((op & ATT_OP_COMMAND) || !att_is_fixed(b)) {
         return;
     }
+    LOG(c->h, WOAD_LOG_INFO, "connection %x: ATT request %x: " NO_FEATURE, c->number, op,
+        "woad_feature_gatt_server");
     c->att_refused_op = op | ATT_OP_COMMAND; /* no request has this bit: refuse */
     if (op == ATT_MTU_REQ && rd_left(in) == 2) {
         c->att_refused_op = op; /* without the bit: grant */
@@ -136,8 +138,11 @@ void att_rx(struct att_bearer *b, struct rd *in)
 {
     struct woad *h = b->c->h;
     size_t len = rd_left(in);
-    if (!len || (len > b->mtu && len > b->c->offered_mtu)) {
-        return; /* malformed */
+    if (!len || (len > b->mtu && len > b->c->offered_mtu)) { /* malformed */
+        LOG(h, WOAD_LOG_DEBUG,
+            "connection %x: an ATT PDU of %u octets is dropped: the ATT_MTU is %u", b->c->number,
+            (unsigned)len, b->mtu);
+        return;
     }
     uint8_t op = *in->p++;
     if (op == ATT_CONFIRM) {

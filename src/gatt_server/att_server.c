@@ -515,6 +515,8 @@ void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
     if (!err) {
         s->rsp_len = (uint16_t)wr_len(&out);
     } else if (err != ATT_PENDING) {
+        LOG(b->c->h, WOAD_LOG_DEBUG, "connection %x: request %x, handle %u: ATT error %x",
+            b->c->number, s->op, s->handle, (unsigned)err);
         att_server_finish(s, err, &out);
     }
 }

@@ -21,6 +21,7 @@
 
 #include "../core/clock.h"
 #include "../core/feature.h"
+#include "../core/log.h"
 #include "../core/ready.h"
 #include "hci.h"
 #include "roles.h"
@@ -173,6 +174,8 @@ static int hci_rx_conn(struct woad *h, uint8_t code, struct rd *in)
             struct conn *c = conn_by_handle(h, rd_le16(in));
             if (c) {
                 e->rx(c, status, in);
+            } else {
+                LOG(h, WOAD_LOG_DEBUG, "event %x about an unknown connection is dropped", code);
             }
             return 0;
         }

@@ -359,6 +359,8 @@ void coc_refuse(struct coc *ch, uint8_t result)
 
 void coc_fail(struct coc *ch, int status)
 {
+    LOG(ch->c->h, WOAD_LOG_WARNING, "connection %x: the host closes channel %x: error %d",
+        ch->c->number, ch->own[COC_CID], status);
     ch->close_status = status;
     ch->state = COC_DISCONNECT_DUE;
     coc_mark_signalling(ch);

@@ -9,6 +9,7 @@
  *   channels_turn: the next frame is a channel's, not of c->queue: they have turns
  *   tx_pending: what woad_tx() polls: TX_PENDING_FIXED (signalling, SMP, ATT), TX_PENDING_CHANNELS
  *   pairing_refusal_due: Pairing Failed is to be sent: there is no Security Manager */
+#include "../core/log.h"
 #include "../core/ready.h"
 #include "../core/security.h"
 #include "coc_role.h"
@@ -31,6 +32,8 @@ static void security_rx(struct conn *c, struct rd *in)
     uint8_t code = rd_u8(in);
     if (!in->bad && code == (c->central ? SMP_SECURITY_REQUEST : SMP_PAIRING_REQUEST)) {
         c->pairing_refusal_due = 1;
+        LOG(h, WOAD_LOG_WARNING, "connection %x: pairing is refused: " NO_FEATURE, c->number,
+            "woad_feature_security_manager");
     }
 }
 
@@ -67,6 +70,9 @@ void l2cap_rx(struct conn *c, uint16_t cid, struct rd *in)
         sig_rx(c, in);
     } else if (cid == CID_SMP) {
         security_rx(c, in);
+    } else {
+        LOG(h, WOAD_LOG_DEBUG,
+            "connection %x: a frame of channel %x, which there is not, is dropped", c->number, cid);
     }
 }
 

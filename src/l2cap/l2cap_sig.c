@@ -19,6 +19,7 @@
  *   requested_params: parameters of the one request that is being sent or answered: PARAM_…
  *   sig_queue: signalling responses to be sent */
 #include "../core/clock.h"
+#include "../core/log.h"
 #include "../core/ready.h"
 #include "coc_role.h"
 #include "sig.h"
@@ -142,6 +143,8 @@ void sig_rx(struct conn *c, struct rd *in)
         sig_rx_reject(c, id, in);
     } else if (!(whole && sig_rx_other(c, code, id, in)) && !sig_is_response(code)) {
         static const uint8_t reason[2] = { SIG_NOT_UNDERSTOOD, 0 };
+        LOG(c->h, WOAD_LOG_DEBUG, "connection %x: signalling command %x is rejected", c->number,
+            code);
         sig_respond(c, SIG_REJECT, id, reason, sizeof reason);
     }
 }

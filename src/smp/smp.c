@@ -425,6 +425,8 @@ static void smp_rx_failed(struct conn *c, struct rd *in)
     if (!reason) {
         reason = WOAD_SMP_UNSPECIFIED;
     }
+    LOG(c->h, WOAD_LOG_INFO, "connection %x: the peer ends the pairing: reason %x", c->number,
+        reason);
     smp_end_any(c, WOAD_SECURITY_PEER | reason);
 }
 

@@ -156,6 +156,26 @@ static void what_the_controller_and_the_peer_do(void **state)
     solo_end();
 }
 
+/* What a peer wants that the program has not named, and what it may not send. */
+static void what_a_peer_is_refused(void **state)
+{
+    static const struct woad_feature *const few[] = { &woad_feature_advertiser, NULL };
+    (void)state;
+    boot(few);
+    solo_connected(SOLO_HANDLE, false, 7);
+    SOLO_RX(2, (uint8_t)SOLO_HANDLE, 0x20, 11, 0, 7, 0, 6, 0, 1, 3, 0, 1, 16, 7, 7);
+    assert_non_null(
+        strstr(said, "pairing is refused: config.features has no woad_feature_security"));
+    SOLO_RX(2, (uint8_t)SOLO_HANDLE, 0x20, 7, 0, 3, 0, 4, 0, 0x0a, 3, 0);
+    assert_non_null(
+        strstr(said, "ATT request 0a: config.features has no woad_feature_gatt_server"));
+    SOLO_RX(2, (uint8_t)SOLO_HANDLE, 0x20, 8, 0, 4, 0, 5, 0, 0x77, 1, 0, 0);
+    assert_non_null(strstr(said, "signalling command 77 is rejected"));
+    SOLO_RX(2, (uint8_t)SOLO_HANDLE, 0x20, 5, 0, 1, 0, 0x20, 0, 1);
+    assert_non_null(strstr(said, "a frame of channel 20, which there is not, is dropped"));
+    solo_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +184,7 @@ int main(void)
         cmocka_unit_test(wrong_calls_about_security_and_channels),
         cmocka_unit_test(features_that_are_missing),
         cmocka_unit_test(what_the_controller_and_the_peer_do),
+        cmocka_unit_test(what_a_peer_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

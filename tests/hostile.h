@@ -48,6 +48,9 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     } else if (ev->type == WOAD_EV_GATT_READ && b.auto_answer) {
         memset(value, ev->u.gatt_read.handle, sizeof value);
         woad_gatt_answer(h, ev->conn, 0, value, b.answer_len);
+    } else if (ev->type == WOAD_EV_GATT_READ ||
+               (ev->type == WOAD_EV_GATT_WRITE && ev->u.gatt_write.need_answer)) {
+        woad_gatt_answer_later(h, ev->conn);
     } else if (ev->type == WOAD_EV_GATTC_DONE) {
         b.done++;
         b.status = ev->u.done.status;

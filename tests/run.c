@@ -6,6 +6,7 @@
  *     channels                            L2CAP channels: 6 of them, frames of 80 octets
  *     commands                            HCI commands are shown, and the case answers them
  *     answers                             the application answers at once: reads with "ab"
+ *     forgets                             it forgets to answer, or to say that it answers later
  *     peripheral | central | manual       the role of the connection that exists at the start
  *                                         (default: peripheral); manual: no connection
  *     > att 0a 0c 00                      to the host: att, sig, smp, hci (a whole H4 packet), acl;
@@ -86,6 +87,7 @@ static const char *const acts[] = {
     "indicate 000c 03",
     "answer 00 0102",
     "answer 08",
+    "answer_later",
     "clear",
     "add 0000",
     "remove 000a",
@@ -117,6 +119,10 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     struct run *r = ctx;
     if (ev->type == WOAD_EV_CONNECT) {
         r->conn = ev->conn;
+    }
+    if (!r->forgets && (ev->type == WOAD_EV_GATT_READ ||
+                        (ev->type == WOAD_EV_GATT_WRITE && ev->u.gatt_write.need_answer))) {
+        woad_gatt_answer_later(h, ev->conn);
     }
     if (r->answers && ev->type == WOAD_EV_GATT_READ) {
         woad_gatt_answer(h, ev->conn, 0, "ab", 2);
@@ -246,6 +252,7 @@ static void begin(struct run *r, const struct trace *t, uint16_t attr_index)
         r->manual = r->manual || strcmp(t->line[i], "manual") == 0;
         commands = commands || strcmp(t->line[i], "commands") == 0;
         r->answers = r->answers || strcmp(t->line[i], "answers") == 0;
+        r->forgets = r->forgets || strcmp(t->line[i], "forgets") == 0;
         if (strcmp(t->line[i], "features") == 0) {
             cfg.features = more_features;
         } else if (strcmp(t->line[i], "channels") == 0) {
@@ -412,8 +419,9 @@ static bool step(struct run *r, const char *line, char *message)
     }
     return strncmp(line, "db ", 3) == 0 || strcmp(line, "central") == 0 ||
            strcmp(line, "peripheral") == 0 || strcmp(line, "manual") == 0 ||
-           strcmp(line, "answers") == 0 || strcmp(line, "features") == 0 ||
-           strcmp(line, "channels") == 0 || strcmp(line, "commands") == 0;
+           strcmp(line, "answers") == 0 || strcmp(line, "forgets") == 0 ||
+           strcmp(line, "features") == 0 || strcmp(line, "channels") == 0 ||
+           strcmp(line, "commands") == 0;
 }
 
 static void end(struct run *r)

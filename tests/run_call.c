@@ -38,6 +38,12 @@ static int do_answer(struct run *r, const struct args *x)
     return woad_gatt_answer(r->h, r->conn, (uint8_t)x->a, x->data, x->n);
 }
 
+static int do_answer_later(struct run *r, const struct args *x)
+{
+    (void)x;
+    return woad_gatt_answer_later(r->h, r->conn);
+}
+
 /* answer_long ERROR N: answers with the n octets 00 01 02 … */
 static int do_answer_long(struct run *r, const struct args *x)
 {
@@ -292,6 +298,7 @@ static const struct verb verbs[] = {
     VERB(notify_two, 1),
     VERB(indicate, 1),
     VERB(answer, 1),
+    VERB(answer_later, 0),
     VERB(answer_long, 2),
     VERB(add, 1),
     VERB(remove, 1),

@@ -36,9 +36,10 @@ static struct {
     uint32_t now_ms;
     void (*on_event)(const struct woad_event *ev); /* after logging; may be NULL */
     unsigned withheld;                             /* this opcode is not answered; 0: all are */
-    bool no_completed;                             /* no Number of Completed Packets */
-    uint8_t acl_len, acl_count;     /* buffers of the controller; set before solo_boot() */
-    uint8_t le_features[8];         /* of the controller; set before solo_boot() */
+    bool forgets;               /* a request has no answer after its event; default: it follows */
+    bool no_completed;          /* no Number of Completed Packets */
+    uint8_t acl_len, acl_count; /* buffers of the controller; set before solo_boot() */
+    uint8_t le_features[8];     /* of the controller; set before solo_boot() */
     uint8_t supported_commands[64]; /* of the controller; set before solo_boot() */
     uint16_t conn[8];               /* of each WOAD_EV_CONNECT, in order */
     size_t conns;
@@ -88,12 +89,15 @@ static inline int solo_random(void *ctx, uint8_t *out, size_t len)
 static inline void solo_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     (void)ctx;
-    (void)h;
     if (ev->type == WOAD_EV_CONNECT && solo.conns < 8) {
         solo.conn[solo.conns++] = ev->conn;
     }
     if (solo.events < SOLO_LOG) {
         solo.event[solo.events++] = *ev;
+    }
+    bool is_write = ev->type == WOAD_EV_GATT_WRITE && ev->u.gatt_write.need_answer;
+    if (!solo.forgets && (is_write || ev->type == WOAD_EV_GATT_READ)) {
+        assert_int_equal(woad_gatt_answer_later(h, ev->conn), 0);
     }
     if (solo.on_event) {
         solo.on_event(ev);

@@ -50,6 +50,10 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
             woad_gatt_answer(h, ev->conn, 0, NULL, 0);
         }
     }
+    if (d->own_answers && (ev->type == WOAD_EV_GATT_READ ||
+                           (ev->type == WOAD_EV_GATT_WRITE && ev->u.gatt_write.need_answer))) {
+        woad_gatt_answer_later(h, ev->conn);
+    }
     if (d->on_event) {
         d->on_event(d, ev);
     }

@@ -175,7 +175,9 @@ int woad_gatt_set_name(struct woad *h, const uint8_t *name, size_t len);
 size_t woad_gatt_name(const struct woad *h, const uint8_t **name);
 
 /* Answers a WOAD_EV_GATT_READ, or a WOAD_EV_GATT_WRITE with need_answer, of `conn`: inside the
- * event or later, but within 30 s, the client's limit. err is 0 or an ATT error code.  For a read,
+ * event; or later, but within 30 s, the client's limit, if woad_gatt_answer_later() was called
+ * inside.  A request with neither gets WOAD_ATT_UNLIKELY when the callback returns: of an attribute
+ * that a switch has forgotten.  err is 0 or an ATT error code.  For a read,
  * data is the whole value, from offset 0, copied; the host takes the part that was requested.  A
  * value longer than one response is cached if config.prepare_queue has room, so that the client's
  * further requests read parts of the same value; without room, each part raises an event.  One such
@@ -188,6 +190,11 @@ size_t woad_gatt_name(const struct woad *h, const uint8_t **name);
  * opened again.  WOAD_ENOTCONN; WOAD_EALREADY if nothing waits for an answer, and inside an event
  * whose request is answered or withdrawn already. */
 int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *data, size_t len);
+
+/* Inside a WOAD_EV_GATT_READ, or a WOAD_EV_GATT_WRITE with need_answer, of `conn`: the answer
+ * follows after the event.  WOAD_ENOTCONN; WOAD_EALREADY outside of such an event, or if its
+ * request is answered or withdrawn already. */
+int woad_gatt_answer_later(struct woad *h, uint16_t conn);
 
 /* The value of a handle has changed.  Drops the host's cached copy for clients that read it in
  * parts: the next part raises WOAD_EV_GATT_READ with its offset, and the application may answer

@@ -300,7 +300,8 @@ enum woad_event_type {
     WOAD_EV_COC_SENT,     /* coc_data: all of woad_coc_send() is copied; its buffer is free */
     WOAD_EV_MTU,          /* mtu */
     WOAD_EV_ATT_BEARERS,  /* att_bearers: of Enhanced ATT: the number has changed, or none opened */
-    WOAD_EV_GATT_READ,    /* gatt_read: answer with woad_gatt_answer() */
+    WOAD_EV_GATT_READ,    /* gatt_read: answer it: woad_gatt_answer(), inside the event;
+                           * woad_gatt_answer_later() says that the answer follows */
     WOAD_EV_GATT_WRITE,   /* gatt_write: answer it, too, if need_answer */
     WOAD_EV_AUTHORIZE,    /* authorize: set *allowed from inside, or the access is refused */
     WOAD_EV_SUBSCRIBE,    /* subscribe; also when a bonded client reconnects */

@@ -276,6 +276,7 @@ void ble_deliver(const struct woad_event *ev)
         if (!ble_queue_put(o, ev)) {
             event_lost(ble.host, ev);
         }
+        woad_gatt_answer_later(ble.host, ev->conn); /* if it is a request: when it is delivered */
         return;
     }
     if (bond_queue(o, ev)) {

@@ -224,7 +224,7 @@ static int att_rx_find_by_value(struct att_bearer *b, struct rd *in, struct wr *
     return att_list_end(out);
 }
 
-/* Raises WOAD_EV_GATT_READ: woad_gatt_answer() answers it, inside the event or later. */
+/* Raises WOAD_EV_GATT_READ: see att_ask_application(). */
 int att_ask_value(struct att_bearer *b, uint16_t handle, uint16_t offset)
 {
     struct gatts_bearer *s = b->server;
@@ -236,20 +236,6 @@ int att_ask_value(struct att_bearer *b, uint16_t handle, uint16_t offset)
     ev.u.gatt_read.request = (uint8_t)att_request_number(b);
     att_ask_application(b, WOAD_EV_GATT_READ, &ev);
     return ATT_PENDING;
-}
-
-/* Raises a request as an event, and notes that the application owes an answer.  While the event
- * runs, woad_gatt_answer() answers this request: g->current_request.  Events nest. */
-void att_ask_application(struct att_bearer *b, enum woad_event_type type, struct woad_event *ev)
-{
-    struct woad *h = b->c->h;
-    struct gatts *g = h->gatts;
-    struct att_bearer *outer = g->current_request;
-    b->server->awaiting_app = true;
-    b->server->request_serial = g->requests_raised++;
-    g->current_request = b;
-    emit_of(b->c, type, ev);
-    g->current_request = outer;
 }
 
 /* ATT_READ_BY_TYPE_REQ: start u16, end u16, type.  Answer: length of each u8, { handle u16,
@@ -641,6 +627,28 @@ static int att_answer(struct att_bearer *b, int err, const void *value, size_t l
     }
     att_apply_answer(b, err, value, len);
     return 0;
+}
+
+/* Raises a request as an event.  While the event runs, woad_gatt_answer() answers this request:
+ * g->current_request.  Events nest.  One that is neither answered in its event nor to be answered
+ * later gets Unlikely Error: an application that forgets an attribute would otherwise keep its
+ * client waiting for 30 s, and lose the link.  The serial number tells whether the request is still
+ * the one: woad_tx(), called in the event, can send its response and serve the next. */
+void att_ask_application(struct att_bearer *b, enum woad_event_type type, struct woad_event *ev)
+{
+    struct gatts *g = b->c->h->gatts;
+    struct gatts_bearer *s = b->server;
+    struct att_bearer *outer = g->current_request;
+    uint16_t serial = g->requests_raised++;
+    s->awaiting_app = true;
+    s->answers_later = false;
+    s->request_serial = serial;
+    g->current_request = b;
+    emit_of(b->c, type, ev);
+    g->current_request = outer;
+    if (s->awaiting_app && !s->answers_later && s->request_serial == serial) {
+        att_answer(b, WOAD_ATT_UNLIKELY, NULL, 0);
+    }
 }
 
 /* The database has changed.  Each request in progress notes it.  A request that waits for the

@@ -44,6 +44,7 @@ struct gatts_bearer {
     bool pipelined;           /* more requests wait: att_pipeline.c */
     uint8_t rsp_security : 4; /* WOAD_COC_… bits: the security that reading the values in the
                                * response takes */
+    bool answers_later : 1;   /* woad_gatt_answer_later() was called in the event */
     bool db_tables_changed : 1; /* the database has changed since the request arrived */
     bool in_multi_step : 1; /* an event for one element is being raised, from a loop that continues
                              * the request itself */

@@ -96,6 +96,8 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         k = ev->u.coc_data.cid % CIDS;
         free(s->in[k]);
         s->in[k] = NULL;
+    } else if (ev->type == WOAD_EV_GATT_READ && !(s->how & 16)) {
+        woad_gatt_answer_later(h, ev->conn);
     } else if (ev->type == WOAD_EV_GATT_READ && s->how & 32) {
         woad_gatt_answer(h, ev->conn, 0, "0123456789", s->how >> 5);
     } else if (ev->type == WOAD_EV_GATT_WRITE && s->how & 64) {

@@ -95,6 +95,9 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     if (ev->type == WOAD_EV_AUTHORIZE) {
         *ev->u.authorize.allowed = s->how & 0x20;
     }
+    if (s->how & 0x40) {
+        woad_gatt_answer_later(h, ev->conn);
+    }
     if (ev->type == WOAD_EV_GATT_READ && s->how & 1) {
         woad_gatt_answer(h, ev->conn, s->how >> 4, "0123456789012345678901234567", 28);
     } else if (ev->type == WOAD_EV_GATT_WRITE && s->how & 2) {

@@ -213,7 +213,7 @@ static void done(struct link *l, const struct woad_event *ev)
 
 /* Books a request.  A number belongs to one request at a time: an older request with the same
  * number is no longer pending. */
-static void note_request(struct link *l, uint8_t request, uint16_t handle)
+static void note_request(struct link *l, uint16_t conn, uint8_t request, uint16_t handle)
 {
     for (size_t n = 0; n < sizeof l->note_request / sizeof *l->note_request; n++) {
         if (l->request[n] == request) {
@@ -226,6 +226,9 @@ static void note_request(struct link *l, uint8_t request, uint16_t handle)
     say("    handle %u, request %u\n", handle, request);
     l->note_request[0] = handle;
     l->questions++;
+    if (!one_in(8)) { /* else it is answered inside the event, or forgotten */
+        MUST(woad_gatt_answer_later(storm.me->h, conn) == 0, "it can't be answered later");
+    }
 }
 
 static void link_event(struct actor *a, struct link *l, const struct woad_event *ev)
@@ -251,10 +254,12 @@ static void link_event(struct actor *a, struct link *l, const struct woad_event 
         l->proven = true;
         break;
     case WOAD_EV_ATT_BEARERS: l->bearers = false; break;
-    case WOAD_EV_GATT_READ: note_request(l, ev->u.gatt_read.request, ev->u.gatt_read.handle); break;
+    case WOAD_EV_GATT_READ:
+        note_request(l, ev->conn, ev->u.gatt_read.request, ev->u.gatt_read.handle);
+        break;
     case WOAD_EV_GATT_WRITE:
         if (ev->u.gatt_write.need_answer) {
-            note_request(l, ev->u.gatt_write.request, ev->u.gatt_write.handle);
+            note_request(l, ev->conn, ev->u.gatt_write.request, ev->u.gatt_write.handle);
         }
         break;
     case WOAD_EV_AUTHORIZE: *ev->u.authorize.allowed = one_in(2); break;

@@ -1,0 +1,24 @@
+/* woad_gatt_answer_later(): the answer to a request follows after its event.
+ *
+ * Names of other files:
+ *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   b: an ATT bearer (att/att.h)
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   gatts: the server's database and state: gatt_server.h
+ *   current_request: the bearer whose request is being raised as an event; NULL: none
+ *   awaiting_app: the application has not answered the request yet */
+#include "gatt_server.h"
+
+int woad_gatt_answer_later(struct woad *h, uint16_t conn)
+{
+    const struct conn *c = conn_of(h, conn);
+    if (!c || !h->gatts) {
+        return WOAD_ENOTCONN;
+    }
+    const struct att_bearer *b = h->gatts->current_request;
+    if (!b || b->c != c || !b->server->awaiting_app) {
+        return WOAD_EALREADY;
+    }
+    b->server->answers_later = true;
+    return 0;
+}

@@ -27,8 +27,8 @@ struct run {
     size_t events, seen; /* likewise of events */
     uint16_t conn;
     bool manual, answers, forgets, commands; /* the case has this line, see run.c */
-    size_t raised, act_at, act;     /* events so far; event number at which `acts[act]` is called */
-    struct packet frame;            /* an L2CAP frame of the host, joined from fragments */
+    size_t raised, act_at, act; /* events so far; event number at which `acts[act]` is called */
+    struct packet frame;        /* an L2CAP frame of the host, joined from fragments */
     /* Buffers of L2CAP channels by CID % COCS: for woad_coc_accept(), woad_coc_receive() and
      * woad_coc_send(). */
     uint8_t coc[COCS][COC_OCTETS], coc_in[COCS][COC_OCTETS], coc_out[COCS][COC_OCTETS];

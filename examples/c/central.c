@@ -7,8 +7,7 @@
 #include <woad/port.h>
 #include <woad/woad.h>
 
-static const struct woad_uuid battery = WOAD_UUID16(0x180f), level = WOAD_UUID16(0x2a19),
-                              cccd = WOAD_UUID16(0x2902);
+static const struct woad_uuid battery = WOAD_UUID16(0x180f), level = WOAD_UUID16(0x2a19);
 static const struct woad_feature *const features[] = { &woad_feature_scanner, &woad_feature_central,
                                                        &woad_feature_reconnection,
                                                        &woad_feature_gatt_client, NULL };
@@ -20,9 +19,9 @@ struct app {
 
 static void on_report(struct app *app, struct woad *h, const struct woad_event *ev)
 {
-    static const struct woad_connect_params params = { 48, 48, 12, 24, 0, 200, 5000 };
+    static const struct woad_connect_params params = WOAD_CONNECT_DEFAULT;
     size_t len;
-    const uint8_t *name = woad_ad_find(ev->u.report.data, ev->u.report.len, 0x09, &len);
+    const uint8_t *name = woad_ad_find(ev->u.report.data, ev->u.report.len, WOAD_AD_NAME, &len);
     if (!app->found && name && len == 12 && memcmp(name, "Woad battery", 12) == 0) {
         app->found = true;
         printf("found it, %d dBm\n", ev->u.report.rssi);
@@ -32,24 +31,17 @@ static void on_report(struct app *app, struct woad *h, const struct woad_event *
 
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
-    static const struct woad_scan_params scan = { 48, 48, false, false, 10000, false };
+    static const struct woad_scan_params scan = WOAD_SCAN_DEFAULT;
     struct app *app = ctx;
     switch (ev->type) {
     case WOAD_EV_UP: woad_scan_start(h, &scan); break;
     case WOAD_EV_REPORT: on_report(app, h, ev); break;
     case WOAD_EV_SCAN_DONE: app->done = !app->found; break;
-    case WOAD_EV_CONNECT: woad_gattc_services(h, ev->conn, &battery); break;
-    case WOAD_EV_SERVICE:
-        woad_gattc_characteristics(h, ev->conn, ev->u.service.start, ev->u.service.end, &level);
-        break;
+    case WOAD_EV_CONNECT: woad_gattc_find(h, ev->conn, &battery, &level); break;
     case WOAD_EV_CHARACTERISTIC:
         woad_gattc_read(h, ev->conn, ev->u.characteristic.value);
-        woad_gattc_descriptors(h, ev->conn, ev->u.characteristic.value, ev->u.characteristic.end);
-        break;
-    case WOAD_EV_DESCRIPTOR:
-        if (woad_uuid_equal(&ev->u.descriptor.uuid, &cccd)) {
-            woad_gattc_write(h, ev->conn, ev->u.descriptor.handle, "\1\0", 2);
-        }
+        woad_gattc_subscribe(h, ev->conn, ev->u.characteristic.value, ev->u.characteristic.end,
+                             WOAD_CCCD_NOTIFY);
         break;
     case WOAD_EV_READ:
     case WOAD_EV_NOTIFIED:

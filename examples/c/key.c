@@ -24,9 +24,9 @@ struct app {
 
 static void on_report(struct app *app, struct woad *h, const struct woad_event *ev)
 {
-    static const struct woad_connect_params params = { 48, 48, 12, 24, 0, 200, 5000 };
+    static const struct woad_connect_params params = WOAD_CONNECT_DEFAULT;
     size_t len;
-    const uint8_t *name = woad_ad_find(ev->u.report.data, ev->u.report.len, 0x09, &len);
+    const uint8_t *name = woad_ad_find(ev->u.report.data, ev->u.report.len, WOAD_AD_NAME, &len);
     if (!app->found && name && len == 9 && memcmp(name, "Woad lock", 9) == 0) {
         app->found = true;
         woad_connect(h, &ev->u.report.addr, &params); /* ends the scan */
@@ -49,7 +49,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     static const struct woad_security_policy policy = {
         .io = WOAD_IO_KEYBOARD, .bond = true, .mitm = true, .retry = true
     };
-    static const struct woad_scan_params scan = { 48, 48, false, false, 10000, false };
+    static const struct woad_scan_params scan = WOAD_SCAN_DEFAULT;
     struct app *app = ctx;
     woad_bond_file_event(app->bonds, h, ev);
     if (ev->type == WOAD_EV_BOND && woad_bond_file_error(app->bonds)) {
@@ -63,10 +63,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     case WOAD_EV_REPORT: on_report(app, h, ev); break;
     case WOAD_EV_CONNECT:
         app->conn = ev->conn;
-        woad_gattc_services(h, ev->conn, &lock);
-        break;
-    case WOAD_EV_SERVICE:
-        woad_gattc_characteristics(h, ev->conn, ev->u.service.start, ev->u.service.end, &bolt);
+        woad_gattc_find(h, ev->conn, &lock, &bolt);
         break;
     case WOAD_EV_CHARACTERISTIC:
         woad_gattc_write(h, ev->conn, ev->u.characteristic.value, "\1", 1);

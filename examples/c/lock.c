@@ -10,10 +10,13 @@
 #include <woad/woad.h>
 
 static const struct woad_uuid lock = WOAD_UUID16(0xfff0), bolt = WOAD_UUID16(0xfff1);
+static uint8_t is_open;
+static struct woad_value bolt_value = WOAD_VALUE_FIXED(&is_open, 1);
 static const struct woad_attr service[] = {
     WOAD_PRIMARY(&lock),
-    WOAD_CHARACTERISTIC(&bolt, WOAD_PROP_READ | WOAD_PROP_WRITE,
-                        WOAD_PERM_READ | WOAD_PERM_WRITE | WOAD_PERM_WRITE_AUTHENTICATED),
+    WOAD_CHARACTERISTIC_VALUE(&bolt, WOAD_PROP_READ | WOAD_PROP_WRITE,
+                              WOAD_PERM_READ | WOAD_PERM_WRITE | WOAD_PERM_WRITE_AUTHENTICATED,
+                              &bolt_value),
 };
 static const struct woad_feature *const features[] = { &woad_feature_advertiser,
                                                        &woad_feature_gatt_server,
@@ -21,24 +24,22 @@ static const struct woad_feature *const features[] = { &woad_feature_advertiser,
 
 struct app {
     struct woad_bond_file *bonds;
-    uint8_t open;
     bool done;
 };
 
 static void begin(struct woad *h)
 {
-    static const char name[] = "Woad lock";
     static const struct woad_security_policy policy = {
         .io = WOAD_IO_DISPLAY, .bond = true, .mitm = true, .require_mitm = true
     };
-    struct woad_adv_params params = { .kind = WOAD_ADV_IND, .interval_625us = 160 };
-    uint8_t data[WOAD_ADV_DATA_MAX];
-    size_t len = 0;
-    woad_ad_add(data, &len, sizeof data, 0x01, "\x06", 1);
-    woad_ad_add(data, &len, sizeof data, 0x09, name, sizeof name - 1);
+    static const struct woad_adv_params params = WOAD_ADV_DEFAULT;
+    uint8_t octets[WOAD_ADV_DATA_MAX];
+    struct woad_ad_builder ad = WOAD_AD_BUILDER(octets);
+    woad_ad_flags(&ad, WOAD_AD_GENERAL | WOAD_AD_LE_ONLY);
+    woad_ad_name(&ad, "Woad lock");
     woad_gatt_add(h, service, sizeof service / sizeof *service, NULL);
     woad_set_security_policy(h, &policy);
-    woad_adv_set_data(h, data, len);
+    woad_adv_set_data(h, ad.data, ad.len);
     woad_adv_start(h, &params);
     printf("shut\n");
 }
@@ -68,16 +69,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     case WOAD_EV_UP: begin(h); break;
     case WOAD_EV_PASSKEY: printf("to open it, type %06u\n", ev->u.passkey.passkey); break;
     case WOAD_EV_SECURITY: show_security(ev->u.security.status); break;
-    case WOAD_EV_GATT_READ: woad_gatt_answer(h, ev->conn, 0, &app->open, 1); break;
-    case WOAD_EV_GATT_WRITE:
-        if (ev->u.gatt_write.len != 1) {
-            woad_gatt_answer(h, ev->conn, WOAD_ATT_INVALID_VALUE_LENGTH, NULL, 0);
-            break;
-        }
-        app->open = ev->u.gatt_write.data[0] != 0;
-        printf("%s\n", app->open ? "open" : "shut");
-        woad_gatt_answer(h, ev->conn, 0, NULL, 0);
-        break;
+    case WOAD_EV_GATT_WRITE: printf("%s\n", is_open ? "open" : "shut"); break;
     case WOAD_EV_DISCONNECT:
     case WOAD_EV_DOWN: app->done = true; break;
     default: break;
@@ -87,7 +79,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 
 int main(int argc, char **argv)
 {
-    struct app app = { .open = 0 };
+    struct app app = { .done = false };
     struct woad_config config = { .features = features,
                                   .event = on_event,
                                   .ctx = &app,

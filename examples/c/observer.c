@@ -9,7 +9,8 @@ static const struct woad_feature *const features[] = { &woad_feature_scanner, NU
 
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
-    struct woad_scan_params scan = { 48, 48, false, true, 3000, false };
+    struct woad_scan_params scan = WOAD_SCAN_DEFAULT;
+    scan.duration_ms = 3000;
     if (ev->type == WOAD_EV_UP) {
         woad_scan_start(h, &scan);
     } else if (ev->type == WOAD_EV_REPORT) {

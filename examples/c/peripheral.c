@@ -6,51 +6,43 @@
 #include <woad/port.h>
 #include <woad/woad.h>
 
-static const struct woad_uuid battery = WOAD_UUID16(0x180f), level = WOAD_UUID16(0x2a19);
+static const struct woad_uuid battery = WOAD_UUID16(0x180f), battery_level = WOAD_UUID16(0x2a19);
+static uint8_t percent = 100;
+static struct woad_value level = WOAD_VALUE_FIXED(&percent, 1);
 static const struct woad_attr service[] = {
     WOAD_PRIMARY(&battery),
-    WOAD_CHARACTERISTIC(&level, WOAD_PROP_READ | WOAD_PROP_NOTIFY, WOAD_PERM_READ),
-    WOAD_CCCD,
+    WOAD_CHARACTERISTIC_VALUE_CCCD(&battery_level, WOAD_PROP_READ | WOAD_PROP_NOTIFY,
+                                   WOAD_PERM_READ, &level),
 };
 static const struct woad_feature *const features[] = { &woad_feature_advertiser,
                                                        &woad_feature_gatt_server, NULL };
 
-struct app {
-    uint16_t first, conn;
-    uint8_t percent;
-    bool done;
-};
-
 static void advertise(struct woad *h)
 {
-    static const char name[] = "Woad battery";
-    struct woad_adv_params params = { .kind = WOAD_ADV_IND, .interval_625us = 160 };
-    uint8_t data[WOAD_ADV_DATA_MAX];
-    size_t len = 0;
-    woad_ad_add(data, &len, sizeof data, 0x01, "\x06", 1);
-    woad_ad_add(data, &len, sizeof data, 0x09, name, sizeof name - 1);
-    woad_adv_set_data(h, data, len);
+    static const struct woad_adv_params params = WOAD_ADV_DEFAULT;
+    uint8_t octets[WOAD_ADV_DATA_MAX];
+    struct woad_ad_builder ad = WOAD_AD_BUILDER(octets);
+    woad_ad_flags(&ad, WOAD_AD_GENERAL | WOAD_AD_LE_ONLY);
+    woad_ad_uuids(&ad, &battery, 1);
+    woad_ad_name(&ad, "Woad battery");
+    woad_adv_set_data(h, ad.data, ad.len);
     woad_adv_start(h, &params);
 }
 
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
-    struct app *app = ctx;
+    bool *done = ctx;
     switch (ev->type) {
     case WOAD_EV_UP:
-        woad_gatt_add(h, service, sizeof service / sizeof *service, &app->first);
+        woad_gatt_add(h, service, sizeof service / sizeof *service, NULL);
         advertise(h);
         break;
-    case WOAD_EV_CONNECT:
-        app->conn = ev->conn;
-        printf("a central has come\n");
-        break;
-    case WOAD_EV_GATT_READ: woad_gatt_answer(h, ev->conn, 0, &app->percent, 1); break;
+    case WOAD_EV_CONNECT: printf("a central has come\n"); break;
     case WOAD_EV_DISCONNECT:
         printf("it has gone: reason 0x%02x\n", ev->u.disconnect.reason);
-        app->done = true;
+        *done = true;
         break;
-    case WOAD_EV_DOWN: app->done = true; break;
+    case WOAD_EV_DOWN: *done = true; break;
     default: break;
     }
     fflush(stdout);
@@ -58,10 +50,10 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 
 int main(void)
 {
-    struct app app = { .conn = WOAD_NO_CONN, .percent = 100 };
+    bool done = false;
     struct woad_config config = { .features = features,
                                   .event = on_event,
-                                  .ctx = &app,
+                                  .ctx = &done,
                                   .conns = 1,
                                   .attr_tables = 1,
                                   .subscriptions = 2,
@@ -83,13 +75,11 @@ int main(void)
     }
     woad_start(h);
     uint32_t next = woad_port_now_ms();
-    while (!app.done) {
+    while (!done) {
         woad_port_step(port, h, 50);
-        uint16_t value = (uint16_t)(app.first + 2);
         bool due = (int32_t)(woad_port_now_ms() - next) > 0;
-        if (due && woad_gatt_subscription(h, app.conn, value)) {
-            app.percent--;
-            woad_gatt_notify(h, app.conn, value, &app.percent, 1);
+        if (due && woad_gatt_notify_value(h, &level) > 0) {
+            percent--;
             next = woad_port_now_ms() + 200;
         }
     }

@@ -71,7 +71,8 @@ enum { /* struct woad_attr.perm */
        WOAD_PERM_KEY_16 = 0x80,            /* both: only under a key of 16 octets */
        WOAD_PERM_READ_AUTHORIZED = 0x100,  /* each access raises */
        WOAD_PERM_WRITE_AUTHORIZED = 0x200, /* WOAD_EV_AUTHORIZE */
-       WOAD_PERM_WRITE_SIGNED = 0x400      /* by a bonded peer's signed write, without encryption */
+       WOAD_PERM_WRITE_SIGNED = 0x400,     /* by a bonded peer's signed write, without encryption */
+       WOAD_PERM_VALUE = 0x800             /* set by WOAD_CHARACTERISTIC_VALUE and the like */
 };
 
 /* One attribute.  A database consists of arrays of these, in flash if they are constant: an array
@@ -141,6 +142,87 @@ struct woad_include {
         uuid_, value_, len_, WOAD_ATTR_DESCRIPTOR, 0, WOAD_PERM_READ \
     }
 
+/* A value that the host reads and writes itself, without an event to be answered, and that knows
+ * its handle.  It is in RAM, belongs to one row of one instance, and must stay valid as long as
+ * that row's array.  The application may change data, len and the functions at any time between two
+ * calls.
+ *
+ *     static uint8_t percent = 100, text[20];
+ *     static struct woad_value level = WOAD_VALUE_FIXED(&percent, 1),
+ *                              label = WOAD_VALUE_RAM(text, 0, sizeof text);
+ *     static const struct woad_attr battery[] = {
+ *         WOAD_PRIMARY(&battery_service),
+ *         WOAD_CHARACTERISTIC_VALUE(&battery_level, WOAD_PROP_READ | WOAD_PROP_NOTIFY,
+ *                                   WOAD_PERM_READ, &level),
+ *         WOAD_CCCD,
+ *         WOAD_CHARACTERISTIC_VALUE(&user_label, WOAD_PROP_READ | WOAD_PROP_WRITE,
+ *                                   WOAD_PERM_READ | WOAD_PERM_WRITE, &label),
+ *     };
+ *     …
+ *     percent--;
+ *     woad_gatt_notify_value(h, &level);
+ *
+ * A write ends the value where the write ends: the client gets WOAD_ATT_INVALID_VALUE_LENGTH if
+ * that is not in min..max, WOAD_ATT_INVALID_OFFSET for a part behind the present end.  After it,
+ * WOAD_EV_GATT_WRITE without need_answer informs the application; with a write function the
+ * function is called instead, before the value changes.
+ *
+ * read() is called before the value is read, for each part of a long one: it may set *data and len.
+ * write() gets what the client writes at `offset` of the value.  Both return 0, or an ATT error for
+ * the client: then nothing changes.  Inside, the host may be called as in the callback.  `h`, the
+ * instance; `conn`, the client. */
+struct woad_value {
+    const struct woad_value_kind *kind; /* &woad_values: set by the macros */
+    /* Octets in RAM, or constant ones with max 0; NULL: the application answers events, as for
+     * WOAD_CHARACTERISTIC. */
+    const void *data;
+    uint16_t len;      /* octets of it */
+    uint16_t min, max; /* octets that a write may leave, up to 512; max 0: it can't be written */
+    uint16_t handle;   /* of the value: set by woad_gatt_add(), valid if that returns 0 */
+    uint8_t (*read)(struct woad *h, uint16_t conn, struct woad_value *v);
+    uint8_t (*write)(struct woad *h, uint16_t conn, struct woad_value *v, uint16_t offset,
+                     const uint8_t *data, uint16_t len);
+};
+extern const struct woad_value_kind woad_values;
+
+/* Octets in RAM: of any length up to max_; all of one length; a constant. */
+#define WOAD_VALUE_RAM(data_, len_, max_) \
+    { \
+        &woad_values, data_, len_, 0, max_, 0, NULL, NULL \
+    }
+#define WOAD_VALUE_FIXED(data_, len_) \
+    { \
+        &woad_values, data_, len_, len_, len_, 0, NULL, NULL \
+    }
+#define WOAD_VALUE_CONST(data_, len_) \
+    { \
+        &woad_values, data_, len_, 0, 0, 0, NULL, NULL \
+    }
+/* With functions; each may be NULL.  data_ NULL: only the functions have the value. */
+#define WOAD_VALUE_FUNCTIONS(data_, len_, max_, read_, write_) \
+    { \
+        &woad_values, data_, len_, 0, max_, 0, read_, write_ \
+    }
+/* Only its handle: the application answers WOAD_EV_GATT_READ and WOAD_EV_GATT_WRITE. */
+#define WOAD_VALUE_EVENTS \
+    { \
+        &woad_values, NULL, 0, 0, WOAD_ATT_VALUE_MAX, 0, NULL, NULL \
+    }
+
+/* A characteristic, one that clients can subscribe to, and a descriptor: value_ is the address of a
+ * struct woad_value. */
+#define WOAD_CHARACTERISTIC_VALUE(uuid_, props_, perm_, value_) \
+    { uuid_, NULL, 0, WOAD_ATTR_CHARACTERISTIC, props_, WOAD_PERM_READ }, \
+    { \
+        uuid_, value_, 0, WOAD_ATTR_VALUE, 0, (perm_) | WOAD_PERM_VALUE \
+    }
+#define WOAD_CHARACTERISTIC_VALUE_CCCD(uuid_, props_, perm_, value_) \
+    WOAD_CHARACTERISTIC_VALUE(uuid_, props_, perm_, value_), WOAD_CCCD
+#define WOAD_DESCRIPTOR_VALUE(uuid_, perm_, value_) \
+    { \
+        uuid_, value_, 0, WOAD_ATTR_DESCRIPTOR, 0, (perm_) | WOAD_PERM_VALUE \
+    }
+
 /* Adds an array of attributes, one or more services, behind the existing ones (when handles run
  * out: in the first gap).  The array is not copied: it must stay valid until it is removed, or the
  * instance stops or fails; add it again at WOAD_EV_UP. *first, if not NULL, gets the handle of its
@@ -149,8 +231,9 @@ struct woad_include {
  *
  * Allowed at any time, also during connections: clients that have subscribed to Service Changed are
  * notified.  WOAD_EINVAL if the array does not begin with a service, a characteristic has no value,
- * or handles run out; WOAD_ENOMEM if the table of arrays (config.attr_tables) is full; WOAD_ENODEV
- * before woad_start(); WOAD_ENOTSUP without the feature. */
+ * a struct woad_value was not initialised by a macro, or handles run out; WOAD_ENOMEM if the table
+ * of arrays (config.attr_tables) is full; WOAD_ENODEV before woad_start(); WOAD_ENOTSUP without the
+ * feature. */
 int woad_gatt_add(struct woad *h, const struct woad_attr *attrs, uint16_t n, uint16_t *first);
 
 /* The same at given handles: first to first + n - 1.  WOAD_EINVAL, too, if one of them is in use.
@@ -270,6 +353,9 @@ enum { /* a Client Characteristic Configuration.  Vol 3, Part G, 3.3.3.3 */
  * takes.  WOAD_ENOTSUP without woad_feature_gatt_server; WOAD_EINVAL for a handle that is not a
  * value with WOAD_PROP_NOTIFY. */
 int woad_gatt_notify_subscribers(struct woad *h, uint16_t handle, const void *data, size_t len);
+
+/* The same with the present octets of a value in the table.  WOAD_ENOTSUP, WOAD_EINVAL. */
+int woad_gatt_notify_value(struct woad *h, const struct woad_value *v);
 
 /* --- client and server ------------------------------------------------------------------------ */
 

@@ -15,6 +15,7 @@
  *   gattc_data(): the data queued with a procedure, fifo_len() octets
  *   gattc_is_list(): the rest of a PDU is one or more whole elements of this size */
 #include "../base/uuid.h"
+#include "../core/log.h"
 #include "gatt_client.h"
 
 static const struct gattc_kind kind_find_service, kind_find_characteristic;
@@ -107,7 +108,7 @@ int woad_gattc_find(struct woad *h, uint16_t conn, const struct woad_uuid *servi
 {
     struct proc *p;
     if (!service || !characteristic) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "it takes both UUIDs, of the service and of what is in it");
     }
     int err = gattc_add(h, conn, &kind_find_service, 1, service, sizeof *service, &p);
     if (err) {

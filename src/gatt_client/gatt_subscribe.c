@@ -14,6 +14,7 @@
  *   gattc_add(): queues a procedure with a copy of its data
  *   gattc_is_list(): the rest of a PDU is one or more whole elements of this size */
 #include "../base/uuid.h"
+#include "../core/log.h"
 #include "gatt_client.h"
 
 static void subscribe_tx(struct conn *c, struct proc *p, struct wr *out)
@@ -86,7 +87,8 @@ int woad_gattc_subscribe(struct woad *h, uint16_t conn, uint16_t value_handle, u
 {
     struct proc *p;
     if (!value_handle || value_handle > end || bits > (WOAD_CCCD_NOTIFY | WOAD_CCCD_INDICATE)) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "value %u, end %u, bits %x: bits are 0 to 3", value_handle,
+                       end, bits);
     }
     int err = gattc_add(h, conn, &kind_find_cccd, value_handle, NULL, 0, &p);
     if (err) {

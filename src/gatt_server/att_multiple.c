@@ -30,7 +30,7 @@
  *   awaiting_app: the application has not answered the request yet
  *   element_err: ATT error that the application gave for one element of a request
  *   next_element: index or offset of the next element of a request
- *   gatts_value(): a value to be read; false: the application has it
+ *   gatts_value(): a value to be read; ATT_PENDING: the application has it
  *   perm_check_read(): 0, or the ATT error of what is missing; may raise WOAD_EV_AUTHORIZE
  *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
  *       (core/feature.h)
@@ -89,10 +89,13 @@ static int multiple_next(struct att_bearer *b, struct wr *out)
             err = multiple_check(b, handle, a);
         }
         s->handle = handle;
-        if (err) {
+        if (!err) {
+            err = gatts_value(b->c, handle, a, &v);
+        }
+        if (err && err != ATT_PENDING) {
             return err;
         }
-        if (!gatts_value(b->c, handle, a, &v)) {
+        if (err) {
             m->rsp_len = (uint16_t)wr_len(out);
             s->in_multi_step = true;
             att_ask_value(b, handle, 0);

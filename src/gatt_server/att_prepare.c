@@ -105,15 +105,27 @@ static int att_rx_prepare(struct att_bearer *b, struct rd *in, struct wr *out)
     return 0;
 }
 
-/* Checks all prepared writes before the first is delivered: none may reach beyond 512 octets. */
-static int parts_check_lengths(struct gatts_bearer *s, const struct gatts_parts *g)
+/* The most octets that the attribute's value can have. */
+static uint16_t part_value_max(struct gatts *g, uint16_t handle)
+{
+    const struct woad_attr *a = db_at(g, handle);
+    if (a && (a->perm & WOAD_PERM_VALUE)) {
+        return gatts_table_value(a)->max;
+    }
+    return WOAD_ATT_VALUE_MAX;
+}
+
+/* Checks all prepared writes before the first is delivered: none may reach beyond the most octets
+ * of its value. */
+static int parts_check_lengths(struct att_bearer *b, const struct gatts_parts *g)
 {
     for (size_t at = 0; at < g->prepared_len;) {
         const uint8_t *part = g->mem + at;
         uint16_t offset = get_le16(part + 2), len = get_le16(part + 4);
-        if ((uint32_t)offset + len > WOAD_ATT_VALUE_MAX) {
-            s->handle = get_le16(part);
-            if (offset > WOAD_ATT_VALUE_MAX) {
+        uint16_t max = part_value_max(b->c->h->gatts, get_le16(part));
+        if ((uint32_t)offset + len > max) {
+            b->server->handle = get_le16(part);
+            if (offset > max) {
                 return WOAD_ATT_INVALID_OFFSET;
             }
             return WOAD_ATT_INVALID_VALUE_LENGTH;
@@ -204,7 +216,7 @@ static int att_rx_execute(struct att_bearer *b, struct rd *in, struct wr *out)
     }
     int err = 0;
     if (flags) {
-        err = parts_check_lengths(s, g);
+        err = parts_check_lengths(b, g);
     }
     if (!flags || err) {
         parts_clear(g);

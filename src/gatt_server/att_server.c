@@ -37,7 +37,7 @@
  *   rsp_len: octets of the response that is ready to be sent; 0: none
  *   pipelined: more requests wait behind the one in progress
  *   request_serial: order in which requests were put to the application
- *   gatts_value(): a value to be read; false: the application has it
+ *   gatts_value(): a value to be read; ATT_PENDING: the application has it
  *   perm_check_read(): 0, or the ATT error of what is missing; may raise WOAD_EV_AUTHORIZE
  *   perm_check_write(): 0, or the ATT error of what is missing; may raise WOAD_EV_AUTHORIZE
  *   gatts: the server's database and state: gatt_server.h
@@ -196,7 +196,7 @@ static bool att_value_equals(struct att_bearer *b, uint16_t handle, const struct
 {
     struct gatts_value v;
     struct conn *c = b->c;
-    return perm_check_read(b, handle, a) == 0 && gatts_value(c, handle, a, &v) && v.len == len &&
+    return perm_check_read(b, handle, a) == 0 && !gatts_value(c, handle, a, &v) && v.len == len &&
            (len == 0 || memcmp(v.octets, value, len) == 0);
 }
 
@@ -252,8 +252,8 @@ static int att_rx_read_by_type(struct att_bearer *b, struct rd *in, struct wr *o
         const struct woad_attr *a = db_at(b->c->h->gatts, handle);
         struct gatts_value v;
         err = perm_check_read(b, handle, a);
-        if (!err && !gatts_value(b->c, handle, a, &v)) {
-            err = ATT_PENDING;
+        if (!err) {
+            err = gatts_value(b->c, handle, a, &v);
         }
         if (err && wr_len(out) == 1) {
             b->server->handle = handle;
@@ -295,13 +295,15 @@ static int att_read(struct att_bearer *b, uint16_t handle, uint16_t offset, stru
     if (err) {
         return err;
     }
-    if (gatts_value(b->c, handle, a, &v)) {
+    err = gatts_value(b->c, handle, a, &v);
+    if (!err) {
         return att_copy_part(v.octets, v.len, offset, out);
+    }
+    if (err != ATT_PENDING) {
+        return err;
     }
     if (offset && h->att_long) {
         err = h->att_long->read_cached(b, out);
-    } else {
-        err = ATT_PENDING;
     }
     if (err == ATT_PENDING) {
         err = att_ask_value(b, handle, offset);
@@ -647,6 +649,10 @@ void att_ask_application(struct att_bearer *b, enum woad_event_type type, struct
     emit_of(b->c, type, ev);
     g->current_request = outer;
     if (s->awaiting_app && !s->answers_later && s->request_serial == serial) {
+        LOG(b->c->h, WOAD_LOG_WARNING,
+            "connection %x: attribute %u: neither woad_gatt_answer() nor "
+            "woad_gatt_answer_later() was called in its event",
+            b->c->number, s->handle);
         att_answer(b, WOAD_ATT_UNLIKELY, NULL, 0);
     }
 }

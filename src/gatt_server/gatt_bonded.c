@@ -8,7 +8,7 @@
  *       WOAD_EV_BOND; may raise WOAD_EV_BOND_WANTED before
  *   db_at(): the attribute of a handle; NULL: none
  *   db_next(): the first handle from this one on; 0: none
- *   gatts_value(): a value to be read; false: the application has it
+ *   gatts_value(): a value to be read; ATT_PENDING: the application has it
  *   perm_withdraw_queued(): marks queued values that the client may not get any more, with
  *       WOAD_EV_INDICATED for indications
  *   changed_first: the range of handles of the Service Changed to be sent; 0: none

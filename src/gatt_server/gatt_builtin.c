@@ -30,33 +30,40 @@ static void value_include(const struct woad_include *include, struct wr *out)
 }
 
 /* The value of a value attribute or descriptor: constant, the device name, or Client Supported
- * Features.  False: the application has it. */
-static bool value_stored(const struct conn *c, uint16_t handle, const struct woad_attr *a,
-                         struct gatts_value *v)
+ * Features.  Result as of gatts_value(). */
+static int value_stored(const struct conn *c, uint16_t handle, const struct woad_attr *a,
+                        struct gatts_value *v)
 {
     const struct woad *h = c->h;
     if (a->value) {
         v->octets = a->value;
         v->len = a->len;
-        return true;
+        return 0;
     }
     if (handle > HANDLE_CLIENT_FEATURES) {
-        return false;
+        return ATT_PENDING;
     }
     if (handle == HANDLE_NAME) {
         v->octets = h->gatts->name;
         v->len = h->gatts->name_len;
-        return true;
+        return 0;
     }
     v->octets = &c->server->client_features;
     v->len = 1;
-    return handle == HANDLE_CLIENT_FEATURES && h->client_features;
+    if (handle == HANDLE_CLIENT_FEATURES && h->client_features) {
+        return 0;
+    }
+    return ATT_PENDING;
 }
 
-/* The value of an attribute, as the client reads it.  False: the application has it. */
-bool gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *a,
-                 struct gatts_value *v)
+/* The value of an attribute, as the client reads it.  0; an ATT error; ATT_PENDING: the application
+ * has it. */
+int gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *a,
+                struct gatts_value *v)
 {
+    if (a->perm & WOAD_PERM_VALUE) {
+        return gatts_table_value(a)->kind->read(c, handle, a, v);
+    }
     if (a->kind == WOAD_ATTR_VALUE || a->kind == WOAD_ATTR_DESCRIPTOR) {
         return value_stored(c, handle, a, v);
     }
@@ -74,14 +81,17 @@ bool gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *
     }
     v->octets = v->buf;
     v->len = wr_len(&out);
-    return true;
+    return 0;
 }
 
-/* A write to a CCCD or to Client Supported Features.  0 or an ATT error; ATT_PENDING: it is for the
- * application. */
+/* A write to a value in the table, to a CCCD or to Client Supported Features.  0 or an ATT error;
+ * ATT_PENDING: it is for the application. */
 int gatts_write(struct conn *c, uint16_t handle, const struct woad_attr *a, uint16_t offset,
                 struct rd *in)
 {
+    if (a->perm & WOAD_PERM_VALUE) {
+        return gatts_table_value(a)->kind->write(c, handle, a, offset, in);
+    }
     struct woad *h = c->h;
     bool features = handle == HANDLE_CLIENT_FEATURES && h->client_features;
     if (a->kind != WOAD_ATTR_CCCD && !features) {

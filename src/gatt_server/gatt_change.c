@@ -122,11 +122,12 @@ static uint16_t db_last(struct gatts *g)
     return (uint16_t)(t->first + t->n - 1);
 }
 
-/* Whether the array is well-formed: see woad_gatt_add() in include/woad/gatt.h. */
-static bool db_valid(const struct woad_attr *attrs, uint16_t n)
+/* Whether the array is well-formed: see woad_gatt_add() in include/woad/gatt.h.  Values in it get
+ * their handles, from `handle` on. */
+static bool db_valid(const struct woad_attr *attrs, uint16_t n, uint16_t handle)
 {
     unsigned where = 0;
-    for (const struct woad_attr *a = attrs; a && n; n--, a++) {
+    for (const struct woad_attr *a = attrs; a && n; n--, a++, handle++) {
         unsigned has = where;
         if (a->uuid) {
             has |= HAS_UUID;
@@ -136,6 +137,10 @@ static bool db_valid(const struct woad_attr *attrs, uint16_t n)
         }
         if (a->kind >= sizeof needs || (needs[a->kind] & ~has) || (a->len && !a->value) ||
             a->len > WOAD_ATT_VALUE_MAX || (where & DECLARED && a->kind != WOAD_ATTR_VALUE)) {
+            return false;
+        }
+        const struct woad_value *v = a->value;
+        if ((a->perm & WOAD_PERM_VALUE) && (!v || !v->kind || !v->kind->add(a, handle))) {
             return false;
         }
         if (db_is_service(a)) {
@@ -182,14 +187,15 @@ int woad_gatt_add_at(struct woad *h, const struct woad_attr *attrs, uint16_t n, 
             h, WOAD_ENODEV,
             "call woad_start() first: it begins with no attributes but the built-in ones");
     }
-    if (!db_valid(attrs, n) || !db_range_is_free(g, first, n)) {
+    if (!MAY_FAIL(g->n_tables <= h->cfg.attr_tables)) { /* the built-in array does not count */
+        return REFUSED(h, WOAD_ENOMEM, "config.attr_tables is %u", h->cfg.attr_tables);
+    }
+    /* db_valid() is last: it gives values their handles. */
+    if (!db_range_is_free(g, first, n) || !db_valid(attrs, n, first)) {
         return REFUSED(h, WOAD_EINVAL,
                        "%u attributes at handle %u: they begin with a service, each "
                        "characteristic has a value, and their handles are free",
                        n, first);
-    }
-    if (!MAY_FAIL(g->n_tables <= h->cfg.attr_tables)) { /* the built-in array does not count */
-        return REFUSED(h, WOAD_ENOMEM, "config.attr_tables is %u", h->cfg.attr_tables);
     }
     size_t at = db_table_index(g, first);
     memmove(&g->tables[at + 1], &g->tables[at], (g->n_tables - at) * sizeof *g->tables);

@@ -7,13 +7,14 @@
  *   gatts: the server's database and state: gatt_server.h
  *   current_request: the bearer whose request is being raised as an event; NULL: none
  *   awaiting_app: the application has not answered the request yet */
+#include "../core/log.h"
 #include "gatt_server.h"
 
 int woad_gatt_answer_later(struct woad *h, uint16_t conn)
 {
     const struct conn *c = conn_of(h, conn);
     if (!c || !h->gatts) {
-        return WOAD_ENOTCONN;
+        return REFUSED(h, WOAD_ENOTCONN, NO_CONNECTION, conn);
     }
     const struct att_bearer *b = h->gatts->current_request;
     if (!b || b->c != c || !b->server->awaiting_app) {

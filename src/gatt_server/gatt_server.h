@@ -181,11 +181,25 @@ struct gatts_value {
     size_t len;
     uint8_t buf[3 + 16];
 };
-/* False: the application has the value. */
-bool gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *a,
-                 struct gatts_value *v);
+/* 0; an ATT error; ATT_PENDING: the application has the value. */
+int gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *a,
+                struct gatts_value *v);
 int gatts_write(struct conn *c, uint16_t handle, const struct woad_attr *a, uint16_t offset,
                 struct rd *in);
+/* How values of WOAD_PERM_VALUE are read and written: gatt_value.c, which is linked where a table
+ * has such a value.  Results as of gatts_value() and gatts_write(). */
+struct woad_value_kind {
+    bool (*add)(const struct woad_attr *a, uint16_t handle); /* false: the row is not valid */
+    int (*read)(const struct conn *c, uint16_t handle, const struct woad_attr *a,
+                struct gatts_value *v);
+    int (*write)(struct conn *c, uint16_t handle, const struct woad_attr *a, uint16_t offset,
+                 struct rd *in);
+};
+/* The value of an attribute with WOAD_PERM_VALUE: in RAM, although the table is constant. */
+static inline struct woad_value *gatts_table_value(const struct woad_attr *a)
+{
+    return (struct woad_value *)(uintptr_t)a->value;
+}
 /* gatt_change.c */
 void gatts_queue_changed(struct conn *c, uint16_t first, uint16_t last);
 bool gatts_tx_changed(struct conn *c, struct wr *out);

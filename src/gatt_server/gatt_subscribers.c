@@ -4,17 +4,18 @@
  *   conn: a connection's number in the public interface (core/conn.h)
  *   db_at(): the attribute of a handle; NULL: none
  *   gatts: the server's database and state: gatt_server.h */
+#include "../core/log.h"
 #include "gatt_server.h"
 
 int woad_gatt_notify_subscribers(struct woad *h, uint16_t handle, const void *data, size_t len)
 {
     struct gatts *g = h->gatts;
     if (!g) {
-        return WOAD_ENOTSUP;
+        return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_gatt_server");
     }
     uint16_t decl = db_characteristic_of(g, handle);
     if (!decl || handle != decl + 1 || !(db_at(g, decl)->props & WOAD_PROP_NOTIFY)) {
-        return WOAD_EINVAL;
+        return REFUSED(h, WOAD_EINVAL, "handle %u is not a value with WOAD_PROP_NOTIFY", handle);
     }
     int queued = 0;
     for (uint16_t conn = WOAD_NO_CONN; (conn = woad_conn_next(h, conn)) != WOAD_NO_CONN;) {
@@ -24,4 +25,9 @@ int woad_gatt_notify_subscribers(struct woad *h, uint16_t handle, const void *da
         }
     }
     return queued;
+}
+
+int woad_gatt_notify_value(struct woad *h, const struct woad_value *v)
+{
+    return woad_gatt_notify_subscribers(h, v->handle, v->data, v->len);
 }

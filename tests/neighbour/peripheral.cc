@@ -14,10 +14,12 @@ namespace
 const woad_uuid heart_rate = WOAD_UUID16(0x180d), measurement = WOAD_UUID16(0x2a37);
 const woad_uuid location = WOAD_UUID16(0x2a38), text = WOAD_UUID16(0x2901);
 const char wrist[] = { 2 };
-const woad_attr attrs[] = { WOAD_PRIMARY(&heart_rate),
-                            WOAD_CHARACTERISTIC_CCCD(&measurement, WOAD_PROP_NOTIFY, 0),
-                            WOAD_DESCRIPTOR_CONST(&text, "beats", 5),
-                            WOAD_CHARACTERISTIC_CONST(&location, wrist, 1) };
+woad_value place = WOAD_VALUE_CONST(wrist, 1);
+const woad_attr attrs[] = {
+    WOAD_PRIMARY(&heart_rate), WOAD_CHARACTERISTIC_CCCD(&measurement, WOAD_PROP_NOTIFY, 0),
+    WOAD_DESCRIPTOR_CONST(&text, "beats", 5),
+    WOAD_CHARACTERISTIC_VALUE(&location, WOAD_PROP_READ, WOAD_PERM_READ, &place)
+};
 const woad_feature *const features[] = { &woad_feature_advertiser, &woad_feature_central,
                                          &woad_feature_gatt_server, &woad_feature_gatt_client,
                                          nullptr };
@@ -37,9 +39,7 @@ class Sensor
     {
         if (ev.type == WOAD_EV_UP) {
             woad_gatt_add(h, attrs, sizeof attrs / sizeof *attrs, &first);
-            woad_adv_params adv{};
-            adv.kind = WOAD_ADV_IND;
-            adv.interval_625us = 160;
+            woad_adv_params adv = WOAD_ADV_DEFAULT;
             woad_adv_start(h, &adv);
         }
         if (ev.type == WOAD_EV_SUBSCRIBE) {
@@ -62,7 +62,7 @@ woad_config config()
     return c;
 }
 
-} // namespace
+}  // namespace
 
 int main()
 {

@@ -1,0 +1,133 @@
+/* Values that lie in the table of attributes: struct woad_value.  The macros of gatt.h refer to
+ * woad_values, so a program without such a value does not link this file.
+ *
+ * A function of the application may call the host, as the callback may.  It may also remove the
+ * attribute: then its struct woad_value is not touched any more.
+ *
+ * Names of other files:
+ *   c: a connection's struct (core/conn.h), c->h: the host; conn: its number in the public
+ * interface rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
+ *   connect_held: WOAD_EV_CONNECT is held back until the peer has sent something
+ *   CHECK_LOST_WAKEUP: a test build: all connections are polled, and a forgotten conn_mark_ready()
+ *       traps
+ *   db_at(): the attribute of a handle; NULL: none
+ *   gatts: the server's database and state: gatt_server.h */
+#include "../core/event.h"
+#include "../core/ready.h"
+#include "../core/reconnect_role.h"
+#include "gatt_server.h"
+
+/* Before a function of the application: as emit_of(), of which WOAD_EV_CONNECT is the first. */
+static void value_call_begins(const struct conn *c)
+{
+    struct woad *h = c->h;
+    if (c->connect_held) {
+        h->reconnect->peer_present(c);
+    }
+    h->event_raised = true;
+    if (CHECK_LOST_WAKEUP) {
+        h->event_depth++;
+    }
+}
+
+/* Behind it, with its result.  It may have called woad_tx().  The same, or Invalid Handle if it has
+ * removed the attribute. */
+static int value_call_ends(const struct conn *c, uint16_t handle, const struct woad_attr *a,
+                           int err)
+{
+    struct woad *h = c->h;
+    if (CHECK_LOST_WAKEUP) {
+        h->event_depth--;
+    }
+    all_mark_ready(h);
+    if (db_at(h->gatts, handle) != a) {
+        return WOAD_ATT_INVALID_HANDLE;
+    }
+    return err;
+}
+
+/* An attribute is added to the database: its value gets its handle. */
+static bool value_add(const struct woad_attr *a, uint16_t handle)
+{
+    gatts_table_value(a)->handle = handle;
+    return a->kind == WOAD_ATTR_VALUE || a->kind == WOAD_ATTR_DESCRIPTOR;
+}
+
+static int value_read(const struct conn *c, uint16_t handle, const struct woad_attr *a,
+                      struct gatts_value *out)
+{
+    struct woad_value *v = gatts_table_value(a);
+    int err = 0;
+    if (v->read) {
+        value_call_begins(c);
+        err = v->read(c->h, c->number, v);
+        err = value_call_ends(c, handle, a, err);
+    }
+    if (err) {
+        return err;
+    }
+    if (!v->data) {
+        return ATT_PENDING;
+    }
+    out->octets = v->data;
+    out->len = min_size(v->len, WOAD_ATT_VALUE_MAX);
+    return 0;
+}
+
+/* Raises WOAD_EV_GATT_WRITE for a value that the host has written. */
+static void value_emit_write(const struct conn *c, uint16_t handle, uint16_t offset,
+                             const struct rd *in)
+{
+    struct woad_event ev;
+    ev.u.gatt_write.handle = handle;
+    ev.u.gatt_write.offset = offset;
+    ev.u.gatt_write.data = in->p;
+    ev.u.gatt_write.len = (uint16_t)rd_left(in);
+    ev.u.gatt_write.need_answer = false;
+    ev.u.gatt_write.request = 0;
+    emit_of(c, WOAD_EV_GATT_WRITE, &ev);
+}
+
+/* A write at `offset`.  The value ends where it ends.  Vol 3, Part F, 3.4.5.1, 3.4.6.3 */
+static int value_write(struct conn *c, uint16_t handle, const struct woad_attr *a, uint16_t offset,
+                       struct rd *in)
+{
+    struct woad_value *v = gatts_table_value(a);
+    size_t len = rd_left(in), end = offset + len;
+    if (!v->data && !v->write) {
+        return ATT_PENDING;
+    }
+    if (!v->max) {
+        return WOAD_ATT_WRITE_NOT_PERMITTED;
+    }
+    if (v->data && offset > v->len) {
+        return WOAD_ATT_INVALID_OFFSET;
+    }
+    if (end < v->min || end > v->max || end > WOAD_ATT_VALUE_MAX) {
+        return WOAD_ATT_INVALID_VALUE_LENGTH;
+    }
+    int err = 0;
+    bool has_function = v->write != NULL;
+    if (has_function) {
+        value_call_begins(c);
+        err = v->write(c->h, c->number, v, offset, in->p, (uint16_t)len);
+        err = value_call_ends(c, handle, a, err);
+    }
+    if (err) {
+        return err;
+    }
+    if (v->data && end <= v->max) {
+        memmove((uint8_t *)(uintptr_t)v->data + offset, in->p, len);
+        v->len = (uint16_t)end;
+    }
+    if (!has_function) {
+        value_emit_write(c, handle, offset, in);
+    }
+    return 0;
+}
+
+const struct woad_value_kind woad_values = { .add = value_add,
+                                             .read = value_read,
+                                             .write = value_write };

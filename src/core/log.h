@@ -26,7 +26,8 @@ int log_malformed(const struct woad *h, int err, unsigned type, const uint8_t *p
 
 #ifdef WOAD_LOG
 #define LOG(h, level, ...) log_write(h, level, __VA_ARGS__)
-#define REFUSED(h, err, ...) log_refused(h, err, __func__, __VA_ARGS__)
+/* `err` itself is the value, so that the compiler knows that it is not 0. */
+#define REFUSED(h, err, ...) (log_refused(h, err, __func__, __VA_ARGS__), (err))
 #define MALFORMED(h, err, type, packet, len) log_malformed(h, err, type, packet, len)
 #else /* the compiler checks the arguments, and drops them */
 #define LOG(h, level, ...) ((void)(0 ? log_write(h, level, __VA_ARGS__) : (void)0))

@@ -102,8 +102,9 @@ int woad_adv_set_scan_response(struct woad *h, const uint8_t *data, size_t len);
  * connection after which the controller refuses.  Connectable advertising ends when a central
  * connects: WOAD_EV_CONNECT, or WOAD_EV_ADV_STOPPED with WOAD_ENOMEM if every connection has come
  * into use.  WOAD_ADV_DIRECT_HIGH also ends after 1.28 s: WOAD_EV_ADV_STOPPED with
- * WOAD_HCI_ADVERTISING_TIMEOUT.  WOAD_ENODEV, WOAD_EINVAL; WOAD_ENOMEM if connectable and every
- * connection is in use.  WOAD_ENOTSUP without the feature. */
+ * WOAD_HCI_ADVERTISING_TIMEOUT; that time begins again if our address or a list of the controller
+ * changes meanwhile, because advertising pauses for it.  WOAD_ENODEV, WOAD_EINVAL; WOAD_ENOMEM if
+ * connectable and every connection is in use.  WOAD_ENOTSUP without the feature. */
 int woad_adv_start(struct woad *h, const struct woad_adv_params *params);
 
 /* Stops advertising.  WOAD_EV_ADV_STOPPED follows once, if it was running or about to start.  If

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "names.h"
-
 enum { EVENT_TYPES = 96, TRAIL = 24, NODES_MAX = 255, ROUNDS_MAX = 100000, QUEUE = 8192 };
 enum { BUSY = -11 }; /* woad_air_rx(): no room for the answer yet */
 
@@ -60,23 +58,6 @@ struct woad_test {
 
 /* --- failing ---------------------------------------------------------------------------------- */
 
-static const char *event_name(enum woad_event_type type)
-{
-    if ((size_t)type < sizeof event_names / sizeof *event_names && event_names[type]) {
-        return event_names[type];
-    }
-    return "an unknown event";
-}
-
-static const char *error_name(int error)
-{
-    if (error < 0 && (size_t)-error < sizeof error_names / sizeof *error_names &&
-        error_names[-error]) {
-        return error_names[-error];
-    }
-    return "no error of the host";
-}
-
 /* Appends to a text of `room` octets, as far as there is room. */
 static void say(char *text, size_t room, const char *format, ...)
 {
@@ -94,7 +75,7 @@ static void say_trail(const struct woad_test *t, char *text, size_t room)
     for (; n < t->trails; n++) {
         const struct trail *e = &t->trail[n % TRAIL];
         say(text, room, "\n  %10.3f ms  %-12s %s", (double)e->at_us / 1000, e->name,
-            event_name(e->type));
+            woad_event_name(e->type));
         if (e->conn != WOAD_NO_CONN) {
             say(text, room, ", connection %u", e->conn);
         }
@@ -132,7 +113,7 @@ void woad_test_fail(struct woad_test *t, const char *format, ...)
 
 void woad_test_fail_call(struct woad_test_node *n, const char *call, int result)
 {
-    woad_test_fail(n->test, "%s: %s: %d, %s", n->config.name, call, result, error_name(result));
+    woad_test_fail(n->test, "%s: %s: %d, %s", n->config.name, call, result, woad_strerror(result));
 }
 
 static void *need(struct woad_test *t, void *memory)
@@ -425,7 +406,7 @@ const struct woad_event *woad_test_wait_for(struct woad_test_node *n, enum woad_
 {
     struct search s = { .n = n, .type = type, .match = match, .ctx = ctx };
     if (!run_until(n->test, end_of(n->test, limit_ms), search_event, &s)) {
-        woad_test_fail(n->test, "%s: no %s%s within %u ms", n->config.name, event_name(type),
+        woad_test_fail(n->test, "%s: no %s%s within %u ms", n->config.name, woad_event_name(type),
                        match ? " that matches" : "", (unsigned)limit_ms);
     }
     s.found->taken = true;
@@ -453,7 +434,7 @@ void woad_test_never(struct woad_test_node *n, enum woad_event_type type, uint32
     run_until(n->test, end_of(n->test, ms), NULL, NULL);
     if (woad_test_count(n, type) != before) {
         woad_test_fail(n->test, "%s: %s within %u ms, which must not be", n->config.name,
-                       event_name(type), (unsigned)ms);
+                       woad_event_name(type), (unsigned)ms);
     }
 }
 
@@ -534,9 +515,14 @@ struct woad_test_node *woad_test_add(struct woad_test *t,
     defaults(t, n);
     size_t size = woad_size(&n->host_config);
     size_t controller_size = woad_air_controller_size(&n->config.controller);
-    if (!size || !controller_size) {
-        woad_test_fail(t, "%s: the config of its %s is not valid", n->config.name,
-                       size ? "controller" : "host");
+    if (!size) {
+        struct woad_config_fault fault = { .reason = "" };
+        woad_config_check(&n->host_config, &fault);
+        woad_test_fail(t, "%s: the config of its host is not valid: %s", n->config.name,
+                       fault.reason);
+    }
+    if (!controller_size) {
+        woad_test_fail(t, "%s: the config of its controller is not valid", n->config.name);
     }
     n->memory[0] = need(t, malloc(size));
     n->memory[1] = need(t, malloc(controller_size));

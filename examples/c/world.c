@@ -25,7 +25,7 @@ static const struct woad_config config = { .features = features,
 /* The program under test: the sensor as it runs on the board. */
 struct sensor {
     uint16_t conn, first;
-    uint32_t next_ms;
+    uint32_t last_ms;
 };
 
 static void sensor_event(void *ctx, struct woad *h, const struct woad_event *ev)
@@ -43,11 +43,11 @@ static void sensor_event(void *ctx, struct woad *h, const struct woad_event *ev)
 static uint32_t sensor_loop(void *ctx, struct woad *h, uint32_t now_ms)
 {
     struct sensor *s = ctx;
-    bool due = (int32_t)(now_ms - s->next_ms) >= 0;
+    bool due = now_ms - s->last_ms >= 1000;
     if (due && woad_gatt_subscription(h, s->conn, s->first + 2))
         woad_gatt_notify(h, s->conn, s->first + 2, "\x66\x08", 2);
-    s->next_ms = due ? now_ms + 1000 : s->next_ms;
-    return s->next_ms - now_ms;
+    s->last_ms = due ? now_ms : s->last_ms;
+    return 1000 - (now_ms - s->last_ms);
 }
 
 int main(int argc, char **argv)

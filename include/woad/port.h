@@ -85,6 +85,18 @@ int woad_port_flush(struct woad_port *p, struct woad *h);
  * `max_ms`, and pumps again. */
 int woad_port_step(struct woad_port *p, struct woad *h, uint32_t max_ms);
 
+/* A whole program: makes a host in the heap, opens the controller (woad_port_open_as() with spec
+ * NULL), starts, and runs until *done is true, which the event callback or `loop` sets.  `loop`,
+ * which may be NULL, is what the program does by itself: called with config->ctx at first, after
+ * packets, and when the milliseconds are over that it has returned, at most a second later.
+ * woad_test_add() (testing.h) takes the same config and `loop`.
+ *
+ * Returns the status for main(): 0; or 1 if the config is not valid, there is no controller, or it
+ * has failed: standard error has the reason. */
+struct woad_config;
+int woad_port_run(const struct woad_config *config, const char *program,
+                  uint32_t (*loop)(void *ctx, struct woad *h, uint32_t now_ms), const bool *done);
+
 /* For woad_config.random: the operating system's random numbers. */
 int woad_port_random(void *ctx, uint8_t *out, size_t len);
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import zlib
 
 root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 build = os.path.join(root, "build")
@@ -126,6 +127,33 @@ def race_free():
         raise AssertionError("a race was not seen")
 
 
+def file_over_a_channel():
+    with tempfile.TemporaryDirectory() as at:
+        data = os.urandom(300001)
+        open(at + "/file", "wb").write(data)
+        env = dict(os.environ, WOAD_NAME="receiver")
+        got = subprocess.Popen([os.path.join(examples, "file_receive"), at + "/copy"], stdout=subprocess.PIPE, text=True, env=env)
+        sent = subprocess.run([os.path.join(examples, "file_send"), at + "/file"], stdout=subprocess.PIPE, text=True, timeout=60)
+        shown, _ = got.communicate(timeout=30)
+        assert sent.returncode == 0 and sent.stdout == "300001 octets, it is the same\n", sent
+        assert got.returncode == 0 and "300001 of 300001 octets, CRC-32 %08x" % zlib.crc32(data) in shown, shown
+        assert re.findall(r"(\d+) %", shown) == [str(n) for n in range(10, 101, 10)], shown
+        assert open(at + "/copy", "rb").read() == data
+
+
+def console():
+    """Lines both ways, longer than a packet; both end when the central's input does."""
+    to_central, to_peripheral = "".join("line %d of the peripheral\n" % n for n in range(30)), "".join("%d\n" % n for n in range(200))
+    p = subprocess.Popen([os.path.join(examples, "console")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    c = subprocess.Popen([os.path.join(examples, "console_connect")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    p.stdin.write(to_central)
+    p.stdin.flush()
+    assert "".join(c.stdout.readline() for _ in range(30)) == to_central
+    assert c.communicate(to_peripheral, timeout=30)[0] == ""
+    assert p.communicate(timeout=30)[0] == to_peripheral
+    assert (p.returncode, c.returncode) == (0, 0)
+
+
 def ok(name):
     global passed
     passed += 1
@@ -133,7 +161,8 @@ def ok(name):
 
 
 def main():
-    for name, most in (("observer", 80), ("peripheral", 120), ("central", 120), ("world", 80)):
+    for name, most in (("observer", 80), ("peripheral", 120), ("central", 120), ("world", 80), ("beacon", 80), ("keyboard", 80),
+                       ("console", 80), ("console_connect", 80), ("file_send", 80), ("file_receive", 80)):
         lines = len(open(os.path.join(root, "examples", "c", name + ".c")).read().splitlines())
         assert lines < most, "%s has %d lines" % (name, lines)
     p = subprocess.Popen([os.path.join(examples, "peripheral")], stdout=subprocess.PIPE)
@@ -165,6 +194,10 @@ def main():
         assert oct(os.stat(bonds + "/lock").st_mode)[-3:] == "600"
     ok("a lock and its key, by a number and then by the bond")
 
+    file_over_a_channel()
+    ok("a file over a channel, its progress and its sum")
+    console()
+    ok("a console, both ways")
     with tempfile.TemporaryDirectory() as at:
         threads(at, os.path.join(examples, "threads"), {})
     ok("tasks, an interrupt, and a queue of calls")

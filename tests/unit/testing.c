@@ -267,7 +267,7 @@ static void failures_say_why(void **state)
         WOAD_TEST_CALL(reader, woad_pair(woad_test_host(reader), 77));
         break;
     case 2:
-        expect("reader: woad_pair(woad_test_host(reader), 77): -107, WOAD_ENOTCONN");
+        expect("reader: woad_pair(woad_test_host(reader), 77): -107, no such connection");
         step = 3;
         woad_disconnect(woad_test_host(reader), conn, WOAD_HCI_REMOTE_USER_TERMINATED);
         woad_test_never(sensor, WOAD_EV_DISCONNECT, 1000);
@@ -283,7 +283,7 @@ static void failures_say_why(void **state)
         step = 5;
         woad_test_add(t, &(struct woad_test_node_config){ .name = "bad", .host = { .mtu = 5 } });
         break;
-    default: expect("bad: the config of its host is not valid"); step = 6;
+    default: expect("bad: the config of its host is not valid: mtu is 5"); step = 6;
     }
     assert_int_equal(step, 6);
     woad_test_end(t);

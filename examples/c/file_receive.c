@@ -1,0 +1,79 @@
+/* Receives a file over an L2CAP channel from file_send.c: `file_receive PATH`.  The first SDU has
+ * the length, the others have the octets; the answer is their CRC-32. */
+#include <stdio.h>
+
+#include <woad/port.h>
+#include <woad/woad.h>
+
+#include "crc32.h"
+
+enum { PSM = 0x80, SDU = 2048 };
+static const struct woad_feature *const features[] = { &woad_feature_advertiser,
+                                                       &woad_feature_l2cap_channels, NULL };
+static struct {
+    FILE *file;
+    uint8_t rx[2 * SDU], sum[4];
+    uint32_t len, got, crc, percent;
+    bool has_len, done;
+} app;
+
+/* Reads what has arrived; at the end, sends the sum. */
+static void receive(struct woad *h, uint16_t conn, uint16_t cid)
+{
+    uint8_t part[SDU];
+    int n;
+    while ((n = woad_coc_read(h, conn, cid, part, sizeof part, NULL)) > 0) {
+        if (!app.has_len) {
+            app.len = (uint32_t)(part[0] | part[1] << 8 | part[2] << 16) | (uint32_t)part[3] << 24;
+            app.has_len = true;
+            continue;
+        }
+        fwrite(part, 1, (size_t)n, app.file);
+        app.crc = crc32(app.crc, part, (size_t)n);
+        app.got += (uint32_t)n;
+        uint32_t percent = (uint32_t)(app.got * 100ull / app.len);
+        if (percent / 10 != app.percent / 10)
+            printf("%3u %%\n", (unsigned)percent);
+        app.percent = percent;
+    }
+    if (app.has_len && app.got == app.len) {
+        for (int k = 0; k < 4; k++)
+            app.sum[k] = (uint8_t)(app.crc >> 8 * k);
+        woad_coc_send(h, conn, cid, app.sum, sizeof app.sum);
+    }
+}
+
+static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
+{
+    static const struct woad_coc_params channel = { .psm = PSM, .mtu = SDU };
+    static const struct woad_adv_params params = WOAD_ADV_DEFAULT;
+    uint8_t data[WOAD_ADV_DATA_MAX];
+    struct woad_ad_builder ad = WOAD_AD_BUILDER(data);
+    (void)ctx;
+    if (ev->type == WOAD_EV_UP) {
+        woad_coc_listen(h, &channel);
+        woad_ad_flags(&ad, WOAD_AD_GENERAL | WOAD_AD_LE_ONLY);
+        woad_ad_name(&ad, "Woad file");
+        woad_adv_set_data(h, ad.data, ad.len);
+        woad_adv_start(h, &params);
+    } else if (ev->type == WOAD_EV_COC_REQUEST) {
+        woad_coc_accept(h, ev->conn, ev->u.coc.cid, app.rx, sizeof app.rx);
+    } else if (ev->type == WOAD_EV_COC_DATA) {
+        receive(h, ev->conn, ev->u.coc_data.cid);
+    } else if (ev->type == WOAD_EV_DISCONNECT || ev->type == WOAD_EV_DOWN) {
+        app.done = true;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct woad_config config = {
+        .features = features, .event = on_event, .mps = 247, .psms = 1, .l2cap_channels = 1
+    };
+    app.file = argc > 1 ? fopen(argv[1], "wb") : NULL;
+    if (!app.file)
+        return fprintf(stderr, "usage: file_receive PATH\n"), 1;
+    int status = woad_port_run(&config, "file_receive", NULL, &app.done);
+    printf("%u of %u octets, CRC-32 %08x\n", app.got + 0u, app.len + 0u, app.crc + 0u);
+    return fclose(app.file) || status || !app.has_len || app.got != app.len;
+}

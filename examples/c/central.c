@@ -1,6 +1,5 @@
 /* Finds the battery of peripheral.c, reads its level, subscribes, prints five values and leaves. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <woad/hci.h>
@@ -45,6 +44,9 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         break;
     case WOAD_EV_READ:
     case WOAD_EV_NOTIFIED:
+        if (!app->left) {
+            break; /* one more, before the connection has ended */
+        }
         printf("%u %%\n", ev->u.value.len ? ev->u.value.data[0] : 0u);
         fflush(stdout);
         if (--app->left == 0) {
@@ -61,31 +63,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 int main(void)
 {
     struct app app = { .left = 5 };
-    struct woad_config config = { .features = features,
-                                  .event = on_event,
-                                  .ctx = &app,
-                                  .conns = 1,
-                                  .procedures = 4,
-                                  .mtu = 64,
-                                  .tx_queue = 128,
-                                  .request_queue = 128 };
-    struct woad *h = woad_init(malloc(woad_size(&config)), woad_size(&config), &config);
-    if (!h) {
-        fprintf(stderr, "no memory, or a config that is not valid: queues are at least mtu + 2\n");
-        return 1;
-    }
-    char why[WOAD_PORT_MESSAGE_MAX];
-    int error;
-    struct woad_port *port = woad_port_open(NULL, &error, why);
-    if (!port) {
-        fprintf(stderr, "%s\n", why);
-        return 1;
-    }
-    woad_start(h);
-    while (!app.done) {
-        woad_port_step(port, h, 100);
-    }
-    woad_port_close(port);
-    free(h);
-    return app.left ? 1 : 0;
+    const struct woad_config config = { .features = features, .event = on_event, .ctx = &app };
+    int status = woad_port_run(&config, "central", NULL, &app.done);
+    return status || app.left;
 }

@@ -2,7 +2,6 @@
  * types the number that the lock shows, and the host repeats the write by itself.  The next time
  * the bond is enough. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <woad/crypto.h>
@@ -33,13 +32,12 @@ static void on_report(struct app *app, struct woad *h, const struct woad_event *
     }
 }
 
-/* Negative: an error of the host, like errno; else an ATT error (woad/gatt.h). */
 static void show_end(int status)
 {
-    if (status < 0) {
-        printf("not opened: %s (%d)\n", strerror(-status), status);
+    if (status) {
+        printf("not opened: %s\n", woad_att_strerror(status));
     } else {
-        printf(status ? "not opened: 0x%02x\n" : "opened\n", (unsigned)status);
+        printf("opened\n");
     }
     fflush(stdout);
 }
@@ -53,7 +51,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     struct app *app = ctx;
     woad_bond_file_event(app->bonds, h, ev);
     if (ev->type == WOAD_EV_BOND && woad_bond_file_error(app->bonds)) {
-        fprintf(stderr, "not kept: %s\n", strerror(-woad_bond_file_error(app->bonds)));
+        fprintf(stderr, "not kept: %s\n", woad_strerror(woad_bond_file_error(app->bonds)));
     }
     switch (ev->type) {
     case WOAD_EV_UP:
@@ -68,9 +66,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     case WOAD_EV_CHARACTERISTIC:
         woad_gattc_write(h, ev->conn, ev->u.characteristic.value, "\1", 1);
         break;
-    case WOAD_EV_PASSKEY:
-        app->asked = true; /* not here: the user takes seconds to type */
-        break;
+    case WOAD_EV_PASSKEY: app->asked = true; break;
     case WOAD_EV_GATTC_DONE:
         if (ev->u.done.op == WOAD_GATTC_WRITE) {
             show_end(ev->u.done.status);
@@ -85,49 +81,35 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     }
 }
 
+/* The user takes seconds to type: not in the callback. */
+static uint32_t loop(void *ctx, struct woad *h, uint32_t now_ms)
+{
+    struct app *app = ctx;
+    unsigned number;
+    (void)now_ms;
+    if (app->asked && scanf("%u", &number) == 1) {
+        app->asked = false;
+        woad_passkey(h, app->conn, WOAD_PASSKEY_INPUT, number);
+    }
+    return 1000;
+}
+
 int main(int argc, char **argv)
 {
     struct app app = { .done = false };
-    struct woad_config config = { .features = features,
-                                  .event = on_event,
-                                  .ctx = &app,
-                                  .conns = 1,
-                                  .procedures = 4,
-                                  .mtu = 65,
-                                  .tx_queue = 128,
-                                  .request_queue = 128,
-                                  .bonds = 8,
-                                  .crypto = &woad_psa,
-                                  .random = woad_port_random };
+    const struct woad_config config = { .features = features,
+                                        .event = on_event,
+                                        .ctx = &app,
+                                        .crypto = &woad_psa,
+                                        .random = woad_port_random };
     const char *path = argc > 1 ? argv[1] : "key.bonds";
-    char why[WOAD_PORT_MESSAGE_MAX];
     int error;
-    unsigned number;
     app.bonds = woad_bond_file_open(path, &error);
     if (!app.bonds) {
-        fprintf(stderr, "%s: %s\n", path, strerror(-error));
+        fprintf(stderr, "%s: %s\n", path, woad_strerror(error));
         return 1;
     }
-    struct woad *h = woad_init(malloc(woad_size(&config)), woad_size(&config), &config);
-    if (!h) {
-        fprintf(stderr, "no memory, or a config that is not valid: queues are at least mtu + 2\n");
-        return 1;
-    }
-    struct woad_port *port = woad_port_open(NULL, &error, why);
-    if (!port) {
-        fprintf(stderr, "%s\n", why);
-        return 1;
-    }
-    woad_start(h);
-    while (!app.done) {
-        woad_port_step(port, h, 1000);
-        if (app.asked && scanf("%u", &number) == 1) {
-            app.asked = false;
-            woad_passkey(h, app.conn, WOAD_PASSKEY_INPUT, number);
-        }
-    }
-    woad_port_close(port);
+    int status = woad_port_run(&config, "key", loop, &app.done);
     woad_bond_file_close(app.bonds);
-    free(h);
-    return 0;
+    return status;
 }

@@ -2,8 +2,6 @@
  * the bond is kept in a file.  Ends when the first central disconnects.  examples/c/key.c opens it.
  */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <woad/crypto.h>
 #include <woad/port.h>
@@ -44,17 +42,12 @@ static void begin(struct woad *h)
     printf("shut\n");
 }
 
-/* Negative: an error of the host, like errno; else the reason of Pairing Failed (woad/smp.h). */
 static void show_security(int status)
 {
-    if (status == 0) {
-        printf("it is one who may\n");
-    } else if (status == WOAD_ENOTCONN) {
-        printf("not paired: the other side has gone (%d)\n", status);
-    } else if (status < 0) {
-        printf("not paired: %s (%d)\n", strerror(-status), status);
+    if (status) {
+        printf("not paired: %s\n", woad_smp_strerror(status));
     } else {
-        printf("not paired: 0x%02x\n", (unsigned)status);
+        printf("it is one who may\n");
     }
 }
 
@@ -63,7 +56,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     struct app *app = ctx;
     woad_bond_file_event(app->bonds, h, ev);
     if (ev->type == WOAD_EV_BOND && woad_bond_file_error(app->bonds)) {
-        fprintf(stderr, "not kept: %s\n", strerror(-woad_bond_file_error(app->bonds)));
+        fprintf(stderr, "not kept: %s\n", woad_strerror(woad_bond_file_error(app->bonds)));
     }
     switch (ev->type) {
     case WOAD_EV_UP: begin(h); break;
@@ -80,43 +73,19 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 int main(int argc, char **argv)
 {
     struct app app = { .done = false };
-    struct woad_config config = { .features = features,
-                                  .event = on_event,
-                                  .ctx = &app,
-                                  .conns = 1,
-                                  .attr_tables = 1,
-                                  .subscriptions = 2,
-                                  .procedures = 1,
-                                  .mtu = 65,
-                                  .tx_queue = 128,
-                                  .request_queue = 128,
-                                  .bonds = 8,
-                                  .crypto = &woad_psa,
-                                  .random = woad_port_random };
+    const struct woad_config config = { .features = features,
+                                        .event = on_event,
+                                        .ctx = &app,
+                                        .crypto = &woad_psa,
+                                        .random = woad_port_random };
     const char *path = argc > 1 ? argv[1] : "lock.bonds";
-    char why[WOAD_PORT_MESSAGE_MAX];
     int error;
     app.bonds = woad_bond_file_open(path, &error);
     if (!app.bonds) {
-        fprintf(stderr, "%s: %s\n", path, strerror(-error));
+        fprintf(stderr, "%s: %s\n", path, woad_strerror(error));
         return 1;
     }
-    struct woad *h = woad_init(malloc(woad_size(&config)), woad_size(&config), &config);
-    if (!h) {
-        fprintf(stderr, "no memory, or a config that is not valid: queues are at least mtu + 2\n");
-        return 1;
-    }
-    struct woad_port *port = woad_port_open(NULL, &error, why);
-    if (!port) {
-        fprintf(stderr, "%s\n", why);
-        return 1;
-    }
-    woad_start(h);
-    while (!app.done) {
-        woad_port_step(port, h, 1000);
-    }
-    woad_port_close(port);
+    int status = woad_port_run(&config, "lock", NULL, &app.done);
     woad_bond_file_close(app.bonds);
-    free(h);
-    return 0;
+    return status;
 }

@@ -64,15 +64,8 @@ static void device(struct device *d, struct woad_air *air, uint8_t number)
                                                       &woad_feature_central,
                                                       &woad_feature_gatt_server,
                                                       &woad_feature_gatt_client, NULL };
-    struct woad_config host = { .features = all,
-                                .event = on_event,
-                                .ctx = d,
-                                .conns = 1,
-                                .attr_tables = 1,
-                                .procedures = 2,
-                                .mtu = 64,
-                                .tx_queue = 128,
-                                .request_queue = 128 };
+    struct woad_config host = { .features = all, .event = on_event, .ctx = d };
+    struct woad_config_fault why;
     struct woad_air_controller_config c = { .address = { number, 0, 0, 0, 0, 2 },
                                             .x_mm = number * 3000,
                                             .queue = 4096 };
@@ -80,8 +73,11 @@ static void device(struct device *d, struct woad_air *air, uint8_t number)
     d->size = woad_size(&host);
     d->before = malloc(d->size);
     d->host = woad_init(malloc(d->size), d->size, &host);
-    if (!d->host)
-        exit(fprintf(stderr, "this config is not valid\n"));
+    if (!d->host) {
+        woad_init_check(d->host, d->size, &host, &why);
+        fprintf(stderr, "%s\n", why.reason);
+        exit(1);
+    }
     d->ctl = woad_air_attach(air, malloc(woad_air_controller_size(&c)),
                              woad_air_controller_size(&c), &c);
     woad_start(d->host);

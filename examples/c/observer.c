@@ -1,6 +1,5 @@
 /* Prints the devices that advertise, for three seconds. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <woad/port.h>
 #include <woad/woad.h>
@@ -26,31 +25,6 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 int main(void)
 {
     bool done = false;
-    struct woad_config config = { .features = features,
-                                  .event = on_event,
-                                  .ctx = &done,
-                                  .conns = 1,
-                                  .procedures = 1,
-                                  .mtu = 23,
-                                  .tx_queue = 32,
-                                  .request_queue = 32 };
-    struct woad *h = woad_init(malloc(woad_size(&config)), woad_size(&config), &config);
-    if (!h) {
-        fprintf(stderr, "no memory, or a config that is not valid: queues are at least mtu + 2\n");
-        return 1;
-    }
-    char why[WOAD_PORT_MESSAGE_MAX];
-    int error;
-    struct woad_port *port = woad_port_open(NULL, &error, why);
-    if (!port) {
-        fprintf(stderr, "%s\n", why);
-        return 1;
-    }
-    woad_start(h);
-    while (!done) {
-        woad_port_step(port, h, 100);
-    }
-    woad_port_close(port);
-    free(h);
-    return 0;
+    const struct woad_config config = { .features = features, .event = on_event, .ctx = &done };
+    return woad_port_run(&config, "observer", NULL, &done);
 }

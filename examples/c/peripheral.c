@@ -1,7 +1,6 @@
 /* A battery: advertises, serves its level (0x180F, 0x2A19), and notifies it as it falls.  Ends when
  * the first central disconnects. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <woad/port.h>
 #include <woad/woad.h>
@@ -48,42 +47,21 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     fflush(stdout);
 }
 
+/* Notifies a lower level every 200 ms, while somebody has subscribed. */
+static uint32_t loop(void *ctx, struct woad *h, uint32_t now_ms)
+{
+    static uint32_t next;
+    (void)ctx;
+    if ((int32_t)(now_ms - next) >= 0 && woad_gatt_notify_value(h, &level) > 0) {
+        percent--;
+        next = now_ms + 200;
+    }
+    return 50;
+}
+
 int main(void)
 {
     bool done = false;
-    struct woad_config config = { .features = features,
-                                  .event = on_event,
-                                  .ctx = &done,
-                                  .conns = 1,
-                                  .attr_tables = 1,
-                                  .subscriptions = 2,
-                                  .procedures = 1,
-                                  .mtu = 64,
-                                  .tx_queue = 128,
-                                  .request_queue = 128 };
-    struct woad *h = woad_init(malloc(woad_size(&config)), woad_size(&config), &config);
-    if (!h) {
-        fprintf(stderr, "no memory, or a config that is not valid: queues are at least mtu + 2\n");
-        return 1;
-    }
-    char why[WOAD_PORT_MESSAGE_MAX];
-    int error;
-    struct woad_port *port = woad_port_open(NULL, &error, why);
-    if (!port) {
-        fprintf(stderr, "%s\n", why);
-        return 1;
-    }
-    woad_start(h);
-    uint32_t next = woad_port_now_ms();
-    while (!done) {
-        woad_port_step(port, h, 50);
-        bool due = (int32_t)(woad_port_now_ms() - next) > 0;
-        if (due && woad_gatt_notify_value(h, &level) > 0) {
-            percent--;
-            next = woad_port_now_ms() + 200;
-        }
-    }
-    woad_port_close(port);
-    free(h);
-    return 0;
+    const struct woad_config config = { .features = features, .event = on_event, .ctx = &done };
+    return woad_port_run(&config, "peripheral", loop, &done);
 }

@@ -367,6 +367,7 @@ void ble_deliver(const struct woad_event *ev);      /* calls the handler, or que
 void ble_deliver_bond(const struct woad_event *ev); /* the same, for a method */
 void ble_deliver_queued(void);
 void ble_deliver_after_failure(void); /* the rest of a failed radio's events */
+bool ble_deliver_removals(void);      /* of bonds that the program has removed */
 /* The attributes with these handles were removed: events about them are no longer valid. */
 void ble_attributes_removed(ble_obj_t *o, uint16_t first, uint16_t last);
 /* False: active(False) was called since start_count was `start`. */

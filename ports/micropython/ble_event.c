@@ -85,8 +85,9 @@ void ble_deliver_queued(void)
     ble_obj_t *o = ble_object();
     struct ble_record *r;
     mp_uint_t began = mp_hal_ticks_ms();
-    while (o && !ble.holding && !o->queue.delivering && mp_hal_ticks_ms() - began < BLE_TURN_MS &&
-           (r = ble_queue_first(o)) && !bond_waits(&r->ev)) {
+    while (o && !ble.holding && !ble.ending && !o->queue.delivering &&
+           mp_hal_ticks_ms() - began < BLE_TURN_MS && (r = ble_queue_first(o)) &&
+           !bond_waits(&r->ev)) {
         o->queue.delivering = true;
         event_deliver(&r->ev);
         o->queue.delivering = false;
@@ -103,6 +104,45 @@ void ble_deliver_after_failure(void)
            !o->queue.delivering && !ble_queue_empty(o)) {
         ble_deliver_queued();
     }
+}
+
+/* The first queued removal of a bond that the host does not have again; NULL: there is none. */
+static struct ble_record *removal_first(ble_obj_t *o)
+{
+    struct woad_bond now;
+    struct ble_record *r = o ? ble_queue_first(o) : NULL;
+    while (r && (r->ev.type != WOAD_EV_BOND || r->ev.u.bond.change != WOAD_BOND_GONE ||
+                 ble_bond_in_host(&r->ev.u.bond.bond->peer, &now))) {
+        r = ble_queue_next(o, r);
+    }
+    memset(&now, 0, sizeof now);
+    return r;
+}
+
+/* Before active(False) drops what is queued: the secrets of bonds that the program has removed go,
+ * or the bonds would be back after active(True).  False: they wait until the program can schedule
+ * functions for them.  Scheduled functions may stop the host meanwhile. */
+bool ble_deliver_removals(void)
+{
+    ble_obj_t *o = ble_object();
+    struct ble_record *r;
+    while (removal_first(o)) {
+        ble_secrets_make_room();
+        r = ble.host ? removal_first(o) : NULL;
+        if (r && bond_waits(&r->ev)) {
+            return false;
+        }
+        if (r) {
+            bool delivering = o->queue.delivering;
+            o->queue.delivering = true; /* the queue drops no record */
+            ble.in_host++;
+            event_deliver(&r->ev);
+            ble.in_host--;
+            o->queue.delivering = delivering;
+            r->ev.u.bond.change = WOAD_BOND_CHANGED; /* not again */
+        }
+    }
+    return true;
 }
 
 /* The attribute handle of a client's request or subscription; NULL: another event. */

@@ -115,6 +115,21 @@ static void life_start(void)
     life_bring_up();
 }
 
+/* Delivers the removals of bonds that are queued.  False: the host is not to be stopped now. */
+static bool life_removals_done(void)
+{
+    ble.ending = false; /* or the handler would not run */
+    bool done = ble_deliver_removals();
+    if (!ble.host) {
+        return false; /* a scheduled function has stopped it */
+    }
+    ble.ending = true;
+    if (!done) {
+        ble_port_soon();
+    }
+    return done;
+}
+
 /* politely: disconnects first, so that peers need not wait for their supervision time-outs.  No
  * event reaches the program after this.  Inside the host (ble.in_host) or during active(True) it
  * only sets ble.ending: the host is stopped when those return. */
@@ -126,7 +141,7 @@ void ble_stop(bool politely)
         return;
     }
     ble.ending = true;
-    if (ble.in_host || ble.starting) {
+    if (ble.in_host || ble.starting || (politely && !life_removals_done())) {
         return;
     }
     if (politely && ble_port_is_open() && !ble.down) {

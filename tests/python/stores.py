@@ -279,6 +279,27 @@ def test_unpair_where_each_secret_schedules_a_function():
     """ % (body, how)).end()
 
 
+def test_unpair_in_a_handler_that_stops_the_radio():
+    """gap_unpair(), then active(False), in the handler of another event: the secrets are gone, and the bonds do not come back."""
+    Program(SCHEDULES + """
+    know(5)
+    ble.active(True)
+    done = []
+    def stops(event, data):
+        if event == 6 and not done:
+            done.append(event)
+            ble.gap_unpair()
+            ble.active(False)
+        return keeps(event, data)
+    ble.irq(stops)
+    ble.gap_scan(20)
+    while not done:
+        time.sleep_ms(10)
+    ble.active(True)
+    assert left() == [] and ble.gap_bonds() == (), (left(), ble.gap_bonds())
+    """).end()
+
+
 def test_unpair_says_that_the_program_has_failed():
     """The handler raises an exception for the first secret: gap_unpair() raises OSError, and the bonds are gone from the host."""
     for peer in ("", "ble.gap_bonds()[0][:2]"):

@@ -2,6 +2,7 @@
  * the bond is kept in a file.  Ends when the first central disconnects.  examples/c/key.c opens it.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include <woad/crypto.h>
 #include <woad/port.h>
@@ -20,10 +21,8 @@ static const struct woad_feature *const features[] = { &woad_feature_advertiser,
                                                        &woad_feature_gatt_server,
                                                        &woad_feature_security_manager, NULL };
 
-struct app {
-    struct woad_bond_file *bonds;
-    bool done;
-};
+static struct woad_bond_file *bonds;
+static bool done;
 
 static void begin(struct woad *h)
 {
@@ -34,6 +33,7 @@ static void begin(struct woad *h)
     uint8_t octets[WOAD_ADV_DATA_MAX];
     struct woad_ad_builder ad = WOAD_AD_BUILDER(octets);
     woad_ad_flags(&ad, WOAD_AD_GENERAL | WOAD_AD_LE_ONLY);
+    woad_ad_uuids(&ad, &lock, 1);
     woad_ad_name(&ad, "Woad lock");
     woad_gatt_add(h, service, sizeof service / sizeof *service, NULL);
     woad_set_security_policy(h, &policy);
@@ -42,29 +42,20 @@ static void begin(struct woad *h)
     printf("shut\n");
 }
 
-static void show_security(int status)
-{
-    if (status) {
-        printf("not paired: %s\n", woad_smp_strerror(status));
-    } else {
-        printf("it is one who may\n");
-    }
-}
-
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
-    struct app *app = ctx;
-    woad_bond_file_event(app->bonds, h, ev);
-    if (ev->type == WOAD_EV_BOND && woad_bond_file_error(app->bonds)) {
-        fprintf(stderr, "not kept: %s\n", woad_strerror(woad_bond_file_error(app->bonds)));
+    (void)ctx;
+    woad_bond_file_event(bonds, h, ev);
+    if (ev->type == WOAD_EV_BOND && woad_bond_file_error(bonds)) {
+        fprintf(stderr, "not kept: %s\n", strerror(-woad_bond_file_error(bonds)));
     }
     switch (ev->type) {
     case WOAD_EV_UP: begin(h); break;
     case WOAD_EV_PASSKEY: printf("to open it, type %06u\n", ev->u.passkey.passkey); break;
-    case WOAD_EV_SECURITY: show_security(ev->u.security.status); break;
+    case WOAD_EV_SECURITY: printf("pairing: %s\n", woad_smp_strerror(ev->u.security.status)); break;
     case WOAD_EV_GATT_WRITE: printf("%s\n", is_open ? "open" : "shut"); break;
     case WOAD_EV_DISCONNECT:
-    case WOAD_EV_DOWN: app->done = true; break;
+    case WOAD_EV_DOWN: done = true; break;
     default: break;
     }
     fflush(stdout);
@@ -72,20 +63,17 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 
 int main(int argc, char **argv)
 {
-    struct app app = { .done = false };
-    const struct woad_config config = { .features = features,
-                                        .event = on_event,
-                                        .ctx = &app,
-                                        .crypto = &woad_psa,
-                                        .random = woad_port_random };
+    const struct woad_config config = {
+        .features = features, .event = on_event, .crypto = &woad_psa, .random = woad_port_random
+    };
     const char *path = argc > 1 ? argv[1] : "lock.bonds";
     int error;
-    app.bonds = woad_bond_file_open(path, &error);
-    if (!app.bonds) {
-        fprintf(stderr, "%s: %s\n", path, woad_strerror(error));
+    bonds = woad_bond_file_open(path, &error);
+    if (!bonds) {
+        fprintf(stderr, "%s: %s\n", path, strerror(-error));
         return 1;
     }
-    int status = woad_port_run(&config, "lock", NULL, &app.done);
-    woad_bond_file_close(app.bonds);
+    int status = woad_port_run(&config, "lock", NULL, &done);
+    woad_bond_file_close(bonds);
     return status;
 }

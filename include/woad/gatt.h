@@ -60,19 +60,22 @@ enum woad_attr_kind {
     WOAD_ATTR_CCCD /* stored by the host, per connection */
 };
 
-enum { /* struct woad_attr.perm */
-       WOAD_PERM_READ = 0x01,
-       WOAD_PERM_WRITE = 0x02,
-       WOAD_PERM_READ_ENCRYPTED = 0x04,
-       WOAD_PERM_READ_AUTHENTICATED = 0x08,
-       WOAD_PERM_WRITE_ENCRYPTED = 0x10,
-       WOAD_PERM_WRITE_AUTHENTICATED = 0x20,
-       WOAD_PERM_SECURE = 0x40,            /* both: only under a key of LE Secure Connections */
-       WOAD_PERM_KEY_16 = 0x80,            /* both: only under a key of 16 octets */
-       WOAD_PERM_READ_AUTHORIZED = 0x100,  /* each access raises */
-       WOAD_PERM_WRITE_AUTHORIZED = 0x200, /* WOAD_EV_AUTHORIZE */
-       WOAD_PERM_WRITE_SIGNED = 0x400,     /* by a bonded peer's signed write, without encryption */
-       WOAD_PERM_VALUE = 0x800             /* set by WOAD_CHARACTERISTIC_VALUE and the like */
+/* struct woad_attr.perm.  READ and WRITE allow; the others only demand more of whoever is allowed.
+ * WOAD_PERM_READ | WOAD_PERM_READ_ENCRYPTED: a value that is read over encrypted connections;
+ * WOAD_PERM_READ_ENCRYPTED alone: one that nobody reads, and that is notified over those. */
+enum {
+    WOAD_PERM_READ = 0x01,
+    WOAD_PERM_WRITE = 0x02,
+    WOAD_PERM_READ_ENCRYPTED = 0x04,
+    WOAD_PERM_READ_AUTHENTICATED = 0x08,
+    WOAD_PERM_WRITE_ENCRYPTED = 0x10,
+    WOAD_PERM_WRITE_AUTHENTICATED = 0x20,
+    WOAD_PERM_SECURE = 0x40,            /* both: only under a key of LE Secure Connections */
+    WOAD_PERM_KEY_16 = 0x80,            /* both: only under a key of 16 octets */
+    WOAD_PERM_READ_AUTHORIZED = 0x100,  /* each access raises */
+    WOAD_PERM_WRITE_AUTHORIZED = 0x200, /* WOAD_EV_AUTHORIZE */
+    WOAD_PERM_WRITE_SIGNED = 0x400,     /* by a bonded peer's signed write, without encryption */
+    WOAD_PERM_VALUE = 0x800             /* set by WOAD_CHARACTERISTIC_VALUE and the like */
 };
 
 /* One attribute.  A database consists of arrays of these, in flash if they are constant: an array

@@ -91,8 +91,9 @@ int woad_port_step(struct woad_port *p, struct woad *h, uint32_t max_ms);
  * packets, and when the milliseconds are over that it has returned, at most a second later.
  * woad_test_add() (testing.h) takes the same config and `loop`.
  *
- * Returns the status for main(): 0; or 1 if the config is not valid, there is no controller, or it
- * has failed: standard error has the reason. */
+ * Standard error has what woad_config_check() says of the config.  Returns the status for main():
+ * 0; or 1 if the config is refused, there is no controller, or it has failed: standard error has
+ * the reason. */
 struct woad_config;
 int woad_port_run(const struct woad_config *config, const char *program,
                   uint32_t (*loop)(void *ctx, struct woad *h, uint32_t now_ms), const bool *done);

@@ -33,8 +33,11 @@ int woad_port_run(const struct woad_config *config, const char *program,
     int error;
     size_t size = woad_size(config);
     void *mem = malloc(size ? size : 1);
-    if (woad_init_check(mem, size, config, &fault) != 0 && fault.refused) {
-        fprintf(stderr, "this config is not valid: %s\n", fault.reason);
+    int wrong = woad_init_check(mem, size, config, &fault);
+    if (wrong) {
+        fprintf(stderr, "the config: %s\n", fault.reason);
+    }
+    if (wrong && fault.refused) {
         free(mem);
         return EXIT_FAILURE;
     }
@@ -45,7 +48,10 @@ int woad_port_run(const struct woad_config *config, const char *program,
         free(mem);
         return EXIT_FAILURE;
     }
-    woad_set_vendor_init(h, woad_port_vendor_init(port));
+    const struct woad_vendor_init *init = woad_port_vendor_init(port);
+    if (init) {
+        woad_set_vendor_init(h, init);
+    }
     int status = run_with(port, config, h, loop, done);
     woad_port_close(port);
     free(mem);

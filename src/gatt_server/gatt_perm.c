@@ -70,6 +70,8 @@ static int perm_check_subscriber(const struct conn *c, const struct woad_attr *a
 int perm_check_security(struct att_bearer *b, const struct woad_attr *a)
 {
     if (!(a->perm & WOAD_PERM_READ)) {
+        LOG(b->c->h, WOAD_LOG_WARNING, "a read: the attribute's perm is %x, without WOAD_PERM_READ",
+            a->perm);
         return WOAD_ATT_READ_NOT_PERMITTED;
     }
     unsigned level = perm_level(a, READ_SHIFT);
@@ -99,6 +101,8 @@ int perm_check_write(struct conn *c, uint16_t handle, const struct woad_attr *a)
 {
     struct woad *h = c->h;
     if (!(a->perm & WOAD_PERM_WRITE)) {
+        LOG(h, WOAD_LOG_WARNING, "a write of %u: its perm is %x, without WOAD_PERM_WRITE", handle,
+            a->perm);
         return WOAD_ATT_WRITE_NOT_PERMITTED;
     }
     int err = conn_security_error(c, perm_level(a, WRITE_SHIFT));

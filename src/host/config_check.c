@@ -345,6 +345,30 @@ static void check_cryptography(struct check *k)
         check_failed(k, false, "features",
                      "features has woad_feature_controller_crypto, and nothing that uses it");
     }
+    if (!(k->named & SECURITY) && c->crypto) {
+        check_failed(k, false, "crypto",
+                     "crypto has no effect without woad_feature_security_manager");
+    }
+    if (!(k->named & SECURITY) && c->random) {
+        check_failed(k, false, "random",
+                     "random has no effect without woad_feature_security_manager");
+    }
+}
+
+/* What is named serves connections, and nothing makes one; or nothing is named. */
+static void check_connections(struct check *k)
+{
+    uint32_t served = BIT(GATT_SERVER) | BIT(GATT_CLIENT) | BIT(L2CAP_CHANNELS) | SECURITY;
+    uint32_t made_by = BIT(ADVERTISER) | BIT(EXTENDED_ADVERTISING) | BIT(CENTRAL);
+    if (!k->named) {
+        check_failed(k, false, "features", "features names none: the host can do nothing");
+    }
+    if (k->named & served && !(k->named & made_by)) {
+        check_failed(k, false, "features",
+                     "features has woad_feature_%s, and neither woad_feature_advertiser nor "
+                     "woad_feature_central: there are no connections",
+                     first_name(k->named & served));
+    }
 }
 
 int woad_config_check(const struct woad_config *config, struct woad_config_fault *fault)
@@ -362,6 +386,7 @@ int woad_config_check(const struct woad_config *config, struct woad_config_fault
     check_requirements(&k);
     check_capacities(&k);
     check_cryptography(&k);
+    check_connections(&k);
     if (k.failed) {
         return WOAD_EINVAL;
     }

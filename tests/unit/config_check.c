@@ -142,6 +142,20 @@ static const struct wrong {
       "random",
       "random is NULL, and features lacks woad_feature_controller_crypto: nothing can pair",
       false },
+    { { VALID, FEATURES(&woad_feature_advertiser), .crypto = &library },
+      "crypto",
+      "crypto has no effect without woad_feature_security_manager",
+      false },
+    { { VALID, FEATURES(&woad_feature_advertiser), .random = solo_random },
+      "random",
+      "random has no effect without woad_feature_security_manager",
+      false },
+    { { VALID }, "features", "features names none: the host can do nothing", false },
+    { { VALID, FEATURES(&woad_feature_scanner, &woad_feature_gatt_client) },
+      "features",
+      "features has woad_feature_gatt_client, and neither woad_feature_advertiser nor "
+      "woad_feature_central: there are no connections",
+      false },
     { { VALID, .features = all, .conns = 2, .pairings = 3 },
       "pairings",
       "pairings is 3: more than conns, 2",
@@ -227,9 +241,8 @@ static void each_zero_has_a_default(void **state)
     assert_int_equal(woad_config_check(&written, &fault), 0);
     assert_int_equal(woad_size(&zeros), woad_size(&written));
     zeros.features = none;
-    assert_int_equal(woad_config_check(&zeros, &fault), 0);
+    assert_true(woad_size(&zeros) > 0);
     zeros.features = NULL;
-    assert_int_equal(woad_config_check(&zeros, &fault), 0);
     assert_true(woad_size(&zeros) > 0);
 }
 

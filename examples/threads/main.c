@@ -163,10 +163,11 @@ static void host_task(struct woad *h)
         receive(h, &h4);
         while (next_call(&call))
             call.run(h, call.argument);
-        uint32_t ms = woad_poll(h, now_ms());
+        bool sent = true;
         while ((n = woad_tx(h, out, sizeof out)) > 0)
-            ms = write(uart.fd, out, n) == (ssize_t)n ? ms : 0;
-        if (ms && !is_done()) /* WOAD_FOREVER: an hour is as good, and fits every clock */
+            sent = sent && write(uart.fd, out, n) == (ssize_t)n;
+        uint32_t ms = woad_poll(h, now_ms());
+        if (ms && sent && !is_done()) /* WOAD_FOREVER: an hour is as good, and fits every clock */
             signal_take(&wake, ms < 3600000 ? ms : 3600000);
     }
 }

@@ -11,14 +11,14 @@ static int run_with(struct woad_port *port, const struct woad_config *config, st
                     uint32_t (*loop)(void *ctx, struct woad *h, uint32_t now_ms), const bool *done)
 {
     int error = woad_start(h);
-    while (!*done && !error) {
+    while (!error && !(done && *done)) {
         uint32_t wait = WOAD_FOREVER;
         if (loop) {
             wait = loop(config->ctx, h, woad_port_now_ms());
         }
         error = woad_port_step(port, h, wait < LONGEST_MS ? wait : LONGEST_MS);
     }
-    if (error && !*done) {
+    if (error && !(done && *done)) {
         fprintf(stderr, "the controller has failed: %s\n", woad_strerror(error));
         return EXIT_FAILURE;
     }

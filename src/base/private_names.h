@@ -194,6 +194,7 @@
 #define l2cap_rx woad__l2cap_rx
 #define l2cap_tx woad__l2cap_tx
 #define link_request_encryption woad__link_request_encryption
+#define log_call_error woad__log_call_error
 #define log_malformed woad__log_malformed
 #define log_refused woad__log_refused
 #define log_write woad__log_write

@@ -5,18 +5,17 @@
  *   HOST_UP: the controller has been brought up: HCI commands may be sent */
 #include "feature.h"
 #include "host.h"
-#include "log.h"
 
 int feature_for_call(struct woad *h, const void *memory)
 {
     h->commands_idle = false;
     if (!memory) {
-        return REFUSED(h, WOAD_ENOTSUP, "the call's feature is not in config.features");
+        return WOAD_ENOTSUP;
     }
     if (h->state == HOST_UP) {
         return 0;
     }
-    return REFUSED(h, WOAD_ENODEV, NOT_UP);
+    return WOAD_ENODEV;
 }
 
 bool feature_named(const struct woad *h, const struct woad_feature *feature)

@@ -4,7 +4,7 @@
 #include "host.h"
 #include "log.h"
 
-enum { MESSAGE = 160 };
+enum { MESSAGE = 240 };
 
 void log_write(const struct woad *h, enum woad_log_level level, const char *format, ...)
 {
@@ -34,6 +34,17 @@ int log_refused(const struct woad *h, int err, const char *function, const char 
         }
     }
     return err;
+}
+
+int log_call_error(const struct woad *h, int err, const char *function)
+{
+    if (err == WOAD_ENOTSUP) {
+        return log_refused(h, err, function, "config.features lacks the feature of this call");
+    }
+    if (err) {
+        return log_refused(h, err, function, NOT_UP);
+    }
+    return 0;
 }
 
 int log_malformed(const struct woad *h, int err, unsigned type, const uint8_t *packet, size_t len)

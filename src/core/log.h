@@ -21,6 +21,9 @@ void log_write(const struct woad *h, enum woad_log_level level, const char *form
 int log_refused(const struct woad *h, int err, const char *function, const char *format, ...)
     LOG_FORMAT(4, 5);
 
+/* The result of feature_for_call(). */
+int log_call_error(const struct woad *h, int err, const char *function);
+
 /* The result of a packet from the controller, with its first octets where it is malformed. */
 int log_malformed(const struct woad *h, int err, unsigned type, const uint8_t *packet, size_t len);
 
@@ -28,10 +31,12 @@ int log_malformed(const struct woad *h, int err, unsigned type, const uint8_t *p
 #define LOG(h, level, ...) log_write(h, level, __VA_ARGS__)
 /* `err` itself is the value, so that the compiler knows that it is not 0. */
 #define REFUSED(h, err, ...) (log_refused(h, err, __func__, __VA_ARGS__), (err))
+#define CALL_ERROR(h, err) log_call_error(h, err, __func__)
 #define MALFORMED(h, err, type, packet, len) log_malformed(h, err, type, packet, len)
 #else /* the compiler checks the arguments, and drops them */
 #define LOG(h, level, ...) ((void)(0 ? log_write(h, level, __VA_ARGS__) : (void)0))
 #define REFUSED(h, err, ...) (0 ? log_refused(h, err, __func__, __VA_ARGS__) : (err))
+#define CALL_ERROR(h, err) (err)
 #define MALFORMED(h, err, type, packet, len) (err)
 #endif
 

@@ -241,13 +241,18 @@ int woad_connect(struct woad *h, const struct woad_addr *peer, const struct woad
     uint16_t params[PARAMS];
     conn_params_of(p, params);
     struct central *c = h->central;
-    int err = feature_for_call(h, c);
+    int err = CALL_ERROR(h, feature_for_call(h, c));
     if (err) {
         return err;
     }
     if ((peer && peer->type > WOAD_ADDR_RANDOM_IDENTITY) || (!peer && !h->accept) ||
         !scan_window_valid(p->scan_interval_625us, p->scan_window_625us) ||
         !conn_params_valid(params)) {
+        if (!peer && !h->accept) {
+            LOG(h, WOAD_LOG_WARNING,
+                "woad_connect: peer is NULL, and there is no accept list: "
+                "config.features has no woad_feature_accept_list");
+        }
         return REFUSED(h, WOAD_EINVAL,
                        "scan window %u, interval %u: 4 to 16384; connection "
                        "interval %u to %u: 6 to 3200; latency %u: 0 to 499; supervision %u: 10 to "
@@ -285,7 +290,7 @@ int woad_connect(struct woad *h, const struct woad_addr *peer, const struct woad
 int woad_connect_cancel(struct woad *h)
 {
     struct central *c = h->central;
-    int err = feature_for_call(h, c);
+    int err = CALL_ERROR(h, feature_for_call(h, c));
     if (err) {
         return err;
     }

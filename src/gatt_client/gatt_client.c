@@ -682,7 +682,8 @@ int gattc_add_range(struct woad *h, uint16_t conn, const struct gattc_kind *kind
     if (start && start <= end) {
         err = gattc_add(h, conn, kind, start, NULL, 0, &p);
     } else {
-        err = REFUSED(h, WOAD_EINVAL, "handles %u to %u", start, end);
+        err = REFUSED(h, WOAD_EINVAL, "handles %u to %u: from 1, and the last not below the first",
+                      start, end);
     }
     if (err) {
         return err;

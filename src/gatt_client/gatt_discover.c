@@ -221,7 +221,7 @@ void gattc_emit_pending(struct conn *c, const struct proc *p, uint16_t end)
 {
     struct pending_decl f = c->client->pending;
     c->client->pending.declaration = 0;
-    if (!f.declaration) {
+    if (!f.declaration || p->cancelled) {
         return;
     }
     struct woad_event ev;

@@ -268,6 +268,10 @@ size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)
     if (h->state <= HOST_FALLING || h->in_tx) {
         return 0; /* an event's callback calls it while a packet is being written */
     }
+    if (room < WOAD_TX_ROOM && h->state != HOST_UP) {
+        LOG(h, WOAD_LOG_WARNING, "woad_tx: room is %u: the bring-up needs WOAD_TX_ROOM, %u",
+            (unsigned)room, WOAD_TX_ROOM);
+    }
     h->in_tx = h->tx_called = true;
     size_t n;
     do { /* again when an event that acl_tx() raised has made a command necessary */
@@ -308,11 +312,11 @@ uint32_t woad_poll(struct woad *h, uint32_t now_ms)
     if (stop == 0) {
         host_down(h, 0); /* the controller has not ended all connections in time */
     }
+    if (h->event_raised) {
+        return 0; /* send what its callback requested; after WOAD_EV_DOWN, start again */
+    }
     if (h->state == HOST_OFF) {
         return WOAD_FOREVER;
-    }
-    if (h->event_raised) {
-        return 0; /* 0: send what its callback requested */
     }
     return min_u32(left, stop);
 }

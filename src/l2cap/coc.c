@@ -544,7 +544,7 @@ static bool params_valid(const struct woad_coc_params *p, bool enhanced)
 
 int woad_coc_listen(struct woad *h, const struct woad_coc_params *params)
 {
-    int err = feature_for_call(h, h->cocs);
+    int err = CALL_ERROR(h, feature_for_call(h, h->cocs));
     if (err) {
         return err;
     }

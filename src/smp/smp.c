@@ -402,6 +402,10 @@ static void smp_rx_request(struct conn *c, struct rd *in)
 {
     const struct woad *h = c->h;
     if (h->smp->policy.no_pairing || !smp_has_crypto(h)) {
+        if (!h->smp->policy.no_pairing) {
+            LOG(h, WOAD_LOG_WARNING,
+                "a pairing is refused: config.crypto or config.random is NULL");
+        }
         smp_refuse(c, WOAD_SMP_NOT_SUPPORTED);
         return;
     }
@@ -739,8 +743,9 @@ int woad_passkey(struct woad *h, uint16_t conn, enum woad_passkey_action action,
         return err;
     }
     if (passkey > 999999 || action != p->passkey_action) {
-        return REFUSED(h, WOAD_EINVAL, "action %d, passkey %u: the event's action; up to 999999",
-                       (int)action, (unsigned)passkey);
+        /* The passkey itself is a secret. */
+        return REFUSED(h, WOAD_EINVAL, "action %d, the event's is %d; a passkey is up to 999999",
+                       (int)action, (int)p->passkey_action);
     }
     if (p->user_state == USER_ANSWERED) {
         return REFUSED(h, WOAD_EALREADY, "it has been answered");

@@ -499,6 +499,25 @@ static void no_credit_for_ever(void **state)
     }
 }
 
+/* woad_poll() raises WOAD_EV_DOWN and returns 0, so that the loop starts the host again before it
+ * sleeps; then nothing has a time limit. */
+static void fall_inside_poll_is_no_sleep(void **state)
+{
+    (void)state;
+    boot(1);
+    solo.withheld = SET_ADV_PARAMS;
+    woad_adv_start(solo.h, &adv);
+    solo_pump();
+    uint32_t left = 1;
+    while (!solo_count(WOAD_EV_DOWN)) {
+        left = solo_tick(100);
+    }
+    assert_int_equal(left, 0);
+    assert_int_equal(solo_tick(0), WOAD_FOREVER);
+    assert_int_equal(woad_start(solo.h), 0);
+    solo_end();
+}
+
 /* A credit that arrives in time is used. */
 static void credit_that_comes_late(void **state)
 {
@@ -654,6 +673,7 @@ int main(void)
         cmocka_unit_test(accept_list_ends_with_the_host),
         cmocka_unit_test(start_waits_for_down),
         cmocka_unit_test(no_credit_for_ever),
+        cmocka_unit_test(fall_inside_poll_is_no_sleep),
         cmocka_unit_test(credit_that_comes_late),
         cmocka_unit_test(fallback_has_our_parameters_or_none),
         cmocka_unit_test(one_scan_of_two_starts),

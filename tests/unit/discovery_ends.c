@@ -1,4 +1,4 @@
-/* A discovery of included services that ends early leaves nothing to the next procedure. */
+/* A discovery that ends early leaves nothing to the next procedure, and raises nothing more. */
 #include "solo.h"
 
 static const struct woad_feature *const features[] = { &woad_feature_gatt_client, NULL };
@@ -88,11 +88,40 @@ static void every_entry_of_a_response(void **state)
     solo_end();
 }
 
+/* A characteristic whose end is not known yet, when the discovery, or the search, is cancelled. */
+static void nothing_after_a_cancel(void **state)
+{
+    static const struct woad_uuid service = WOAD_UUID16(0x180f), level = WOAD_UUID16(0x2a19);
+    (void)state;
+    for (int find = 0; find < 2; find++) {
+        solo_boot(solo_config(features));
+        solo_connected(SOLO_HANDLE, true, 9);
+        if (find) {
+            assert_int_equal(woad_gattc_find(solo.h, solo.conn[0], &service, &level), 0);
+            solo_pump();
+            SOLO_ATT(0x07, 1, 0, 0x30, 0);
+        } else {
+            assert_int_equal(woad_gattc_characteristics(solo.h, solo.conn[0], 1, 0x30, NULL), 0);
+        }
+        solo_pump();
+        SOLO_ATT(0x09, 7, 2, 0, 2, 3, 0, 0x19, 0x2a);
+        solo_pump();
+        assert_int_equal(solo_frames(4, 0x08), 2);
+        assert_int_equal(woad_gattc_cancel(solo.h, solo.conn[0]), 0);
+        SOLO_ATT(0x01, 0x08, 3, 0, 0x0a);
+        solo_pump();
+        assert_int_equal(solo_last(WOAD_EV_GATTC_DONE)->u.done.status, WOAD_ECANCELED);
+        assert_int_equal(solo_count(WOAD_EV_CHARACTERISTIC), 0);
+        solo_end();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_characteristic_of_a_discovery_before),
         cmocka_unit_test(every_entry_of_a_response),
+        cmocka_unit_test(nothing_after_a_cancel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

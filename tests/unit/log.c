@@ -97,7 +97,8 @@ static void wrong_calls_about_gatt(void **state)
     SAYS(woad_gatt_indicate(h, conn, 8, data, 1), WOAD_EINVAL, "handle 8, Service Changed");
     SAYS(woad_gattc_read(h, 0x222, 3), WOAD_ENOTCONN, "no open connection has the number 222");
     SAYS(woad_gattc_write(h, conn, 3, data, 100), WOAD_EINVAL, "handle 3, 100 octets");
-    SAYS(woad_gattc_characteristics(h, conn, 9, 3, NULL), WOAD_EINVAL, "handles 9 to 3");
+    SAYS(woad_gattc_characteristics(h, conn, 9, 3, NULL), WOAD_EINVAL,
+         "handles 9 to 3: from 1, and the last not below the first");
     SAYS(woad_gattc_read_multiple(h, conn, handles, 1), WOAD_EINVAL, "1 handles: 2 to 32");
     solo_end();
 }
@@ -130,7 +131,8 @@ static void features_that_are_missing(void **state)
     struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 0x20 };
     (void)state;
     boot(none);
-    SAYS(woad_adv_start(solo.h, &adv), WOAD_ENOTSUP, "feature is not in config.features");
+    SAYS(woad_adv_start(solo.h, &adv), WOAD_ENOTSUP,
+         "woad_adv_start: config.features lacks the feature of this call");
     SAYS(woad_adv_stop(solo.h), WOAD_ENOTSUP, "config.features has no woad_feature_advertiser");
     SAYS(woad_gatt_clear(solo.h), WOAD_ENOTSUP, "config.features has no woad_feature_gatt_server");
     solo_end();
@@ -176,6 +178,24 @@ static void what_a_peer_is_refused(void **state)
     solo_end();
 }
 
+/* A peripheral that has no cryptography; a loop whose buffer is too small. */
+static void what_a_program_has_forgotten(void **state)
+{
+    uint8_t small[64];
+    (void)state;
+    struct woad_config config = solo_config(features);
+    config.crypto = NULL;
+    config.log = note;
+    solo_boot(config);
+    solo_connected(SOLO_HANDLE, false, 7);
+    SOLO_RX(2, (uint8_t)SOLO_HANDLE, 0x20, 11, 0, 7, 0, 6, 0, 1, 3, 0, 1, 16, 7, 7);
+    assert_non_null(strstr(said, "a pairing is refused: config.crypto or config.random is NULL"));
+    assert_int_equal(woad_stop(solo.h), 0);
+    assert_int_equal(woad_tx(solo.h, small, sizeof small), 0);
+    assert_non_null(strstr(said, "woad_tx: room is 64: the bring-up needs WOAD_TX_ROOM, 259"));
+    solo_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +205,7 @@ int main(void)
         cmocka_unit_test(features_that_are_missing),
         cmocka_unit_test(what_the_controller_and_the_peer_do),
         cmocka_unit_test(what_a_peer_is_refused),
+        cmocka_unit_test(what_a_program_has_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,7 +27,7 @@
  *   prepared_len: octets of prepared writes
  *   long_value_handle: attribute of the cached long value; 0: none
  *   in_multi_step: an event about one element is being raised, from a loop that goes on itself
- *   awaiting_app: the application has not answered the request yet
+ *   awaiting: whether the application has to answer the request: ANSWER_…
  *   element_err: ATT error that the application gave for one element of a request
  *   next_element: index or offset of the next element of a request
  *   gatts_value(): a value to be read; ATT_PENDING: the application has it
@@ -100,8 +100,8 @@ static int multiple_next(struct att_bearer *b, struct wr *out)
             s->in_multi_step = true;
             att_ask_value(b, handle, 0);
             s->in_multi_step = false;
-            if (s->awaiting_app || s->element_err) {
-                return s->awaiting_app ? ATT_PENDING : s->element_err;
+            if (s->awaiting || s->element_err) {
+                return s->awaiting ? ATT_PENDING : s->element_err;
             }
             out->p = out->base + m->rsp_len;
             continue;

@@ -28,7 +28,7 @@
  *   long_value_handle: attribute of the cached long value; 0: none
  *   executing: prepared writes are being executed, and the application is asked about one
  *   in_multi_step: an event about one element is being raised, from a loop that goes on itself
- *   awaiting_app: the application has not answered the request yet
+ *   awaiting: whether the application has to answer the request: ANSWER_…
  *   element_err: ATT error that the application gave for one element of a request
  *   next_element: index or offset of the next element of a request
  *   att_ask_application(): raises the event that puts a request to the application; it answers then
@@ -171,7 +171,7 @@ static int execute_parts(struct att_bearer *b)
         ev.u.gatt_write.request = (uint8_t)att_request_number(b);
         att_ask_application(b, WOAD_EV_GATT_WRITE, &ev);
         s->in_multi_step = false;
-        if (s->awaiting_app) {
+        if (s->awaiting) {
             return ATT_PENDING;
         }
         if (s->element_err) {
@@ -326,7 +326,7 @@ static int execute_app_answered(struct att_bearer *b, int err, struct rd *value,
  */
 static void execute_close(struct att_bearer *b)
 {
-    if (b->server->awaiting_app && b->server->op == ATT_EXECUTE_REQ) {
+    if (b->server->awaiting && b->server->op == ATT_EXECUTE_REQ) {
         parts_clear(parts_of(b));
     }
 }

@@ -31,7 +31,7 @@
  *   db_tables_changed: of a request: the database has changed since it arrived;
  *       db_tables_changed(): forgets what was looked up, and builds the index of types again
  *   in_multi_step: an event about one element is being raised, from a loop that goes on itself
- *   awaiting_app: the application has not answered the request yet
+ *   awaiting: whether the application has to answer the request: ANSWER_…
  *   element_err: ATT error that the application gave for one element of a request
  *   rsp_security: WOAD_COC_… bits: what reading the values in the response takes
  *   rsp_len: octets of the response that is ready to be sent; 0: none
@@ -564,7 +564,10 @@ static void att_server_close(struct att_bearer *b)
     if (b->c->h->att_long) {
         b->c->h->att_long->close(b);
     }
-    s->busy = s->awaiting_app = s->awaiting_app && b->c->state != CONN_GONE;
+    if (b->c->state == CONN_GONE) {
+        s->awaiting = ANSWERED;
+    }
+    s->busy = s->awaiting != ANSWERED;
 }
 
 static bool att_server_busy(const struct att_bearer *b)
@@ -590,7 +593,7 @@ static void att_apply_answer(struct att_bearer *b, int err, const uint8_t *value
     if (len > WOAD_ATT_VALUE_MAX) {
         len = WOAD_ATT_VALUE_MAX;
     }
-    s->awaiting_app = false;
+    s->awaiting = ANSWERED;
     s->element_err = (uint8_t)err;
     if (s->op == ATT_READ_REQ || s->op == ATT_READ_BLOB_REQ) {
         if (!err) {
@@ -621,7 +624,8 @@ static void att_apply_answer(struct att_bearer *b, int err, const uint8_t *value
 static int att_answer(struct att_bearer *b, int err, const void *value, size_t len)
 {
     if (b && !b->mtu) {
-        b->server->awaiting_app = b->server->busy = false;
+        b->server->awaiting = ANSWERED;
+        b->server->busy = false;
         b = NULL;
     }
     if (!b) {
@@ -634,21 +638,19 @@ static int att_answer(struct att_bearer *b, int err, const void *value, size_t l
 /* Raises a request as an event.  While the event runs, woad_gatt_answer() answers this request:
  * g->current_request.  Events nest.  One that is neither answered in its event nor to be answered
  * later gets Unlikely Error: an application that forgets an attribute would otherwise keep its
- * client waiting for 30 s, and lose the link.  The serial number tells whether the request is still
- * the one: woad_tx(), called in the event, can send its response and serve the next. */
+ * client waiting for 30 s, and lose the link.  ANSWER_NOW is left only by this request: woad_tx(),
+ * called in the event, can send its response and serve the next, but that one ends here, too. */
 void att_ask_application(struct att_bearer *b, enum woad_event_type type, struct woad_event *ev)
 {
     struct gatts *g = b->c->h->gatts;
     struct gatts_bearer *s = b->server;
     struct att_bearer *outer = g->current_request;
-    uint16_t serial = g->requests_raised++;
-    s->awaiting_app = true;
-    s->answers_later = false;
-    s->request_serial = serial;
+    s->awaiting = ANSWER_NOW;
+    s->request_serial = g->requests_raised++;
     g->current_request = b;
     emit_of(b->c, type, ev);
     g->current_request = outer;
-    if (s->awaiting_app && !s->answers_later && s->request_serial == serial) {
+    if (s->awaiting == ANSWER_NOW) {
         LOG(b->c->h, WOAD_LOG_WARNING,
             "connection %x: attribute %u: neither woad_gatt_answer() nor "
             "woad_gatt_answer_later() was called in its event",
@@ -665,7 +667,7 @@ void att_server_db_changed(const struct woad *h, uint16_t first, uint16_t last)
     for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
         struct gatts_bearer *s = b->server;
         s->db_tables_changed = true;
-        if (s->awaiting_app && s->handle >= first && s->handle <= last) {
+        if (s->awaiting && s->handle >= first && s->handle <= last) {
             att_answer(b, WOAD_ATT_INVALID_HANDLE, NULL, 0);
         }
     }
@@ -678,8 +680,8 @@ static struct att_bearer *att_awaiting_bearer(const struct conn *c, int request)
     const struct woad *h = c->h;
     struct att_bearer *found = NULL;
     for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
-        bool matches = b->c == c && b->server->awaiting_app &&
-                       (request < 0 || att_request_number(b) == request);
+        bool matches =
+            b->c == c && b->server->awaiting && (request < 0 || att_request_number(b) == request);
         if (matches &&
             (!found || (int16_t)(b->server->request_serial - found->server->request_serial) < 0)) {
             found = b;
@@ -707,7 +709,7 @@ int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *dat
     struct att_bearer *b = h->gatts->current_request;
     if (!b || b->c != c) {
         b = att_awaiting_bearer(c, -1);
-    } else if (!b->server->awaiting_app) {
+    } else if (!b->server->awaiting) {
         b = NULL; /* it has been answered: a second answer is not to another request */
     }
     return att_answer(b, err, data, len);

@@ -6,7 +6,7 @@
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   gatts: the server's database and state: gatt_server.h
  *   current_request: the bearer whose request is being raised as an event; NULL: none
- *   awaiting_app: the application has not answered the request yet */
+ *   awaiting: whether the application has to answer the request: ANSWER_… */
 #include "../core/log.h"
 #include "gatt_server.h"
 
@@ -17,9 +17,9 @@ int woad_gatt_answer_later(struct woad *h, uint16_t conn)
         return REFUSED(h, WOAD_ENOTCONN, NO_CONNECTION, conn);
     }
     const struct att_bearer *b = h->gatts->current_request;
-    if (!b || b->c != c || !b->server->awaiting_app) {
+    if (!b || b->c != c || !b->server->awaiting) {
         return WOAD_EALREADY;
     }
-    b->server->answers_later = true;
+    b->server->awaiting = ANSWER_LATER;
     return 0;
 }

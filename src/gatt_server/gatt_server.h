@@ -34,17 +34,20 @@ struct gatts_features {
     int (*write)(struct conn *c, struct rd *in);
 };
 
+/* Whether the application has to answer the request: no, or not any more; before its event ends; at
+ * any time, after woad_gatt_answer_later(). */
+enum answer { ANSWERED, ANSWER_NOW, ANSWER_LATER };
+
 /* The request in progress on a bearer, and its response. */
 struct gatts_bearer {
     uint8_t op;               /* opcode of the request, valid while `busy` */
     bool busy;                /* from the arrival of the request until its response has left */
-    bool awaiting_app;        /* the application has not called woad_gatt_answer() yet */
+    uint8_t awaiting;         /* the application's answer: enum answer */
     uint8_t element_err;      /* ATT error that the application gave for an element of a multi-step
                                * request */
     bool pipelined;           /* more requests wait: att_pipeline.c */
     uint8_t rsp_security : 4; /* WOAD_COC_… bits: the security that reading the values in the
                                * response takes */
-    bool answers_later : 1;   /* woad_gatt_answer_later() was called in the event */
     bool db_tables_changed : 1; /* the database has changed since the request arrived */
     bool in_multi_step : 1; /* an event for one element is being raised, from a loop that continues
                              * the request itself */

@@ -137,6 +137,6 @@ void att_close(struct att_bearer *b, int status);
 void att_drop_queue(struct conn *c, int status);
 void att_timed_out(struct att_bearer *b);
 /* gatt_server/gatt_features.c: the built-in table without and with Enhanced ATT. */
-extern const struct gatts_features gatts_features, gatts_features_eatt;
+extern const struct attr_table gatts_features, gatts_features_eatt;
 
 #endif

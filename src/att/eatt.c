@@ -523,10 +523,10 @@ static void eatt_layout(struct woad *h)
     if (feature_named(h, &woad_feature_l2cap_channels) &&
         feature_named(h, &woad_feature_enhanced_channels)) { /* else no bearer can be opened */
         h->eatt_role = &eatt_role;
-        h->client_features = &gatts_features_eatt;
+        h->builtin_with_features = &gatts_features_eatt;
     } else {
         h->eatt_role = NULL;
-        h->client_features = &gatts_features;
+        h->builtin_with_features = &gatts_features;
     }
 }
 

@@ -14,6 +14,7 @@
 /* Defined in the header of the layer or feature. */
 struct accept;
 struct adv;
+struct attr_table;
 struct att_bearer;
 struct att_extension;
 struct att_pipeline;
@@ -31,7 +32,6 @@ struct ext;
 struct ext_role;
 struct gatt_bonds;
 struct gatts;
-struct gatts_features;
 struct gatts_parts;
 struct link;
 struct multiple;
@@ -154,7 +154,7 @@ struct woad {
     uint16_t *type_handles; /* config.attr_index of them, the type index's memory */
     void (*att_signed)(struct att_bearer *b, struct rd *in); /* ATT_SIGNED_WRITE_CMD */
     const struct gatt_bonds *gatt_bonds;
-    const struct gatts_features *client_features;
+    const struct attr_table *builtin_with_features;         /* NULL: the plain one */
     void (*smp_keypress)(struct pairing *p, struct rd *in); /* Pairing Keypress Notification */
     struct controller_crypto *controller_crypto;
     struct reconnect *reconnect_mem;

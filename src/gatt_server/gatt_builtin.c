@@ -29,28 +29,20 @@ static void value_include(const struct woad_include *include, struct wr *out)
     }
 }
 
-/* The value of a value attribute or descriptor: constant, the device name, or Client Supported
- * Features.  Result as of gatts_value(). */
+/* The value of a value attribute or descriptor: constant, or the device name.  Result as of
+ * gatts_value(). */
 static int value_stored(const struct conn *c, uint16_t handle, const struct woad_attr *a,
                         struct gatts_value *v)
 {
-    const struct woad *h = c->h;
     if (a->value) {
         v->octets = a->value;
         v->len = a->len;
         return 0;
     }
-    if (handle > HANDLE_CLIENT_FEATURES) {
-        return ATT_PENDING;
-    }
     if (handle == HANDLE_NAME) {
-        v->octets = h->gatts->name;
-        v->len = h->gatts->name_len;
-        return 0;
-    }
-    v->octets = &c->server->client_features;
-    v->len = 1;
-    if (handle == HANDLE_CLIENT_FEATURES && h->client_features) {
+        const struct gatts *g = c->h->gatts;
+        v->octets = g->name;
+        v->len = g->name_len;
         return 0;
     }
     return ATT_PENDING;
@@ -62,7 +54,8 @@ int gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *a
                 struct gatts_value *v)
 {
     if (a->perm & WOAD_PERM_VALUE) {
-        return gatts_table_value(a)->kind->read(c, handle, a, v);
+        struct woad_value *value = gatts_table_value(a);
+        return value->kind->read(c, value, v);
     }
     if (a->kind == WOAD_ATTR_VALUE || a->kind == WOAD_ATTR_DESCRIPTOR) {
         return value_stored(c, handle, a, v);
@@ -84,24 +77,20 @@ int gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *a
     return 0;
 }
 
-/* A write to a value in the table, to a CCCD or to Client Supported Features.  0 or an ATT error;
- * ATT_PENDING: it is for the application. */
+/* A write to a value in the table or to a CCCD.  0 or an ATT error; ATT_PENDING: it is for the
+ * application. */
 int gatts_write(struct conn *c, uint16_t handle, const struct woad_attr *a, uint16_t offset,
                 struct rd *in)
 {
     if (a->perm & WOAD_PERM_VALUE) {
-        return gatts_table_value(a)->kind->write(c, handle, a, offset, in);
+        struct woad_value *value = gatts_table_value(a);
+        return value->kind->write(c, value, offset, in);
     }
-    struct woad *h = c->h;
-    bool features = handle == HANDLE_CLIENT_FEATURES && h->client_features;
-    if (a->kind != WOAD_ATTR_CCCD && !features) {
+    if (a->kind != WOAD_ATTR_CCCD) {
         return ATT_PENDING;
     }
     if (offset) {
         return WOAD_ATT_INVALID_OFFSET;
-    }
-    if (features) {
-        return h->client_features->write(c, in);
     }
     return cccd_write(c, handle, in);
 }

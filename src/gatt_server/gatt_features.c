@@ -19,21 +19,26 @@ static const struct woad_uuid uuid_client_features = WOAD_UUID16(0x2b29),
                               uuid_server_features = WOAD_UUID16(0x2b3a);
 static const uint8_t server_features[1] = { SERVER_EATT };
 
-static const struct woad_attr builtin_with_features[] = {
-    BUILTIN_ATTRS,
-    WOAD_CHARACTERISTIC(&uuid_client_features, WOAD_PROP_READ | WOAD_PROP_WRITE,
-                        WOAD_PERM_READ | WOAD_PERM_WRITE),
-    WOAD_CHARACTERISTIC_CONST(&uuid_server_features, server_features, sizeof server_features),
-};
-enum { WITH_EATT = sizeof builtin_with_features / sizeof *builtin_with_features };
+static int client_features_read(const struct conn *c, struct woad_value *v, struct gatts_value *out)
+{
+    (void)v;
+    out->octets = &c->server->client_features;
+    out->len = 1;
+    return 0;
+}
 
 /* A write to Client Supported Features; all known bits are in the first octet.  A client may not
  * clear a bit; unknown bits are dropped.  0 or an ATT error.  7.2 */
-static int client_features_write(struct conn *c, struct rd *in)
+static int client_features_write(struct conn *c, struct woad_value *v, uint16_t offset,
+                                 struct rd *in)
 {
+    (void)v;
     struct woad *h = c->h;
     struct gatts_conn *s = c->server;
     uint8_t bits = rd_u8(in) & CLIENT_FEATURES;
+    if (offset) {
+        return WOAD_ATT_INVALID_OFFSET;
+    }
     if (in->bad) {
         return WOAD_ATT_INVALID_VALUE_LENGTH;
     }
@@ -47,15 +52,25 @@ static int client_features_write(struct conn *c, struct rd *in)
     return 0;
 }
 
-const struct gatts_features gatts_features = { { builtin_with_features, BUILTIN_COUNT + 2, 1 },
-                                               client_features_write };
-const struct gatts_features gatts_features_eatt = { { builtin_with_features, WITH_EATT, 1 },
-                                                    client_features_write };
+static const struct woad_value_kind client_features_kind = { .read = client_features_read,
+                                                             .write = client_features_write };
+static const struct woad_value client_features = { .kind = &client_features_kind,
+                                                   .max = WOAD_ATT_VALUE_MAX };
+static const struct woad_attr builtin_with_features[] = {
+    BUILTIN_ATTRS,
+    WOAD_CHARACTERISTIC_VALUE(&uuid_client_features, WOAD_PROP_READ | WOAD_PROP_WRITE,
+                              WOAD_PERM_READ | WOAD_PERM_WRITE, &client_features),
+    WOAD_CHARACTERISTIC_CONST(&uuid_server_features, server_features, sizeof server_features),
+};
+enum { WITH_EATT = sizeof builtin_with_features / sizeof *builtin_with_features };
+
+const struct attr_table gatts_features = { builtin_with_features, BUILTIN_COUNT + 2, 1 };
+const struct attr_table gatts_features_eatt = { builtin_with_features, WITH_EATT, 1 };
 
 static void client_features_layout(struct woad *h)
 {
-    if (!h->client_features) { /* woad_feature_eatt may have set the longer table */
-        h->client_features = &gatts_features;
+    if (!h->builtin_with_features) { /* woad_feature_eatt may have set the longer table */
+        h->builtin_with_features = &gatts_features;
     }
 }
 

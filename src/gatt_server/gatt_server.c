@@ -64,8 +64,8 @@ void parts_open(struct conn *c)
 static void gatts_reset(struct woad *h)
 {
     struct gatts *g = h->gatts;
-    if (h->client_features) {
-        g->tables[0] = h->client_features->table;
+    if (h->builtin_with_features) {
+        g->tables[0] = *h->builtin_with_features;
     } else {
         g->tables[0] = builtin_table;
     }

@@ -9,7 +9,6 @@ enum { CCCD_NOTIFY = 1, CCCD_INDICATE = 2, CCCD_BITS = 3 };
 /* Bits of Client Supported Features: robust caching 1, Enhanced ATT 2, multiple notifications 4.
  * Vol 3, Part G, 7.2 */
 enum { FEATURE_MULTIPLE_NOTIFY = 4, CLIENT_FEATURES = 7 };
-enum { HANDLE_CLIENT_FEATURES = 11 };
 
 /* One array of attributes, given to woad_gatt_add(). */
 struct attr_table {
@@ -27,12 +26,6 @@ extern const uint8_t appearance[2];
         WOAD_CHARACTERISTIC_CONST(&uuid_appearance, appearance, sizeof appearance), \
         WOAD_PRIMARY(&uuid_gatt), WOAD_CHARACTERISTIC(&uuid_changed, WOAD_PROP_INDICATE, 0), \
         WOAD_CCCD
-
-/* The built-in table with Client Supported Features, and the handler of a write to that value. */
-struct gatts_features {
-    struct attr_table table;
-    int (*write)(struct conn *c, struct rd *in);
-};
 
 /* Whether the application has to answer the request: no, or not any more; before its event ends; at
  * any time, after woad_gatt_answer_later(). */
@@ -189,14 +182,12 @@ int gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *a
                 struct gatts_value *v);
 int gatts_write(struct conn *c, uint16_t handle, const struct woad_attr *a, uint16_t offset,
                 struct rd *in);
-/* How values of WOAD_PERM_VALUE are read and written: gatt_value.c, which is linked where a table
- * has such a value.  Results as of gatts_value() and gatts_write(). */
+/* How values of WOAD_PERM_VALUE are read and written: by gatt_value.c, which is linked where a
+ * table has such a value, or by gatt_features.c.  Results as of gatts_value() and gatts_write(). */
 struct woad_value_kind {
     bool (*add)(const struct woad_attr *a, uint16_t handle); /* false: the row is not valid */
-    int (*read)(const struct conn *c, uint16_t handle, const struct woad_attr *a,
-                struct gatts_value *v);
-    int (*write)(struct conn *c, uint16_t handle, const struct woad_attr *a, uint16_t offset,
-                 struct rd *in);
+    int (*read)(const struct conn *c, struct woad_value *v, struct gatts_value *out);
+    int (*write)(struct conn *c, struct woad_value *v, uint16_t offset, struct rd *in);
 };
 /* The value of an attribute with WOAD_PERM_VALUE: in RAM, although the table is constant. */
 static inline struct woad_value *gatts_table_value(const struct woad_attr *a)

@@ -219,13 +219,15 @@ extern const struct woad_value_kind woad_values;
 #define WOAD_CHARACTERISTIC_VALUE(uuid_, props_, perm_, value_) \
     { uuid_, NULL, 0, WOAD_ATTR_CHARACTERISTIC, props_, WOAD_PERM_READ }, \
     { \
-        uuid_, WOAD_VALUE_POINTER(value_), 0, WOAD_ATTR_VALUE, 0, (perm_) | WOAD_PERM_VALUE \
+        uuid_, WOAD_VALUE_POINTER(value_), sizeof(struct woad_value), WOAD_ATTR_VALUE, 0, \
+            (perm_) | WOAD_PERM_VALUE \
     }
 #define WOAD_CHARACTERISTIC_VALUE_CCCD(uuid_, props_, perm_, value_) \
     WOAD_CHARACTERISTIC_VALUE(uuid_, props_, perm_, value_), WOAD_CCCD
 #define WOAD_DESCRIPTOR_VALUE(uuid_, perm_, value_) \
     { \
-        uuid_, WOAD_VALUE_POINTER(value_), 0, WOAD_ATTR_DESCRIPTOR, 0, (perm_) | WOAD_PERM_VALUE \
+        uuid_, WOAD_VALUE_POINTER(value_), sizeof(struct woad_value), WOAD_ATTR_DESCRIPTOR, 0, \
+            (perm_) | WOAD_PERM_VALUE \
     }
 
 /* Adds an array of attributes, one or more services, behind the existing ones (when handles run

@@ -17,7 +17,6 @@
  *   save_client_state: of smp_role: saves the server's state of a bonded client in its bond, with
  *       WOAD_EV_BOND; may raise WOAD_EV_BOND_WANTED before
  *   db_table_index(): index of the array with this handle, or of the first one behind it
- *   db_next(): the first handle from this one on; 0: none
  *   db_tables_changed: of a request: the database has changed since it arrived;
  *       db_tables_changed(): forgets what was looked up, and builds the index of types again
  *   parts: for each connection: memory for prepared writes and a cached long value; NULL: neither
@@ -103,7 +102,7 @@ bool gatts_tx_changed(struct conn *c, struct wr *out)
 
 /* The needs of an attribute of each kind.  HAS_UUID, HAS_VALUE: those pointers.  IN_SERVICE,
  * IN_CHARACTERISTIC: such a declaration before it.  DECLARED: a characteristic declaration right
- * before it. */
+ * before it, which no other kind may have. */
 enum { HAS_UUID = 1, HAS_VALUE = 2, IN_SERVICE = 4, IN_CHARACTERISTIC = 8, DECLARED = 16 };
 static const uint8_t needs[] = {
     [WOAD_ATTR_PRIMARY] = HAS_UUID,
@@ -123,11 +122,11 @@ static uint16_t db_last(struct gatts *g)
 }
 
 /* Whether the array is well-formed: see woad_gatt_add() in include/woad/gatt.h.  Values in it get
- * their handles, from `handle` on. */
-static bool db_valid(const struct woad_attr *attrs, uint16_t n, uint16_t handle)
+ * their handles.  A row with WOAD_PERM_VALUE has a length, and so a value: the macros say so. */
+static bool db_valid(const struct attr_table *t)
 {
     unsigned where = 0;
-    for (const struct woad_attr *a = attrs; a && n; n--, a++, handle++) {
+    for (const struct woad_attr *a = t->attrs; a && a != t->attrs + t->n; a++) {
         unsigned has = where;
         if (a->uuid) {
             has |= HAS_UUID;
@@ -135,12 +134,8 @@ static bool db_valid(const struct woad_attr *attrs, uint16_t n, uint16_t handle)
         if (a->value) {
             has |= HAS_VALUE;
         }
-        if (a->kind >= sizeof needs || (needs[a->kind] & ~has) || (a->len && !a->value) ||
-            a->len > WOAD_ATT_VALUE_MAX || (where & DECLARED && a->kind != WOAD_ATTR_VALUE)) {
-            return false;
-        }
-        const struct woad_value *v = a->value;
-        if ((a->perm & WOAD_PERM_VALUE) && (!v || !v->kind || !v->kind->add(a, handle))) {
+        if (a->kind >= sizeof needs || ((needs[a->kind] ^ has) & (needs[a->kind] | DECLARED)) ||
+            (a->len && !a->value) || a->len > WOAD_ATT_VALUE_MAX) {
             return false;
         }
         if (db_is_service(a)) {
@@ -149,6 +144,11 @@ static bool db_valid(const struct woad_attr *attrs, uint16_t n, uint16_t handle)
             where = IN_SERVICE | IN_CHARACTERISTIC | DECLARED;
         } else {
             where &= ~(unsigned)DECLARED;
+        }
+        const struct woad_value *v = a->value;
+        if ((a->perm & WOAD_PERM_VALUE) &&
+            (!v->kind || !v->kind->add(a, (uint16_t)(t->first + (a - t->attrs))))) {
+            return false;
         }
     }
     return where && !(where & DECLARED);
@@ -169,11 +169,15 @@ static uint16_t db_find_gap(struct gatts *g, uint16_t n)
     return 0;
 }
 
-/* Whether handles first..first + n - 1 exist, and none of them is in use; false for first 0. */
-static bool db_range_is_free(struct gatts *g, uint16_t first, uint16_t n)
+/* Whether handles first..first + n - 1 exist, and none of them is in use; false for first 0.  `at`:
+ * db_table_index(first). */
+static bool db_range_is_free(const struct gatts *g, size_t at, uint16_t first, uint16_t n)
 {
-    uint16_t next = db_next(g, first);
-    return first && n <= 0x10000u - first && (!next || next >= (uint32_t)first + n);
+    uint32_t end = 0x10000;
+    if (at < g->n_tables) {
+        end = g->tables[at].first;
+    }
+    return first && (uint32_t)first + n <= end;
 }
 
 int woad_gatt_add_at(struct woad *h, const struct woad_attr *attrs, uint16_t n, uint16_t first)
@@ -191,15 +195,16 @@ int woad_gatt_add_at(struct woad *h, const struct woad_attr *attrs, uint16_t n, 
         return REFUSED(h, WOAD_ENOMEM, "config.attr_tables is %u", h->cfg.attr_tables);
     }
     /* db_valid() is last: it gives values their handles. */
-    if (!db_range_is_free(g, first, n) || !db_valid(attrs, n, first)) {
+    const struct attr_table table = { .attrs = attrs, .n = n, .first = first };
+    size_t at = db_table_index(g, first);
+    if (!db_range_is_free(g, at, first, n) || !db_valid(&table)) {
         return REFUSED(h, WOAD_EINVAL,
                        "%u attributes at handle %u: they begin with a service, each "
                        "characteristic has a value, and their handles are free",
                        n, first);
     }
-    size_t at = db_table_index(g, first);
     memmove(&g->tables[at + 1], &g->tables[at], (g->n_tables - at) * sizeof *g->tables);
-    g->tables[at] = (struct attr_table){ .attrs = attrs, .n = n, .first = first };
+    g->tables[at] = table;
     g->n_tables++;
     db_tables_changed(h);
     gatts_db_changed(h, first, (uint16_t)(first + n - 1));

@@ -110,6 +110,7 @@
 #define coc_sig_tx woad__coc_sig_tx
 #define coc_timed_out woad__coc_timed_out
 #define coc_tx woad__coc_tx
+#define config_complete woad__config_complete
 #define conn_any_free woad__conn_any_free
 #define conn_by_handle woad__conn_by_handle
 #define conn_by_peer woad__conn_by_peer

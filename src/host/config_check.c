@@ -199,8 +199,7 @@ static uint32_t features_named(const struct woad_config *c)
     return named;
 }
 
-/* --- what woad_size() refuses: config_complete() of host.c -------------------------------------
- */
+/* --- what woad_size() refuses: config_complete() ---------------------------------------------- */
 
 static unsigned config_mtu(const struct woad_config *c)
 {

@@ -45,8 +45,6 @@
 enum { STOP_MS = 1000 };    /* woad_stop() waits so long for the connections to end */
 enum { MTU_OFFERED = 256 }; /* ATT_MTU at first, if config.mtu allows it */
 
-static const struct woad_feature *const no_features[] = { NULL };
-
 /* Allocates the core's arrays, then each feature's. */
 static void layout(struct woad *h)
 {
@@ -64,66 +62,15 @@ static void layout(struct woad *h)
     }
 }
 
-/* Chooses for fields that are 0, and raises what is less than is needed.  What only one feature
- * reads is set by its layout.  False: the config is not valid; host/config_check.c has the same
- * rules, with reasons. */
-static bool config_complete(struct woad *h, struct woad_config *c)
-{
-    if (!c->features) {
-        c->features = no_features;
-    }
-    if (!c->conns) {
-        c->conns = WOAD_DEFAULT_CONNS;
-    }
-    if (!c->subscriptions) {
-        c->subscriptions = WOAD_DEFAULT_SUBSCRIPTIONS;
-    }
-    if (!c->mtu) {
-        c->mtu = WOAD_DEFAULT_MTU;
-    }
-    for (const struct woad_feature *const *f = c->features; *f; f++) {
-        const struct woad_needs *needs = (*f)->needs;
-        if (needs) {
-            if (h->tx_frame_max < needs->frame_max) {
-                h->tx_frame_max = needs->frame_max;
-            }
-            if (needs->complete_config) {
-                needs->complete_config(h, c);
-            }
-        }
-    }
-    uint16_t queue = (uint16_t)(c->mtu + 2);
-    if (c->tx_queue < queue) {
-        c->tx_queue = queue;
-    }
-    if (c->request_queue < queue) {
-        c->request_queue = queue;
-    }
-    return c->event && c->mtu >= CONFIG_MTU_MIN && c->mtu <= CONFIG_MTU_MAX;
-}
-
-/* Copies the configuration, and computes the sizes that features add to it. */
-static bool set_config(struct woad *h, const struct woad_config *config)
-{
-    h->cfg = *config;
-    h->sig_queue_size = SIGNALLING_QUEUE(0);
-    bool valid = config_complete(h, &h->cfg);
-    if (h->tx_frame_max < h->cfg.mtu) {
-        h->tx_frame_max = h->cfg.mtu;
-    }
-    if (h->rx_frame_max < h->tx_frame_max) {
-        h->rx_frame_max = h->tx_frame_max;
-    }
-    return valid;
-}
-
 /* Octets of the whole instance; 0: the config is not valid.  `mem` NULL: only counts, in an `h`
  * that is thrown away. */
 static size_t lay_out(struct woad *h, uint8_t *mem, const struct woad_config *config)
 {
     struct arena a = { mem, sizeof *h };
     h->tx_frame_of.arena = &a;
-    if (!set_config(h, config)) {
+    h->cfg = *config;
+    h->sig_queue_size = SIGNALLING_QUEUE(0);
+    if (!config_complete(h, &h->cfg)) {
         return 0;
     }
     layout(h);

@@ -101,7 +101,7 @@ struct woad {
     bool commands_idle;      /* every feature was polled for a command and has none */
     bool random_dirty;       /* controller.random_addr is to be written to the controller */
     uint8_t address_pending; /* ADDRESS_…; 0: no private address is due */
-    bool accept_dirty;       /* the accept list is to be written to the controller */
+    bool tx_called;          /* woad_tx() was called since the latest event was raised */
     uint8_t resolve_dirty;   /* the resolving list: RESOLVE_…, of own_address.h */
     uint8_t ext_commands;    /* EXT_…, of hci/roles.h */
     bool resolving_enabled;  /* the controller resolves private addresses of bonded peers */
@@ -117,18 +117,21 @@ struct woad {
     uint16_t rx_frame_max;   /* …and receive */
     uint16_t conn_count;     /* connections that exist */
     uint16_t sig_queue_size; /* octets of conn.sig_queue */
-    bool tx_called;          /* woad_tx() was called since the latest event was raised */
+    bool accept_dirty;       /* the accept list is to be written to the controller */
     uint8_t event_depth;     /* callbacks on the stack; counted with CHECK_LOST_WAKEUP only */
     uint32_t now;            /* ms: the time of the last woad_clock() or woad_poll() */
     struct conn *conns, *conns_end; /* config.conns slots, and the end of the array */
     struct conn *ready_tail;        /* the ready list: ready.h; NULL: empty */
+    union {
+        struct arena *arena; /* only inside woad_init() and woad_size() */
+        struct conn *conn;   /* then: the connection of the frame in tx_frame; NULL: none */
+    } tx_frame_of;
     /* Each feature's memory, and the functions by which other layers call it (…_role).  NULL: the
      * feature is not linked. */
     struct smp *smp;
     const struct smp_role *smp_role;
     struct gatts *gatts;
     const struct att_role *att_server, *att_client;
-    struct cocs *cocs;
     const struct coc_role *coc_role;
     const struct eatt_role *eatt_role;
     const struct crypto_role *crypto_role;
@@ -140,6 +143,7 @@ struct woad {
     struct att_bearer *bearers; /* one a connection, then config.att_bearers of Enhanced ATT */
     struct woad_config cfg;
     struct ext *ext;
+    struct cocs *cocs;
     const struct att_extension *att_long;
     struct att_bearer *bearers_end;
     const struct coc_enhanced *coc_enhanced;
@@ -161,10 +165,6 @@ struct woad {
     struct link *link;
     struct vendor_init *vendor_init;
     const struct vendor_init_role *vendor_init_role;
-    union {
-        struct arena *arena; /* only inside woad_init() and woad_size() */
-        struct conn *conn;   /* then: the connection of the frame in tx_frame; NULL: none */
-    } tx_frame_of;
     uint8_t *tx_frame; /* tx_frame_max + 4 octets: an L2CAP frame sent in fragments */
     /* HCI handles of connections for which there was no slot, to be disconnected: refused_max(). */
     uint16_t *refused_handles;

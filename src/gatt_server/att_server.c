@@ -450,16 +450,13 @@ ALWAYS_INLINE struct wr att_server_response(struct att_bearer *b)
     return (struct wr){ rsp, rsp + 1, rsp + b->mtu, false };
 }
 
-/* The feature that serves this opcode; NULL: none is named. */
+/* The feature that serves this opcode, if any does; NULL: it is not named. */
 static const struct att_extension *att_extension(const struct woad *h, uint8_t op)
 {
-    if (att_is_multiple(op)) {
-        return h->att_multiple;
-    }
     if (op == ATT_PREPARE_REQ || op == ATT_EXECUTE_REQ) {
         return h->att_long;
     }
-    return NULL;
+    return h->att_multiple;
 }
 
 /* A request or command.  A client must wait for the response before its next request (3.3.2).  On
@@ -602,8 +599,10 @@ static void att_apply_answer(struct att_bearer *b, int err, const uint8_t *value
         if (!err && b->c->h->att_long) {
             b->c->h->att_long->cache_value(b, value, len);
         }
-    } else if (!err && s->op == ATT_READ_BY_TYPE_REQ) {
-        att_list_value(&out, s->handle, value, len);
+    } else if (s->op == ATT_READ_BY_TYPE_REQ) {
+        if (!err) {
+            att_list_value(&out, s->handle, value, len);
+        }
     } else if (s->op != ATT_WRITE_REQ) {
         const struct att_extension *ext = att_extension(b->c->h, s->op);
         if (!len) {

@@ -54,8 +54,7 @@ int gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *a
                 struct gatts_value *v)
 {
     if (a->perm & WOAD_PERM_VALUE) {
-        struct woad_value *value = gatts_table_value(a);
-        return value->kind->read(c, value, v);
+        return gatts_table_value(a)->kind->read(c, handle, a, v);
     }
     if (a->kind == WOAD_ATTR_VALUE || a->kind == WOAD_ATTR_DESCRIPTOR) {
         return value_stored(c, handle, a, v);
@@ -83,8 +82,7 @@ int gatts_write(struct conn *c, uint16_t handle, const struct woad_attr *a, uint
                 struct rd *in)
 {
     if (a->perm & WOAD_PERM_VALUE) {
-        struct woad_value *value = gatts_table_value(a);
-        return value->kind->write(c, value, offset, in);
+        return gatts_table_value(a)->kind->write(c, handle, a, offset, in);
     }
     if (a->kind != WOAD_ATTR_CCCD) {
         return ATT_PENDING;

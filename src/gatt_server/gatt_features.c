@@ -19,9 +19,11 @@ static const struct woad_uuid uuid_client_features = WOAD_UUID16(0x2b29),
                               uuid_server_features = WOAD_UUID16(0x2b3a);
 static const uint8_t server_features[1] = { SERVER_EATT };
 
-static int client_features_read(const struct conn *c, struct woad_value *v, struct gatts_value *out)
+static int client_features_read(const struct conn *c, uint16_t handle, const struct woad_attr *a,
+                                struct gatts_value *out)
 {
-    (void)v;
+    (void)handle;
+    (void)a;
     out->octets = &c->server->client_features;
     out->len = 1;
     return 0;
@@ -29,10 +31,11 @@ static int client_features_read(const struct conn *c, struct woad_value *v, stru
 
 /* A write to Client Supported Features; all known bits are in the first octet.  A client may not
  * clear a bit; unknown bits are dropped.  0 or an ATT error.  7.2 */
-static int client_features_write(struct conn *c, struct woad_value *v, uint16_t offset,
-                                 struct rd *in)
+static int client_features_write(struct conn *c, uint16_t handle, const struct woad_attr *a,
+                                 uint16_t offset, struct rd *in)
 {
-    (void)v;
+    (void)handle;
+    (void)a;
     struct woad *h = c->h;
     struct gatts_conn *s = c->server;
     uint8_t bits = rd_u8(in) & CLIENT_FEATURES;

@@ -186,8 +186,10 @@ int gatts_write(struct conn *c, uint16_t handle, const struct woad_attr *a, uint
  * table has such a value, or by gatt_features.c.  Results as of gatts_value() and gatts_write(). */
 struct woad_value_kind {
     bool (*add)(const struct woad_attr *a, uint16_t handle); /* false: the row is not valid */
-    int (*read)(const struct conn *c, struct woad_value *v, struct gatts_value *out);
-    int (*write)(struct conn *c, struct woad_value *v, uint16_t offset, struct rd *in);
+    int (*read)(const struct conn *c, uint16_t handle, const struct woad_attr *a,
+                struct gatts_value *v);
+    int (*write)(struct conn *c, uint16_t handle, const struct woad_attr *a, uint16_t offset,
+                 struct rd *in);
 };
 /* The value of an attribute with WOAD_PERM_VALUE: in RAM, although the table is constant. */
 static inline struct woad_value *gatts_table_value(const struct woad_attr *a)

@@ -34,7 +34,7 @@ static void value_call_begins(const struct conn *c)
 
 /* Behind it, with its result.  It may have called woad_tx().  The same, or Invalid Handle if it has
  * removed the attribute. */
-static int value_call_ends(const struct conn *c, uint16_t handle, const struct woad_value *v,
+static int value_call_ends(const struct conn *c, uint16_t handle, const struct woad_attr *a,
                            int err)
 {
     struct woad *h = c->h;
@@ -42,8 +42,7 @@ static int value_call_ends(const struct conn *c, uint16_t handle, const struct w
         h->event_depth--;
     }
     all_mark_ready(h);
-    const struct woad_attr *a = db_at(h->gatts, handle);
-    if (!a || a->value != v) {
+    if (db_at(h->gatts, handle) != a) {
         return WOAD_ATT_INVALID_HANDLE;
     }
     return err;
@@ -56,14 +55,15 @@ static bool value_add(const struct woad_attr *a, uint16_t handle)
     return a->kind == WOAD_ATTR_VALUE || a->kind == WOAD_ATTR_DESCRIPTOR;
 }
 
-static int value_read(const struct conn *c, struct woad_value *v, struct gatts_value *out)
+static int value_read(const struct conn *c, uint16_t handle, const struct woad_attr *a,
+                      struct gatts_value *out)
 {
+    struct woad_value *v = gatts_table_value(a);
     int err = 0;
     if (v->read) {
-        uint16_t handle = v->handle;
         value_call_begins(c);
         err = v->read(c->h, c->number, v);
-        err = value_call_ends(c, handle, v, err);
+        err = value_call_ends(c, handle, a, err);
     }
     if (err) {
         return err;
@@ -91,9 +91,10 @@ static void value_emit_write(const struct conn *c, uint16_t handle, uint16_t off
 }
 
 /* A write at `offset`.  The value ends where it ends.  Vol 3, Part F, 3.4.5.1, 3.4.6.3 */
-static int value_write(struct conn *c, struct woad_value *v, uint16_t offset, struct rd *in)
+static int value_write(struct conn *c, uint16_t handle, const struct woad_attr *a, uint16_t offset,
+                       struct rd *in)
 {
-    uint16_t handle = v->handle;
+    struct woad_value *v = gatts_table_value(a);
     size_t len = rd_left(in), end = offset + len;
     if (!v->data && !v->write) {
         return ATT_PENDING;
@@ -112,7 +113,7 @@ static int value_write(struct conn *c, struct woad_value *v, uint16_t offset, st
     if (has_function) {
         value_call_begins(c);
         err = v->write(c->h, c->number, v, offset, in->p, (uint16_t)len);
-        err = value_call_ends(c, handle, v, err);
+        err = value_call_ends(c, handle, a, err);
     }
     if (err) {
         return err;

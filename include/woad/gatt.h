@@ -181,7 +181,8 @@ struct woad_value {
     const void *data;
     uint16_t len;      /* octets of it */
     uint16_t min, max; /* octets that a write may leave, up to 512; max 0: it can't be written */
-    uint16_t handle;   /* of the value: set by woad_gatt_add(), valid if that returns 0 */
+    uint16_t handle;   /* of the value: set by woad_gatt_add(), valid if that returns 0, until the
+                        * array is removed */
     uint8_t (*read)(struct woad *h, uint16_t conn, struct woad_value *v);
     uint8_t (*write)(struct woad *h, uint16_t conn, struct woad_value *v, uint16_t offset,
                      const uint8_t *data, uint16_t len);
@@ -361,7 +362,8 @@ enum { /* a Client Characteristic Configuration.  Vol 3, Part G, 3.3.3.3 */
  * value with WOAD_PROP_NOTIFY. */
 int woad_gatt_notify_subscribers(struct woad *h, uint16_t handle, const void *data, size_t len);
 
-/* The same with the present octets of a value in the table.  WOAD_ENOTSUP, WOAD_EINVAL. */
+/* The same with the present octets of a value in the table.  WOAD_ENOTSUP; WOAD_EINVAL, too, if the
+ * value is not in an array that is added now, or its `data` is NULL. */
 int woad_gatt_notify_value(struct woad *h, const struct woad_value *v);
 
 /* --- client and server ------------------------------------------------------------------------ */

@@ -67,8 +67,9 @@ static void pipeline_enqueue(struct att_bearer *b, uint8_t op, const struct rd *
 
 /* A PDU that arrived unencrypted may be an attacker's, so it is served as on an unencrypted
  * connection although the connection is encrypted now.  Not so the application's calls inside an
- * event of it: for the time of the event the connection gets back its security.  So the host's
- * callback is clear_event() while such a PDU is served. */
+ * event of it, or inside a function of a value: for that time the connection gets back its
+ * security.  So the host's callback is clear_event() while such a PDU is served, and gatt_value.c
+ * calls clear_app_begins() and clear_app_ends(). */
 static void clear_event(void *ctx, struct woad *h, const struct woad_event *ev);
 
 /* Takes the connection's security away.  Only `bonded` is kept, as an event may change it. */
@@ -91,16 +92,34 @@ static void clear_end(struct conn *c, const struct clear_serving *s)
     c->h->pipelines[conn_index(c)].clear = NULL;
 }
 
+/* The application is called.  Returns what clear_app_ends() takes; NULL: the connection has its
+ * security, as in a call inside of another. */
+static struct clear_serving *clear_app_begins(const struct conn *c)
+{
+    struct woad *h = c->h;
+    struct clear_serving *s = h->pipelines[conn_index(c)].clear;
+    if (s) {
+        clear_end(&h->conns[conn_index(c)], s); /* `c` is const */
+    }
+    return s;
+}
+
+static void clear_app_ends(const struct conn *c, struct clear_serving *s)
+{
+    if (s) {
+        clear_begin(&c->h->conns[conn_index(c)], s);
+    }
+}
+
 static void clear_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     struct conn *c = h->conns; /* one is served at a time: pipeline_serve() runs in woad_tx() */
     while (!h->pipelines[conn_index(c)].clear) {
         c++;
     }
-    struct clear_serving *s = h->pipelines[conn_index(c)].clear;
-    clear_end(c, s);
+    struct clear_serving *s = clear_app_begins(c);
     h->cfg.event(ctx, h, ev);
-    clear_begin(c, s);
+    clear_app_ends(c, s);
 }
 
 /* The response has left: serves queued PDUs until one of them is a request that takes time. */
@@ -137,7 +156,9 @@ static void pipeline_reset(struct att_bearer *b)
 
 static const struct att_pipeline role = { .enqueue = pipeline_enqueue,
                                           .serve = pipeline_serve,
-                                          .reset = pipeline_reset };
+                                          .reset = pipeline_reset,
+                                          .app_begins = clear_app_begins,
+                                          .app_ends = clear_app_ends };
 
 static void pipeline_layout(struct woad *h)
 {

@@ -99,6 +99,11 @@ struct att_pipeline {
     void (*enqueue)(struct att_bearer *b, uint8_t op, const struct rd *in);
     void (*serve)(struct att_bearer *b); /* serve the next one: the response has left */
     void (*reset)(struct att_bearer *b);
+    /* A PDU that arrived unencrypted is served as on an unencrypted connection.  app_begins() gives
+     * the connection back its security, for the time in which the application is called, and
+     * app_ends() takes what that returned. */
+    struct clear_serving *(*app_begins)(const struct conn *c);
+    void (*app_ends)(const struct conn *c, struct clear_serving *s);
 };
 /* An index of the attributes by type: gatt_index.c. */
 struct type_index {

@@ -29,5 +29,11 @@ int woad_gatt_notify_subscribers(struct woad *h, uint16_t handle, const void *da
 
 int woad_gatt_notify_value(struct woad *h, const struct woad_value *v)
 {
+    if (h->gatts) {
+        const struct woad_attr *a = db_at(h->gatts, v->handle);
+        if (!a || a->value != v || !v->data) { /* the handle may be another attribute's by now */
+            return REFUSED(h, WOAD_EINVAL, "the value is not in the database, or has no octets");
+        }
+    }
     return woad_gatt_notify_subscribers(h, v->handle, v->data, v->len);
 }

@@ -12,6 +12,8 @@
  *   connect_held: WOAD_EV_CONNECT is held back until the peer has sent something
  *   CHECK_LOST_WAKEUP: a test build: all connections are polled, and a forgotten conn_mark_ready()
  *       traps
+ *   att_pipeline: att_pipeline.c, as the server calls it; NULL: not linked
+ *   att_long: att_prepare.c, as the server calls it; NULL: not linked
  *   db_at(): the attribute of a handle; NULL: none
  *   gatts: the server's database and state: gatt_server.h */
 #include "../core/event.h"
@@ -19,25 +21,38 @@
 #include "../core/reconnect_role.h"
 #include "gatt_server.h"
 
-/* Before a function of the application: as emit_of(), of which WOAD_EV_CONNECT is the first. */
-static void value_call_begins(const struct conn *c)
+/* Calls a function of the application as emit_of() raises an event: WOAD_EV_CONNECT precedes it,
+ * the connection has its security, and woad_tx() may be called inside.  `in` NULL: to read, else a
+ * write at `offset`.  Returns the function's result; Invalid Handle if the attribute was removed
+ * before or inside. */
+static int value_call(const struct conn *c, uint16_t handle, const struct woad_attr *a,
+                      uint16_t offset, const struct rd *in)
 {
     struct woad *h = c->h;
+    struct woad_value *v = gatts_table_value(a);
+    struct clear_serving *clear = NULL;
+    int err;
     if (c->connect_held) {
         h->reconnect->peer_present(c);
+        if (db_at(h->gatts, handle) != a) {
+            return WOAD_ATT_INVALID_HANDLE;
+        }
     }
     h->event_raised = true;
     if (CHECK_LOST_WAKEUP) {
         h->event_depth++;
     }
-}
-
-/* Behind it, with its result.  It may have called woad_tx().  The same, or Invalid Handle if it has
- * removed the attribute. */
-static int value_call_ends(const struct conn *c, uint16_t handle, const struct woad_attr *a,
-                           int err)
-{
-    struct woad *h = c->h;
+    if (h->att_pipeline) {
+        clear = h->att_pipeline->app_begins(c);
+    }
+    if (in) {
+        err = v->write(h, c->number, v, offset, in->p, (uint16_t)rd_left(in));
+    } else {
+        err = v->read(h, c->number, v);
+    }
+    if (clear) {
+        h->att_pipeline->app_ends(c, clear);
+    }
     if (CHECK_LOST_WAKEUP) {
         h->event_depth--;
     }
@@ -61,9 +76,7 @@ static int value_read(const struct conn *c, uint16_t handle, const struct woad_a
     struct woad_value *v = gatts_table_value(a);
     int err = 0;
     if (v->read) {
-        value_call_begins(c);
-        err = v->read(c->h, c->number, v);
-        err = value_call_ends(c, handle, a, err);
+        err = value_call(c, handle, a, 0, NULL);
     }
     if (err) {
         return err;
@@ -111,16 +124,17 @@ static int value_write(struct conn *c, uint16_t handle, const struct woad_attr *
     int err = 0;
     bool has_function = v->write != NULL;
     if (has_function) {
-        value_call_begins(c);
-        err = v->write(c->h, c->number, v, offset, in->p, (uint16_t)len);
-        err = value_call_ends(c, handle, a, err);
+        err = value_call(c, handle, a, offset, in);
     }
     if (err) {
         return err;
     }
-    if (v->data && end <= v->max) {
+    if (v->data && offset <= v->len && end <= v->max) { /* the function may have changed them */
         memmove((uint8_t *)(uintptr_t)v->data + offset, in->p, len);
         v->len = (uint16_t)end;
+    }
+    if (c->h->att_long) { /* the application may have answered reads */
+        c->h->att_long->value_written(c->bearer, handle);
     }
     if (!has_function) {
         value_emit_write(c, handle, offset, in);

@@ -160,9 +160,11 @@ static void security_counts(void **state)
 static void without_a_server(void **state)
 {
     static const struct woad_feature *const none[] = { &woad_feature_advertiser, NULL };
+    static struct woad_value octet = WOAD_VALUE_FIXED("a", 1);
     (void)state;
     solo_boot(solo_config(none));
     assert_int_equal(woad_gatt_notify_subscribers(solo.h, LEVEL, "a", 1), WOAD_ENOTSUP);
+    assert_int_equal(woad_gatt_notify_value(solo.h, &octet), WOAD_ENOTSUP);
     solo_end();
 }
 

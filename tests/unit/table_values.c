@@ -341,6 +341,97 @@ static void a_function_removes_it(void **state)
     }
 }
 
+static void remove_at_connect(const struct woad_event *ev)
+{
+    if (ev->type == WOAD_EV_CONNECT) {
+        assert_int_equal(woad_gatt_remove(solo.h, first), 0);
+    }
+}
+
+/* A function is called as an event is raised: behind the WOAD_EV_CONNECT that was held back.  Not
+ * at all if the attribute is removed in that. */
+static void removed_when_connected(void **state)
+{
+    static const struct woad_feature *const central[] = {
+        &woad_feature_gatt_server, &woad_feature_scanner,      &woad_feature_accept_list,
+        &woad_feature_central,     &woad_feature_reconnection, NULL
+    };
+    static const struct woad_connect_params params = { 16, 16, 24, 24, 0, 100, 0 };
+    static const struct woad_addr peer = { 0, { 9, 9, 9, 9, 9, 9 } };
+    (void)state;
+    for (unsigned n = 0; n < 2; n++) {
+        begin();
+        solo_boot(solo_config(central));
+        assert_int_equal(woad_gatt_add(solo.h, db, ATTRIBUTES, &first), 0);
+        assert_int_equal(woad_connect(solo.h, &peer, &params), 0);
+        solo_pump();
+        solo_connected(SOLO_HANDLE, true, 9);
+        assert_int_equal(solo_count(WOAD_EV_CONNECT), 0);
+        solo.on_event = remove_at_connect;
+        if (n) {
+            SOLO_ATT(0x12, LOW(sensor), 0, 'w');
+        } else {
+            SOLO_ATT(0x0a, LOW(sensor), 0);
+        }
+        solo_pump();
+        assert_int_equal(solo_count(WOAD_EV_CONNECT), 1);
+        assert_int_equal(reads + writes, 0);
+        assert_int_equal(solo_frames(4, ERROR_RSP), 1);
+        solo_end();
+    }
+}
+
+static uint8_t cuts(struct woad *h, uint16_t conn, struct woad_value *v, uint16_t offset,
+                    const uint8_t *data, uint16_t len)
+{
+    (void)data;
+    (void)offset;
+    (void)len;
+    v->len = 1;
+    return sensor_write(h, conn, v, 0, NULL, 0);
+}
+
+/* A write function may make the value shorter: what lay behind its end does not come back. */
+static void a_function_makes_it_shorter(void **state)
+{
+    (void)state;
+    begin();
+    memcpy(made, "ab", 2);
+    sensor = (struct woad_value)WOAD_VALUE_FUNCTIONS(made, 2, 4, NULL, cuts);
+    assert_int_equal(woad_gatt_remove(solo.h, first), 0);
+    assert_int_equal(woad_gatt_add(solo.h, db, ATTRIBUTES, &first), 0);
+    ATT(0x16, LOW(sensor), 0, 2, 0, 'c');
+    ATT(0x18, 1);
+    assert_int_equal(writes, 1);
+    assert_int_equal(sensor.len, 1);
+    ATT(0x0a, LOW(sensor), 0);
+    ASSERT_RSP(READ_RSP, 'a');
+    solo_end();
+}
+
+/* The application answers reads of a long value, and a function takes the writes: after a write the
+ * client gets no part of the value before. */
+static void a_function_is_written_between_parts(void **state)
+{
+    (void)state;
+    begin();
+    events = (struct woad_value)WOAD_VALUE_FUNCTIONS(NULL, 0, 100, NULL, sensor_write);
+    assert_int_equal(woad_gatt_remove(solo.h, first), 0);
+    assert_int_equal(woad_gatt_add(solo.h, db, ATTRIBUTES, &first), 0);
+    SOLO_ATT(0x0a, LOW(events), 0);
+    assert_int_equal(woad_gatt_answer(solo.h, solo.conn[0], 0, text, 60), 0);
+    solo_pump();
+    ATT(0x0c, LOW(events), 0, 22, 0);
+    assert_int_equal(solo.frame[0].len, 23);
+    ATT(0x12, LOW(events), 0, 'w');
+    ASSERT_RSP(WRITE_RSP);
+    assert_int_equal(writes, 1);
+    SOLO_ATT(0x0c, LOW(events), 0, 44, 0);
+    assert_int_equal(solo_count(WOAD_EV_GATT_READ), 1);
+    assert_int_equal(solo_last(WOAD_EV_GATT_READ)->u.gatt_read.offset, 44);
+    solo_end();
+}
+
 /* WOAD_VALUE_EVENTS: the application answers, and has the handle. */
 static void events_only(void **state)
 {
@@ -405,6 +496,59 @@ static void notified(void **state)
     solo_end();
 }
 
+/* A value that is not in the database, or not any more, is not notified, although another one has
+ * its handle now. */
+static void notified_while_not_in_the_table(void **state)
+{
+    static struct woad_value other;
+    static const struct woad_attr others[] = {
+        WOAD_PRIMARY(&service),
+        WOAD_CHARACTERISTIC_VALUE_CCCD(&u_level, WOAD_PROP_READ | WOAD_PROP_NOTIFY, RW, &other),
+    };
+    static const struct woad_attr wrong[] = {
+        WOAD_PRIMARY(&service),
+        WOAD_CHARACTERISTIC_VALUE_CCCD(&u_level, WOAD_PROP_READ | WOAD_PROP_NOTIFY, RW, &level),
+        WOAD_PRIMARY(NULL),
+    };
+    (void)state;
+    begin();
+    other = (struct woad_value)WOAD_VALUE_FIXED("o", 1);
+    assert_int_equal(woad_gatt_notify_value(solo.h, &other), WOAD_EINVAL);
+    assert_int_equal(woad_gatt_remove(solo.h, first), 0);
+    assert_int_equal(woad_gatt_notify_value(solo.h, &level), WOAD_EINVAL);
+    assert_int_equal(woad_gatt_add(solo.h, others, 4, NULL), 0);
+    assert_int_equal(other.handle, level.handle);
+    ATT(0x12, (uint8_t)(level.handle + 1), 0, 1, 0);
+    assert_int_equal(woad_gatt_notify_value(solo.h, &level), WOAD_EINVAL);
+    assert_int_equal(woad_gatt_notify_value(solo.h, &other), 1);
+    solo_pump();
+    ASSERT_RSP(NOTIFY, LOW(other), 0, 'o');
+    assert_int_equal(woad_gatt_add(solo.h, wrong, 5, NULL), WOAD_EINVAL);
+    assert_int_equal(woad_gatt_notify_value(solo.h, &level), WOAD_EINVAL);
+    assert_int_equal(woad_gatt_clear(solo.h), 0);
+    assert_int_equal(woad_gatt_notify_value(solo.h, &other), WOAD_EINVAL);
+    woad_fail(solo.h, WOAD_EIO);
+    assert_int_equal(woad_gatt_notify_value(solo.h, &other), WOAD_EINVAL);
+    solo_end();
+}
+
+/* A value whose octets the host does not have: the application notifies them by its handle. */
+static void notified_without_octets(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(woad_gatt_remove(solo.h, first), 0);
+    for (uint16_t len = 0; len < 2; len++) {
+        level = (struct woad_value)WOAD_VALUE_FUNCTIONS(NULL, len, 4, NULL, NULL);
+        assert_int_equal(woad_gatt_add(solo.h, db, ATTRIBUTES, &first), 0);
+        ATT(0x12, (uint8_t)(level.handle + 1), 0, 1, 0);
+        assert_int_equal(woad_gatt_notify_value(solo.h, &level), WOAD_EINVAL);
+        assert_int_equal(woad_gatt_notify_subscribers(solo.h, level.handle, "x", 1), 1);
+        assert_int_equal(woad_gatt_remove(solo.h, first), 0);
+    }
+    solo_end();
+}
+
 /* Enhanced ATT reads and writes the same values. */
 static void on_another_bearer(void **state)
 {
@@ -433,9 +577,14 @@ int main(void)
         cmocka_unit_test(prepared_writes),
         cmocka_unit_test(functions),
         cmocka_unit_test(a_function_removes_it),
+        cmocka_unit_test(removed_when_connected),
+        cmocka_unit_test(a_function_makes_it_shorter),
+        cmocka_unit_test(a_function_is_written_between_parts),
         cmocka_unit_test(events_only),
         cmocka_unit_test(permissions_come_first),
         cmocka_unit_test(notified),
+        cmocka_unit_test(notified_while_not_in_the_table),
+        cmocka_unit_test(notified_without_octets),
         cmocka_unit_test(on_another_bearer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -231,7 +231,7 @@ static void db_remove_tables(struct woad *h, size_t at, size_t n)
     struct gatts *g = h->gatts;
     const struct attr_table *end = &g->tables[at + n];
     uint16_t first = g->tables[at].first, last = (uint16_t)(end[-1].first + end[-1].n - 1);
-    g->n_tables = (uint8_t)(g->n_tables - n);
+    g->n_tables = (uint16_t)(g->n_tables - n);
     memmove(&g->tables[at], end, (g->n_tables - at) * sizeof *g->tables);
     db_tables_changed(h);
     gatts_db_changed(h, first, last);

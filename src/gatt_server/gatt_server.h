@@ -116,7 +116,7 @@ struct gatts {
     uint16_t *by_type;         /* the index: handles sorted by type, then by handle */
     uint16_t indexed;          /* entries in by_type: all attributes, or 0 */
     const struct type_index *index;
-    uint8_t n_tables;
+    uint16_t n_tables; /* config.attr_tables and the built-in one at most */
     uint8_t name_len, name[31];
     uint16_t requests_raised; /* serial number for the next request put to the application */
     const struct woad_attr *last_found; /* result of the last db_at(), for: */

@@ -295,6 +295,41 @@ static void each_feature_alone_does_no_harm(void **state)
     }
 }
 
+/* config.attr_tables arrays are added, and no more; the built-in one does not count.  The database
+ * is whole before, with all of them, and without. */
+static void attr_tables_at_their_most(void **state)
+{
+    static const struct woad_uuid service = WOAD_UUID16(0x180d);
+    static const struct woad_attr array[] = { WOAD_PRIMARY(&service) };
+    static const struct woad_feature *const server[] = { &woad_feature_gatt_server, NULL };
+    (void)state;
+    for (uint8_t most = 254; most; most++) {
+        struct woad_config c = solo_config(server);
+        uint16_t first = 0;
+        c.attr_tables = most;
+        solo_boot(c);
+        solo_connected(SOLO_HANDLE, false, 7);
+        for (unsigned n = 0; n < most; n++) {
+            assert_int_equal(woad_gatt_add(solo.h, array, 1, &first), 0);
+            assert_int_equal(first, 10 + n);
+        }
+        assert_int_equal(woad_gatt_add(solo.h, array, 1, NULL), WOAD_ENOMEM);
+        SOLO_ATT(0x0a, 3, 0);
+        solo_pump();
+        SOLO_ATT(0x0a, (uint8_t)first, (uint8_t)(first >> 8));
+        solo_pump();
+        assert_int_equal(woad_gatt_remove(solo.h, first), 0);
+        assert_int_equal(woad_gatt_add(solo.h, array, 1, NULL), 0);
+        assert_int_equal(woad_gatt_clear(solo.h), 0);
+        assert_int_equal(woad_gatt_add(solo.h, array, 1, &first), 0);
+        assert_int_equal(first, 10);
+        SOLO_ATT(0x0a, 3, 0);
+        solo_pump();
+        assert_int_equal(solo_frames(4, 0x0b), 3);
+        solo_end();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +338,7 @@ int main(void)
         cmocka_unit_test(each_zero_has_a_default),
         cmocka_unit_test(check_and_size_agree),
         cmocka_unit_test(each_feature_alone_does_no_harm),
+        cmocka_unit_test(attr_tables_at_their_most),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -215,6 +215,7 @@ int woad_gattc_included(struct woad *h, uint16_t conn, uint16_t start, uint16_t 
 }
 
 /* Raises WOAD_EV_CHARACTERISTIC for the pending characteristic, if there is one: it ends at `end`.
+ * A cancelled procedure forgets it.
  * Called for the next declaration, and by gattc_end() at the end of a discovery of characteristics,
  * with the end of its range. */
 void gattc_emit_pending(struct conn *c, const struct proc *p, uint16_t end)

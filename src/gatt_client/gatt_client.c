@@ -431,9 +431,10 @@ static void gattc_rx(struct att_bearer *b, uint8_t op, struct rd *in)
 /* --- sent PDUs -------------------------------------------------------------------------------- */
 
 /* Traits of procedures.  EXCLUSIVE: no two of them run at once, because their results don't tell
- * them apart, or because the server has one prepare queue.  SEVERAL: about several attributes.
- * WRITES: not repeated when a bearer closes. */
-enum { EXCLUSIVE = 1, SEVERAL = 2, WRITES = 4 };
+ * them apart, or because the server has one prepare queue.  SEVERAL: about several attributes, a
+ * list of handles.  WRITES: not repeated when a bearer closes.  OTHERS: about attributes other than
+ * p->start, so it stays in order with all writes. */
+enum { EXCLUSIVE = 1, SEVERAL = 2, WRITES = 4, OTHERS = 8 };
 static const uint8_t traits[] = {
     [WOAD_GATTC_MTU] = EXCLUSIVE,
     [WOAD_GATTC_SERVICES] = EXCLUSIVE,
@@ -443,9 +444,9 @@ static const uint8_t traits[] = {
     [WOAD_GATTC_INCLUDED] = EXCLUSIVE,
     [WOAD_GATTC_READ] = 0,
     [WOAD_GATTC_READ_BY_UUID] = EXCLUSIVE,
-    [WOAD_GATTC_SUBSCRIBE] = 0,
-    [WOAD_GATTC_READ_MULTIPLE] = SEVERAL,
-    [WOAD_GATTC_READ_MULTIPLE_FIXED] = SEVERAL,
+    [WOAD_GATTC_SUBSCRIBE] = OTHERS,
+    [WOAD_GATTC_READ_MULTIPLE] = SEVERAL | OTHERS,
+    [WOAD_GATTC_READ_MULTIPLE_FIXED] = SEVERAL | OTHERS,
     [WOAD_GATTC_FIND] = EXCLUSIVE,
     [WOAD_GATTC_WRITE] = WRITES,
     [WOAD_GATTC_WRITE_LONG] = EXCLUSIVE | WRITES,
@@ -459,7 +460,7 @@ static bool gattc_may_overtake(const struct proc *p, const struct proc *q)
 {
     unsigned p_traits = traits[p->op], q_traits = traits[q->op], either = p_traits | q_traits;
     return !(p_traits & q_traits & EXCLUSIVE) && p->start != q->start &&
-           (either & (SEVERAL | WRITES)) != (SEVERAL | WRITES);
+           (either & (OTHERS | WRITES)) != (OTHERS | WRITES);
 }
 
 /* Whether the next request fits into this MTU. */

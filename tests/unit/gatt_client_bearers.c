@@ -3,7 +3,13 @@
 #include "solo.h"
 
 enum { OUR_CID = 0x40, PEER_CID = 0x50 };
-enum { READ_REQ = 0x0a, WRITE_REQ = 0x12, PAIRING_FAILED = 0x05, DISCONNECT_REQ = 0x06 };
+enum {
+    FIND_INFO_REQ = 0x04,
+    READ_REQ = 0x0a,
+    WRITE_REQ = 0x12,
+    PAIRING_FAILED = 0x05,
+    DISCONNECT_REQ = 0x06
+};
 
 static const struct woad_feature *const features[] = { &woad_feature_gatt_server,
                                                        &woad_feature_gatt_client,
@@ -182,6 +188,35 @@ static void queued_write_is_cancelled_and_not_sent(void **state)
     solo_end();
 }
 
+/* A subscription writes a CCCD whose handle it has to find first: it and a write, which may be to
+ * that CCCD, stay in order.  A read need not wait. */
+static void subscription_and_write_stay_in_order(void **state)
+{
+    (void)state;
+    with_bearer(false);
+    assert_int_equal(woad_gattc_subscribe(solo.h, solo.conn[0], 0x30, 0x32, WOAD_CCCD_NOTIFY), 0);
+    assert_int_equal(woad_gattc_write(solo.h, solo.conn[0], 0x32, "\0\0", 2), 0);
+    reads(0x40, 0x40);
+    solo_pump();
+    assert_int_equal(sent(FIND_INFO_REQ, 0x31), 1);
+    assert_int_equal(sent(READ_REQ, 0x40), 1);
+    EATT(0x0b, 1);
+    assert_int_equal(sent(WRITE_REQ, 0x32), 0);
+    SOLO_ATT(0x05, 1, 0x31, 0, 0x01, 0x29, 0x32, 0, 0x02, 0x29);
+    solo_pump();
+    assert_int_equal(sent(WRITE_REQ, 0x32), 1);
+    SOLO_ATT(0x13);
+    solo_pump();
+    assert_int_equal(ended_with(0x30), 0);
+    assert_int_equal(sent(WRITE_REQ, 0x32), 2);
+    /* A write that was queued before it precedes it. */
+    solo_forget();
+    assert_int_equal(woad_gattc_subscribe(solo.h, solo.conn[0], 0x30, 0x32, WOAD_CCCD_NOTIFY), 0);
+    solo_pump();
+    assert_int_equal(sent(FIND_INFO_REQ, 0x31), 0);
+    solo_end();
+}
+
 static void pump_at_each_end(const struct woad_event *ev)
 {
     if (ev->type == WOAD_EV_READ) {
@@ -245,6 +280,7 @@ int main(void)
         cmocka_unit_test(request_that_is_out_outlives_a_security_that_fails),
         cmocka_unit_test(request_that_is_out_lets_the_host_sleep),
         cmocka_unit_test(queued_write_is_cancelled_and_not_sent),
+        cmocka_unit_test(subscription_and_write_stay_in_order),
         cmocka_unit_test(cancelled_inside_an_event_is_not_sent_in_the_next),
         cmocka_unit_test(half_of_a_write_is_taken_back_behind_a_read),
     };

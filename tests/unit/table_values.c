@@ -138,6 +138,30 @@ static void handles(void **state)
     solo_end();
 }
 
+/* An array that is refused, with a value of one that is there, gives it another handle.  It is
+ * served by the handle that it has in the database. */
+static void served_after_a_refused_array(void **state)
+{
+    static const struct woad_attr wrong[] = {
+        WOAD_PRIMARY(&service),
+        WOAD_CHARACTERISTIC_VALUE(&u_made, WOAD_PROP_READ, RW, &sensor),
+        WOAD_CHARACTERISTIC_VALUE(&u_text, WOAD_PROP_READ, RW, &label),
+        WOAD_PRIMARY(NULL),
+    };
+    (void)state;
+    begin();
+    uint8_t at = LOW(sensor), text_at = LOW(label);
+    assert_int_equal(woad_gatt_add(solo.h, wrong, 6, NULL), WOAD_EINVAL);
+    ATT(0x0a, at, 0);
+    ASSERT_RSP(READ_RSP, 1, 0);
+    ATT(0x12, at, 0, 'w');
+    ASSERT_RSP(WRITE_RSP);
+    ATT(0x12, text_at, 0, 'w');
+    ASSERT_RSP(WRITE_RSP);
+    assert_int_equal(solo_last(WOAD_EV_GATT_WRITE)->u.gatt_write.handle, text_at);
+    solo_end();
+}
+
 /* A row whose value is not initialised, missing, or of another kind of attribute is refused. */
 static void rows_that_are_wrong(void **state)
 {
@@ -571,6 +595,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(handles),
+        cmocka_unit_test(served_after_a_refused_array),
         cmocka_unit_test(rows_that_are_wrong),
         cmocka_unit_test(reads_of_each_kind),
         cmocka_unit_test(writes_of_each_kind),

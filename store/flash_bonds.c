@@ -14,16 +14,24 @@
  *     header with the next generation.  The highest generation is in use.
  *   - A header is written twice.  If the first reads as valid and the second is blank, the second
  *     is written before the sector is used.
- *   - A record without its seal at the end of the log, or octets that are no record, or another
- *     sector that is not the previous generation: everything is copied to the other sector.
+ *   - A record without its seal at the end of the log, or octets behind it that are not blank, or
+ *     another sector that is not the previous generation: everything is copied to the other sector.
  *   - The unit behind the log may be one that was being programmed and still reads as blank.  So
- *     the first record after a start leaves one unit out; and it is always the same record,
- *     KIND_START, because a start before may have been cut there, too: the same octets settle it.
- *     Alone such a unit is no record, because a record has two and the CRC covers both. */
+ *     the first record after a start leaves one unit out, four octets at least, because a CRC may
+ *     begin with blank ones; and it is always the same record, KIND_START, because a start before
+ *     may have been cut there, too: the same octets settle it.  Alone such a unit is no record,
+ *     because a record has two and the CRC covers both.
+ *
+ * The log ends where no record follows directly, or a KIND_START behind what was left out.  Nothing
+ * is searched for behind it: within a record are keys that a peer has chosen, and they may look
+ * like a record.  A read that fails proves nothing, so nothing is erased after it (`unread`). */
 #include <woad/flash_bonds.h>
 #include <woad/woad.h>
 
+#include <stddef.h>
 #include <string.h>
+
+#include "flash_fields.h"
 
 enum { HEAD = 8, KEY = 7, MARK = 0xb5, CHUNK = 64, ATTEMPTS_MAX = 8 };
 enum { PAYLOAD_MAX = WOAD_FLASH_RECORD - HEAD };
@@ -33,43 +41,24 @@ enum kind {
     KIND_IRK,
     KIND_BOND,
     KIND_ATTEMPTS,
-    KIND_GONE = 0x80 /* added to the last two: there is none */
+    KIND_GONE = 0x80,             /* added to the last two: there is none */
+    KIND_NO_BONDS = KIND_GONE | 1 /* for compact() alone: all bonds are replaced */
 };
 
-/* A record in the flash: where it is, its size with the seal, and whose it is. */
+/* A record in the flash: where it is, its size with the seal, and whose it is; of a bond, also how
+ * strong it is. */
 struct place {
     uint32_t at, size;
-    uint8_t kind, key[KEY];
+    uint8_t kind, key[KEY], bits[2];
 };
 
-static void flash_wipe(void *p, size_t len)
-{
-    for (volatile uint8_t *octet = p; len; len--) {
-        *octet++ = 0;
-    }
-}
-
-static uint32_t crc_add(uint32_t crc, const uint8_t *p, size_t len)
-{
-    static const uint32_t table[16] = { 0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac,
-                                        0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
-                                        0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-                                        0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c };
-    for (; len; len--) {
-        crc ^= *p++;
-        crc = crc >> 4 ^ table[crc & 15];
-        crc = crc >> 4 ^ table[crc & 15];
-    }
-    return crc;
-}
-
-static uint32_t in_units(const struct woad_flash_bonds *f, uint32_t len)
+static uint32_t in_units(struct woad_flash_bonds *f, uint32_t len)
 {
     return (len + f->flash.unit - 1) / f->flash.unit * f->flash.unit;
 }
 
 /* The size of a record with `len` octets of content, with its seal. */
-static uint32_t record_size(const struct woad_flash_bonds *f, uint32_t len)
+static uint32_t record_size(struct woad_flash_bonds *f, uint32_t len)
 {
     uint32_t size = in_units(f, HEAD + len);
     if (size < 2u * f->flash.unit) {
@@ -78,22 +67,29 @@ static uint32_t record_size(const struct woad_flash_bonds *f, uint32_t len)
     return size + f->flash.unit;
 }
 
-static uint32_t header_size(const struct woad_flash_bonds *f)
+static uint32_t header_size(struct woad_flash_bonds *f)
 {
     return record_size(f, 4);
 }
 
-static uint32_t log_start(const struct woad_flash_bonds *f)
+static uint32_t log_start(struct woad_flash_bonds *f)
 {
     return 2 * header_size(f);
 }
 
+/* Octets left out before a KIND_START. */
+static uint32_t gap(struct woad_flash_bonds *f)
+{
+    return in_units(f, 4);
+}
+
 /* Octets that cannot be read count as zeros: they are not blank, and no record. */
-static void flash_read(const struct woad_flash_bonds *f, uint8_t sector, uint32_t at, void *to,
+static void flash_read(struct woad_flash_bonds *f, uint8_t sector, uint32_t at, void *to,
                        size_t len)
 {
     if (f->flash.read(f->flash.ctx, sector, at, to, len) < 0) {
         memset(to, 0, len);
+        f->unread = true;
     }
 }
 
@@ -105,21 +101,20 @@ static bool all_are(const uint8_t *p, size_t len, uint8_t octet)
     return !len;
 }
 
-static bool unit_is(const struct woad_flash_bonds *f, uint8_t sector, uint32_t at, uint8_t octet)
+static bool unit_is(struct woad_flash_bonds *f, uint8_t sector, uint32_t at, uint8_t octet)
 {
     uint8_t unit[16];
     flash_read(f, sector, at, unit, f->flash.unit);
     return all_are(unit, f->flash.unit, octet);
 }
 
-static bool is_sealed(const struct woad_flash_bonds *f, uint8_t sector, const struct place *p)
+static bool is_sealed(struct woad_flash_bonds *f, uint8_t sector, const struct place *p)
 {
     return unit_is(f, sector, p->at + p->size - f->flash.unit, 0);
 }
 
 /* Fills in *p if there is a record at `at`; false: none. */
-static bool record_at(const struct woad_flash_bonds *f, uint8_t sector, uint32_t at,
-                      struct place *p)
+static bool record_at(struct woad_flash_bonds *f, uint8_t sector, uint32_t at, struct place *p)
 {
     uint8_t chunk[CHUNK];
     uint32_t crc;
@@ -141,7 +136,10 @@ static bool record_at(const struct woad_flash_bonds *f, uint8_t sector, uint32_t
         uint32_t n = left < CHUNK ? left : CHUNK;
         flash_read(f, sector, at, chunk, n);
         if (at == p->at + HEAD) {
-            memcpy(p->key, chunk, n < KEY ? n : KEY);
+            uint8_t begin[KEY + 2] = { 0 };
+            memcpy(begin, chunk, n < sizeof begin ? n : sizeof begin);
+            memcpy(p->key, begin, KEY);
+            memcpy(p->bits, begin + KEY, 2);
         }
         sum = crc_add(sum, chunk, n);
         at += n;
@@ -151,16 +149,25 @@ static bool record_at(const struct woad_flash_bonds *f, uint8_t sector, uint32_t
     return ~sum == crc;
 }
 
-/* Finds the first record at `at` or behind it, before `end`. */
-static bool record_next(const struct woad_flash_bonds *f, uint32_t at, uint32_t end,
-                        struct place *p)
+/* The record that continues the log at `at`. */
+static bool record_follows(struct woad_flash_bonds *f, uint32_t at, struct place *p)
 {
-    for (; at < end; at += f->flash.unit) {
-        if (!unit_is(f, f->sector, at, 0xff) && record_at(f, f->sector, at, p)) {
-            return true;
-        }
+    return record_at(f, f->sector, at, p) ||
+           (record_at(f, f->sector, at + gap(f), p) && p->kind == KIND_START);
+}
+
+/* The record at `at`, unless that is the log's end.  woad_flash_bonds_open() has seen all records;
+ * one that is not there now could not be read. */
+static bool record_next(struct woad_flash_bonds *f, uint32_t at, struct place *p)
+{
+    if (at >= f->end) {
+        return false;
     }
-    return false;
+    bool found = record_follows(f, at, p);
+    if (!found) {
+        f->unread = true;
+    }
+    return found;
 }
 
 /* IRK: there is one, so its key does not count. */
@@ -171,15 +178,14 @@ static bool same_key(const struct place *a, uint8_t kind, const uint8_t key[KEY]
 }
 
 /* Whether a record still counts: there is no later one in its place. */
-static bool counts(const struct woad_flash_bonds *f, const struct place *p)
+static bool counts(struct woad_flash_bonds *f, const struct place *p)
 {
     struct place later;
     unsigned attempts = 0;
     if (p->kind & KIND_GONE || p->kind < KIND_IRK) {
         return false;
     }
-    for (uint32_t at = p->at + p->size; record_next(f, at, f->end, &later);
-         at = later.at + later.size) {
+    for (uint32_t at = p->at + p->size; record_next(f, at, &later); at = later.at + later.size) {
         attempts += later.kind == KIND_ATTEMPTS;
         if (same_key(&later, p->kind, p->key)) {
             return false;
@@ -192,7 +198,7 @@ static bool counts(const struct woad_flash_bonds *f, const struct place *p)
 
 /* Makes the record's head and padding around the content that is in `r` already.  Returns its size
  * with the seal. */
-static uint32_t record_make(const struct woad_flash_bonds *f, uint8_t *r, uint8_t kind, size_t len)
+static uint32_t record_make(struct woad_flash_bonds *f, uint8_t *r, uint8_t kind, size_t len)
 {
     uint16_t len16 = (uint16_t)len;
     memcpy(r + 4, &len16, 2);
@@ -205,21 +211,28 @@ static uint32_t record_make(const struct woad_flash_bonds *f, uint8_t *r, uint8_
     return size;
 }
 
-static bool seal(const struct woad_flash_bonds *f, uint8_t sector, uint32_t at)
+static bool seal(struct woad_flash_bonds *f, uint8_t sector, uint32_t at)
 {
     static const uint64_t zeros[2];
     return f->flash.program(f->flash.ctx, sector, at, zeros, f->flash.unit) >= 0;
 }
 
 /* Writes a record of `size` octets with the seal, and reads it again. */
-static bool record_write(const struct woad_flash_bonds *f, uint8_t sector, uint32_t at,
-                         const uint8_t *r, uint32_t size)
+static bool record_write(struct woad_flash_bonds *f, uint8_t sector, uint32_t at, const uint8_t *r,
+                         uint32_t size)
 {
     struct place p;
     uint32_t data = size - f->flash.unit;
-    return at + size <= f->flash.sector_size &&
-           f->flash.program(f->flash.ctx, sector, at, r, data) >= 0 && seal(f, sector, at + data) &&
-           record_at(f, sector, at, &p) && is_sealed(f, sector, &p);
+    if (at + size > f->flash.sector_size) {
+        return false;
+    }
+    bool good = f->flash.program(f->flash.ctx, sector, at, r, data) >= 0 &&
+                seal(f, sector, at + data) && record_at(f, sector, at, &p) &&
+                is_sealed(f, sector, &p);
+    if (!good) {
+        f->unclean = true; /* a part of it may be there */
+    }
+    return good;
 }
 
 /* Copies a record of the sector in use to the other one. */
@@ -232,7 +245,7 @@ static bool record_copy(struct woad_flash_bonds *f, const struct place *p, uint3
     struct place copy;
     uint8_t other = !f->sector;
     uint32_t data = p->size - f->flash.unit;
-    bool good = true;
+    bool good = to + p->size <= f->flash.sector_size;
     for (uint32_t done = 0; good && done < data; done += CHUNK) {
         uint32_t n = data - done < CHUNK ? data - done : CHUNK;
         flash_read(f, f->sector, p->at + done, chunk.octets, n);
@@ -243,8 +256,8 @@ static bool record_copy(struct woad_flash_bonds *f, const struct place *p, uint3
 }
 
 /* A record with a number in it: a header, or the record that begins a session. */
-static bool number_write(const struct woad_flash_bonds *f, uint8_t sector, uint32_t at,
-                         uint8_t kind, uint32_t number)
+static bool number_write(struct woad_flash_bonds *f, uint8_t sector, uint32_t at, uint8_t kind,
+                         uint32_t number)
 {
     union {
         uint8_t octets[32];
@@ -261,17 +274,26 @@ static bool headers_write(struct woad_flash_bonds *f, uint8_t sector, uint32_t g
 }
 
 /* Whether a record is replaced by the one in f->record. */
-static bool replaced(const struct woad_flash_bonds *f, const struct place *p, uint32_t size)
+static bool replaced(struct woad_flash_bonds *f, const struct place *p, uint32_t size)
 {
+    if (size && f->record.octets[6] == KIND_NO_BONDS) {
+        return p->kind == KIND_BOND;
+    }
     return size && same_key(p, f->record.octets[6], f->record.octets + HEAD);
 }
 
+/* Whether the record in f->record is to be in the flash after compact(). */
+static bool is_kept(struct woad_flash_bonds *f, uint32_t size)
+{
+    return size && !(f->record.octets[6] & KIND_GONE) && f->record.octets[6] >= KIND_IRK;
+}
+
 /* Octets of all records that count. */
-static uint32_t live_size(const struct woad_flash_bonds *f, uint32_t size)
+static uint32_t live_size(struct woad_flash_bonds *f, uint32_t size)
 {
     struct place p;
     uint32_t sum = 0;
-    for (uint32_t at = log_start(f); record_next(f, at, f->end, &p); at = p.at + p.size) {
+    for (uint32_t at = log_start(f); record_next(f, at, &p); at = p.at + p.size) {
         if (!replaced(f, &p, size) && counts(f, &p)) {
             sum += p.size;
         }
@@ -279,53 +301,121 @@ static uint32_t live_size(const struct woad_flash_bonds *f, uint32_t size)
     return sum;
 }
 
+/* Whether a bond's bits are those of a stronger one. */
+static bool bits_stronger(const uint8_t bits[2], const uint8_t other[2])
+{
+    return (bits[1] & ~other[1] & 3) || bits[0] >> 3 > other[0] >> 3;
+}
+
+/* The order in which records make room for the one in f->record: peers that wait, then for a bond
+ * the bonds that are not stronger, the weakest first; of equal ones the oldest.  0: never. */
+static uint64_t order_of(struct woad_flash_bonds *f, const struct place *p)
+{
+    const uint8_t *r = f->record.octets;
+    uint64_t rank = 1;
+    if (p->kind == KIND_BOND && r[6] == KIND_BOND && !bits_stronger(p->bits, r + HEAD + KEY)) {
+        rank = 2 + ((p->bits[1] & 3u) << 5 | p->bits[0] >> 3);
+    } else if (p->kind != KIND_ATTEMPTS) {
+        return 0;
+    }
+    return rank << 32 | p->at;
+}
+
+/* Finds the next record to be left out behind *left_out in that order.  Returns its size, or 0. */
+static uint32_t leave_next(struct woad_flash_bonds *f, uint32_t size, uint64_t *left_out)
+{
+    struct place p;
+    uint64_t next = UINT64_MAX;
+    uint32_t gain = 0;
+    for (uint32_t at = log_start(f); record_next(f, at, &p); at = p.at + p.size) {
+        uint64_t order = order_of(f, &p);
+        if (order > *left_out && order < next && !replaced(f, &p, size) && counts(f, &p)) {
+            next = order;
+            gain = p.size;
+        }
+    }
+    *left_out = next;
+    return gain;
+}
+
+/* Finds what must be left out: all up to *left_out in that order.  A peer that waits is not worth
+ * an erasure unless a quarter of the sector is free afterwards: strangers can make as many as they
+ * like.  WOAD_ENOMEM: there is no room; WOAD_EIO: the log cannot be read. */
+static int make_room(struct woad_flash_bonds *f, uint32_t size, uint64_t *left_out)
+{
+    uint32_t room = f->flash.sector_size - log_start(f);
+    f->unread = false;
+    *left_out = 0;
+    uint32_t need = live_size(f, size);
+    if (is_kept(f, size)) {
+        need += size;
+        if (f->record.octets[6] == KIND_ATTEMPTS) {
+            need += f->flash.sector_size / 4;
+        }
+    }
+    int err = 0;
+    while (need > room && !f->unread && !err) {
+        uint32_t gain = leave_next(f, size, left_out);
+        need -= gain;
+        if (!gain) {
+            err = WOAD_ENOMEM;
+        }
+    }
+    if (f->unread) {
+        err = WOAD_EIO;
+    }
+    return err;
+}
+
 /* Erases the other sector, copies what counts, adds the record in f->record (size not 0), and takes
- * that sector into use.  Without room the oldest bonds are left out. */
-static bool compact(struct woad_flash_bonds *f, uint32_t size)
+ * that sector into use.  0; WOAD_ENOMEM, nothing has changed; WOAD_EIO. */
+static int compact(struct woad_flash_bonds *f, uint32_t size)
 {
     struct place p;
     uint8_t other = !f->sector;
-    uint32_t to = log_start(f), live = live_size(f, size);
-    uint32_t room = f->flash.sector_size - to - size;
+    uint32_t to = log_start(f);
+    uint64_t left_out;
+    int err = make_room(f, size, &left_out);
+    if (err) {
+        return err;
+    }
     f->unclean = true; /* until it is done */
     if (f->flash.erase(f->flash.ctx, other) < 0) {
-        return false;
+        return WOAD_EIO;
     }
-    for (uint32_t at = log_start(f); record_next(f, at, f->end, &p); at = p.at + p.size) {
-        if (replaced(f, &p, size) || !counts(f, &p)) {
-            continue;
-        }
-        if (live > room && p.kind != KIND_IRK) {
-            live -= p.size;
+    for (uint32_t at = to; record_next(f, at, &p); at = p.at + p.size) {
+        uint64_t order = order_of(f, &p);
+        bool leave = order && order <= left_out;
+        if (leave || replaced(f, &p, size) || !counts(f, &p)) {
             continue;
         }
         if (!record_copy(f, &p, to)) {
-            return false;
+            return WOAD_EIO;
         }
         to += p.size;
     }
-    if (size && !(f->record.octets[6] & KIND_GONE) && f->record.octets[6] >= KIND_IRK) {
+    if (is_kept(f, size)) {
         if (!record_write(f, other, to, f->record.octets, size)) {
-            return false;
+            return WOAD_EIO;
         }
         to += size;
     }
-    if (!headers_write(f, other, f->generation + 1)) {
-        return false;
+    if (f->unread || !headers_write(f, other, f->generation + 1)) {
+        return WOAD_EIO;
     }
     f->generation++;
     f->sector = other;
     f->end = to;
     f->begun = true;
     f->unclean = false;
-    return true;
+    return 0;
 }
 
-/* Before the first record after a start: leaves a unit out, and writes a KIND_START.  No room
+/* Before the first record after a start: leaves octets out, and writes a KIND_START.  No room
  * counts as a failure. */
 static bool session_begin(struct woad_flash_bonds *f)
 {
-    uint32_t at = f->end + f->flash.unit;
+    uint32_t at = f->end + gap(f);
     bool begun = number_write(f, f->sector, at, KIND_START, 0);
     if (begun) {
         f->end = at + record_size(f, 4);
@@ -334,28 +424,25 @@ static bool session_begin(struct woad_flash_bonds *f)
     return begun;
 }
 
-/* Appends the record in f->record.  Returns 0 or WOAD_EIO. */
+/* Appends the record in f->record.  Returns 0, WOAD_ENOMEM or WOAD_EIO. */
 static int append(struct woad_flash_bonds *f, uint32_t size)
 {
     bool written = !f->unclean && (f->begun || session_begin(f)) &&
                    record_write(f, f->sector, f->end, f->record.octets, size);
+    f->error = 0;
     if (written) {
         f->end += size;
     } else {
-        written = compact(f, size);
+        f->error = compact(f, size);
     }
     flash_wipe(&f->record, sizeof f->record);
-    f->error = 0;
-    if (!written) {
-        f->error = WOAD_EIO;
-    }
     return f->error;
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
 /* The generation of a sector; 0: it has none.  *second: the second header is valid. */
-static uint32_t sector_generation(const struct woad_flash_bonds *f, uint8_t sector, bool *second)
+static uint32_t sector_generation(struct woad_flash_bonds *f, uint8_t sector, bool *second)
 {
     uint32_t generation = 0;
     struct place p;
@@ -381,7 +468,7 @@ static bool format(struct woad_flash_bonds *f)
 }
 
 /* Whether the second header's place is blank. */
-static bool second_is_blank(const struct woad_flash_bonds *f)
+static bool second_is_blank(struct woad_flash_bonds *f)
 {
     uint32_t at = header_size(f);
     while (at < log_start(f) && unit_is(f, f->sector, at, 0xff)) {
@@ -391,197 +478,151 @@ static bool second_is_blank(const struct woad_flash_bonds *f)
 }
 
 /* Finds the end of the log.  *last: its last record, size 0 if there is none.  Returns whether it
- * ends as it should: with a record that is sealed. */
+ * ends as it should: with a record that is sealed, and all is blank behind it. */
 static bool find_end(struct woad_flash_bonds *f, struct place *last)
 {
     struct place p;
     bool clean = true;
     *last = (struct place){ .size = 0 };
     f->end = log_start(f);
-    for (uint32_t at = f->end; at < f->flash.sector_size;) {
-        if (unit_is(f, f->sector, at, 0xff)) {
-            at += f->flash.unit;
-        } else if (record_at(f, f->sector, at, &p)) {
-            *last = p;
-            clean = is_sealed(f, f->sector, &p);
-            f->end = at += p.size;
-        } else {
-            clean = false;
-            at += f->flash.unit;
-        }
+    while (record_follows(f, f->end, &p)) {
+        *last = p;
+        clean = is_sealed(f, f->sector, &p);
+        f->end = p.at + p.size;
+    }
+    for (uint32_t at = f->end; clean && at < f->flash.sector_size; at += f->flash.unit) {
+        clean = unit_is(f, f->sector, at, 0xff);
     }
     return clean;
+}
+
+/* Reads the record at a place into f->record.  False: its octets are others than before. */
+static bool record_read(struct woad_flash_bonds *f, const struct place *p)
+{
+    uint8_t *r = f->record.octets;
+    uint32_t crc, data = p->size - f->flash.unit;
+    flash_read(f, f->sector, p->at, r, data);
+    memcpy(&crc, r, 4);
+    return ~crc_add(UINT32_MAX, r + 4, data - 4) == crc;
 }
 
 /* Takes the record that was being written when the power was cut into f->record, if all of it is
  * there, and out of the log.  Returns its size; 0: it is not whole. */
 static uint32_t take_unsealed(struct woad_flash_bonds *f, const struct place *last)
 {
-    struct place p = *last;
-    uint8_t *r = f->record.octets;
-    if (!p.size || is_sealed(f, f->sector, &p)) {
+    if (!last->size || is_sealed(f, f->sector, last)) {
         return 0;
     }
-    f->end = p.at;
-    flash_read(f, f->sector, p.at, r, p.size - f->flash.unit);
-    uint32_t crc;
-    memcpy(&crc, r, 4);
-    return ~crc_add(UINT32_MAX, r + 4, p.size - f->flash.unit - 4) == crc ? p.size : 0;
+    f->end = last->at;
+    return record_read(f, last) ? last->size : 0;
 }
 
-int woad_flash_bonds_open(struct woad_flash_bonds *f, const struct woad_flash *flash)
+/* Finds the sector in use and the end of its log.  *last: its last record; *clean: nothing is to be
+ * repaired.  0 or WOAD_EIO. */
+static int flash_begin(struct woad_flash_bonds *f, struct place *last, bool *clean)
 {
     bool second[2];
-    struct place last;
-    memset(f, 0, sizeof *f);
-    f->flash = *flash;
-    uint8_t unit = flash->unit;
-    if (!unit || unit > 16 || unit & (unit - 1) || flash->sector_size < 1024 ||
-        flash->sector_size % unit || !flash->read || !flash->program || !flash->erase) {
-        return WOAD_EINVAL;
-    }
     uint32_t generation[2];
     for (uint8_t sector = 0; sector < 2; sector++) {
         generation[sector] = sector_generation(f, sector, &second[sector]);
     }
+    if (f->unread) {
+        return WOAD_EIO;
+    }
+    *clean = true;
+    *last = (struct place){ .size = 0 };
     if (!generation[0] && !generation[1]) {
         return format(f) ? 0 : WOAD_EIO;
     }
     f->sector = generation[1] > generation[0];
     f->generation = generation[f->sector];
-    if (!second[f->sector] && second_is_blank(f) &&
-        !number_write(f, f->sector, header_size(f), KIND_SECTOR, f->generation)) {
+    bool blank = !second[f->sector] && second_is_blank(f);
+    if (f->unread ||
+        (blank && !number_write(f, f->sector, header_size(f), KIND_SECTOR, f->generation))) {
         return WOAD_EIO;
     }
-    bool clean = find_end(f, &last) && generation[!f->sector];
-    if (clean) {
-        return 0;
+    *clean = find_end(f, last) && generation[!f->sector];
+    return f->unread ? WOAD_EIO : 0;
+}
+
+int woad_flash_bonds_open(struct woad_flash_bonds *f, const struct woad_flash *flash)
+{
+    struct place last;
+    bool clean;
+    memset(f, 0, sizeof *f);
+    f->error = WOAD_EINVAL;
+    uint8_t unit = flash->unit;
+    if (!unit || unit > 16 || unit & (unit - 1) || flash->sector_size < 1024 ||
+        flash->sector_size % unit || !flash->read || !flash->program || !flash->erase) {
+        return WOAD_EINVAL;
     }
-    bool good = compact(f, take_unsealed(f, &last));
+    f->flash = *flash;
+    uint32_t size = 0;
+    f->error = flash_begin(f, &last, &clean);
+    if (!f->error && !clean) {
+        size = take_unsealed(f, &last);
+        f->error = f->unread ? WOAD_EIO : 0;
+    }
+    if (f->error) {
+        flash_wipe(f, offsetof(struct woad_flash_bonds, error)); /* it is not open */
+    } else if (!clean) {
+        f->error = compact(f, size);
+        if (f->error == WOAD_ENOMEM) { /* for a peer that waits */
+            f->error = compact(f, 0);
+        }
+    }
     flash_wipe(&f->record, sizeof f->record);
-    return good ? 0 : WOAD_EIO;
+    return f->error;
 }
 
 /* --- bonds ------------------------------------------------------------------------------------ */
 
-/* Copies fields to a record or from it. */
-struct cursor {
-    uint8_t *at;
-    bool read;
-};
-
-static void field(struct cursor *c, void *value, size_t len)
-{
-    if (c->read) {
-        memcpy(value, c->at, len);
-    } else {
-        memcpy(c->at, value, len);
-    }
-    c->at += len;
-}
-
-static void optional(struct cursor *c, bool there, void *value, size_t len)
-{
-    if (there) {
-        field(c, value, len);
-    }
-}
-
-static void key_field(struct cursor *c, struct woad_addr *peer)
-{
-    field(c, &peer->type, 1);
-    field(c, peer->octet, 6);
-}
-
-/* The bits of a bond: client_features 3, key_size 5; flags 2, what it has 5. */
-static void bits_field(struct cursor *c, struct woad_bond *b)
-{
-    uint8_t bits[2];
-    bits[0] = (uint8_t)(b->client_features | b->key_size << 3);
-    bits[1] = (uint8_t)(b->flags | b->has_own_ltk << 2 | b->has_peer_ltk << 3 | b->has_irk << 4 |
-                        b->has_csrk << 5 | b->has_own_csrk << 6);
-    field(c, bits, sizeof bits);
-    b->client_features = (uint8_t)(bits[0] & 7u) & 7u;
-    b->key_size = (uint8_t)(bits[0] >> 3) & 31u;
-    b->flags = (uint8_t)(bits[1] & 3u) & 3u;
-    b->has_own_ltk = bits[1] >> 2 & 1;
-    b->has_peer_ltk = bits[1] >> 3 & 1;
-    b->has_irk = bits[1] >> 4 & 1;
-    b->has_csrk = bits[1] >> 5 & 1;
-    b->has_own_csrk = bits[1] >> 6 & 1;
-}
-
-/* With WOAD_BOND_SECURE there is one key, without EDIV and Rand. */
-static void bond_fields(struct cursor *c, struct woad_bond *b, struct woad_cccd *cccd)
-{
-    key_field(c, &b->peer);
-    bits_field(c, b);
-    bool secure = b->flags & WOAD_BOND_SECURE;
-    optional(c, b->has_own_ltk, b->own_ltk, 16);
-    optional(c, b->has_peer_ltk, b->peer_ltk, 16);
-    optional(c, !secure, &b->own_ediv, 2);
-    optional(c, !secure, b->own_rand, 8);
-    optional(c, !secure, &b->peer_ediv, 2);
-    optional(c, !secure, b->peer_rand, 8);
-    optional(c, b->has_irk, b->irk, 16);
-    optional(c, b->has_csrk, b->csrk, 16);
-    optional(c, b->has_csrk, &b->signs, 4);
-    optional(c, b->has_own_csrk, b->own_csrk, 16);
-    optional(c, b->has_own_csrk, &b->own_signs, 4);
-    field(c, &b->database, 4);
-    field(c, &b->cccds, 2);
-    if (b->cccds > WOAD_FLASH_CCCDS) {
-        b->cccds = WOAD_FLASH_CCCDS;
-    }
-    for (uint16_t n = 0; n < b->cccds; n++) {
-        field(c, &cccd[n].handle, 2);
-        field(c, &cccd[n].value, 2);
-    }
-}
-
-/* Reads the record at a place into f->record. */
-static struct cursor record_read(struct woad_flash_bonds *f, const struct place *p)
-{
-    flash_read(f, f->sector, p->at, f->record.octets, p->size - f->flash.unit);
-    return (struct cursor){ .at = f->record.octets + HEAD, .read = true };
-}
-
-/* The record that counts of a kind and peer. */
-static bool find_record(const struct woad_flash_bonds *f, uint8_t kind,
-                        const struct woad_addr *peer, struct place *p)
+/* Finds the record that counts of a kind and peer.  0, WOAD_ENOENT, or WOAD_EIO: the log cannot be
+ * read. */
+static int find_record(struct woad_flash_bonds *f, uint8_t kind, const struct woad_addr *peer,
+                       struct place *p)
 {
     uint8_t key[KEY];
     struct woad_addr copy = *peer;
     struct cursor c = { .at = key };
+    int err = WOAD_ENOENT;
     key_field(&c, &copy);
-    for (uint32_t at = log_start(f); record_next(f, at, f->end, p); at = p->at + p->size) {
+    f->unread = false;
+    for (uint32_t at = log_start(f); err && record_next(f, at, p); at = p->at + p->size) {
         if (p->kind == kind && same_key(p, kind, key) && counts(f, p)) {
-            return true;
+            err = 0;
         }
     }
-    return false;
+    if (f->unread) {
+        err = WOAD_EIO;
+    }
+    return err;
 }
 
-static void add_bond(struct woad_flash_bonds *f, struct woad *h, const struct place *p)
+/* Adds the bond in f->record. */
+static void add_bond(struct woad_flash_bonds *f, struct woad *h)
 {
     struct woad_cccd cccd[WOAD_FLASH_CCCDS];
     struct woad_bond bond = { .cccd = cccd };
-    struct cursor c = record_read(f, p);
+    struct cursor c = { .at = f->record.octets + HEAD, .read = true };
     bond_fields(&c, &bond, cccd);
     woad_bond_add(h, &bond);
     flash_wipe(&bond, sizeof bond);
 }
 
+/* A record that cannot be read is not added: an older one, or none, would be believed. */
 static void add_record(struct woad_flash_bonds *f, struct woad *h, const struct place *p)
 {
-    if (p->kind == KIND_IRK) {
-        woad_set_irk(h, record_read(f, p).at);
+    if (!record_read(f, p) || f->unread) {
+        f->unread = true;
+    } else if (p->kind == KIND_IRK) {
+        woad_set_irk(h, f->record.octets + HEAD);
         f->no_irk = false;
     } else if (p->kind == KIND_BOND) {
-        add_bond(f, h, p);
+        add_bond(f, h);
     } else if (p->kind == KIND_ATTEMPTS) {
         struct woad_addr peer;
-        struct cursor c = record_read(f, p);
+        struct cursor c = { .at = f->record.octets + HEAD, .read = true };
         key_field(&c, &peer);
         woad_attempts_add(h, &peer, *c.at);
     }
@@ -593,10 +634,16 @@ static void flash_load(void *ctx, struct woad *h)
     struct woad_flash_bonds *f = ctx;
     struct place p;
     f->no_irk = true;
-    for (uint32_t at = log_start(f); record_next(f, at, f->end, &p); at = p.at + p.size) {
+    f->unread = false;
+    f->error = 0;
+    for (uint32_t at = log_start(f); record_next(f, at, &p); at = p.at + p.size) {
         if (counts(f, &p)) {
             add_record(f, h, &p);
         }
+    }
+    if (f->unread) {
+        f->no_irk = false; /* there may be one */
+        f->error = WOAD_EIO;
     }
 }
 
@@ -604,8 +651,12 @@ static void flash_find(void *ctx, struct woad *h, const struct woad_addr *peer)
 {
     struct woad_flash_bonds *f = ctx;
     struct place p;
-    if (find_record(f, KIND_BOND, peer, &p)) {
+    int err = find_record(f, KIND_BOND, peer, &p);
+    if (!err) {
         add_record(f, h, &p);
+    }
+    if (f->unread) {
+        f->error = WOAD_EIO;
     }
 }
 
@@ -614,15 +665,20 @@ static int append_gone(struct woad_flash_bonds *f, uint8_t kind, const struct wo
     struct place p;
     struct woad_addr copy = *peer;
     struct cursor c = { .at = f->record.octets + HEAD };
-    if (!find_record(f, kind, peer, &p)) {
-        return WOAD_ENOENT;
+    int err = find_record(f, kind, peer, &p);
+    if (err) {
+        f->error = 0;
+        if (err != WOAD_ENOENT) {
+            f->error = err;
+        }
+        return err;
     }
     key_field(&c, &copy);
     return append(f, record_make(f, f->record.octets, kind | KIND_GONE, KEY));
 }
 
 /* Whether the record in f->record is the one at a place. */
-static bool same_record(const struct woad_flash_bonds *f, const struct place *p, uint32_t size)
+static bool same_record(struct woad_flash_bonds *f, const struct place *p, uint32_t size)
 {
     uint8_t head[HEAD];
     flash_read(f, f->sector, p->at, head, sizeof head);
@@ -649,8 +705,13 @@ static void flash_keep(void *ctx, const struct woad_bond *bond, enum woad_bond_c
     bond_fields(&c, &copy, cccd);
     uint32_t size =
         record_make(f, f->record.octets, KIND_BOND, (size_t)(c.at - f->record.octets - HEAD));
-    if (!find_record(f, KIND_BOND, &bond->peer, &p) || !same_record(f, &p, size)) {
-        append(f, size);
+    int found = find_record(f, KIND_BOND, &bond->peer, &p);
+    f->error = 0;
+    if (found == WOAD_EIO) {
+        f->error = WOAD_EIO;
+    } else if ((found || !same_record(f, &p, size)) && append(f, size) == WOAD_ENOMEM && !found) {
+        append_gone(f, KIND_BOND, &bond->peer); /* it is outdated: its counter must not go back */
+        f->error = WOAD_ENOMEM;
     }
     flash_wipe(&copy, sizeof copy);
     flash_wipe(&f->record, sizeof f->record);
@@ -670,13 +731,15 @@ static void flash_attempts(void *ctx, const struct woad_addr *peer, uint8_t fail
     append(f, record_make(f, f->record.octets, KIND_ATTEMPTS, KEY + 1));
 }
 
-/* The first start: makes the IRK as soon as there are random octets. */
+/* The first start: makes the IRK as soon as there are random octets, once: if the flash fails, each
+ * event would be an erasure and another identity. */
 static void make_irk(struct woad_flash_bonds *f, struct woad *h)
 {
     uint8_t irk[16];
     if (woad_random(h, irk, sizeof irk) == 0 && woad_set_irk(h, irk) == 0) {
         memcpy(f->record.octets + HEAD, irk, sizeof irk);
-        f->no_irk = append(f, record_make(f, f->record.octets, KIND_IRK, sizeof irk)) != 0;
+        append(f, record_make(f, f->record.octets, KIND_IRK, sizeof irk));
+        f->no_irk = false;
     }
     flash_wipe(irk, sizeof irk);
 }
@@ -685,32 +748,50 @@ void woad_flash_bonds_event(struct woad_flash_bonds *f, struct woad *h, const st
 {
     static const struct woad_bond_store store = { flash_load, flash_find, flash_keep,
                                                   flash_attempts };
+    if (!f->flash.unit) {
+        f->error = WOAD_EIO; /* it is not open */
+        return;
+    }
+    if (f->no_irk && ev->type != WOAD_EV_UP) {
+        make_irk(f, h);
+    }
     woad_bond_store_event(&store, f, h, ev);
-    if (f->no_irk) {
+    if (f->no_irk && ev->type == WOAD_EV_UP) {
         make_irk(f, h);
     }
 }
 
-int woad_flash_bonds_forget(struct woad_flash_bonds *f, const struct woad_addr *peer)
+/* Forgets all bonds at once.  0, WOAD_ENOENT or WOAD_EIO. */
+static int forget_all(struct woad_flash_bonds *f)
 {
     struct place p;
     int err = WOAD_ENOENT;
-    if (peer) {
-        err = append_gone(f, KIND_BOND, peer);
-    }
-    for (uint32_t at = log_start(f); !peer && record_next(f, at, f->end, &p);) {
-        at = p.at + p.size;
+    f->unread = false;
+    for (uint32_t at = log_start(f); err && record_next(f, at, &p); at = p.at + p.size) {
         if (p.kind == KIND_BOND && counts(f, &p)) {
-            struct woad_addr each;
-            struct cursor c = { .at = p.key, .read = true };
-            key_field(&c, &each);
-            err = append_gone(f, KIND_BOND, &each);
-            at = log_start(f); /* the log may be in the other sector now */
+            err = compact(f, record_make(f, f->record.octets, KIND_NO_BONDS, 0));
+            break;
         }
     }
-    if (!err) { /* twice, so that both sectors have been erased */
-        err = compact(f, 0) && compact(f, 0) ? 0 : WOAD_EIO;
-        flash_wipe(&f->record, sizeof f->record);
+    if (f->unread) {
+        err = WOAD_EIO;
     }
+    return err;
+}
+
+int woad_flash_bonds_forget(struct woad_flash_bonds *f, const struct woad_addr *peer)
+{
+    if (!f->flash.unit) {
+        return WOAD_EIO;
+    }
+    bool unclean = f->unclean; /* forgotten before, perhaps, when an erasure failed */
+    int err = peer ? append_gone(f, KIND_BOND, peer) : forget_all(f);
+    if (!err || (err == WOAD_ENOENT && unclean)) { /* twice, so that both have been erased */
+        err = compact(f, 0);
+        if (!err) {
+            err = compact(f, 0);
+        }
+    }
+    flash_wipe(&f->record, sizeof f->record);
     return err;
 }

@@ -33,6 +33,9 @@ struct woad_flash {
     uint32_t sector_size; /* octets, 1,024 or more, a multiple of `unit`.  Bonds take about 80
                            * octets each, 272 at most; with twice the room the flash wears slowly */
     uint8_t unit;         /* octets programmed at a time: 1, 2, 4, 8 or 16 */
+    /* A negative number: the part has not answered.  Nothing is erased or believed then, as if the
+     * bonds were there but out of reach.  Octets that the part's ECC calls wrong are no failure:
+     * give any, and return 0, because a loss of power leaves such units. */
     int (*read)(void *ctx, uint8_t sector, uint32_t offset, void *to, size_t len);
     /* Changes bits from 1 to 0.  offset and len are multiples of `unit`, `from` is aligned as
      * uint64_t.  The units are programmed in order; none twice between erasures. */
@@ -46,11 +49,12 @@ enum { WOAD_FLASH_RECORD = 256, WOAD_FLASH_CCCDS = 27 }; /* octets; subscription
 /* In static memory, from woad_flash_bonds_open() on.  The fields are private, but `error`. */
 struct woad_flash_bonds {
     struct woad_flash flash;
-    int error;           /* of the last change: 0; or WOAD_EIO: it is not in the flash */
+    int error;           /* of the last change: 0; or it is not in the flash: WOAD_EIO, or
+                          * WOAD_ENOMEM for want of room.  WOAD_EIO also: a read has failed */
     uint32_t generation; /* of the sector in use: one more for each erasure */
     uint32_t end;        /* offset behind its last record */
     uint8_t sector;
-    bool begun, unclean, no_irk;
+    bool begun : 1, unclean : 1, no_irk : 1, unread : 1;
     union {
         uint8_t octets[WOAD_FLASH_RECORD];
         uint64_t align;
@@ -58,19 +62,26 @@ struct woad_flash_bonds {
 };
 
 /* Reads the flash, and repairs what a loss of power has left.  Sectors without a store become an
- * empty one.  *flash is copied.  WOAD_EINVAL: *flash is not valid; WOAD_EIO: the flash failed. */
+ * empty one.  Where octets have changed by themselves, the log ends, and what was written behind
+ * them is lost.  *flash is copied.  WOAD_EINVAL: *flash is not valid; WOAD_EIO: the flash failed;
+ * if reads did, nothing has changed, call it again.  Until it returns 0, events may be without
+ * effect, with WOAD_EIO in `error`. */
 int woad_flash_bonds_open(struct woad_flash_bonds *f, const struct woad_flash *flash);
 
 /* Pass it every event, before the application acts on it.  At WOAD_EV_UP the host gets the IRK and
- * the bonds.  The IRK is made at the first start, from woad_random().  A bond is in the flash when
- * the event WOAD_EV_BOND returns; see `error`.  If all bonds have no room, the one that has not
- * changed for the longest time is dropped. */
+ * the bonds.  The IRK is made at the first start, from woad_random(); if it cannot be written
+ * (WOAD_EIO in `error`), the next start makes another.  A bond is in the flash when
+ * the event WOAD_EV_BOND returns; see `error`.  If all have no room, peers that wait after failures
+ * are dropped, then bonds that are not stronger than the new one: the weakest, and of equal ones
+ * those that have not changed for the longest time.  If that is not enough, the new one is not
+ * kept: WOAD_ENOMEM, and an older state of it is forgotten.  For a peer that waits no bond is
+ * dropped, and nothing erased unless a quarter of the sector is free then. */
 void woad_flash_bonds_event(struct woad_flash_bonds *f, struct woad *h,
                             const struct woad_event *ev);
 
 /* Forgets a peer, NULL: all peers, and erases its keys in both sectors; the host's own bond needs
- * woad_bond_remove().  After a loss of power inside, each is forgotten or not.  WOAD_ENOENT: there
- * is none; WOAD_EIO. */
+ * woad_bond_remove().  After a loss of power inside, it, or all, are forgotten or not.
+ * WOAD_ENOENT: there is none; WOAD_EIO: call it again. */
 int woad_flash_bonds_forget(struct woad_flash_bonds *f, const struct woad_addr *peer);
 
 #ifdef __cplusplus

@@ -1,0 +1,106 @@
+/* The CRC and the fields of a record of flash_bonds.c, which alone includes this. */
+#ifndef WOAD_FLASH_FIELDS_H
+#define WOAD_FLASH_FIELDS_H
+
+#include <woad/flash_bonds.h>
+#include <woad/woad.h>
+
+#include <string.h>
+
+static void flash_wipe(void *p, size_t len)
+{
+    for (volatile uint8_t *octet = p; len; len--) {
+        *octet++ = 0;
+    }
+}
+
+static uint32_t crc_add(uint32_t crc, const uint8_t *p, size_t len)
+{
+    static const uint32_t table[16] = { 0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac,
+                                        0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
+                                        0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
+                                        0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c };
+    for (; len; len--) {
+        crc ^= *p++;
+        crc = crc >> 4 ^ table[crc & 15];
+        crc = crc >> 4 ^ table[crc & 15];
+    }
+    return crc;
+}
+
+/* Copies fields to a record or from it. */
+struct cursor {
+    uint8_t *at;
+    bool read;
+};
+
+static void field(struct cursor *c, void *value, size_t len)
+{
+    if (c->read) {
+        memcpy(value, c->at, len);
+    } else {
+        memcpy(c->at, value, len);
+    }
+    c->at += len;
+}
+
+static void optional(struct cursor *c, bool there, void *value, size_t len)
+{
+    if (there) {
+        field(c, value, len);
+    }
+}
+
+static void key_field(struct cursor *c, struct woad_addr *peer)
+{
+    field(c, &peer->type, 1);
+    field(c, peer->octet, 6);
+}
+
+/* The bits of a bond: client_features 3, key_size 5; flags 2, what it has 5. */
+static void bits_field(struct cursor *c, struct woad_bond *b)
+{
+    uint8_t bits[2];
+    bits[0] = (uint8_t)(b->client_features | b->key_size << 3);
+    bits[1] = (uint8_t)(b->flags | b->has_own_ltk << 2 | b->has_peer_ltk << 3 | b->has_irk << 4 |
+                        b->has_csrk << 5 | b->has_own_csrk << 6);
+    field(c, bits, sizeof bits);
+    b->client_features = (uint8_t)(bits[0] & 7u) & 7u;
+    b->key_size = (uint8_t)(bits[0] >> 3) & 31u;
+    b->flags = (uint8_t)(bits[1] & 3u) & 3u;
+    b->has_own_ltk = bits[1] >> 2 & 1;
+    b->has_peer_ltk = bits[1] >> 3 & 1;
+    b->has_irk = bits[1] >> 4 & 1;
+    b->has_csrk = bits[1] >> 5 & 1;
+    b->has_own_csrk = bits[1] >> 6 & 1;
+}
+
+/* With WOAD_BOND_SECURE there is one key, without EDIV and Rand. */
+static void bond_fields(struct cursor *c, struct woad_bond *b, struct woad_cccd *cccd)
+{
+    key_field(c, &b->peer);
+    bits_field(c, b);
+    bool secure = b->flags & WOAD_BOND_SECURE;
+    optional(c, b->has_own_ltk, b->own_ltk, 16);
+    optional(c, b->has_peer_ltk, b->peer_ltk, 16);
+    optional(c, !secure, &b->own_ediv, 2);
+    optional(c, !secure, b->own_rand, 8);
+    optional(c, !secure, &b->peer_ediv, 2);
+    optional(c, !secure, b->peer_rand, 8);
+    optional(c, b->has_irk, b->irk, 16);
+    optional(c, b->has_csrk, b->csrk, 16);
+    optional(c, b->has_csrk, &b->signs, 4);
+    optional(c, b->has_own_csrk, b->own_csrk, 16);
+    optional(c, b->has_own_csrk, &b->own_signs, 4);
+    field(c, &b->database, 4);
+    field(c, &b->cccds, 2);
+    if (b->cccds > WOAD_FLASH_CCCDS) {
+        b->cccds = WOAD_FLASH_CCCDS;
+    }
+    for (uint16_t n = 0; n < b->cccds; n++) {
+        field(c, &cccd[n].handle, 2);
+        field(c, &cccd[n].value, 2);
+    }
+}
+
+#endif

@@ -651,8 +651,7 @@ static void flash_find(void *ctx, struct woad *h, const struct woad_addr *peer)
 {
     struct woad_flash_bonds *f = ctx;
     struct place p;
-    int err = find_record(f, KIND_BOND, peer, &p);
-    if (!err) {
+    if (find_record(f, KIND_BOND, peer, &p) == 0) {
         add_record(f, h, &p);
     }
     if (f->unread) {
@@ -667,10 +666,7 @@ static int append_gone(struct woad_flash_bonds *f, uint8_t kind, const struct wo
     struct cursor c = { .at = f->record.octets + HEAD };
     int err = find_record(f, kind, peer, &p);
     if (err) {
-        f->error = 0;
-        if (err != WOAD_ENOENT) {
-            f->error = err;
-        }
+        f->error = err == WOAD_ENOENT ? 0 : err;
         return err;
     }
     key_field(&c, &copy);
@@ -709,6 +705,9 @@ static void flash_keep(void *ctx, const struct woad_bond *bond, enum woad_bond_c
     f->error = 0;
     if (found == WOAD_EIO) {
         f->error = WOAD_EIO;
+    } else if (!found && change == WOAD_BOND_NEW &&
+               bits_stronger(p.bits, f->record.octets + HEAD + KEY)) {
+        f->error = WOAD_EACCES; /* the host does not know it, because a read has failed */
     } else if ((found || !same_record(f, &p, size)) && append(f, size) == WOAD_ENOMEM && !found) {
         append_gone(f, KIND_BOND, &bond->peer); /* it is outdated: its counter must not go back */
         f->error = WOAD_ENOMEM;

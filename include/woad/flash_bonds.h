@@ -70,12 +70,13 @@ int woad_flash_bonds_open(struct woad_flash_bonds *f, const struct woad_flash *f
 
 /* Pass it every event, before the application acts on it.  At WOAD_EV_UP the host gets the IRK and
  * the bonds.  The IRK is made at the first start, from woad_random(); if it cannot be written
- * (WOAD_EIO in `error`), the next start makes another.  A bond is in the flash when
- * the event WOAD_EV_BOND returns; see `error`.  If all have no room, peers that wait after failures
- * are dropped, then bonds that are not stronger than the new one: the weakest, and of equal ones
+ * (WOAD_EIO in `error`), the next start makes another.  A bond is in the flash when the event
+ * WOAD_EV_BOND returns; see `error`.  If all have no room, peers that wait after failures are
+ * dropped, then bonds that are not stronger than the new one: the weakest, and of equal ones
  * those that have not changed for the longest time.  If that is not enough, the new one is not
- * kept: WOAD_ENOMEM, and an older state of it is forgotten.  For a peer that waits no bond is
- * dropped, and nothing erased unless a quarter of the sector is free then. */
+ * kept: WOAD_ENOMEM, and an older state of it is forgotten.  A new bond takes no stronger
+ * bond's place: WOAD_EACCES.  For a peer that waits no bond is dropped, and nothing erased
+ * unless a quarter of the sector is free then. */
 void woad_flash_bonds_event(struct woad_flash_bonds *f, struct woad *h,
                             const struct woad_event *ev);
 

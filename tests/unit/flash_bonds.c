@@ -616,7 +616,19 @@ static void forgetting_ends_when_the_flash_fails(void **state)
     worn = false;
     restart(MOOD_RANDOM, -1);
     settle(&after, &after);
-    assert_int_equal(woad_flash_bonds_forget(&store, NULL), 0);
+    struct chip chip_before = chip;
+    struct woad_flash_bonds store_before = store;
+    half = CUT_BEFORE;
+    for (int fails_at = 0; fails_at < 80; fails_at++) {
+        chip = chip_before;
+        store = store_before;
+        steps_left = fails_at;
+        int err = woad_flash_bonds_forget(&store, NULL);
+        dead = false;
+        steps_left = -1;
+        assert_true(!err || woad_flash_bonds_forget(&store, NULL) == 0);
+        assert_false(chip_has(after.bond[2].own_ltk, 16));
+    }
 }
 
 /* Reads fail, one or all from one on, or up to one: while the store is opened and the host gets
@@ -646,6 +658,14 @@ static void reads_that_fail_at_the_start_erase_nothing(void **state)
         restart(MOOD_RANDOM, -1);
         settle(&after, &after);
     }
+    blind_from = reads = 0;
+    blind_to = UINT32_MAX;
+    restart(MOOD_RANDOM, -1);
+    blind_to = 0;
+    keep(&after.bond[0]); /* the store is not open */
+    assert_int_equal(store.error, WOAD_EIO);
+    assert_int_equal(woad_flash_bonds_forget(&store, NULL), WOAD_EIO);
+    assert_memory_equal(&chip, &before, offsetof(struct chip, mood));
 }
 
 /* The same while a change is made: it is made, or not. */
@@ -694,6 +714,28 @@ static bool is_stored(uint8_t n)
     wanted.u.bond_wanted.peer = nth_bond(n, 0).peer;
     woad_flash_bonds_event(&store, host, &wanted);
     return woad_bond_at(host, 0, &bond) == 0;
+}
+
+/* A host that has asked in vain, because a read failed, lets a weaker bond of the same peer take
+ * the place; the store does not. */
+static void a_stronger_bond_that_was_not_read_stays(void **state)
+{
+    struct woad_bond strong = nth_bond(1, WOAD_BOND_SECURE | WOAD_BOND_AUTHENTICATED), weak;
+    (void)state;
+    begin(8, 2, true);
+    keep(&strong);
+    assert_int_equal(store.error, 0);
+    reads = blind_from = 0;
+    blind_to = UINT32_MAX;
+    assert_false(is_stored(1));
+    assert_int_equal(store.error, WOAD_EIO);
+    blind_to = 0;
+    weak = nth_bond(1, WOAD_BOND_SECURE);
+    keep(&weak);
+    assert_int_equal(store.error, WOAD_EACCES);
+    restart(MOOD_RANDOM, -1);
+    assert_int_equal(woad_bond_at(host, 0, &weak), 0);
+    assert_true(weak.flags & WOAD_BOND_AUTHENTICATED);
 }
 
 /* The owner's bond is the oldest.  Strangers who fail to pair, or pair by Just Works, push only
@@ -751,6 +793,7 @@ int main(void)
         cmocka_unit_test(reads_that_fail_at_the_start_erase_nothing),
         cmocka_unit_test(reads_that_fail_in_a_change_harm_nothing_else),
         cmocka_unit_test(a_weaker_peer_pushes_no_bond_out),
+        cmocka_unit_test(a_stronger_bond_that_was_not_read_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

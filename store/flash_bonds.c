@@ -33,25 +33,6 @@
 
 #include "flash_fields.h"
 
-enum { HEAD = 8, KEY = 7, MARK = 0xb5, CHUNK = 64, ATTEMPTS_MAX = 8 };
-enum { PAYLOAD_MAX = WOAD_FLASH_RECORD - HEAD };
-enum kind {
-    KIND_SECTOR = 1, /* a header */
-    KIND_START,      /* the program has started */
-    KIND_IRK,
-    KIND_BOND,
-    KIND_ATTEMPTS,
-    KIND_GONE = 0x80,             /* added to the last two: there is none */
-    KIND_NO_BONDS = KIND_GONE | 1 /* for compact() alone: all bonds are replaced */
-};
-
-/* A record in the flash: where it is, its size with the seal, and whose it is; of a bond, also how
- * strong it is. */
-struct place {
-    uint32_t at, size;
-    uint8_t kind, key[KEY], bits[2];
-};
-
 static uint32_t in_units(struct woad_flash_bonds *f, uint32_t len)
 {
     return (len + f->flash.unit - 1) / f->flash.unit * f->flash.unit;
@@ -170,28 +151,35 @@ static bool record_next(struct woad_flash_bonds *f, uint32_t at, struct place *p
     return found;
 }
 
-/* IRK: there is one, so its key does not count. */
-static bool same_key(const struct place *a, uint8_t kind, const uint8_t key[KEY])
-{
-    bool same_kind = ((a->kind ^ kind) & ~KIND_GONE) == 0;
-    return same_kind && (a->kind == KIND_IRK || memcmp(a->key, key, KEY) == 0);
-}
-
-/* Whether a record still counts: there is no later one in its place. */
-static bool counts(struct woad_flash_bonds *f, const struct place *p)
+/* Whether no later record takes its place. */
+static bool is_latest(struct woad_flash_bonds *f, const struct place *p)
 {
     struct place later;
-    unsigned attempts = 0;
-    if (p->kind & KIND_GONE || p->kind < KIND_IRK) {
-        return false;
-    }
     for (uint32_t at = p->at + p->size; record_next(f, at, &later); at = later.at + later.size) {
-        attempts += later.kind == KIND_ATTEMPTS;
         if (same_key(&later, p->kind, p->key)) {
             return false;
         }
     }
-    return p->kind != KIND_ATTEMPTS || attempts < ATTEMPTS_MAX;
+    return true;
+}
+
+/* Whether a record still counts.  Of peers that wait, those with the most failures do, and of equal
+ * ones the latest. */
+static bool counts(struct woad_flash_bonds *f, const struct place *p)
+{
+    struct place other;
+    unsigned before = 0;
+    if (p->kind & KIND_GONE || p->kind < KIND_IRK || !is_latest(f, p)) {
+        return false;
+    }
+    if (p->kind != KIND_ATTEMPTS) {
+        return true;
+    }
+    for (uint32_t at = log_start(f); record_next(f, at, &other); at = other.at + other.size) {
+        bool more = other.bits[0] > p->bits[0] || (other.bits[0] == p->bits[0] && at > p->at);
+        before += other.kind == KIND_ATTEMPTS && more && is_latest(f, &other);
+    }
+    return before < ATTEMPTS_MAX;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -307,18 +295,19 @@ static bool bits_stronger(const uint8_t bits[2], const uint8_t other[2])
     return (bits[1] & ~other[1] & 3) || bits[0] >> 3 > other[0] >> 3;
 }
 
-/* The order in which records make room for the one in f->record: peers that wait, then for a bond
- * the bonds that are not stronger, the weakest first; of equal ones the oldest.  0: never. */
+/* The order in which records make room for the one in f->record: peers that wait, those with the
+ * fewest failures first; then for a bond the bonds that are not stronger, the weakest first; of
+ * equal ones the oldest.  0: never. */
 static uint64_t order_of(struct woad_flash_bonds *f, const struct place *p)
 {
     const uint8_t *r = f->record.octets;
-    uint64_t rank = 1;
+    uint64_t rank = 0;
     if (p->kind == KIND_BOND && r[6] == KIND_BOND && !bits_stronger(p->bits, r + HEAD + KEY)) {
-        rank = 2 + ((p->bits[1] & 3u) << 5 | p->bits[0] >> 3);
-    } else if (p->kind != KIND_ATTEMPTS) {
-        return 0;
+        rank = 512 + ((p->bits[1] & 3u) << 5 | p->bits[0] >> 3);
+    } else if (p->kind == KIND_ATTEMPTS && (r[6] != KIND_ATTEMPTS || p->bits[0] <= r[HEAD + KEY])) {
+        rank = 1u + p->bits[0];
     }
-    return rank << 32 | p->at;
+    return rank ? rank << 32 | p->at : 0;
 }
 
 /* Finds the next record to be left out behind *left_out in that order.  Returns its size, or 0. */
@@ -730,15 +719,17 @@ static void flash_attempts(void *ctx, const struct woad_addr *peer, uint8_t fail
     append(f, record_make(f, f->record.octets, KIND_ATTEMPTS, KEY + 1));
 }
 
-/* The first start: makes the IRK as soon as there are random octets, once: if the flash fails, each
- * event would be an erasure and another identity. */
-static void make_irk(struct woad_flash_bonds *f, struct woad *h)
+/* The first start: makes the IRK as soon as there are random octets.  While it is not in the flash,
+ * tries the same one again with each bond: not with each event, which would be an erasure. */
+static void make_irk(struct woad_flash_bonds *f, struct woad *h, const struct woad_event *ev)
 {
     uint8_t irk[16];
-    if (woad_random(h, irk, sizeof irk) == 0 && woad_set_irk(h, irk) == 0) {
+    bool again = f->irk_made && woad_irk(h, irk) == 0;
+    if ((again && ev->type == WOAD_EV_BOND) ||
+        (!again && woad_random(h, irk, sizeof irk) == 0 && woad_set_irk(h, irk) == 0)) {
+        f->irk_made = true;
         memcpy(f->record.octets + HEAD, irk, sizeof irk);
-        append(f, record_make(f, f->record.octets, KIND_IRK, sizeof irk));
-        f->no_irk = false;
+        f->no_irk = append(f, record_make(f, f->record.octets, KIND_IRK, sizeof irk)) != 0;
     }
     flash_wipe(irk, sizeof irk);
 }
@@ -752,11 +743,11 @@ void woad_flash_bonds_event(struct woad_flash_bonds *f, struct woad *h, const st
         return;
     }
     if (f->no_irk && ev->type != WOAD_EV_UP) {
-        make_irk(f, h);
+        make_irk(f, h, ev);
     }
     woad_bond_store_event(&store, f, h, ev);
     if (f->no_irk && ev->type == WOAD_EV_UP) {
-        make_irk(f, h);
+        make_irk(f, h, ev);
     }
 }
 

@@ -1,4 +1,4 @@
-/* The CRC and the fields of a record of flash_bonds.c, which alone includes this. */
+/* The kinds, the CRC and the fields of a record of flash_bonds.c, which alone includes this. */
 #ifndef WOAD_FLASH_FIELDS_H
 #define WOAD_FLASH_FIELDS_H
 
@@ -6,6 +6,32 @@
 #include <woad/woad.h>
 
 #include <string.h>
+
+enum { HEAD = 8, KEY = 7, MARK = 0xb5, CHUNK = 64, ATTEMPTS_MAX = 8 };
+enum { PAYLOAD_MAX = WOAD_FLASH_RECORD - HEAD };
+enum kind {
+    KIND_SECTOR = 1, /* a header */
+    KIND_START,      /* the program has started */
+    KIND_IRK,
+    KIND_BOND,
+    KIND_ATTEMPTS,
+    KIND_GONE = 0x80,             /* added to the last two: there is none */
+    KIND_NO_BONDS = KIND_GONE | 1 /* for compact() alone: all bonds are replaced */
+};
+
+/* A record in the flash: where it is, its size with the seal, and whose it is; of a bond, also how
+ * strong it is; of a peer that waits, its failures in bits[0]. */
+struct place {
+    uint32_t at, size;
+    uint8_t kind, key[KEY], bits[2];
+};
+
+/* IRK: there is one, so its key does not count. */
+static bool same_key(const struct place *a, uint8_t kind, const uint8_t key[KEY])
+{
+    bool same_kind = ((a->kind ^ kind) & ~KIND_GONE) == 0;
+    return same_kind && (a->kind == KIND_IRK || memcmp(a->key, key, KEY) == 0);
+}
 
 static void flash_wipe(void *p, size_t len)
 {

@@ -44,6 +44,18 @@ static uint32_t roll(void)
     return (uint32_t)(dice >> 16);
 }
 
+static uint32_t crc_of(const uint8_t *p, size_t len)
+{
+    uint32_t crc = UINT32_MAX;
+    for (; len; len--) {
+        crc ^= *p++;
+        for (unsigned bit = 0; bit < 8; bit++) {
+            crc = crc >> 1 ^ (0xedb88320 & (0u - (crc & 1)));
+        }
+    }
+    return ~crc;
+}
+
 static uint8_t weak_value(uint8_t now, uint8_t will)
 {
     if (chip.mood == MOOD_RANDOM) {

@@ -54,7 +54,7 @@ struct woad_flash_bonds {
     uint32_t generation; /* of the sector in use: one more for each erasure */
     uint32_t end;        /* offset behind its last record */
     uint8_t sector;
-    bool begun : 1, unclean : 1, no_irk : 1, unread : 1;
+    bool begun : 1, unclean : 1, unread : 1, no_irk : 1, irk_made : 1;
     union {
         uint8_t octets[WOAD_FLASH_RECORD];
         uint64_t align;
@@ -70,7 +70,7 @@ int woad_flash_bonds_open(struct woad_flash_bonds *f, const struct woad_flash *f
 
 /* Pass it every event, before the application acts on it.  At WOAD_EV_UP the host gets the IRK and
  * the bonds.  The IRK is made at the first start, from woad_random(); if it cannot be written
- * (WOAD_EIO in `error`), the next start makes another.  A bond is in the flash when the event
+ * (WOAD_EIO in `error`), each WOAD_EV_BOND tries again.  A bond is in the flash when the event
  * WOAD_EV_BOND returns; see `error`.  If all have no room, peers that wait after failures are
  * dropped, then bonds that are not stronger than the new one: the weakest, and of equal ones
  * those that have not changed for the longest time.  If that is not enough, the new one is not

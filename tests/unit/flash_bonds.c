@@ -11,140 +11,7 @@
 
 #include "cm.h"
 #include "flash_chip.h"
-
-enum { PEERS = 5, MEMORY = 20000 };
-
-/* --- what the store must hold ----------------------------------------------------------------- */
-
-struct expected {
-    bool there[PEERS];
-    struct woad_bond bond[PEERS];
-    struct woad_cccd cccd[PEERS][6];
-    uint8_t irk[16];
-};
-
-static struct woad_flash_bonds store;
-static uint64_t memory[MEMORY / 8];
-static struct woad *host;
-static struct expected expected;
-
-static int test_random(void *ctx, uint8_t *out, size_t len)
-{
-    (void)ctx;
-    while (len--) {
-        *out++ = (uint8_t)roll();
-    }
-    return 0;
-}
-
-static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
-{
-    (void)ctx, (void)h, (void)ev;
-}
-
-static int no_aes(const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
-{
-    (void)key, (void)in, (void)out;
-    return -1;
-}
-
-static struct woad_addr address_of(unsigned peer)
-{
-    return (struct woad_addr){ .type = peer & 1, .octet = { (uint8_t)peer, 2, 3, 4, 5, 0xc6 } };
-}
-
-/* A new start of the program: an empty host, and the store as the flash has it. */
-static void start(void)
-{
-    static const struct woad_feature *const features[] = { &woad_feature_security_manager,
-                                                           &woad_feature_gatt_server,
-                                                           &woad_feature_signed_writes, NULL };
-    static const struct woad_crypto crypto = { .aes128 = no_aes };
-    struct woad_config config = { .features = features,
-                                  .event = on_event,
-                                  .conns = 1,
-                                  .attr_tables = 1,
-                                  .subscriptions = 6,
-                                  .procedures = 1,
-                                  .mtu = 65,
-                                  .tx_queue = 128,
-                                  .request_queue = 128,
-                                  .bonds = 3 * PEERS,
-                                  .crypto = &crypto,
-                                  .random = test_random };
-    const struct woad_flash flash = { SECTOR, unit, chip_read, chip_program, chip_erase, NULL };
-    assert_true(woad_size(&config) <= sizeof memory);
-    host = woad_init(memory, sizeof memory, &config);
-    assert_non_null(host);
-    if (woad_flash_bonds_open(&store, &flash) == 0) {
-        woad_flash_bonds_event(&store, host, &(struct woad_event){ .type = WOAD_EV_UP });
-    }
-}
-
-/* The same at a cut: the power comes back. */
-static void restart(enum mood mood, int cut_after)
-{
-    dead = false;
-    steps_left = cut_after;
-    chip.mood = mood;
-    start();
-}
-
-static bool same_bond(const struct woad_bond *a, const struct woad_bond *b,
-                      const struct woad_cccd *cccd)
-{
-    return memcmp(a->own_ltk, b->own_ltk, 16) == 0 && a->flags == b->flags &&
-           a->has_irk == b->has_irk && memcmp(a->irk, b->irk, 16) == 0 &&
-           a->has_csrk == b->has_csrk && memcmp(a->csrk, b->csrk, 16) == 0 &&
-           a->signs == b->signs && a->own_ediv == b->own_ediv &&
-           memcmp(a->own_rand, b->own_rand, 8) == 0 && a->key_size == b->key_size &&
-           a->cccds == b->cccds &&
-           (!a->cccds || memcmp(a->cccd, cccd, a->cccds * sizeof *cccd) == 0);
-}
-
-static const struct woad_bond *host_bond(unsigned peer)
-{
-    static struct woad_bond bond;
-    struct woad_addr address = address_of(peer);
-    for (uint16_t n = 0; woad_bond_at(host, n, &bond) == 0; n++) {
-        if (memcmp(&bond.peer, &address, sizeof address) == 0) {
-            return &bond;
-        }
-    }
-    return NULL;
-}
-
-static bool holds(const struct expected *e, unsigned peer)
-{
-    const struct woad_bond *b = host_bond(peer);
-    return e->there[peer] ? b && same_bond(b, &e->bond[peer], e->cccd[peer]) : !b;
-}
-
-/* The host has what is expected, `before` or `after` an operation; returns what it has. */
-static struct expected settle(const struct expected *before, const struct expected *after)
-{
-    struct expected now = *before;
-    uint8_t irk[16];
-    uint16_t bonds = 0, there = 0;
-    struct woad_bond bond;
-    for (unsigned n = 0; n < PEERS; n++) {
-        bool is_after = holds(after, n);
-        assert_true(is_after || holds(before, n));
-        if (is_after) {
-            now.there[n] = after->there[n];
-            now.bond[n] = after->bond[n];
-            memcpy(now.cccd[n], after->cccd[n], sizeof now.cccd[n]);
-        }
-        there = (uint16_t)(there + now.there[n]);
-    }
-    while (woad_bond_at(host, bonds, &bond) == 0) {
-        bonds++;
-    }
-    assert_int_equal(bonds, there);
-    assert_int_equal(woad_irk(host, irk), 0);
-    assert_memory_equal(irk, before->irk, 16);
-    return now;
-}
+#include "flash_host.h"
 
 /* --- operations ------------------------------------------------------------------------------- */
 
@@ -486,18 +353,6 @@ static void keep(const struct woad_bond *bond)
     woad_flash_bonds_event(&store, host, &ev);
 }
 
-static uint32_t crc_of(const uint8_t *p, size_t len)
-{
-    uint32_t crc = UINT32_MAX;
-    for (; len; len--) {
-        crc ^= *p++;
-        for (unsigned bit = 0; bit < 8; bit++) {
-            crc = crc >> 1 ^ (0xedb88320 & (0u - (crc & 1)));
-        }
-    }
-    return ~crc;
-}
-
 /* A peer by Just Works, whose IRK and CSRK together are a record: the owner's bond, with a key of
  * the peer's choice.  The record's last octets are the counter behind them. */
 static struct woad_bond forger(const struct woad_bond *owner)
@@ -629,6 +484,57 @@ static void forgetting_ends_when_the_flash_fails(void **state)
         assert_true(!err || woad_flash_bonds_forget(&store, NULL) == 0);
         assert_false(chip_has(after.bond[2].own_ltk, 16));
     }
+}
+
+/* Failures of other peers, however many, do not end the long wait of one. */
+static void the_longest_waits_are_kept(void **state)
+{
+    struct woad_event ev = { .type = WOAD_EV_ATTEMPTS };
+    (void)state;
+    begin(8, 7, true);
+    for (uint8_t n = 0; n < 200; n++) {
+        ev.u.attempts.peer = (struct woad_addr){ .octet = { n < 20 ? n : 20, 1 } };
+        ev.u.attempts.failures = n ? 1 : 9;
+        woad_flash_bonds_event(&store, host, &ev);
+        assert_int_equal(store.error, 0);
+    }
+    for (uint8_t n = 0; n <= 20; n++) {
+        ev.u.attempts.peer.octet[0] = n;
+        ev.u.attempts.failures = 0;
+        steps = 0;
+        restart(MOOD_RANDOM, -1);
+        woad_flash_bonds_event(&store, host, &ev);
+        assert_true(n % 20 || steps);
+    }
+}
+
+/* The first IRK has no place in the flash: it stays, and gets one with the next bond. */
+static void an_irk_that_was_not_written_is_tried_again(void **state)
+{
+    struct woad_event report = { .type = WOAD_EV_TX_READY }, up = { .type = WOAD_EV_UP };
+    struct woad_bond bond = { .peer = address_of(1), .key_size = 16, .has_own_ltk = true };
+    uint8_t irk[16], now[16];
+    (void)state;
+    begin(8, 7, true);
+    memset(&chip, 0xff, sizeof chip.now);
+    memset(chip.used, 0, sizeof chip.used);
+    const struct woad_flash flash = store.flash;
+    assert_int_equal(woad_flash_bonds_open(&store, &flash), 0);
+    worn = true;
+    woad_flash_bonds_event(&store, host, &up);
+    assert_int_equal(store.error, WOAD_EIO);
+    assert_int_equal(woad_irk(host, irk), 0);
+    steps = 0;
+    for (unsigned n = 0; n < 5; n++) {
+        woad_flash_bonds_event(&store, host, &report);
+    }
+    assert_int_equal(steps, 0);
+    worn = false;
+    keep(&bond);
+    restart(MOOD_RANDOM, -1);
+    assert_int_equal(woad_irk(host, now), 0);
+    assert_memory_equal(now, irk, 16);
+    assert_non_null(host_bond(1));
 }
 
 /* Reads fail, one or all from one on, or up to one: while the store is opened and the host gets
@@ -790,6 +696,8 @@ int main(void)
         cmocka_unit_test(a_record_within_keys_does_not_count),
         cmocka_unit_test(a_crc_that_begins_blank_is_left_out),
         cmocka_unit_test(forgetting_ends_when_the_flash_fails),
+        cmocka_unit_test(the_longest_waits_are_kept),
+        cmocka_unit_test(an_irk_that_was_not_written_is_tried_again),
         cmocka_unit_test(reads_that_fail_at_the_start_erase_nothing),
         cmocka_unit_test(reads_that_fail_in_a_change_harm_nothing_else),
         cmocka_unit_test(a_weaker_peer_pushes_no_bond_out),

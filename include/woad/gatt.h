@@ -214,8 +214,7 @@ extern const struct woad_value_kind woad_values;
     }
 
 /* A characteristic, one that clients can subscribe to, and a descriptor: value_ is the address of a
- * struct woad_value. */
-/* The address of a struct woad_value: anything else does not compile. */
+ * struct woad_value; anything else does not compile. */
 #define WOAD_VALUE_POINTER(value_) (&(value_)->kind)
 #define WOAD_CHARACTERISTIC_VALUE(uuid_, props_, perm_, value_) \
     { uuid_, NULL, 0, WOAD_ATTR_CHARACTERISTIC, props_, WOAD_PERM_READ }, \

@@ -173,7 +173,7 @@ static void rows_that_are_wrong(void **state)
     static const struct woad_attr missing[] = {
         WOAD_PRIMARY(&service),
         { &u_level, NULL, 0, WOAD_ATTR_CHARACTERISTIC, WOAD_PROP_READ, WOAD_PERM_READ },
-        { &u_level, NULL, 0, WOAD_ATTR_VALUE, 0, RW | WOAD_PERM_VALUE }
+        { &u_level, NULL, sizeof(struct woad_value), WOAD_ATTR_VALUE, 0, RW | WOAD_PERM_VALUE }
     };
     static const struct woad_attr no_value[] = { { &service, &level, 0, WOAD_ATTR_PRIMARY, 0,
                                                    WOAD_PERM_READ | WOAD_PERM_VALUE } };

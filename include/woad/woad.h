@@ -150,7 +150,7 @@ struct woad_config {
                         * connection: each is one piece of 2 octets more.  0, and less than mtu + 2:
                         * mtu + 2 */
     uint16_t request_queue;  /* octets of writes of the GATT client queued, per connection; as
-                              * tx_queue */
+                              * tx_queue.  A long write is one piece: 514 for a value of 512 */
     uint16_t prepare_queue;  /* octets of prepared writes and of long values being read, per
                               * connection.  0: 528, for a value of 512 octets */
     uint16_t pipeline_queue; /* octets of pipelined requests, per connection; a request without room

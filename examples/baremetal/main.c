@@ -47,8 +47,9 @@ static void advertise(struct woad *h)
     static const struct woad_adv_params params = { .kind = WOAD_ADV_IND, .interval_625us = 160 };
     uint8_t data[WOAD_ADV_DATA_MAX];
     size_t len = 0;
-    woad_ad_add(data, &len, sizeof data, 0x01, "\x06", 1);
-    woad_ad_add(data, &len, sizeof data, 0x09, name, sizeof name - 1);
+    woad_ad_add(data, &len, sizeof data, WOAD_AD_FLAGS, "\x06", 1);
+    woad_ad_add(data, &len, sizeof data, WOAD_AD_UUIDS16, lock.le, 2);
+    woad_ad_add(data, &len, sizeof data, WOAD_AD_NAME, name, sizeof name - 1);
     woad_adv_set_data(h, data, len);
     woad_adv_start(h, &params);
 }

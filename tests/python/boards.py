@@ -119,7 +119,7 @@ def lock(name):
     key = subprocess.Popen([os.path.join(build, "examples", "key"), os.path.join(scratch, name + ".bonds")], env=env,
                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     said, _ = key.communicate(b.wait(r"type (\d{6})").group(1) + "\n", timeout=20)
-    assert "opened" in said, said
+    assert "opening: success" in said, said
     b.wait("it is one who may\nopen\ngone")
     at = len(b.text())
     p = Program("""

@@ -73,7 +73,7 @@
     WOAD_STATIC_IF(WOAD_USE_CONTROLLER_CRYPTO, &woad_feature_controller_crypto, ) \
     NULL
 
-/* As the host chooses: config_complete() of host.c, and the layout of each feature. */
+/* As the host chooses: config_complete() of config.c, and the layout of each feature. */
 #define WOAD_STATIC_CONNS WOAD_STATIC_OR(WOAD_CONFIG_CONNS, WOAD_DEFAULT_CONNS)
 #define WOAD_STATIC_SUBSCRIPTIONS \
     WOAD_STATIC_OR(WOAD_CONFIG_SUBSCRIPTIONS, WOAD_DEFAULT_SUBSCRIPTIONS)

@@ -122,7 +122,7 @@ static uint16_t db_last(struct gatts *g)
 }
 
 /* Whether the array is well-formed: see woad_gatt_add() in include/woad/gatt.h.  Values in it get
- * their handles.  A row with WOAD_PERM_VALUE has a length, and so a value: the macros say so. */
+ * their handles. */
 static bool db_valid(const struct attr_table *t)
 {
     unsigned where = 0;
@@ -135,7 +135,7 @@ static bool db_valid(const struct attr_table *t)
             has |= HAS_VALUE;
         }
         if (a->kind >= sizeof needs || ((needs[a->kind] ^ has) & (needs[a->kind] | DECLARED)) ||
-            (a->len && !a->value) || a->len > WOAD_ATT_VALUE_MAX) {
+            ((a->len || a->perm & WOAD_PERM_VALUE) && !a->value) || a->len > WOAD_ATT_VALUE_MAX) {
             return false;
         }
         if (db_is_service(a)) {

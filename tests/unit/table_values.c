@@ -175,11 +175,17 @@ static void rows_that_are_wrong(void **state)
         { &u_level, NULL, 0, WOAD_ATTR_CHARACTERISTIC, WOAD_PROP_READ, WOAD_PERM_READ },
         { &u_level, NULL, sizeof(struct woad_value), WOAD_ATTR_VALUE, 0, RW | WOAD_PERM_VALUE }
     };
+    static const struct woad_attr empty[] = {
+        WOAD_PRIMARY(&service),
+        { &u_level, NULL, 0, WOAD_ATTR_CHARACTERISTIC, WOAD_PROP_READ, WOAD_PERM_READ },
+        { &u_level, NULL, 0, WOAD_ATTR_VALUE, 0, RW | WOAD_PERM_VALUE }
+    };
     static const struct woad_attr no_value[] = { { &service, &level, 0, WOAD_ATTR_PRIMARY, 0,
                                                    WOAD_PERM_READ | WOAD_PERM_VALUE } };
     begin();
     assert_int_equal(woad_gatt_add(solo.h, not_initialised, 3, NULL), WOAD_EINVAL);
     assert_int_equal(woad_gatt_add(solo.h, missing, 3, NULL), WOAD_EINVAL);
+    assert_int_equal(woad_gatt_add(solo.h, empty, 3, NULL), WOAD_EINVAL);
     assert_int_equal(woad_gatt_add(solo.h, no_value, 1, NULL), WOAD_EINVAL);
     solo_end();
 }

@@ -1,4 +1,5 @@
-/* The part of ESP-IDF's interface that packaging/esp-idf uses; stubs.c has the functions. */
+/* The part of ESP-IDF's interface that packaging/esp-idf and ports/micropython/hci_vhci.c use, so
+ * that they compile without ESP-IDF; main.c has the functions of the former. */
 #ifndef STUB_ESP_BT_H
 #define STUB_ESP_BT_H
 #include "esp_err.h"

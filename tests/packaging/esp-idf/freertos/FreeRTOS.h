@@ -15,4 +15,6 @@ void stub_lock(portMUX_TYPE *mux, int by);
 #define portEXIT_CRITICAL(mux) stub_lock(mux, -1)
 #define portMAX_DELAY ((TickType_t)0xffffffffUL)
 #define configTICK_RATE_HZ 100
+#define pdMS_TO_TICKS(ms) ((TickType_t)(ms)*configTICK_RATE_HZ / 1000)
+void vTaskDelay(TickType_t ticks);
 #endif

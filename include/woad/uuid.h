@@ -15,11 +15,28 @@ struct woad_uuid {
     uint8_t le[16]; /* least significant first, as on the air; those beyond `size` do not count */
 };
 
+/* Initialisers, in static tables, too:
+ *
+ *     static const struct woad_uuid battery = WOAD_UUID16(0x180f);
+ *     // 6e400001-b5a3-f393-e0a9-e50e24dcca9e, with ", 0x" in the place of each dash:
+ *     static const struct woad_uuid uart =
+ *         WOAD_UUID128(0x6e400001, 0xb5a3, 0xf393, 0xe0a9, 0xe50e24dcca9e);
+ *
+ * A number that is too large gets a warning from a C compiler, and is an error in C++. */
 #define WOAD_UUID16(v) \
     { \
         2, \
         { \
-            (uint8_t)((v)&0xff), (uint8_t)((v) >> 8) \
+            (v) & 0xff, (v) >> 8 \
+        } \
+    }
+#define WOAD_UUID128(a, b, c, d, e) \
+    { \
+        16, \
+        { \
+            (e) & 0xff, (e) >> 8 & 0xff, (e) >> 16 & 0xff, (e) >> 24 & 0xff, (e) >> 32 & 0xff, \
+                (e) >> 40, (d)&0xff, (d) >> 8, (c)&0xff, (c) >> 8, (b)&0xff, (b) >> 8, (a)&0xff, \
+                (a) >> 8 & 0xff, (a) >> 16 & 0xff, (a) >> 24 \
         } \
     }
 

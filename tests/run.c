@@ -75,6 +75,7 @@ static const char *const acts[] = {
     "disconnect",
     "stop",
     "start",
+    "fail",
     "read 000c",
     "long 000c 0102030405",
     "mtu",

@@ -288,6 +288,13 @@ static int do_stop(struct run *r, const struct args *x)
     return woad_stop(r->h);
 }
 
+static int do_fail(struct run *r, const struct args *x)
+{
+    (void)x;
+    woad_fail(r->h, WOAD_EIO);
+    return 0;
+}
+
 #define VERB(name, numbers) \
     { \
 #name, numbers, do_##name \
@@ -339,6 +346,7 @@ static const struct verb verbs[] = {
     VERB(channels, 0),
     VERB(start, 0),
     VERB(stop, 0),
+    VERB(fail, 0),
     { NULL, 0, NULL },
 };
 

@@ -230,6 +230,25 @@ extern const struct woad_value_kind woad_values;
             (perm_) | WOAD_PERM_VALUE \
     }
 
+/* Says what is wrong with an array of attributes, for people: while a program is written, or in an
+ * assert.  Only programs that call it pay for it, with about 2 kB of flash.  woad_gatt_add() writes
+ * the same to config.log, in a library that was compiled with WOAD_LOG. */
+struct woad_gatt_fault {
+    uint16_t
+        row; /* index of the attribute; a macro for a characteristic makes two rows, or three */
+    /* As in "row 2, value 2a19: WOAD_PROP_READ without WOAD_PERM_READ: nobody can read it". */
+    char reason[160];
+    bool refused; /* by woad_gatt_add().  false: it accepts the array, and something can't work */
+};
+
+/* 0: nothing is wrong, then `fault` is not written.  WOAD_EINVAL: `fault`, which may be NULL, says
+ * what is wrong.  Of several faults it finds one, and first those that are refused. */
+int woad_gatt_check(const struct woad_attr *attrs, uint16_t n, struct woad_gatt_fault *fault);
+
+/* An array and the number of its rows, as two arguments: woad_gatt_add(h, WOAD_ATTRS(table), NULL).
+ * Not for a pointer, whose number would be 0, which is refused. */
+#define WOAD_ATTRS(table_) (table_), sizeof(table_) / sizeof *(table_)
+
 /* Adds an array of attributes, one or more services, behind the existing ones (when handles run
  * out: in the first gap).  The array is not copied: it must stay valid until it is removed, or the
  * instance stops or fails; add it again at WOAD_EV_UP. *first, if not NULL, gets the handle of its
@@ -258,9 +277,9 @@ int woad_gatt_remove(struct woad *h, uint16_t first);
 /* Removes all arrays that were added.  WOAD_ENOTSUP without the feature. */
 int woad_gatt_clear(struct woad *h);
 
-/* The device name, characteristic 0x2A00: up to 31 octets, copied; allowed at any time. WOAD_EINVAL
- * if longer. woad_gatt_name() returns its length; *name stays valid with the instance. WOAD_ENOTSUP
- * without the feature. */
+/* The device name, characteristic 0x2A00, empty at first: up to 31 octets, copied; allowed at any
+ * time. WOAD_EINVAL if longer. woad_gatt_name() returns its length; *name stays valid with the
+ * instance. WOAD_ENOTSUP without the feature. */
 int woad_gatt_set_name(struct woad *h, const uint8_t *name, size_t len);
 size_t woad_gatt_name(const struct woad *h, const uint8_t **name);
 

@@ -14,8 +14,8 @@
  *     }
  *
  * After any other call, call woad_tx() until it returns 0.  From inside the event callback every
- * function may be called except woad_rx(), woad_poll() and woad_fail(); woad_tx() returns 0 there
- * if it raised the event itself.  One thread at a time may use an instance: an
+ * function may be called except woad_rx() and woad_poll(), which do nothing there; woad_tx()
+ * returns 0 there if it raised the event itself.  One thread at a time may use an instance: an
  * interrupt or another thread queues octets or calls, and wakes it (docs/porting.md). */
 #ifndef WOAD_WOAD_H
 #define WOAD_WOAD_H
@@ -149,8 +149,10 @@ struct woad_config {
     uint16_t tx_queue; /* octets of notifications, indications and write commands queued, per
                         * connection: each is one piece of 2 octets more.  0, and less than mtu + 2:
                         * mtu + 2 */
-    uint16_t request_queue;  /* octets of writes of the GATT client queued, per connection; as
-                              * tx_queue.  A long write is one piece: 514 for a value of 512 */
+    uint16_t request_queue;  /* octets of writes of the GATT client queued, per connection: each is
+                              * one piece of 2 octets more, a long write of 3.  Less than mtu + 2:
+                              * mtu + 2, which is enough without long writes.  0: 515, for a long
+                              * write of 512 octets */
     uint16_t prepare_queue;  /* octets of prepared writes and of long values being read, per
                               * connection.  0: 528, for a value of 512 octets */
     uint16_t pipeline_queue; /* octets of pipelined requests, per connection; a request without room
@@ -187,6 +189,7 @@ enum {
     WOAD_DEFAULT_PROCEDURES = 4,
     WOAD_DEFAULT_ACCEPT_LIST = 8,
     WOAD_DEFAULT_MTU = 247,
+    WOAD_DEFAULT_REQUEST_QUEUE = 515,
     WOAD_DEFAULT_PREPARE_QUEUE = 528,
     WOAD_DEFAULT_BONDS = 4,
     WOAD_DEFAULT_ATTR_INDEX = 64,
@@ -234,11 +237,12 @@ int woad_start(struct woad *h);
 int woad_stop(struct woad *h);
 
 /* The transport has failed: ends everything at once, with its events, then WOAD_EV_DOWN with this
- * error (0: WOAD_EIO). */
+ * error (0: WOAD_EIO).  Allowed inside the event callback, too. */
 void woad_fail(struct woad *h, int error);
 
 /* One HCI packet from the controller, with its H4 type octet first.  The host does not keep
- * `packet`. Returns 0, or WOAD_EBADMSG for a malformed packet, which has had no effect. */
+ * `packet`. Returns 0; WOAD_EBADMSG for a malformed packet, which has had no effect; or WOAD_EBUSY
+ * inside the event callback: pass it again when the callback has returned. */
 int woad_rx(struct woad *h, const uint8_t *packet, size_t len);
 
 /* Writes the next HCI packet for the controller, with its H4 type octet first, into `buf`.  Returns
@@ -256,7 +260,7 @@ void woad_clock(struct woad *h, uint32_t now_ms);
 /* Sets the time, and ends what has timed out, with its events.  now_ms may wrap.  Returns the
  * milliseconds until it must be called again; WOAD_FOREVER: nothing has a time limit; 0: something
  * happened: call woad_tx(), then woad_poll() again, before waiting.  Time limits of 2^31 ms (24
- * days) or more are 2^31 - 1. */
+ * days) or more are 2^31 - 1.  Inside the event callback it does nothing, and returns 0. */
 uint32_t woad_poll(struct woad *h, uint32_t now_ms);
 #define WOAD_FOREVER UINT32_MAX
 

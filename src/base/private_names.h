@@ -169,6 +169,7 @@
 #define gattc_tx_uuid woad__gattc_tx_uuid
 #define gatts_features woad__gatts_features
 #define gatts_features_eatt woad__gatts_features_eatt
+#define gatts_log_fault woad__gatts_log_fault
 #define gatts_queue_changed woad__gatts_queue_changed
 #define gatts_restore_client woad__gatts_restore_client
 #define gatts_save_client woad__gatts_save_client

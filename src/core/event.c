@@ -16,9 +16,9 @@
 
 void emit(struct woad *h, const struct woad_event *ev)
 {
-    bool tx_called = h->tx_called;
+    uint8_t outer = h->callback;
     h->event_raised = true;
-    h->tx_called = false;
+    h->callback = CALLBACK_RUNS;
     if (CHECK_LOST_WAKEUP) {
         h->event_depth++;
     }
@@ -28,10 +28,10 @@ void emit(struct woad *h, const struct woad_event *ev)
     }
     /* The callback's woad_tx() may have emptied the ready list, and the code that raised the event
      * may set something to be sent after it. */
-    if (h->tx_called) {
+    uint8_t sent = h->callback & CALLBACK_TX;
+    h->callback = outer | sent; /* `sent` for an event around this one, too */
+    if (sent) {
         all_mark_ready(h);
-    } else {
-        h->tx_called = tx_called; /* for an event around this one */
     }
 }
 

@@ -67,6 +67,10 @@ enum {
     ACTIVE_EXT_ADV = 16
 };
 
+/* h->callback: the application's callback is on the call stack; the latest one, or one inside it,
+ * has called woad_tx(). */
+enum { CALLBACK_RUNS = 1, CALLBACK_TX = 2 };
+
 /* HOST_FALLING: everything has ended, and the events that say so are being raised. */
 enum host_state { HOST_OFF, HOST_FALLING, HOST_STARTING, HOST_UP, HOST_STOPPING };
 
@@ -101,7 +105,7 @@ struct woad {
     bool commands_idle;      /* every feature was polled for a command and has none */
     bool random_dirty;       /* controller.random_addr is to be written to the controller */
     uint8_t address_pending; /* ADDRESS_…; 0: no private address is due */
-    bool tx_called;          /* woad_tx() was called since the latest event was raised */
+    uint8_t callback;        /* CALLBACK_…: what runs inside the application's callback */
     uint8_t resolve_dirty;   /* the resolving list: RESOLVE_…, of own_address.h */
     uint8_t ext_commands;    /* EXT_…, of hci/roles.h */
     bool resolving_enabled;  /* the controller resolves private addresses of bonded peers */

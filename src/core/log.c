@@ -36,10 +36,10 @@ int log_refused(const struct woad *h, int err, const char *function, const char 
     return err;
 }
 
-int log_call_error(const struct woad *h, int err, const char *function)
+int log_call_error(const struct woad *h, int err, const char *feature, const char *function)
 {
     if (err == WOAD_ENOTSUP) {
-        return log_refused(h, err, function, "config.features lacks the feature of this call");
+        return log_refused(h, err, function, NO_FEATURE, feature);
     }
     if (err) {
         return log_refused(h, err, function, NOT_UP);

@@ -21,8 +21,8 @@ void log_write(const struct woad *h, enum woad_log_level level, const char *form
 int log_refused(const struct woad *h, int err, const char *function, const char *format, ...)
     LOG_FORMAT(4, 5);
 
-/* The result of feature_for_call(). */
-int log_call_error(const struct woad *h, int err, const char *function);
+/* The result of feature_for_call(), and the feature's name. */
+int log_call_error(const struct woad *h, int err, const char *feature, const char *function);
 
 /* The result of a packet from the controller, with its first octets where it is malformed. */
 int log_malformed(const struct woad *h, int err, unsigned type, const uint8_t *packet, size_t len);
@@ -31,17 +31,18 @@ int log_malformed(const struct woad *h, int err, unsigned type, const uint8_t *p
 #define LOG(h, level, ...) log_write(h, level, __VA_ARGS__)
 /* `err` itself is the value, so that the compiler knows that it is not 0. */
 #define REFUSED(h, err, ...) (log_refused(h, err, __func__, __VA_ARGS__), (err))
-#define CALL_ERROR(h, err) log_call_error(h, err, __func__)
+#define CALL_ERROR(h, err, feature) log_call_error(h, err, feature, __func__)
 #define MALFORMED(h, err, type, packet, len) log_malformed(h, err, type, packet, len)
 #else /* the compiler checks the arguments, and drops them */
 #define LOG(h, level, ...) ((void)(0 ? log_write(h, level, __VA_ARGS__) : (void)0))
 #define REFUSED(h, err, ...) (0 ? log_refused(h, err, __func__, __VA_ARGS__) : (err))
-#define CALL_ERROR(h, err) (err)
+#define CALL_ERROR(h, err, feature) (err)
 #define MALFORMED(h, err, type, packet, len) (err)
 #endif
 
 #define NO_CONNECTION "no open connection has the number %x"
 #define NO_FEATURE "config.features has no %s"
+#define INSIDE_CALLBACK "not inside the event callback: the program's loop calls it"
 #define NOT_UP "the host is not up: wait for WOAD_EV_UP"
 
 #endif

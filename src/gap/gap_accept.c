@@ -117,7 +117,7 @@ const struct woad_feature woad_feature_accept_list = {
 int woad_accept_list_set(struct woad *h, const struct woad_addr *peers, size_t n)
 {
     struct accept *l = h->accept;
-    int err = CALL_ERROR(h, feature_for_call(h, l));
+    int err = CALL_ERROR(h, feature_for_call(h, l), "woad_feature_accept_list");
     if (err) {
         return err;
     }

@@ -251,7 +251,7 @@ const struct woad_feature woad_feature_advertiser = {
 /* Stores a part (DATA or RSP), to be sent to the controller. */
 static int adv_set(struct woad *h, int part, const uint8_t *data, size_t len)
 {
-    int err = CALL_ERROR(h, feature_for_call(h, h->adv));
+    int err = CALL_ERROR(h, feature_for_call(h, h->adv), "woad_feature_advertiser");
     if (err) {
         return err;
     }
@@ -278,7 +278,7 @@ int woad_adv_set_scan_response(struct woad *h, const uint8_t *data, size_t len)
 
 int woad_adv_start(struct woad *h, const struct woad_adv_params *p)
 {
-    int err = CALL_ERROR(h, feature_for_call(h, h->adv));
+    int err = CALL_ERROR(h, feature_for_call(h, h->adv), "woad_feature_advertiser");
     if (err) {
         return err;
     }

@@ -241,7 +241,7 @@ int woad_connect(struct woad *h, const struct woad_addr *peer, const struct woad
     uint16_t params[PARAMS];
     conn_params_of(p, params);
     struct central *c = h->central;
-    int err = CALL_ERROR(h, feature_for_call(h, c));
+    int err = CALL_ERROR(h, feature_for_call(h, c), "woad_feature_central");
     if (err) {
         return err;
     }
@@ -290,7 +290,7 @@ int woad_connect(struct woad *h, const struct woad_addr *peer, const struct woad
 int woad_connect_cancel(struct woad *h)
 {
     struct central *c = h->central;
-    int err = CALL_ERROR(h, feature_for_call(h, c));
+    int err = CALL_ERROR(h, feature_for_call(h, c), "woad_feature_central");
     if (err) {
         return err;
     }

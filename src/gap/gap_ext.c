@@ -653,7 +653,7 @@ const struct woad_feature woad_feature_extended_advertising = {
 /* The set for an application's call.  0 or an error. */
 static int set_for_call(struct woad *h, uint8_t set, struct ext_set **s)
 {
-    int err = CALL_ERROR(h, feature_for_call(h, h->ext));
+    int err = CALL_ERROR(h, feature_for_call(h, h->ext), "woad_feature_extended_advertising");
     if (err) {
         return err;
     }
@@ -745,7 +745,7 @@ int woad_ext_adv_stop(struct woad *h, uint8_t set)
  * command. */
 static int ext_check_phys(struct woad *h, uint8_t phys, uint8_t allowed, bool can)
 {
-    int err = CALL_ERROR(h, feature_for_call(h, h->ext));
+    int err = CALL_ERROR(h, feature_for_call(h, h->ext), "woad_feature_extended_advertising");
     if (!err && !can && phys != WOAD_PHYS_1M) {
         err = WOAD_ENOTSUP;
     }

@@ -339,7 +339,7 @@ int woad_link_set_phy(struct woad *h, uint16_t conn, uint8_t tx_phys, uint8_t rx
 int woad_set_channel_map(struct woad *h, const uint8_t channels[5])
 {
     unsigned n = 0;
-    int err = CALL_ERROR(h, feature_for_call(h, h->link));
+    int err = CALL_ERROR(h, feature_for_call(h, h->link), "woad_feature_link_control");
     if (err) {
         return err;
     }

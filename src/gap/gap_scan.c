@@ -253,7 +253,7 @@ int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
     if (s && s->done_due && !s->wanted) {
         scan_end(h, 0); /* the scan before has ended: raise its event first */
     }
-    int err = CALL_ERROR(h, feature_for_call(h, s));
+    int err = CALL_ERROR(h, feature_for_call(h, s), "woad_feature_scanner");
     if (err) {
         return err;
     }

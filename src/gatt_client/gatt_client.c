@@ -586,6 +586,14 @@ static void gattc_layout(struct woad *h)
     if (!h->cfg.procedures) {
         h->cfg.procedures = WOAD_DEFAULT_PROCEDURES;
     }
+    uint32_t queue = h->cfg.request_queue, least = h->cfg.mtu + 2u;
+    if (!queue) {
+        queue = WOAD_DEFAULT_REQUEST_QUEUE;
+    }
+    if (queue < least) {
+        queue = least;
+    }
+    h->cfg.request_queue = (uint16_t)queue;
     struct gattc_conn *conns = arena_alloc_per_conn(h, sizeof *conns, ARENA_SLOT(h->conns, client));
     arena_alloc_per_bearer(h, sizeof(struct gattc_bearer), ARENA_SLOT(h->bearers, client));
     arena_alloc_per_conn(h, h->cfg.procedures * sizeof *conns->procs, ARENA_SLOT(conns, procs));

@@ -197,12 +197,15 @@ int woad_gatt_add_at(struct woad *h, const struct woad_attr *attrs, uint16_t n, 
     /* db_valid() is last: it gives values their handles. */
     const struct attr_table table = { .attrs = attrs, .n = n, .first = first };
     size_t at = db_table_index(g, first);
-    if (!db_range_is_free(g, at, first, n) || !db_valid(&table)) {
-        return REFUSED(h, WOAD_EINVAL,
-                       "%u attributes at handle %u: they begin with a service, each "
-                       "characteristic has a value, and their handles are free",
-                       n, first);
+    if (!db_range_is_free(g, at, first, n)) {
+        return REFUSED(h, WOAD_EINVAL, "%u attributes at handle %u: their handles are not free", n,
+                       first);
     }
+    if (!db_valid(&table)) {
+        TABLE_FAULT(h, &table);
+        return WOAD_EINVAL;
+    }
+    TABLE_FAULT(h, &table); /* accepted, and perhaps without use */
     memmove(&g->tables[at + 1], &g->tables[at], (g->n_tables - at) * sizeof *g->tables);
     g->tables[at] = table;
     g->n_tables++;

@@ -204,6 +204,14 @@ static inline struct woad_value *gatts_table_value(const struct woad_attr *a)
 /* gatt_change.c */
 void gatts_queue_changed(struct conn *c, uint16_t first, uint16_t last);
 bool gatts_tx_changed(struct conn *c, struct wr *out);
+/* gatt_check.c: writes to the log what woad_gatt_check() says of an array that is being added, and
+ * whether it is in the database already */
+void gatts_log_fault(struct woad *h, const struct attr_table *table);
+#ifdef WOAD_LOG
+#define TABLE_FAULT(h, table) gatts_log_fault(h, table)
+#else
+#define TABLE_FAULT(h, table) ((void)(table))
+#endif
 /* gatt_bonded.c */
 void gatts_restore_client(struct conn *c, uint8_t features, uint32_t database,
                           const struct woad_cccd *cccds);

@@ -38,7 +38,9 @@ static int value_call(const struct conn *c, uint16_t handle, const struct woad_a
             return WOAD_ATT_INVALID_HANDLE;
         }
     }
+    uint8_t outer = h->callback;
     h->event_raised = true;
+    h->callback |= CALLBACK_RUNS;
     if (CHECK_LOST_WAKEUP) {
         h->event_depth++;
     }
@@ -56,6 +58,7 @@ static int value_call(const struct conn *c, uint16_t handle, const struct woad_a
     if (CHECK_LOST_WAKEUP) {
         h->event_depth--;
     }
+    h->callback = outer | (h->callback & CALLBACK_TX);
     all_mark_ready(h);
     if (db_at(h->gatts, handle) != a) {
         return WOAD_ATT_INVALID_HANDLE;

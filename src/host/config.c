@@ -41,9 +41,6 @@ bool config_complete(struct woad *h, struct woad_config *c)
     if (c->tx_queue < queue) {
         c->tx_queue = queue;
     }
-    if (c->request_queue < queue) {
-        c->request_queue = queue;
-    }
     if (h->tx_frame_max < c->mtu) {
         h->tx_frame_max = c->mtu;
     }

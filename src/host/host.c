@@ -189,8 +189,11 @@ void woad_fail(struct woad *h, int error)
 
 int woad_rx(struct woad *h, const uint8_t *packet, size_t len)
 {
+    if (h->callback & CALLBACK_RUNS) {
+        return REFUSED(h, WOAD_EBUSY, INSIDE_CALLBACK);
+    }
     if (!packet || !len) {
-        return WOAD_EBADMSG;
+        return REFUSED(h, WOAD_EBADMSG, "a packet of 0 octets");
     }
     if (h->state <= HOST_FALLING) {
         return 0; /* a controller that still sends: dropped */
@@ -219,7 +222,8 @@ size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)
         LOG(h, WOAD_LOG_WARNING, "woad_tx: room is %u: the bring-up needs WOAD_TX_ROOM, %u",
             (unsigned)room, WOAD_TX_ROOM);
     }
-    h->in_tx = h->tx_called = true;
+    h->in_tx = true;
+    h->callback |= CALLBACK_TX;
     size_t n;
     do { /* again when an event that acl_tx() raised has made a command necessary */
         n = 0;
@@ -245,6 +249,10 @@ void woad_clock(struct woad *h, uint32_t now_ms)
 
 uint32_t woad_poll(struct woad *h, uint32_t now_ms)
 {
+    if (h->callback & CALLBACK_RUNS) {
+        LOG(h, WOAD_LOG_WARNING, "woad_poll: " INSIDE_CALLBACK);
+        return 0;
+    }
     woad_clock(h, now_ms);
     h->commands_idle = false;
     h->event_raised = h->tx_unfinished;

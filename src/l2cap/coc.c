@@ -216,6 +216,9 @@ void coc_free(struct coc *ch)
 {
     struct coc_conn *cc = ch->c->coc;
     struct conn *c = ch->c;
+    if (ch->state == COC_FREE) {
+        return; /* the application has called woad_fail() in the event of its end */
+    }
     coc_abandon(ch);
     struct coc **at = &cc->first;
     while (*at != ch) {
@@ -318,10 +321,11 @@ void coc_opened(struct coc *ch)
 /* Raises WOAD_EV_COC_CLOSED, once.  What was received can still be read from inside it. */
 static void coc_emit_ended(struct coc *ch, int status)
 {
+    bool in_its_event = ch->state == COC_ENDED; /* and woad_fail() was called inside */
     ch->state = COC_ENDED;
     ch->rx_buf = NULL;
     coc_abandon(ch);
-    if (!ch->hidden) {
+    if (!ch->hidden && !in_its_event) {
         coc_emit(ch, WOAD_EV_COC_CLOSED, status);
         ch->hidden = true;
     }
@@ -544,7 +548,7 @@ static bool params_valid(const struct woad_coc_params *p, bool enhanced)
 
 int woad_coc_listen(struct woad *h, const struct woad_coc_params *params)
 {
-    int err = CALL_ERROR(h, feature_for_call(h, h->cocs));
+    int err = CALL_ERROR(h, feature_for_call(h, h->cocs), "woad_feature_l2cap_channels");
     if (err) {
         return err;
     }

@@ -106,12 +106,32 @@ static void longer_writes_are_refused(void **state)
     solo_end();
 }
 
+/* Without a config.request_queue the longest long write has room, and with one of mtu + 2 it has
+ * not: the call says so at once. */
+static void the_longest_write_has_room_by_default(void **state)
+{
+    struct woad_config config = solo_config(features);
+    (void)state;
+    for (int small = 0; small < 2; small++) {
+        config.request_queue = small ? 1 : 0;
+        solo_boot(config);
+        solo_connected(SOLO_HANDLE, false, 9);
+        uint16_t conn = solo.conn[0];
+        int err = woad_gattc_write_long(solo.h, conn, 3, octets, 512, false);
+        assert_int_equal(err, small ? WOAD_EINVAL : 0);
+        assert_int_equal(woad_gattc_write_long(solo.h, conn, 3, octets, 246, false),
+                         small ? 0 : WOAD_EAGAIN);
+        solo_end();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_to_clients_are_cut),
         cmocka_unit_test(answers_are_cut),
         cmocka_unit_test(longer_writes_are_refused),
+        cmocka_unit_test(the_longest_write_has_room_by_default),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

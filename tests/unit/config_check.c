@@ -222,7 +222,7 @@ static void each_zero_has_a_default(void **state)
                                    .accept_list = WOAD_DEFAULT_ACCEPT_LIST,
                                    .mtu = WOAD_DEFAULT_MTU,
                                    .tx_queue = WOAD_DEFAULT_MTU + 2,
-                                   .request_queue = WOAD_DEFAULT_MTU + 2,
+                                   .request_queue = WOAD_DEFAULT_REQUEST_QUEUE,
                                    .prepare_queue = WOAD_DEFAULT_PREPARE_QUEUE,
                                    .pipeline_queue = WOAD_DEFAULT_MTU + 2,
                                    .bonds = WOAD_DEFAULT_BONDS,

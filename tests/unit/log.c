@@ -89,7 +89,8 @@ static void wrong_calls_about_gatt(void **state)
     h = solo.h;
     solo_connected(SOLO_HANDLE, false, 7);
     uint16_t conn = solo.conn[0];
-    SAYS(woad_gatt_add(h, no_service, 2, NULL), WOAD_EINVAL, "woad_gatt_add_at: 2 attributes at ");
+    SAYS(woad_gatt_add(h, no_service, 2, NULL), WOAD_EINVAL,
+         "woad_gatt_add: row 0, characteristic 180d: an array begins with a service");
     SAYS(woad_gatt_remove(h, 99), WOAD_ENOENT, "no array was added at handle 99");
     SAYS(woad_gatt_set_name(h, name, 32), WOAD_EINVAL, "the name has 32 octets: 0 to 31");
     SAYS(woad_gatt_notify(h, conn, 77, data, 1), WOAD_EINVAL, "the database has no handle 77");
@@ -132,7 +133,7 @@ static void features_that_are_missing(void **state)
     (void)state;
     boot(none);
     SAYS(woad_adv_start(solo.h, &adv), WOAD_ENOTSUP,
-         "woad_adv_start: config.features lacks the feature of this call");
+         "woad_adv_start: config.features has no woad_feature_advertiser");
     SAYS(woad_adv_stop(solo.h), WOAD_ENOTSUP, "config.features has no woad_feature_advertiser");
     SAYS(woad_gatt_clear(solo.h), WOAD_ENOTSUP, "config.features has no woad_feature_gatt_server");
     solo_end();

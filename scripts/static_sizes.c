@@ -1,6 +1,6 @@
-/* For scripts/static_sizes.py and CMakeLists.txt: the files with structs whose sizes include/woad/sizes.h has.
- * Compiled with WOAD_MEASURE_SIZES for a target, the object contains texts like
- * "WOAD_SIZE_HOST=00656" (ASSERT_SIZE, src/core/arena.h). */
+/* For scripts/static_sizes.py and CMakeLists.txt: the files with structs whose sizes
+ * include/woad/sizes.h has. Compiled with WOAD_MEASURE_SIZES for a target, the object contains
+ * texts like "WOAD_SIZE_HOST=00656" (ASSERT_SIZE, src/core/arena.h). */
 #include "../src/att/eatt.c"
 #include "../src/gap/gap_accept.c"
 #include "../src/gap/gap_adv.c"

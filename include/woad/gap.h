@@ -37,8 +37,9 @@ int woad_own_address(const struct woad *h, struct woad_addr *addr);
 
 /* Sets the address.  WOAD_ADDR_PUBLIC: the controller's own (WOAD_EINVAL if it has none); `octet`
  * is not used.  WOAD_ADDR_RANDOM: a static random address (two top bits 11), or with NULL the one
- * drawn at start.  Running advertising and scanning pause for it.  WOAD_ENODEV, WOAD_EINVAL;
- * WOAD_EBUSY during a connection attempt. */
+ * drawn at woad_start(): another one each time (docs/porting.md: one that lasts).  Running
+ * advertising and scanning pause for it.  WOAD_ENODEV, WOAD_EINVAL; WOAD_EBUSY during a connection
+ * attempt. */
 int woad_set_own_address(struct woad *h, uint8_t type, const uint8_t *octet);
 
 /* --- advertising (feature woad_feature_advertiser) */
@@ -191,8 +192,9 @@ struct woad_scan_params {
 };
 
 /* Starts a scan: WOAD_EV_REPORT (WOAD_EV_EXT_REPORT) for each advertisement, then one
- * WOAD_EV_SCAN_DONE.  WOAD_ENODEV, WOAD_EINVAL; WOAD_EALREADY while a scan runs; WOAD_EBUSY during
- * an attempt to connect.  WOAD_ENOTSUP without the feature. */
+ * WOAD_EV_SCAN_DONE.  woad_connect() may be called during it, from WOAD_EV_REPORT too: it ends the
+ * scan first.  WOAD_ENODEV, WOAD_EINVAL; WOAD_EALREADY while a scan runs; WOAD_EBUSY during an
+ * attempt to connect.  WOAD_ENOTSUP without the feature. */
 int woad_scan_start(struct woad *h, const struct woad_scan_params *params);
 
 /* Stops the scan.  No more reports follow; WOAD_EV_SCAN_DONE follows if a scan was running.
@@ -210,7 +212,8 @@ struct woad_connect_params {
     uint32_t timeout_ms;                               /* 0: until woad_connect_cancel() */
 };
 
-/* Connects to `peer`, or with NULL to any peer of the accept list (woad_feature_accept_list).  One
+/* Connects to `peer`, or with NULL to any peer of the accept list (woad_feature_accept_list).  A
+ * scan that runs ends before, with WOAD_EV_SCAN_DONE.  One
  * WOAD_EV_CONNECT or WOAD_EV_CONNECT_FAILED follows; the latter with WOAD_ENOMEM if a central has
  * taken the last connection meanwhile.  A controller reports a connection when it has answered an
  * advertisement, before it knows that the peer has received the answer.  If the peer has not,

@@ -52,8 +52,9 @@ enum woad_method {
     WOAD_METHOD_OOB
 };
 
-/* The requirements for pairing, on all connections.  All zero except `io` is the strictest policy
- * that works everywhere; each weaker setting is explicit. */
+/* The requirements for pairing, on all connections.  `io` is what the device has; { 0 } is a
+ * display (WOAD_IO_DISPLAY).  All else zero is the strictest policy that works everywhere; each
+ * weaker setting is explicit. */
 struct woad_security_policy {
     uint8_t io;           /* enum woad_io */
     bool bond;            /* exchange keys and keep a bond */
@@ -140,8 +141,10 @@ struct woad_bond {
     const struct woad_cccd *cccd;
 };
 
-/* Sets the policy, copied.  Pairings in progress go on under the old one.  WOAD_EINVAL for an
- * unknown io, or a key size that is neither 0 nor 7 to 16; WOAD_ENOTSUP without the feature. */
+/* Sets the policy, copied, at any time after woad_init(); woad_stop() does not change it.  Without
+ * this call it is all zero but for `io`, WOAD_IO_NONE: pairing without a user, and no bond.
+ * Pairings in progress go on under the old one.  WOAD_EINVAL for an unknown io, or a key size that
+ * is neither 0 nor 7 to 16; WOAD_ENOTSUP without the feature. */
 int woad_set_security_policy(struct woad *h, const struct woad_security_policy *policy);
 
 /* Makes the connection as secure as the policy asks for.  A central encrypts with the bond's key if

@@ -23,7 +23,7 @@ static struct {
 } hci_raw_wake;
 static atomic_t hci_raw_waking;
 static bool hci_raw_is_open;
-static bool hci_raw_woken; /* the last move has taken the wake: no wait follows */
+static bool hci_raw_woken;            /* the last move has taken the wake: no wait follows */
 static uint32_t hci_raw_behind_since; /* the last time that no packet was left */
 
 int woad_hci_raw_open(void)

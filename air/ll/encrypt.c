@@ -209,6 +209,16 @@ static void send_opcode(struct link *l, uint8_t opcode)
 
 /* --- starting --------------------------------------------------------------------------------- */
 
+/* Whether a PDU of these procedures comes in its turn.  One that does not is ignored; or it ends
+ * the connection, where only such PDUs may be received.  5.1.3.1, 5.1.3.2 */
+static bool encrypt_in_turn(struct link *l, bool in_turn)
+{
+    if (!in_turn && l->encryption_pdus_only) {
+        l->close_reason = WOAD_HCI_MIC_FAILURE;
+    }
+    return in_turn;
+}
+
 /* LL_ENC_REQ: random 8, diversifier u16, SKD of the central 8, IV of the central 4. */
 static void send_enc_req(controller *c, uint8_t i)
 {
@@ -261,6 +271,9 @@ void rx_enc_req(controller *c, uint8_t i, struct rd *in)
         control_reject(c, l, LL_ENC_REQ, WOAD_HCI_UNSUPPORTED_REMOTE);
         return;
     }
+    if (!encrypt_in_turn(l, !l->rx_encrypted && !l->ltk_requested)) {
+        return;
+    }
     rd_copy(in, l->rand, 8);
     l->ediv = rd_le16(in);
     rd_copy(in, l->skd, 8);
@@ -282,10 +295,18 @@ void rx_enc_req(controller *c, uint8_t i, struct rd *in)
     evt_le(c, LE_LTK_REQUEST, &w);
 }
 
+/* The connection is encrypted, or paused for a new key, because our host wants it: we are the
+ * central. */
+static bool encrypt_is_ours(const struct link *l)
+{
+    return l->encrypting && l->local_procedure == P_ENCRYPT;
+}
+
 void rx_enc_rsp(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
-    if (l->local_procedure == P_ENCRYPT) {
+    bool enc_req_sent = encrypt_is_ours(l) && !l->tx_encrypted;
+    if (encrypt_in_turn(l, enc_req_sent && !l->encryption_pdus_only)) {
         rd_copy(in, l->skd + 8, 8);
         rd_copy(in, l->iv + 4, 4);
         key_derive(c, l);
@@ -322,19 +343,23 @@ void rx_start_enc_req(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     (void)in;
-    if (l->local_procedure == P_ENCRYPT) {
+    bool key_derived = encrypt_is_ours(l) && l->encryption_pdus_only; /* since LL_ENC_RSP */
+    if (encrypt_in_turn(l, key_derived && !l->tx_encrypted)) {
         l->tx_encrypted = l->rx_encrypted = true;
         control_start_timeout(c, i);
         send_opcode(l, LL_START_ENC_RSP);
     }
 }
 
-/* The first encrypted packet in each direction proves that both keys are equal. */
+/* The first encrypted packet in each direction proves that both keys are equal.  While the
+ * connection is paused, the peripheral still sends with the old key, and the central has not
+ * received LL_ENC_RSP. */
 void rx_start_enc_rsp(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     (void)in;
-    if (!l->encrypting || !l->rx_encrypted) {
+    bool paused = l->central ? !l->encryption_pdus_only : l->tx_encrypted;
+    if (!encrypt_in_turn(l, l->encrypting && l->rx_encrypted && !paused)) {
         return;
     }
     if (!l->central) {
@@ -353,7 +378,7 @@ void rx_pause_enc_req(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     (void)in;
-    if (l->tx_encrypted) {
+    if (encrypt_in_turn(l, l->tx_encrypted && !l->encrypting)) {
         l->encrypting = l->encryption_pdus_only = true;
         l->rx_pausing = true; /* the central's response is not encrypted */
         control_start_timeout(c, i);
@@ -367,7 +392,11 @@ void rx_pause_enc_rsp(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     (void)in;
-    if (!l->encrypting) {
+    bool paused = l->rx_pausing;
+    if (l->central) {
+        paused = encrypt_is_ours(l) && l->tx_encrypted && !l->encryption_pdus_only;
+    }
+    if (!encrypt_in_turn(l, paused)) {
         return;
     }
     l->tx_encrypted = l->rx_encrypted = l->rx_pausing = false;

@@ -192,6 +192,7 @@ static unsigned lists;                 /* bit n: device n puts its bonds on the 
 static bool with_channels;             /* L2CAP channels and Enhanced ATT */
 static uint8_t buffers;                /* acl_count of the controllers, if not 0 */
 static uint8_t pairings;               /* config.pairings, if not 0 */
+static uint8_t bond_places;            /* config.bonds, if not 0 */
 static uint8_t att_bearers[WORLD_MAX]; /* config.att_bearers, with with_channels */
 
 /* Adds a host with a security manager and this policy. */
@@ -233,7 +234,7 @@ static inline struct device *add(uint8_t conns, const struct woad_security_polic
     host.features = features[w->devices];
     host.crypto = library ? &crypto : NULL;
     host.random = library ? random_octets : NULL;
-    host.bonds = BOND_PLACES;
+    host.bonds = bond_places ? bond_places : BOND_PLACES;
     host.pairings = pairings;
     side[w->devices] = (struct side){ .random = 77 + w->devices };
     struct woad_air_controller_config controller = world_controller_config(w, conns);

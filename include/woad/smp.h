@@ -112,7 +112,8 @@ enum { WOAD_BOND_SECURE = 1, WOAD_BOND_AUTHENTICATED = 2 };
 enum woad_bond_change {
     WOAD_BOND_NEW,     /* keep it; replace one of the same peer */
     WOAD_BOND_CHANGED, /* keep it; its keys have not changed, other fields have */
-    WOAD_BOND_GONE     /* forget it, if it is stored: there is no room for it */
+    WOAD_BOND_GONE     /* forget it, if it is stored: there is no room for it, or for the bond of
+                        * that peer's new pairing, so that its keys are outdated */
 };
 
 /* All that is kept of a bonded peer.  Keys have the least significant octet first, as on the air.
@@ -137,7 +138,8 @@ struct woad_bond {
     uint8_t csrk[16], own_csrk[16];
     uint32_t database; /* hash of the database that the client knows, 24 bits; 0: unknown */
     uint16_t cccds;    /* number of its subscriptions: */
-    /* in the host's memory, valid as long as the event or the bond in memory */
+    /* in the host's memory: valid during the event, or while the bond is in memory, and only until
+     * the next woad_bond_add() or woad_bond_remove(), also one inside the event */
     const struct woad_cccd *cccd;
 };
 
@@ -187,11 +189,12 @@ int woad_conn_security(const struct woad *h, uint16_t conn, struct woad_security
 /* Adds a bond from a store.  Memory has config.bonds slots: a bond of LE Secure Connections takes
  * one, one of legacy pairing two, and keys of signed writes one more.  A bond of the same peer is
  * replaced.  Without room, the bond unused for the longest time is dropped.  For the bond of a new
- * pairing only bonds that are not stronger are dropped; if all are stronger, the new one is not
- * kept.  WOAD_ENOMEM: it takes more slots than there are, and what memory has of that peer is
- * dropped, because its keys are outdated; WOAD_EINVAL.  Such a bond is not used; but if
- * WOAD_EV_BOND_WANTED has asked for it, no weaker pairing replaces it, and its peer is not believed
- * unencrypted.  WOAD_ENOTSUP without the feature. */
+ * pairing only bonds that are not stronger are dropped; if all are stronger, or
+ * there are too few slots for it, the new one is not kept.  WOAD_ENOMEM: it takes more slots than
+ * there are, and what memory has of that peer is dropped, because its keys are outdated;
+ * WOAD_EINVAL.  Such a bond is not used; but if WOAD_EV_BOND_WANTED has asked for it, no weaker
+ * pairing replaces it, and its peer is not believed unencrypted.  WOAD_ENOTSUP without the feature.
+ */
 int woad_bond_add(struct woad *h, const struct woad_bond *bond);
 /* Copies the n-th bond in memory, the one used last first.  WOAD_ENOENT behind the last one. */
 int woad_bond_at(const struct woad *h, uint16_t n, struct woad_bond *bond);

@@ -201,7 +201,8 @@ static uint8_t *bond_hash_head(const struct woad *h, const uint8_t peer[6])
 struct bond_slot *bond_find(const struct woad *h, const struct woad_addr *peer)
 {
     struct bond_slot *slot = bond_slot_at(h, *bond_hash_head(h, peer->octet));
-    while (slot && (slot->bits.random != peer->type ||
+    /* types 2 and 3 are identities that the controller has resolved: of type 0 and 1 here */
+    while (slot && (slot->bits.random != (peer->type & 1) ||
                     memcmp(slot->peer, peer->octet, sizeof slot->peer))) {
         slot = bond_slot_at(h, slot->hash_next);
     }
@@ -308,28 +309,31 @@ static void bond_unbind(struct woad *h, const struct woad_addr *peer, bool held)
     }
 }
 
-/* Drops the bond unused for the longest time, for a new bond `other`. With `tell`, only a bond that
- * is not stronger, with WOAD_EV_BOND.  If all are stronger, returns false, and WOAD_EV_BOND tells
- * the store to forget its bond of that peer, which is outdated. */
-static bool bond_make_room(struct woad *h, const struct woad_bond *other, bool tell)
+/* Drops the bond unused for the longest time, for a new bond that takes so many slots.  A pairing's
+ * bond drops only a bond that is not stronger, with WOAD_EV_BOND: else whoever pairs could push out
+ * the bond of another peer.  Returns false if all are stronger, or the new bond takes more slots
+ * than there are; then WOAD_EV_BOND tells the store to forget its bond of the new bond's peer,
+ * which is outdated.  Only where memory has no bond at all, keys_done() reports the new one. */
+static bool bond_make_room(struct woad *h, const struct woad_bond *new_bond, unsigned slots,
+                           bool of_pairing)
 {
     struct woad_bond bond;
+    const struct woad_bond *gone = new_bond;
     struct bond_slot *slot = NULL;
     for (struct bond_slot *s = bond_lru_first(h); s; s = bond_lru_next(h, s)) {
-        if (!tell || !bond_stronger(&s->bits, other->flags, other->key_size)) {
+        if (slots <= h->cfg.bonds &&
+            !(of_pairing && bond_stronger(&s->bits, new_bond->flags, new_bond->key_size))) {
             slot = s;
         }
     }
     if (slot) {
         bond_get(h, slot, &bond);
-        bond_free(h, slot);
+        bond_free(h, slot); /* but not its CCCDs, to which bond.cccd points */
+        gone = &bond;
     }
-    if (tell) {
-        if (slot) {
-            other = &bond;
-        }
-        bond_unbind(h, &other->peer, STILL_DISTRUST);
-        bond_emit(h, WOAD_NO_CONN, other, WOAD_BOND_GONE);
+    if (of_pairing && (slot || h->smp->lru_head)) {
+        bond_unbind(h, &gone->peer, STILL_DISTRUST);
+        bond_emit(h, WOAD_NO_CONN, gone, WOAD_BOND_GONE);
     }
     wipe(&bond, sizeof bond);
     return slot;
@@ -337,7 +341,7 @@ static bool bond_make_room(struct woad *h, const struct woad_bond *other, bool t
 
 /* In the events of bond_make_room() the application may add bonds, which take the room, or a
  * stronger bond of this peer: then the new one is not kept. */
-struct bond_slot *bond_put(struct woad *h, const struct woad_bond *bond, bool tell)
+struct bond_slot *bond_put(struct woad *h, const struct woad_bond *bond, bool of_pairing)
 {
     struct smp *s = h->smp;
     struct bond_bits is;
@@ -364,7 +368,7 @@ struct bond_slot *bond_put(struct woad *h, const struct woad_bond *bond, bool te
             }
             return slot;
         }
-        if (places > h->cfg.bonds || !bond_make_room(h, bond, tell)) {
+        if (!bond_make_room(h, bond, places, of_pairing)) {
             break;
         }
     }
@@ -421,7 +425,7 @@ int woad_bond_add(struct woad *h, const struct woad_bond *bond)
         memcpy(copy.own_ltk, copy.peer_ltk,
                sizeof copy.own_ltk); /* Secure Connections: there is only one key */
     }
-    const struct bond_slot *slot = bond_put(h, &copy, FROM_STORE);
+    const struct bond_slot *slot = bond_put(h, &copy, OF_STORE);
     wipe(&copy, sizeof copy);
     for (struct bond_fetching *f = h->smp->fetching; f && !slot; f = f->outer) {
         if (addr_same(f->peer, &bond->peer)) {

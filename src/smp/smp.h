@@ -348,10 +348,10 @@ struct bond_signs *bond_signs(const struct woad *h, const struct bond_slot *slot
 void bond_get(const struct woad *h, const struct bond_slot *slot, struct woad_bond *bond);
 void bond_peer(const struct bond_slot *slot, struct woad_addr *peer);
 void bond_touch(struct woad *h, struct bond_slot *slot);
-/* Replaces the peer's bond, or takes the place of others.  NULL: not kept.  `tell`: other bonds
- * give way only to one that is at least as strong, with WOAD_EV_BOND. */
-enum { FROM_STORE = false, TELL_STORE = true }; /* tell_store */
-struct bond_slot *bond_put(struct woad *h, const struct woad_bond *bond, bool tell_store);
+/* Replaces the peer's bond, or takes the place of others.  NULL: not kept.  Other bonds give way to
+ * a pairing's bond only if it is at least as strong, with WOAD_EV_BOND. */
+enum { OF_STORE = false, OF_PAIRING = true }; /* of_pairing */
+struct bond_slot *bond_put(struct woad *h, const struct woad_bond *bond, bool of_pairing);
 void bond_save_client(struct conn *c);
 void bond_emit(struct woad *h, uint16_t conn, const struct woad_bond *bond,
                enum woad_bond_change change);

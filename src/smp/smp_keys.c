@@ -250,11 +250,11 @@ int keys_done(struct pairing *p)
         if (h->gatts) {
             gatts_save_client(c, &bond);
         }
-        struct bond_slot *slot = bond_put(h, &bond, TELL_STORE);
+        struct bond_slot *slot = bond_put(h, &bond, OF_PAIRING);
         if (slot && c->peer_air.type == WOAD_ADDR_RANDOM) {
             memcpy(slot->last_rpa, c->peer_air.octet, sizeof slot->last_rpa);
         }
-        bonds = slot || !bond_lru_first(h); /* false: all slots have stronger bonds */
+        bonds = slot || !bond_lru_first(h); /* false: WOAD_BOND_GONE has been raised */
     }
     c->security.bonded = bonds;
     uint16_t conn = c->number;

@@ -207,6 +207,35 @@ static void bond_of_a_connected_peer_makes_room(void **state)
     world_free(w);
 }
 
+/* The bond of a new pairing takes more slots than there are: the peer's old bond, whose keys are
+ * outdated, goes from memory and from the store; another peer's stays. */
+static void too_large_for_all_slots(void **state)
+{
+    (void)state;
+    bond_places = 2;
+    types = policy(WOAD_IO_NONE, false, false);
+    pair_of(&types, &types);
+    struct woad_bond b = { .key_size = 16, .has_irk = 1, .peer = { 0, { 0x80, 1, 2, 3, 4, 5 } } };
+    struct woad_addr other = b.peer;
+    assert_int_equal(woad_bond_add(host(PERIPHERAL), &b), 0);
+    b.peer = w->device[CENTRAL].addr;
+    assert_int_equal(woad_bond_add(host(PERIPHERAL), &b), 0);
+    w->device[PERIPHERAL].on_event = notes_gone;
+    memset(&gone, 0, sizeof gone);
+    assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
+    settle();
+    world_run(w, 1000000);
+    assert_int_equal(status_of(PERIPHERAL), 0);
+    assert_false(level(PERIPHERAL).bonded);
+    assert_int_equal(side[PERIPHERAL].bonds, 0);
+    assert_int_equal(side[PERIPHERAL].gone, 1);
+    assert_memory_equal(&gone, &b.peer, sizeof gone);
+    assert_memory_equal(&bond_at(host(PERIPHERAL), 0)->peer, &other, sizeof other);
+    assert_null(bond_at(host(PERIPHERAL), 1));
+    world_free(w);
+    bond_places = 0;
+}
+
 /* A stronger bond of the same peer arrives while a pairing runs, and may have been evicted from
  * memory to the store. */
 static void comes_meanwhile(bool in_memory)
@@ -354,6 +383,7 @@ int main(void)
         cmocka_unit_test(not_evicted),
         cmocka_unit_test(no_room_among_stronger),
         cmocka_unit_test(bond_of_a_connected_peer_makes_room),
+        cmocka_unit_test(too_large_for_all_slots),
         cmocka_unit_test(stronger_meanwhile),
         cmocka_unit_test(stronger_inside_gone),
         cmocka_unit_test(signed_by_a_bond_in_the_store),

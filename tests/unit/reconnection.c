@@ -243,6 +243,25 @@ static void found_by_a_scan(void **state)
     }
 }
 
+/* The same for the identity address type of an event: WOAD_ADDR_PUBLIC_IDENTITY. */
+static void found_by_its_identity(void **state)
+{
+    struct woad_addr identity = peer;
+    (void)state;
+    identity.type = WOAD_ADDR_PUBLIC_IDENTITY;
+    boot(0);
+    hidden();
+    assert_int_equal(woad_connect(solo.h, &identity, &params), 0);
+    solo_pump();
+    scanning(true);
+    assert_int_equal(solo_commands(CREATE), 0);
+    advertises(0, 7);
+    assert_int_equal(solo_commands(CREATE), 1);
+    static const uint8_t to[] = { 0, 1, 7, 1, 0x40, 7, 1, 0x40 };
+    assert_memory_equal(solo.command[solo.commands - 1].params + 4, to, sizeof to);
+    solo_end();
+}
+
 /* The scan ends with the attempt, whatever ends it. */
 static void given_up_while_it_scans(void **state)
 {
@@ -303,6 +322,7 @@ int main(void)
         cmocka_unit_test(down_before_it_is_proved),
         cmocka_unit_test(a_peripheral_is_informed_at_once),
         cmocka_unit_test(found_by_a_scan),
+        cmocka_unit_test(found_by_its_identity),
         cmocka_unit_test(given_up_while_it_scans),
         cmocka_unit_test(given_up_twice),
     };

@@ -777,8 +777,9 @@ static int mtu_rx(struct conn *c, struct proc *p, struct rd *in)
     return GATTC_DONE;
 }
 
-static const struct gattc_kind kind_mtu = { ATT_MTU_REQ, WOAD_GATTC_MTU, .tx = mtu_tx,
-                                            .rx = mtu_rx };
+static const struct gattc_kind kind_mtu = {
+    .request = ATT_MTU_REQ, .op = WOAD_GATTC_MTU, .tx = mtu_tx, .rx = mtu_rx
+};
 
 int woad_gattc_exchange_mtu(struct woad *h, uint16_t conn)
 {

@@ -11,15 +11,25 @@ struct proc {
     struct att_bearer *bearer;     /* the bearer it runs on; NULL: not started */
     int16_t abort_status; /* status to end with once a prepared write has been cancelled; 0: none */
     uint16_t start, end;  /* start: next handle to ask for, or the attribute; end: last handle */
-    uint16_t offset;      /* octets read or prepared so far */
-    uint8_t op;           /* enum woad_gattc_op */
-    bool filtered : 1;    /* only results with `uuid` */
+    union {
+        uint16_t offset;       /* octets read or prepared so far */
+        uint16_t found;        /* of a search: not 0: one was found */
+        uint16_t cccd;         /* of woad_gattc_subscribe(): search goes on there; then the CCCD */
+        uint16_t included_end; /* last handle of the included service in `included` */
+    };
+    uint8_t op;               /* enum woad_gattc_op */
+    bool filtered : 1;        /* only results with `uuid` */
     bool security_raised : 1; /* refused for lack of security once, and repeated */
     bool cancelled : 1;       /* by woad_gattc_cancel() */
     bool encrypted_only : 1;  /* queued while the connection was encrypted */
     uint8_t security_error;   /* ATT error of the refusal, while it waits for security; 0: none */
-    struct woad_uuid uuid; /* the filter; else that of the pending characteristic, or the queue of
-                            * included services: see gatt_discover.c */
+    union {
+        struct woad_uuid uuid; /* the filter; else that of the pending characteristic */
+        struct { /* an included service whose UUID is being read; and others, which follow it */
+            uint8_t queued; /* octets in the queue: up to two entries */
+            uint8_t declaration[2], start[2], queue[12];
+        } included;
+    };
 };
 
 /* A characteristic found, and not reported yet: its last handle is known from the next
@@ -58,7 +68,7 @@ ASSERT_SIZE(proc, WOAD_SIZE_PROCEDURE);
  * prepared. */
 enum { GATTC_DONE = 1 << 16 };
 struct gattc_kind {
-    uint8_t request, op; /* opcode of the request; enum woad_gattc_op */
+    uint8_t request, op; /* opcode of the request; enum woad_gattc_op, for WOAD_EV_GATTC_DONE */
     uint16_t type;       /* attribute type for gattc_tx_range(); 0: none */
     void (*tx)(struct conn *c, struct proc *p, struct wr *out);
     int (*rx)(struct conn *c, struct proc *p, struct rd *in);
@@ -90,8 +100,8 @@ const uint8_t *gattc_data(const struct conn *c, const struct proc *p);
 int gattc_advance(struct proc *p, uint16_t last);
 /* Raises WOAD_EV_CHARACTERISTIC for the pending one, if any, which ends at `end`. */
 void gattc_emit_pending(struct conn *c, const struct proc *p, uint16_t end);
-/* Reads a response with characteristics, of gattc_tx_range().  Result as gattc_kind.rx; p->offset
- * is not 0 afterwards if one of them was wanted. */
+/* Reads a response with characteristics, of gattc_tx_range().  Result as gattc_kind.rx; sets
+ * p->found if one of them was wanted. */
 int gattc_characteristics_rx(struct conn *c, struct proc *p, struct rd *in);
 /* Write a request: start u16, end u16, and the 16-bit type if there is one; then the UUID. */
 void gattc_tx_range(struct conn *c, struct proc *p, struct wr *out);

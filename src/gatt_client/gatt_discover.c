@@ -1,12 +1,14 @@
 /* Discovery of services, included services, characteristics and descriptors.  Vol 3, Part G, 4.4 to
  * 4.7
  *
- * A response with handles out of order or out of range ends the procedure with WOAD_EBADMSG, so
- * that no server can keep it running for ever.
+ * A response with declarations or services out of order or out of range ends the procedure with
+ * WOAD_EBADMSG, so that no server can keep it running for ever.  The handle of a characteristic's
+ * value is only behind its declaration.
  *
  * The functions that read a response (rx) or an Error Response (error) return 0: the next request
- * follows; GATTC_DONE: the procedure has succeeded; else the status with which it ends.  A time-out
- * or the end of the connection ends it without calling them.  While they run the queue of
+ * follows; GATTC_DONE: the procedure has succeeded; else the status with which it ends, a WOAD_E…
+ * below 0 or an ATT error from 1 to 255.  A time-out or the end of the connection ends it without
+ * calling them.  While they run the queue of
  * procedures is locked (gatt_client.c): an event's callback may queue and cancel procedures, but
  * `c`, `p` and the octets of `in` stay valid.
  *
@@ -19,12 +21,22 @@
  *       known; its `declaration` 0: none
  *   gattc_kind: how a kind of request is written (tx) and its response read (rx, error):
  *       gatt_client.h
- *   gattc_add_range(): queues a procedure about a range of handles
- *   gattc_advance(): continues after the last handle of a response; GATTC_DONE: all are found
- *   gattc_is_list(): the rest of a PDU is one or more whole elements of this size */
+ *   gattc_add_range(): queues a procedure about a range of handles; with a UUID, p->uuid is that
+ * and p->filtered is set gattc_tx_range(): writes the request: start, end, and the kind's `type`;
+ * gattc_tx_uuid(): with p->uuid behind filtered: of a procedure: only results with p->uuid are
+ * wanted cancelled: woad_gattc_cancel() was called; the procedure ends with WOAD_ECANCELED whatever
+ * its functions return gattc_advance(): continues after the last handle of a response; GATTC_DONE:
+ * all are found gattc_is_list(): the rest of a PDU is one or more whole elements of this size */
 #include "../base/uuid.h"
 #include "../core/event.h"
 #include "gatt_client.h"
+
+/* Whether the response has another element.  False after woad_gattc_cancel(), which an event of an
+ * earlier one may have called: what is left raises no event. */
+static bool discover_more(const struct proc *p, const struct rd *in)
+{
+    return rd_left(in) && !p->cancelled;
+}
 
 /* Attribute Not Found is the normal end; another error ends the procedure with that status. */
 static int discover_error(struct conn *c, struct proc *p, int status)
@@ -42,20 +54,20 @@ static int discover_error(struct conn *c, struct proc *p, int status)
  * 3, Part F, 3.4.4.10, 3.4.3.4 */
 static int services_rx(struct conn *c, struct proc *p, struct rd *in)
 {
-    bool all = p->kind->request == ATT_READ_BY_GROUP_REQ;
+    bool by_group = p->kind->request == ATT_READ_BY_GROUP_REQ; /* else by UUID */
     uint8_t each = 4;
-    if (all) {
+    if (by_group) {
         each = rd_u8(in);
     }
     uint16_t last = 0;
-    if ((all && each != 6 && each != 20) || !gattc_is_list(in, each)) {
+    if ((by_group && each != 6 && each != 20) || !gattc_is_list(in, each)) {
         return WOAD_EBADMSG;
     }
-    while (rd_left(in)) {
+    while (discover_more(p, in)) {
         struct woad_event ev;
         uint16_t start = rd_le16(in), end = rd_le16(in);
         ev.u.service.uuid = p->uuid;
-        if ((all && !uuid_read(in, each - 4u, &ev.u.service.uuid)) || start < p->start ||
+        if ((by_group && !uuid_read(in, each - 4u, &ev.u.service.uuid)) || start < p->start ||
             start <= last || end < start || start > p->end) {
             return WOAD_EBADMSG;
         }
@@ -67,12 +79,21 @@ static int services_rx(struct conn *c, struct proc *p, struct rd *in)
     return gattc_advance(p, last);
 }
 
-static const struct gattc_kind kind_services = { ATT_READ_BY_GROUP_REQ, WOAD_GATTC_SERVICES,
-                                                 UUID_PRIMARY,          .tx = gattc_tx_range,
-                                                 .rx = services_rx,     .error = discover_error };
+static const struct gattc_kind kind_services = {
+    .request = ATT_READ_BY_GROUP_REQ,
+    .op = WOAD_GATTC_SERVICES,
+    .type = UUID_PRIMARY,
+    .tx = gattc_tx_range,
+    .rx = services_rx,
+    .error = discover_error,
+};
 static const struct gattc_kind kind_services_uuid = {
-    ATT_FIND_BY_VALUE_REQ, WOAD_GATTC_SERVICES, UUID_PRIMARY,
-    .tx = gattc_tx_uuid,   .rx = services_rx,   .error = discover_error
+    .request = ATT_FIND_BY_VALUE_REQ,
+    .op = WOAD_GATTC_SERVICES,
+    .type = UUID_PRIMARY,
+    .tx = gattc_tx_uuid,
+    .rx = services_rx,
+    .error = discover_error,
 };
 
 int woad_gattc_services(struct woad *h, uint16_t conn, const struct woad_uuid *uuid)
@@ -81,8 +102,12 @@ int woad_gattc_services(struct woad *h, uint16_t conn, const struct woad_uuid *u
 }
 
 static const struct gattc_kind kind_secondary_services = {
-    ATT_READ_BY_GROUP_REQ, WOAD_GATTC_SECONDARY_SERVICES, UUID_SECONDARY, .tx = gattc_tx_range,
-    .rx = services_rx,     .error = discover_error
+    .request = ATT_READ_BY_GROUP_REQ,
+    .op = WOAD_GATTC_SECONDARY_SERVICES,
+    .type = UUID_SECONDARY,
+    .tx = gattc_tx_range,
+    .rx = services_rx,
+    .error = discover_error,
 };
 
 int woad_gattc_secondary_services(struct woad *h, uint16_t conn)
@@ -90,7 +115,7 @@ int woad_gattc_secondary_services(struct woad *h, uint16_t conn)
     return gattc_add_range(h, conn, &kind_secondary_services, 1, 0xffff, NULL);
 }
 
-static const struct gattc_kind kind_included, kind_included_uuid;
+static const struct gattc_kind kind_included, kind_included_uuid; /* each leads to the other */
 
 static void emit_included(struct conn *c, uint16_t declaration, uint16_t start, uint16_t end,
                           const struct woad_uuid *uuid)
@@ -103,29 +128,29 @@ static void emit_included(struct conn *c, uint16_t declaration, uint16_t start, 
     emit_of(c, WOAD_EV_INCLUDED, &ev);
 }
 
-/* Included services without a UUID in the response: the first one's UUID is read now.  Until then
- * p->uuid.le has its declaration and start, and p->offset its end.  Behind them up to two others
- * are queued, p->uuid.size octets of them: a response to an ATT_MTU of 23 has three entries.
- * Further ones are requested again. */
-enum { INCLUDED_SIZE = 6, INCLUDED_HEAD = 4, INCLUDED_QUEUE_SIZE = 2 * INCLUDED_SIZE };
+/* Octets of an entry without a UUID: declaration u16, start u16, end u16. */
+enum { INCLUDED_SIZE = 6 };
 
-/* Takes the first entry of a list: the next request reads its UUID.  0 or WOAD_EBADMSG. */
+/* Takes the first entry of a list: the next request reads its UUID.  p->included queues as many of
+ * those behind it as fit; further ones are requested again.  0 or WOAD_EBADMSG. */
 static int included_read_uuid(struct proc *p, struct rd *in)
 {
     const uint8_t *first = in->p;
     uint16_t declaration = rd_le16(in), start = rd_le16(in), end = rd_le16(in);
-    size_t more = INCLUDED_QUEUE_SIZE;
-    if (rd_left(in) < INCLUDED_QUEUE_SIZE) {
-        more = rd_left(in);
+    const uint8_t *others = in->p;
+    size_t queued = sizeof p->included.queue;
+    if (rd_left(in) < queued) {
+        queued = rd_left(in);
     }
     if (declaration < p->start || declaration > p->end || !start || end < start) {
         return WOAD_EBADMSG;
     }
-    p->offset = end;
+    p->included_end = end;
     p->kind = &kind_included_uuid;
-    p->uuid.size = (uint8_t)more;
-    memmove(p->uuid.le, first, INCLUDED_HEAD); /* `in` may be the queue itself */
-    memmove(p->uuid.le + INCLUDED_HEAD, in->p, more);
+    p->included.queued = (uint8_t)queued;
+    /* `in` may be the queue itself */
+    memmove(p->included.declaration, first, INCLUDED_SIZE - sizeof end);
+    memmove(p->included.queue, others, queued);
     return 0;
 }
 
@@ -142,7 +167,7 @@ static int included_rx(struct conn *c, struct proc *p, struct rd *in)
     if (each == INCLUDED_SIZE) {
         return included_read_uuid(p, in);
     }
-    while (rd_left(in)) {
+    while (discover_more(p, in)) {
         struct woad_uuid uuid = { 0 };
         uint16_t declaration = rd_le16(in), start = rd_le16(in), end = rd_le16(in);
         if (!uuid_read(in, 2, &uuid) || declaration < p->start || declaration <= last ||
@@ -159,23 +184,25 @@ static int included_rx(struct conn *c, struct proc *p, struct rd *in)
 static void included_uuid_tx(struct conn *c, struct proc *p, struct wr *out)
 {
     (void)c;
-    wr_bytes(out, p->uuid.le + 2, 2);
+    wr_bytes(out, p->included.start, sizeof p->included.start);
 }
 
-/* Raises WOAD_EV_INCLUDED for the pending service, with the UUID read, and takes the next one that
- * is queued; else the discovery goes on behind the service's declaration.  Result as of rx. */
-static int included_emit_pending(struct conn *c, struct proc *p, const struct woad_uuid *uuid)
+/* Raises WOAD_EV_INCLUDED for the service whose UUID was read, and takes the next one that is
+ * queued; else the discovery goes on behind the service's declaration.  Result as of rx. */
+static int included_emit_read(struct conn *c, struct proc *p, const struct woad_uuid *uuid)
 {
-    uint16_t declaration = get_le16(p->uuid.le), start = get_le16(p->uuid.le + 2), end = p->offset;
-    p->offset = 0;
+    uint16_t declaration = get_le16(p->included.declaration);
     p->kind = &kind_included;
-    emit_included(c, declaration, start, end, uuid);
+    emit_included(c, declaration, get_le16(p->included.start), p->included_end, uuid);
     int result = gattc_advance(p, declaration);
-    struct rd queued = rd_of(p->uuid.le + INCLUDED_HEAD, p->uuid.size);
-    if (rd_left(&queued)) {
-        return included_read_uuid(p, &queued);
+    struct rd queued = rd_of(p->included.queue, p->included.queued);
+    if (!rd_left(&queued)) {
+        return result;
     }
-    return result;
+    if (result == GATTC_DONE) {
+        return WOAD_EBADMSG; /* queued entries are behind the last handle of the range */
+    }
+    return included_read_uuid(p, &queued);
 }
 
 /* ATT_READ_RSP: the UUID of the included service. */
@@ -186,50 +213,62 @@ static int included_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
     if (!uuid_read(in, len, &uuid)) {
         return WOAD_EBADMSG;
     }
-    return included_emit_pending(c, p, &uuid);
+    return included_emit_read(c, p, &uuid);
 }
 
-/* The declaration can't be read: raises the event without a UUID, and goes on.  A cancelled
- * procedure ends. */
+/* The service's declaration can't be read: raises the event without a UUID, and goes on.  Called
+ * for a cancelled procedure, too, which ends with this response: it raises no event.  (rx is not
+ * called for those.) */
 static int included_uuid_error(struct conn *c, struct proc *p, int status)
 {
     static const struct woad_uuid none = { 0 };
     if (!p->cancelled) {
-        return included_emit_pending(c, p, &none);
+        return included_emit_read(c, p, &none);
     }
     return status;
 }
 
 static const struct gattc_kind kind_included_uuid = {
-    ATT_READ_REQ,           WOAD_GATTC_INCLUDED,    0,
-    .tx = included_uuid_tx, .rx = included_uuid_rx, .error = included_uuid_error
+    .request = ATT_READ_REQ,
+    .op = WOAD_GATTC_INCLUDED,
+    .tx = included_uuid_tx,
+    .rx = included_uuid_rx,
+    .error = included_uuid_error,
 };
 
-static const struct gattc_kind kind_included = { ATT_READ_BY_TYPE_REQ, WOAD_GATTC_INCLUDED,
-                                                 UUID_INCLUDE,         .tx = gattc_tx_range,
-                                                 .rx = included_rx,    .error = discover_error };
+static const struct gattc_kind kind_included = {
+    .request = ATT_READ_BY_TYPE_REQ,
+    .op = WOAD_GATTC_INCLUDED,
+    .type = UUID_INCLUDE,
+    .tx = gattc_tx_range,
+    .rx = included_rx,
+    .error = discover_error,
+};
 
 int woad_gattc_included(struct woad *h, uint16_t conn, uint16_t start, uint16_t end)
 {
     return gattc_add_range(h, conn, &kind_included, start, end, NULL);
 }
 
-/* Raises WOAD_EV_CHARACTERISTIC for the pending characteristic, if there is one: it ends at `end`.
- * A cancelled procedure forgets it.
+/* Raises WOAD_EV_CHARACTERISTIC for the pending characteristic, if there is one: it ends at `end`,
+ * or at its value, which a range may cut off.  A cancelled procedure forgets it.
  * Called for the next declaration, and by gattc_end() at the end of a discovery of characteristics,
- * with the end of its range. */
+ * whatever its status, with the end of its range. */
 void gattc_emit_pending(struct conn *c, const struct proc *p, uint16_t end)
 {
-    struct pending_decl f = c->client->pending;
+    struct pending_decl found = c->client->pending;
     c->client->pending.declaration = 0;
-    if (!f.declaration || p->cancelled) {
+    if (!found.declaration || p->cancelled) {
         return;
     }
+    if (end < found.value) {
+        end = found.value;
+    }
     struct woad_event ev;
-    ev.u.characteristic.declaration = f.declaration;
-    ev.u.characteristic.value = f.value;
+    ev.u.characteristic.declaration = found.declaration;
+    ev.u.characteristic.value = found.value;
     ev.u.characteristic.end = end;
-    ev.u.characteristic.props = f.props;
+    ev.u.characteristic.props = found.props;
     ev.u.characteristic.uuid = p->uuid;
     emit_of(c, WOAD_EV_CHARACTERISTIC, &ev);
 }
@@ -244,30 +283,35 @@ int gattc_characteristics_rx(struct conn *c, struct proc *p, struct rd *in)
     if ((each != 7 && each != 21) || !gattc_is_list(in, each)) {
         return WOAD_EBADMSG;
     }
-    while (rd_left(in)) {
-        struct pending_decl f;
+    while (discover_more(p, in)) {
+        struct pending_decl found;
         struct woad_uuid uuid;
-        f.declaration = rd_le16(in);
-        f.props = rd_u8(in);
-        f.value = rd_le16(in);
-        if (!uuid_read(in, each - 5u, &uuid) || f.declaration < p->start || f.declaration <= last ||
-            f.declaration > p->end || f.value <= f.declaration) {
+        found.declaration = rd_le16(in);
+        found.props = rd_u8(in);
+        found.value = rd_le16(in);
+        if (!uuid_read(in, each - 5u, &uuid) || found.declaration < p->start ||
+            found.declaration <= last || found.declaration > p->end ||
+            found.value <= found.declaration) {
             return WOAD_EBADMSG;
         }
-        last = f.declaration;
-        gattc_emit_pending(c, p, (uint16_t)(f.declaration - 1));
+        last = found.declaration;
+        gattc_emit_pending(c, p, (uint16_t)(found.declaration - 1));
         if (!p->filtered || woad_uuid_equal(&uuid, &p->uuid)) {
             p->uuid = uuid;
-            p->offset = 1; /* for gatt_find.c: one was found */
-            c->client->pending = f;
+            p->found = true; /* for gatt_find.c */
+            c->client->pending = found;
         }
     }
     return gattc_advance(p, last);
 }
 
 static const struct gattc_kind kind_characteristics = {
-    ATT_READ_BY_TYPE_REQ, WOAD_GATTC_CHARACTERISTICS,     UUID_CHARACTERISTIC,
-    .tx = gattc_tx_range, .rx = gattc_characteristics_rx, .error = discover_error
+    .request = ATT_READ_BY_TYPE_REQ,
+    .op = WOAD_GATTC_CHARACTERISTICS,
+    .type = UUID_CHARACTERISTIC,
+    .tx = gattc_tx_range,
+    .rx = gattc_characteristics_rx,
+    .error = discover_error,
 };
 
 int woad_gattc_characteristics(struct woad *h, uint16_t conn, uint16_t start, uint16_t end,
@@ -288,7 +332,7 @@ static int descriptors_rx(struct conn *c, struct proc *p, struct rd *in)
     if (format < 1 || format > 2 || !gattc_is_list(in, size + 2)) {
         return WOAD_EBADMSG;
     }
-    while (rd_left(in)) {
+    while (discover_more(p, in)) {
         struct woad_event ev;
         uint16_t handle = rd_le16(in);
         if (!uuid_read(in, size, &ev.u.descriptor.uuid) || handle < p->start || handle <= last ||
@@ -303,8 +347,11 @@ static int descriptors_rx(struct conn *c, struct proc *p, struct rd *in)
 }
 
 static const struct gattc_kind kind_descriptors = {
-    ATT_FIND_INFO_REQ,    WOAD_GATTC_DESCRIPTORS, 0,
-    .tx = gattc_tx_range, .rx = descriptors_rx,   .error = discover_error
+    .request = ATT_FIND_INFO_REQ,
+    .op = WOAD_GATTC_DESCRIPTORS,
+    .tx = gattc_tx_range,
+    .rx = descriptors_rx,
+    .error = discover_error,
 };
 
 int woad_gattc_descriptors(struct woad *h, uint16_t conn, uint16_t start, uint16_t end)

@@ -20,10 +20,10 @@
 
 static const struct gattc_kind kind_find_service, kind_find_characteristic;
 
-/* The end of the search: p->offset is not 0 if gattc_characteristics_rx() has found some. */
+/* The end of the search: p->found is set if gattc_characteristics_rx() has found some. */
 static int find_end(const struct proc *p)
 {
-    if (p->offset) {
+    if (p->found) {
         return GATTC_DONE;
     }
     return WOAD_ATT_ATTRIBUTE_NOT_FOUND;
@@ -63,8 +63,12 @@ static int find_service_error(struct conn *c, struct proc *p, int status)
 }
 
 static const struct gattc_kind kind_find_service = {
-    ATT_FIND_BY_VALUE_REQ, WOAD_GATTC_FIND,       UUID_PRIMARY,
-    .tx = find_service_tx, .rx = find_service_rx, .error = find_service_error
+    .request = ATT_FIND_BY_VALUE_REQ,
+    .op = WOAD_GATTC_FIND,
+    .type = UUID_PRIMARY,
+    .tx = find_service_tx,
+    .rx = find_service_rx,
+    .error = find_service_error,
 };
 
 /* The service has been searched: goes on behind it. */
@@ -98,9 +102,12 @@ static int find_characteristic_error(struct conn *c, struct proc *p, int status)
 }
 
 static const struct gattc_kind kind_find_characteristic = {
-    ATT_READ_BY_TYPE_REQ,         WOAD_GATTC_FIND,
-    UUID_CHARACTERISTIC,          .tx = gattc_tx_range,
-    .rx = find_characteristic_rx, .error = find_characteristic_error
+    .request = ATT_READ_BY_TYPE_REQ,
+    .op = WOAD_GATTC_FIND,
+    .type = UUID_CHARACTERISTIC,
+    .tx = gattc_tx_range,
+    .rx = find_characteristic_rx,
+    .error = find_characteristic_error,
 };
 
 int woad_gattc_find(struct woad *h, uint16_t conn, const struct woad_uuid *service,

@@ -12,10 +12,10 @@
  *   gattc_kind: how a kind of request is written (tx) and its response read (rx, error):
  *       gatt_client.h
  *   gattc_add(): queues a procedure with a copy of its data
- *   gattc_add_range(): queues a procedure about a range of handles
- *   gattc_advance(): continues after the last handle of a response; GATTC_DONE: all are found
- *   gattc_is_list(): the rest of a PDU is one or more whole elements of this size
- *   gattc_data(): the data queued with a procedure, fifo_len() octets */
+ *   gattc_add_range(): queues a procedure about a range of handles; with a UUID, p->uuid is that
+ * and p->filtered is set gattc_advance(): continues after the last handle of a response;
+ * GATTC_DONE: all are found gattc_is_list(): the rest of a PDU is one or more whole elements of
+ * this size gattc_data(): the data queued with a procedure, fifo_len() octets */
 #include "../base/bytes.h"
 #include "../core/event.h"
 #include "../core/log.h"
@@ -76,8 +76,13 @@ static int read_blob_error(struct conn *c, struct proc *p, int status)
     return status;
 }
 
-static const struct gattc_kind kind_read_blob = { ATT_READ_BLOB_REQ, WOAD_GATTC_READ, .tx = read_tx,
-                                                  .rx = read_rx, .error = read_blob_error };
+static const struct gattc_kind kind_read_blob = {
+    .request = ATT_READ_BLOB_REQ,
+    .op = WOAD_GATTC_READ,
+    .tx = read_tx,
+    .rx = read_rx,
+    .error = read_blob_error,
+};
 
 /* woad_gattc_read_once(): the first response is all. */
 static int read_part_rx(struct conn *c, struct proc *p, struct rd *in)
@@ -87,12 +92,20 @@ static int read_part_rx(struct conn *c, struct proc *p, struct rd *in)
     return GATTC_DONE;
 }
 
-static const struct gattc_kind kind_read_part = { ATT_READ_REQ, WOAD_GATTC_READ, .tx = read_tx,
-                                                  .rx = read_part_rx };
-static const struct gattc_kind kind_read = { ATT_READ_REQ, WOAD_GATTC_READ, .tx = read_tx,
-                                             .rx = read_rx };
+static const struct gattc_kind kind_read_part = {
+    .request = ATT_READ_REQ,
+    .op = WOAD_GATTC_READ,
+    .tx = read_tx,
+    .rx = read_part_rx,
+};
+static const struct gattc_kind kind_read = {
+    .request = ATT_READ_REQ,
+    .op = WOAD_GATTC_READ,
+    .tx = read_tx,
+    .rx = read_rx,
+};
 
-/* ATT_READ_BY_TYPE_RSP: length of each u8, { handle u16, value } each.  Sets p->offset to 1: then
+/* ATT_READ_BY_TYPE_RSP: length of each u8, { handle u16, value } each.  Sets p->found: then
  * Attribute Not Found is the normal end.  Vol 3, Part F, 3.4.4.2; Part G, 4.8.2 */
 static int by_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
 {
@@ -108,7 +121,7 @@ static int by_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
             return WOAD_EBADMSG;
         }
         last = handle;
-        p->offset = 1;
+        p->found = true;
         emit_part(c, p, handle, 0, value, each - 2u);
     }
     return gattc_advance(p, last);
@@ -117,15 +130,19 @@ static int by_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
 static int by_uuid_error(struct conn *c, struct proc *p, int status)
 {
     (void)c;
-    if (p->offset && status == WOAD_ATT_ATTRIBUTE_NOT_FOUND) {
+    if (p->found && status == WOAD_ATT_ATTRIBUTE_NOT_FOUND) {
         return GATTC_DONE;
     }
     return status;
 }
 
-static const struct gattc_kind kind_read_by_uuid = { ATT_READ_BY_TYPE_REQ, WOAD_GATTC_READ_BY_UUID,
-                                                     .tx = gattc_tx_uuid, .rx = by_uuid_rx,
-                                                     .error = by_uuid_error };
+static const struct gattc_kind kind_read_by_uuid = {
+    .request = ATT_READ_BY_TYPE_REQ,
+    .op = WOAD_GATTC_READ_BY_UUID,
+    .tx = gattc_tx_uuid,
+    .rx = by_uuid_rx,
+    .error = by_uuid_error,
+};
 
 static void multiple_tx(struct conn *c, struct proc *p, struct wr *out)
 {
@@ -165,14 +182,19 @@ static int multiple_fixed_rx(struct conn *c, struct proc *p, struct rd *in)
     return GATTC_DONE;
 }
 
-static const struct gattc_kind kind_read_multiple = { ATT_READ_MULTIPLE_VARIABLE_REQ,
-                                                      WOAD_GATTC_READ_MULTIPLE, .tx = multiple_tx,
-                                                      .rx = multiple_rx };
+static const struct gattc_kind kind_read_multiple = {
+    .request = ATT_READ_MULTIPLE_VARIABLE_REQ,
+    .op = WOAD_GATTC_READ_MULTIPLE,
+    .tx = multiple_tx,
+    .rx = multiple_rx,
+};
 
-static const struct gattc_kind kind_read_multiple_fixed = { ATT_READ_MULTIPLE_REQ,
-                                                            WOAD_GATTC_READ_MULTIPLE_FIXED,
-                                                            .tx = multiple_tx,
-                                                            .rx = multiple_fixed_rx };
+static const struct gattc_kind kind_read_multiple_fixed = {
+    .request = ATT_READ_MULTIPLE_REQ,
+    .op = WOAD_GATTC_READ_MULTIPLE_FIXED,
+    .tx = multiple_tx,
+    .rx = multiple_fixed_rx,
+};
 
 int woad_gattc_read_once(struct woad *h, uint16_t conn, uint16_t handle)
 {

@@ -2,7 +2,7 @@
  * G, 3.3.3.3, 4.7.1, 4.12.3
  *
  * In a procedure of this kind, p->start is the value's handle, and p->uuid.size has the bits to be
- * written.  p->offset is the handle where the search goes on, then that of the CCCD.
+ * written.  p->cccd is the handle where the search goes on, then that of the CCCD.
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h); conn: its number in the public interface
@@ -20,7 +20,7 @@
 static void subscribe_tx(struct conn *c, struct proc *p, struct wr *out)
 {
     (void)c;
-    wr_le16(out, p->offset);
+    wr_le16(out, p->cccd);
     wr_le16(out, p->uuid.size);
 }
 
@@ -35,13 +35,17 @@ static int subscribe_rx(struct conn *c, struct proc *p, struct rd *in)
     return GATTC_DONE;
 }
 
-static const struct gattc_kind kind_subscribe = { ATT_WRITE_REQ, WOAD_GATTC_SUBSCRIBE,
-                                                  .tx = subscribe_tx, .rx = subscribe_rx };
+static const struct gattc_kind kind_subscribe = {
+    .request = ATT_WRITE_REQ,
+    .op = WOAD_GATTC_SUBSCRIBE,
+    .tx = subscribe_tx,
+    .rx = subscribe_rx,
+};
 
 static void find_cccd_tx(struct conn *c, struct proc *p, struct wr *out)
 {
     (void)c;
-    wr_le16(out, p->offset);
+    wr_le16(out, p->cccd);
     wr_le16(out, p->end);
 }
 
@@ -62,11 +66,11 @@ static int find_cccd_rx(struct conn *c, struct proc *p, struct rd *in)
     while (rd_left(in)) {
         struct woad_uuid type;
         uint16_t handle = rd_le16(in);
-        if (!uuid_read(in, size, &type) || handle < p->offset || handle > p->end) {
+        if (!uuid_read(in, size, &type) || handle < p->cccd || handle > p->end) {
             return WOAD_EBADMSG;
         }
         uint16_t kind = uuid_short(&type);
-        p->offset = handle;
+        p->cccd = handle;
         if (kind == UUID_CCCD) {
             p->kind = &kind_subscribe;
             return 0;
@@ -74,13 +78,17 @@ static int find_cccd_rx(struct conn *c, struct proc *p, struct rd *in)
         if (handle == p->end || (kind >= UUID_PRIMARY && kind <= UUID_CHARACTERISTIC)) {
             return WOAD_ATT_ATTRIBUTE_NOT_FOUND;
         }
-        p->offset++;
+        p->cccd++;
     }
     return 0;
 }
 
-static const struct gattc_kind kind_find_cccd = { ATT_FIND_INFO_REQ, WOAD_GATTC_SUBSCRIBE,
-                                                  .tx = find_cccd_tx, .rx = find_cccd_rx };
+static const struct gattc_kind kind_find_cccd = {
+    .request = ATT_FIND_INFO_REQ,
+    .op = WOAD_GATTC_SUBSCRIBE,
+    .tx = find_cccd_tx,
+    .rx = find_cccd_rx,
+};
 
 int woad_gattc_subscribe(struct woad *h, uint16_t conn, uint16_t value_handle, uint16_t end,
                          uint16_t bits)
@@ -95,9 +103,9 @@ int woad_gattc_subscribe(struct woad *h, uint16_t conn, uint16_t value_handle, u
         return err;
     }
     p->end = end;
-    p->offset = value_handle; /* the value is not the CCCD: with it the range is never empty */
+    p->cccd = value_handle; /* the value is not the CCCD: with it the range is never empty */
     if (value_handle < end) {
-        p->offset++;
+        p->cccd++;
     }
     p->uuid.size = (uint8_t)bits;
     return 0;

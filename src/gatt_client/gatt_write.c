@@ -40,8 +40,12 @@ static int write_rx(struct conn *c, struct proc *p, struct rd *in)
     return GATTC_DONE;
 }
 
-static const struct gattc_kind kind_write = { ATT_WRITE_REQ, WOAD_GATTC_WRITE, .tx = write_tx,
-                                              .rx = write_rx };
+static const struct gattc_kind kind_write = {
+    .request = ATT_WRITE_REQ,
+    .op = WOAD_GATTC_WRITE,
+    .tx = write_tx,
+    .rx = write_rx,
+};
 
 /* --- in parts --------------------------------------------------------------------------------- */
 
@@ -67,9 +71,13 @@ static int execute_error(struct conn *c, struct proc *p, int status)
     return status;
 }
 
-static const struct gattc_kind kind_execute = { ATT_EXECUTE_REQ, WOAD_GATTC_WRITE_LONG,
-                                                .tx = execute_tx, .rx = write_rx,
-                                                .error = execute_error };
+static const struct gattc_kind kind_execute = {
+    .request = ATT_EXECUTE_REQ,
+    .op = WOAD_GATTC_WRITE_LONG,
+    .tx = execute_tx,
+    .rx = write_rx,
+    .error = execute_error,
+};
 
 /* Octets of the next part, by the MTU when its request was sent.  The queued data begin with one
  * octet that is not part of the value, so that an empty value has a record too. */
@@ -120,9 +128,13 @@ static int prepare_error(struct conn *c, struct proc *p, int status)
     return 0;
 }
 
-static const struct gattc_kind kind_prepare = { ATT_PREPARE_REQ, WOAD_GATTC_WRITE_LONG,
-                                                .tx = prepare_tx, .rx = prepare_rx,
-                                                .error = prepare_error };
+static const struct gattc_kind kind_prepare = {
+    .request = ATT_PREPARE_REQ,
+    .op = WOAD_GATTC_WRITE_LONG,
+    .tx = prepare_tx,
+    .rx = prepare_rx,
+    .error = prepare_error,
+};
 
 /* --- what the application calls --------------------------------------------------------------- */
 

@@ -353,20 +353,21 @@ static void gattc_rx_value(struct att_bearer *b, uint8_t op, struct rd *in, int 
 {
     struct conn *c = b->c;
     enum woad_event_type type = WOAD_EV_NOTIFIED;
-    uint16_t handle = rd_le16(in);
-    size_t len = rd_left(in);
-    if (in->bad) {
+    if (rd_left(in) < 2) {
         return;
     }
+    uint16_t handle = get_le16(in->p);
+    const uint8_t *value = in->p + 2;
+    size_t len = rd_left(in) - 2;
     if (op == ATT_INDICATE) {
         b->client->confirmation_due = true;
         type = WOAD_EV_INDICATION;
     }
     if (!hold) {
-        gattc_emit_value(c, type, handle, in->p, len);
+        gattc_emit_value(c, type, handle, value, len);
     } else if (hold == CLIENT_WAIT) {
         struct proc *early;
-        if (!gattc_add(c->h, c->number, &kind_early, handle, in->p, len, &early)) {
+        if (!gattc_add(c->h, c->number, &kind_early, handle, value, len, &early)) {
             early->end = (uint16_t)type;
         }
     }

@@ -393,40 +393,33 @@ int att_deliver_write(struct att_bearer *b, uint16_t handle, const struct woad_a
     return ATT_PENDING;
 }
 
-/* A write to this handle, as request or command.  0, ATT_PENDING, or an ATT error. */
-static int att_write(struct att_bearer *b, uint16_t handle, struct rd *in, bool need_answer)
+/* A write, as request or command: handle u16, value.  0, ATT_PENDING, or an ATT error. */
+static int att_write(struct att_bearer *b, struct rd *in, bool need_answer)
 {
-    struct woad *h = b->c->h;
-    const struct woad_attr *a = db_at(h->gatts, handle);
-    int err = WOAD_ATT_INVALID_HANDLE;
-    if (a) {
-        err = perm_check_write(b->c, handle, a);
+    if (rd_left(in) < 2) {
+        return WOAD_ATT_INVALID_PDU;
     }
-    if (!err) {
-        err = att_deliver_write(b, handle, a, in, need_answer);
+    uint16_t handle = get_le16(in->p);
+    in->p += 2;
+    if (need_answer) {
+        b->server->handle = handle;
     }
-    return err;
+    const struct woad_attr *a = db_at(b->c->h->gatts, handle);
+    if (!a) {
+        return WOAD_ATT_INVALID_HANDLE;
+    }
+    int err = perm_check_write(b->c, handle, a);
+    if (err) {
+        return err;
+    }
+    return att_deliver_write(b, handle, a, in, need_answer);
 }
 
 /* ATT_WRITE_REQ: handle u16, value.  3.4.5.1 */
 static int att_rx_write(struct att_bearer *b, struct rd *in, struct wr *out)
 {
-    uint16_t handle = rd_le16(in);
     (void)out;
-    b->server->handle = handle;
-    if (in->bad) {
-        return WOAD_ATT_INVALID_PDU;
-    }
-    return att_write(b, handle, in, WRITE_REQUEST);
-}
-
-/* ATT_WRITE_CMD: handle u16, value.  No answer whatever happens.  3.4.5.3 */
-static void att_rx_write_command(struct att_bearer *b, struct rd *in)
-{
-    uint16_t handle = rd_le16(in);
-    if (!in->bad) {
-        att_write(b, handle, in, WRITE_COMMAND);
-    }
+    return att_write(b, in, WRITE_REQUEST);
 }
 
 static int (*const requests[])(struct att_bearer *, struct rd *, struct wr *) = {
@@ -466,15 +459,15 @@ void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
 {
     struct woad *h = b->c->h;
     struct gatts_bearer *s = b->server;
-    if (att_is_fixed(b) && s->busy && (!(op & ATT_OP_COMMAND) || s->pipelined)) {
+    if (s->busy && att_is_fixed(b) && (!(op & ATT_OP_COMMAND) || s->pipelined)) {
         if (h->att_pipeline) {
             h->att_pipeline->enqueue(b, op, in);
         }
         return;
     }
     if (op & ATT_OP_COMMAND) {
-        if (op == ATT_WRITE_CMD) {
-            att_rx_write_command(b, in);
+        if (op == ATT_WRITE_CMD) { /* handle u16, value; no answer whatever happens.  3.4.5.3 */
+            att_write(b, in, WRITE_COMMAND);
         } else if (op == ATT_SIGNED_WRITE_CMD && h->att_signed) {
             h->att_signed(b, in);
         }

@@ -29,35 +29,12 @@ static void value_include(const struct woad_include *include, struct wr *out)
     }
 }
 
-/* The value of a value attribute or descriptor: constant, or the device name.  Result as of
- * gatts_value(). */
-static int value_stored(const struct conn *c, uint16_t handle, const struct woad_attr *a,
-                        struct gatts_value *v)
-{
-    if (a->value) {
-        v->octets = a->value;
-        v->len = a->len;
-        return 0;
-    }
-    if (handle == HANDLE_NAME) {
-        const struct gatts *g = c->h->gatts;
-        v->octets = g->name;
-        v->len = g->name_len;
-        return 0;
-    }
-    return ATT_PENDING;
-}
-
-/* The value of an attribute, as the client reads it.  0; an ATT error; ATT_PENDING: the application
- * has it. */
-int gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *a,
-                struct gatts_value *v)
+/* A value that the host makes, or that lies in a struct woad_value. */
+static __attribute__((noinline)) int value_made(const struct conn *c, uint16_t handle,
+                                                const struct woad_attr *a, struct gatts_value *v)
 {
     if (a->perm & WOAD_PERM_VALUE) {
         return gatts_table_value(a)->kind->read(c, handle, a, v);
-    }
-    if (a->kind == WOAD_ATTR_VALUE || a->kind == WOAD_ATTR_DESCRIPTOR) {
-        return value_stored(c, handle, a, v);
     }
     struct wr out = wr_of(v->buf, sizeof v->buf);
     if (a->kind == WOAD_ATTR_INCLUDE) {
@@ -74,6 +51,29 @@ int gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *a
     v->octets = v->buf;
     v->len = wr_len(&out);
     return 0;
+}
+
+/* The value of an attribute, as the client reads it: constant, made here, or the device name.  0;
+ * an ATT error; ATT_PENDING: the application has it. */
+int gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *a,
+                struct gatts_value *v)
+{
+    bool is_value = a->kind == WOAD_ATTR_VALUE || a->kind == WOAD_ATTR_DESCRIPTOR;
+    if (!is_value || a->perm & WOAD_PERM_VALUE) {
+        return value_made(c, handle, a, v);
+    }
+    if (a->value) {
+        v->octets = a->value;
+        v->len = a->len;
+        return 0;
+    }
+    if (handle == HANDLE_NAME) {
+        const struct gatts *g = c->h->gatts;
+        v->octets = g->name;
+        v->len = g->name_len;
+        return 0;
+    }
+    return ATT_PENDING;
 }
 
 /* A write to a value in the table or to a CCCD.  0 or an ATT error; ATT_PENDING: it is for the

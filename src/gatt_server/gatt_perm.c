@@ -82,17 +82,24 @@ int perm_check_security(struct att_bearer *b, const struct woad_attr *a)
     return err;
 }
 
+/* perm_check_read() of an attribute that demands more than WOAD_PERM_READ. */
+static __attribute__((noinline)) int perm_check_guarded_read(struct att_bearer *b, uint16_t handle,
+                                                             const struct woad_attr *a)
+{
+    int err = perm_check_security(b, a);
+    if (err) {
+        return err;
+    }
+    return perm_authorize(b->c, handle, a, TO_READ);
+}
+
 int perm_check_read(struct att_bearer *b, uint16_t handle, const struct woad_attr *a)
 {
     unsigned more = NEEDS_SECURITY | WOAD_PERM_READ_AUTHORIZED;
     if ((a->perm & (WOAD_PERM_READ | more)) == WOAD_PERM_READ) {
         return 0; /* the usual case, kept short */
     }
-    int err = perm_check_security(b, a);
-    if (err) {
-        return err;
-    }
-    return perm_authorize(b->c, handle, a, TO_READ);
+    return perm_check_guarded_read(b, handle, a);
 }
 
 /* Checks a write.  A write to a CCCD also needs permission to read the value: a client must not get

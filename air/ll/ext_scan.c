@@ -171,7 +171,7 @@ static void ext_scan_on_rx_aux(controller *c, const struct ext *e, const struct 
             scan_send_aux_connect_req(c, air, &e->adv, end);
             return;
         }
-        if (!c->scan->on || !ext_scan_is_for_us(c, e) || !scan_is_new_adi(c, e)) {
+        if (!c->scan->on || !ext_scan_is_for_us(c, e) || !scan_note_new_adi(c, e)) {
             return;
         }
     }

@@ -577,12 +577,12 @@ void scan_resume(controller *c);
 void scan_on_tx_done(controller *c);
 void scan_on_rx_timeout(controller *c);
 void scan_on_rx(controller *c, const struct air_packet *f, int8_t rssi);
-void scan_send_aux_connect_req(controller *c, const struct address *air, const struct address *who,
-                               uint64_t end);
+void scan_send_aux_connect_req(controller *c, const struct address *on_air,
+                               const struct address *identity, uint64_t end);
 void scan_on_aux_connect_rsp(controller *c);
 bool scan_backoff_over(controller *c);
 void scan_req_answered(controller *c);
-bool scan_is_new_adi(controller *c, const struct ext *e);
+bool scan_note_new_adi(controller *c, const struct ext *e);
 /* ext_scan.c */
 void ext_scan_on_duration_timer(controller *c);
 void ext_scan_on_aux_timer(controller *c);

@@ -49,23 +49,34 @@
  *   conn_peer: the peer of the connection request that is out; conn_peer_air: its address on the
  *       air
  *   conn_index: the connection that begins
+ *   conn_min: the new connection's interval, in 1.25 ms
+ *   until: us: when the host's Duration of scanning ends; NEVER: not at all
+ *   listening_aux: the radio listens for an auxiliary packet, of which in_chain (AUX_CHAIN_IND) and
+ *       in_scan_response (of AUX_SCAN_RSP) say what it continues (ext_scan.c)
+ *   ext_scan_lost(): the auxiliary packet was not received: ends the report, truncated
+ *   radio_airtime(): us of a packet with so many octets of PDU, its header included
  *   address_bits(): TxAdd and RxAdd of an advertising PDU */
 #include "host.h"
 #include "ext.h"
 
-enum { ANSWER_US = T_IFS + 2 + 40 }; /* 2: jitter; 40: preamble and access address on 1M */
-/* transmitWindowDelay of CONNECT_IND. That of AUX_CONNECT_REQ is longer, so that the offset chosen
- * for it is only nearly the best. 4.5.3 */
+/* How long a response is awaited: T_IFS, the jitter of 2 us, and 40 us more, in which a receiver
+ * finds preamble and access address on 1M. The air's receivers know a packet from its first bit:
+ * this is enough on all PHYs. */
+enum { ANSWER_US = T_IFS + 2 + 40 };
+/* transmitWindowDelay of CONNECT_IND. The offset for AUX_CONNECT_REQ is chosen with it, too, though
+ * the delay is longer there: that offset is only nearly the best. 4.5.3 */
 enum { WINDOW_DELAY_US = 1250 };
 
 enum { FIRST_PHY = false, OTHER_PHY = true };
+enum { SCAN_1M = 1 << 0, SCAN_CODED = 1 << 2, SCAN_BOTH = SCAN_1M | SCAN_CODED }; /* `phys` */
+enum { PER_PHY_1M, PER_PHY_CODED };                                               /* `per_phy` */
 
 /* Chooses the PHY of the next window: the first of those wanted, or the other one. With two PHYs
  * they alternate. */
 static void scan_pick_phy(controller *c, bool other)
 {
-    bool both = (c->scan->phys & 5) == 5;
-    bool coded = c->scan->phys & 4;
+    bool both = (c->scan->phys & SCAN_BOTH) == SCAN_BOTH;
+    bool coded = c->scan->phys & SCAN_CODED;
     if (both) {
         coded = other && c->scan->phy == PHY_1M;
     }
@@ -75,7 +86,7 @@ static void scan_pick_phy(controller *c, bool other)
         c->scan->phy = PHY_1M;
     }
     if (c->scan->extended) {
-        uint8_t n = c->scan->phy == PHY_CODED;
+        uint8_t n = coded ? PER_PHY_CODED : PER_PHY_1M;
         c->scan->interval = c->scan->per_phy[n].interval;
         c->scan->window = c->scan->per_phy[n].window;
         c->scan->active = c->scan->per_phy[n].active;
@@ -83,7 +94,8 @@ static void scan_pick_phy(controller *c, bool other)
 }
 
 /* Begins or ends scanning, or, with `on` false, prepares initiating: forgets the window, all
- * requests and a chain. The next window begins at once; the duplicate filter is empty. */
+ * requests and a chain. The next window begins at once; the duplicate filter is empty. The caller
+ * has set phys and the parameters, and sets connecting, until and period_at. */
 void scan_enable(controller *c, bool on)
 {
     if (c->radio.owner == ACTIVITY_SCAN && !on) {
@@ -102,9 +114,11 @@ void scan_enable(controller *c, bool on)
     scan_pick_phy(c, FIRST_PHY);
 }
 
-/* Begins a scan window, on the next channel; interval and window are in 625 us. scan_resume(),
- * which is called after each timer if the radio is off, listens. Here the radio is only taken off
- * the old channel, unless it awaits a response or is receiving a packet. 4.4.3 */
+/* Begins a scan window, on the next channel; interval and window are in 625 us. The interval is one
+ * of the controller's drifting clock; a window is too short for the drift to count. This does not
+ * listen: scan_resume() does, which is called after each timer if the radio is off. It switches the
+ * radio off, which may listen on the old channel, unless a response is awaited or a packet is being
+ * received. 4.4.3 */
 static void scan_open_window(controller *c)
 {
     if (!scan_running(c)) {
@@ -123,8 +137,8 @@ static void scan_open_window(controller *c)
     bool awaits = c->scan->listening_aux || c->scan->connect_req_out || c->scan->scan_req_out;
     if (c->radio.state == RADIO_RX && c->radio.owner == ACTIVITY_SCAN && !awaits) {
         uint64_t end;
-        if (!medium_busy(c, &end)) { /* receive a packet that has begun to its end */
-            radio_off(c);
+        if (!medium_busy(c, &end)) {
+            radio_off(c); /* else a packet is received to its end, for scan_on_rx() */
         }
     }
 }
@@ -153,8 +167,8 @@ void scan_on_timer(controller *c)
     }
 }
 
-/* A hang is over (woad_air_hang()): the next window begins now, and an auxiliary packet that was
- * expected is forgotten. */
+/* The controller was stopped for a time (woad_air_hang()), which is over: the next window begins
+ * now, and an auxiliary packet that was expected is forgotten. */
 void scan_catch_up(controller *c)
 {
     c->scan->next = c->scan->window_end = c->air->now;
@@ -222,14 +236,13 @@ void scan_on_aux_connect_rsp(controller *c)
     link_begin(c, c->scan->conn_index, &how, ll, c->scan->conn_request_end);
 }
 
-/* Counts a scannable PDU. True: a scan request is sent now. Should another activity take the radio
- * before its outcome is known, the next PDU is answered, too. 4.4.3.2 */
+/* Counts a scannable PDU. True: a scan request is sent now. 4.4.3.2 */
 bool scan_backoff_over(controller *c)
 {
     if (--c->scan->backoff) {
         return false;
     }
-    c->scan->backoff = 1;
+    c->scan->backoff = 1; /* for the next PDU, should another activity cut off this request */
     return true;
 }
 
@@ -270,21 +283,23 @@ void scan_on_rx_timeout(controller *c)
     }
 }
 
-/* SCAN_REQ: ScanA 6, AdvA 6. `a`: the advertiser's address on the air; `who`: its identity; `end`:
- * of its packet. 2.3.2.1 */
-static void scan_send_scan_req(controller *c, const struct address *a, const struct address *who,
-                               uint64_t end)
+/* SCAN_REQ: ScanA 6, AdvA 6. The advertiser's address on the air, and its identity; `end` of its
+ * packet, which was `connectable` or not. 2.3.2.1 */
+static void scan_send_scan_req(controller *c, const struct address *on_air,
+                               const struct address *identity, bool connectable, uint64_t end)
 {
     struct address own;
+    uint8_t channel = c->radio.channel;
     struct wr pdu = radio_pdu(c);
-    privacy_own(c, c->scan->own_type, who, &own);
-    wr_u8(&pdu, (uint8_t)(SCAN_REQ | address_bits(own.type, a->type)));
+    privacy_own(c, c->scan->own_type, identity, &own);
+    wr_u8(&pdu, (uint8_t)(SCAN_REQ | address_bits(own.type, on_air->type)));
     wr_u8(&pdu, 12);
     wr_bytes(&pdu, own.octet, 6);
-    wr_bytes(&pdu, a->octet, 6);
+    wr_bytes(&pdu, on_air->octet, 6);
     c->scan->scan_req_out = true;
-    c->scan->scan_req_to = *a;
-    radio_send(c, ACTIVITY_SCAN, end + T_IFS, c->radio.channel, ADV_AA, PHY_1M, &pdu);
+    c->scan->scan_req_connectable = connectable;
+    c->scan->scan_req_to = *on_air;
+    radio_send(c, ACTIVITY_SCAN, end + T_IFS, channel, ADV_AA, PHY_1M, &pdu);
 }
 
 /* WinOffset, below the connection interval: where the connection's events collide least with the
@@ -301,20 +316,20 @@ static uint16_t scan_conn_offset(const controller *c, uint64_t end)
 
 /* CONNECT_IND, AUX_CONNECT_REQ: InitA 6, AdvA 6, then LLData: AA u32, CRCInit u24, WinSize u8,
  * WinOffset u16, interval u16, latency u16, timeout u16, channel map 5, hop u5 and clock
- * accuracy u3. `a`: the advertiser's address on the air; `who`: its identity; `end`: of its
- * packet. 2.3.3.1 */
-static void scan_send_conn_request(controller *c, const struct address *a,
-                                   const struct address *who, unsigned ch_sel, uint64_t end)
+ * accuracy u3. The advertiser's address on the air, and its identity; `end` of its packet. 2.3.3.1
+ */
+static void scan_send_conn_request(controller *c, const struct address *on_air,
+                                   const struct address *identity, unsigned ch_sel, uint64_t end)
 {
     struct address own;
     uint8_t channel = c->radio.channel, phy = c->radio.phy;
     uint16_t offset = scan_conn_offset(c, end + radio_airtime(36, phy) + T_IFS);
     struct wr pdu = radio_pdu(c);
-    privacy_own(c, c->scan->own_type, who, &own);
-    wr_u8(&pdu, (uint8_t)(CONNECT_IND | address_bits(own.type, a->type) | ch_sel));
+    privacy_own(c, c->scan->own_type, identity, &own);
+    wr_u8(&pdu, (uint8_t)(CONNECT_IND | address_bits(own.type, on_air->type) | ch_sel));
     wr_u8(&pdu, 34);
     wr_bytes(&pdu, own.octet, 6);
-    wr_bytes(&pdu, a->octet, 6);
+    wr_bytes(&pdu, on_air->octet, 6);
     wr_le32(&pdu, ll_access_address(c));
     wr_le24(&pdu, air_random(c->air) & 0xffffff);
     wr_u8(&pdu, 1);
@@ -324,32 +339,35 @@ static void scan_send_conn_request(controller *c, const struct address *a,
     wr_le16(&pdu, c->scan->supervision);
     wr_bytes(&pdu, c->ll->channel_map, sizeof c->ll->channel_map);
     wr_u8(&pdu, (uint8_t)((5 + air_random_below(c->air, 12)) | (unsigned)controller_sca(c) << 5));
-    c->scan->conn_peer_air = *a;
-    c->scan->conn_peer = *who;
+    c->scan->conn_peer_air = *on_air;
+    c->scan->conn_peer = *identity;
     c->scan->conn_own_air = own;
     radio_send(c, ACTIVITY_SCAN, end + T_IFS, channel, ADV_AA, phy, &pdu);
 }
 
-static void scan_send_connect_ind(controller *c, const struct address *air,
-                                  const struct address *who, bool csa2, uint64_t end)
+static void scan_send_connect_ind(controller *c, const struct address *on_air,
+                                  const struct address *identity, bool csa2, uint64_t end)
 {
     c->scan->connect_ind_out = true;
-    scan_send_conn_request(c, air, who, csa2 ? CH_SEL : 0, end);
+    scan_send_conn_request(c, on_air, identity, csa2 ? CH_SEL : 0, end);
 }
 
-void scan_send_aux_connect_req(controller *c, const struct address *air, const struct address *who,
-                               uint64_t end)
+void scan_send_aux_connect_req(controller *c, const struct address *on_air,
+                               const struct address *identity, uint64_t end)
 {
     c->scan->connect_req_out = true;
-    scan_send_conn_request(c, air, who, 0, end);
-    c->radio.packet.kind = KIND_AUX; /* for captures and rules; radio_send() has set KIND_ADV */
+    scan_send_conn_request(c, on_air, identity, 0, end);
+    c->radio.packet.kind =
+        KIND_AUX; /* what captures and air_rules see; radio_send() has set KIND_ADV */
 }
 
-/* Whether an advertiser's PDU type has not been reported yet. The filter remembers the first 64 of
- * them, not their data. 4.4.3.5 */
-static bool scan_is_new(controller *c, uint32_t what, const struct address *a)
+/* Whether a PDU is to be reported: the duplicate filter is off, or does not have this advertiser
+ * with this PDU type (or ADI); then it is noted. The filter has the hashes (FNV-1a) of the first
+ * SEEN: a collision, one in 2^32 a pair, hides an advertiser. 4.4.3.5 */
+static bool scan_note_new(controller *c, uint32_t type_or_adi, const struct address *a)
 {
-    uint32_t hash = 2166136261u ^ what;
+    uint32_t hash = (2166136261u ^ type_or_adi) * 16777619u;
+    hash = (hash ^ a->type) * 16777619u;
     for (unsigned n = 0; n < 6; n++) {
         hash = (hash ^ a->octet[n]) * 16777619u;
     }
@@ -369,9 +387,9 @@ static bool scan_is_new(controller *c, uint32_t what, const struct address *a)
 }
 
 /* The same for extended advertising, which changes its ADI with its data. 4.4.3.5 */
-bool scan_is_new_adi(controller *c, const struct ext *e)
+bool scan_note_new_adi(controller *c, const struct ext *e)
 {
-    return scan_is_new(c, 0x10000u | e->did | (uint32_t)e->sid << 12, &e->adv);
+    return scan_note_new(c, 0x10000u | e->did | (uint32_t)e->sid << 12, &e->adv);
 }
 
 /* Whether the initiator is to connect to this advertiser. */
@@ -386,9 +404,9 @@ static bool scan_is_wanted_peer(const controller *c, const struct address *a)
     return result;
 }
 
-/* Reads the TargetA of ADV_DIRECT_IND: AdvA 6, TargetA 6. Returns whether it is an address of this
- * device. 2.3.1.2 */
-static bool scan_is_target(controller *c, uint8_t head, struct rd *in)
+/* Reads the TargetA of ADV_DIRECT_IND (AdvA 6, TargetA 6) into scan->target. Returns whether it is
+ * an address of this device. 2.3.1.2 */
+static bool scan_read_target(controller *c, uint8_t head, struct rd *in)
 {
     c->scan->target.type = head >> 7 & 1;
     rd_copy(in, c->scan->target.octet, 6);
@@ -404,25 +422,23 @@ static void scan_report_legacy(controller *c, uint8_t type, const struct address
                                     [ADV_NONCONN_IND] = 0x10,
                                     [SCAN_RSP] = 0x1a,
                                     [ADV_SCAN_IND] = 0x12 };
-    bool direct = type == ADV_DIRECT_IND;
-    struct ext e = { .has_adv = true, .adv = *a, .has_target = direct, .target = c->scan->target };
-    if (!direct) {
-        memset(&e.target, 0, sizeof e.target);
+    struct ext e = { .has_adv = true, .adv = *a, .has_target = type == ADV_DIRECT_IND };
+    if (e.has_target) {
+        e.target = c->scan->target;
     }
     bool of_ind = type == SCAN_RSP && c->scan->scan_req_connectable;
     /* 0: no secondary PHY */
     evt_ext_report(c, (uint16_t)(bits[type] | (of_ind ? 1 : 0)), &e, data, len, rssi, 0);
 }
 
-/* ADV_IND, ADV_NONCONN_IND, ADV_SCAN_IND, SCAN_RSP: AdvA 6 (`air`), then `in`: data.
+/* ADV_IND, ADV_NONCONN_IND, ADV_SCAN_IND, SCAN_RSP: AdvA 6 (`on_air`), then `in`: data.
  * ADV_DIRECT_IND: `in` is empty. Connects if the initiator wants this peer; else reports the PDU,
  * and perhaps sends SCAN_REQ. */
-static void scan_on_rx_adv(controller *c, uint8_t type, bool ch_sel, const struct address *air,
+static void scan_on_rx_adv(controller *c, uint8_t type, bool ch_sel, const struct address *on_air,
                            struct rd *in, int8_t rssi, uint64_t end)
 {
-    struct address who;
-    const struct address *a = &who;
-    if (!privacy_resolve(c, air, &who)) {
+    struct address identity;
+    if (!privacy_resolve(c, on_air, &identity)) {
         return;
     }
     static const uint8_t kind[] = { [ADV_IND] = 0,
@@ -431,37 +447,35 @@ static void scan_on_rx_adv(controller *c, uint8_t type, bool ch_sel, const struc
                                     [SCAN_RSP] = 4,
                                     [ADV_SCAN_IND] = 2 };
     uint8_t i;
-    /* for CONNECT_IND (352 us), or SCAN_REQ, T_IFS and most of SCAN_RSP (176 + 150 + 376 us) */
+    /* time for CONNECT_IND (352 us), or SCAN_REQ, T_IFS and a SCAN_RSP of most lengths (176 + 150 +
+     * up to 376 us): the longest ones may be cut off */
     bool room = turn_next(c, ACTIVITY_NONE, 0) > end + T_IFS + 600;
     bool connectable = type == ADV_IND || type == ADV_DIRECT_IND;
-    if (c->scan->connecting && connectable && scan_is_wanted_peer(c, a) && room &&
-        !link_with(c, a) && link_free(c, &i)) {
+    if (c->scan->connecting && connectable && scan_is_wanted_peer(c, &identity) && room &&
+        !link_with(c, &identity) && link_free(c, &i)) {
         c->scan->conn_index = i;
-        scan_send_connect_ind(c, air, a, ch_sel && controller_has(c, FEATURE_CSA2), end);
+        scan_send_connect_ind(c, on_air, &identity, ch_sel && controller_has(c, FEATURE_CSA2), end);
         return;
     }
-    if (!c->scan->on || (c->scan->use_accept_list && !accept_has(c, a))) {
+    if (!c->scan->on || (c->scan->use_accept_list && !accept_has(c, &identity))) {
         return;
     }
     size_t len = rd_left(in);
-    bool is_new = scan_is_new(c, type, a);
+    bool is_new = scan_note_new(c, type, &identity);
     if (is_new && c->scan->extended) {
-        scan_report_legacy(c, type, a, rd_bytes(in, len), len, rssi);
+        scan_report_legacy(c, type, &identity, rd_bytes(in, len), len, rssi);
     } else if (is_new) {
-        evt_report(c, kind[type], a, rd_bytes(in, len), len, rssi);
+        evt_report(c, kind[type], &identity, rd_bytes(in, len), len, rssi);
     }
     bool scannable = type == ADV_IND || type == ADV_SCAN_IND;
-    if (scannable) {
-        c->scan->scan_req_connectable = type == ADV_IND;
-    }
     if (c->scan->active && scannable && !c->scan->scan_req_out && room && scan_backoff_over(c)) {
-        scan_send_scan_req(c, air, a, end);
+        scan_send_scan_req(c, on_air, &identity, connectable, end);
     }
 }
 
-/* A packet in a scan window, or the response to a scan request. SCAN_RSP ends listening, which was
- * until ANSWER_US only: scan_resume() goes on with the window. A request ends it, too. Any other
- * packet leaves the radio listening. */
+/* A packet in a scan window, or the response to a scan request. SCAN_RSP ends listening, for which
+ * the radio listened for ANSWER_US only: scan_resume() goes on with the window. Sending a request
+ * ends it, too. Any other packet leaves the radio listening. */
 void scan_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
 {
     struct rd pdu = rd_of(f->pdu, f->len);
@@ -487,7 +501,7 @@ void scan_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
         c->scan->scan_req_out = false;
         radio_off(c);
     } else if (type == ADV_DIRECT_IND) {
-        if (!scan_is_target(c, head, &pdu)) {
+        if (!scan_read_target(c, head, &pdu)) {
             return;
         }
     } else if (type != ADV_IND && type != ADV_NONCONN_IND && type != ADV_SCAN_IND) {

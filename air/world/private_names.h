@@ -305,7 +305,7 @@
 #define scan_catch_up woad__scan_catch_up
 #define scan_enable woad__scan_enable
 #define scan_filter_status woad__scan_filter_status
-#define scan_is_new_adi woad__scan_is_new_adi
+#define scan_note_new_adi woad__scan_note_new_adi
 #define scan_next woad__scan_next
 #define scan_on_aux_connect_rsp woad__scan_on_aux_connect_rsp
 #define scan_on_rx woad__scan_on_rx

@@ -9,6 +9,12 @@
  *   world_file_update_links(): the file's links take effect while the controllers at both ends are
  *       there
  *   keys: of the options: logs have the keys, else zeros in their place
+ *   hub_note_error(): warns; the hub goes on, and hub_run() returns the first such error
+ *   client_title(): "controller 2 (name)", at most CLIENT_TITLE_MAX octets
+ *   seat_add_client(): the client's octets sent and received to date count for its process;
+ *       seat_remove_client(): no longer
+ *   woad_air_leave(): its host is gone: it ends its connections, but stays until they have ended;
+ *       woad_air_detach(): it is removed at once
  *   HOST_NAME_MAX: octets of a host's name with its 0 (transport/open.h), not POSIX's macro
  *   profile: of the options: the kind of controllers, "4.0" to "5.4"; NULL: they can do everything
  *   client_identify(): sets name and address by what the host's program has bound; false: the
@@ -42,6 +48,7 @@
 #include <unistd.h>
 
 enum { LEAVE_MAX_US = 5000000, READS_MAX = 8 };
+enum { TO_CONTROLLER = true }; /* framing_resync(): H4 continues at HCI_Reset */
 
 static void hub_log(struct hub *hub, const char *what, const struct client *c)
 {
@@ -60,11 +67,15 @@ static void hub_update_links(struct hub *hub)
     }
 }
 
-/* The host's name as part of a path: "_" in place of each "/", and of a "." at the beginning.
- * `file` has HOST_NAME_MAX octets or more. */
-static void client_file_name(const struct client *c, char *file)
+/* Octets of a log's file name without its end: a number, or a host's name with "_" in front. */
+enum { FILE_NAME_MAX = HOST_NAME_MAX + 12 };
+
+/* The host's name as part of a path: "_" in place of each "/", and of a "." at the beginning; and
+ * in front of a number, because the logs of hosts without a name have numbers. */
+static void client_file_name(const struct client *c, char file[FILE_NAME_MAX])
 {
-    strcpy(file, c->name);
+    bool number = !c->name[strspn(c->name, "0123456789")];
+    snprintf(file, FILE_NAME_MAX, "%s%s", number ? "_" : "", c->name);
     for (char *at = file; *at; at++) {
         if (*at == '/' || (*at == '.' && at == file)) {
             *at = '_';
@@ -81,7 +92,7 @@ static void client_open_log(struct hub *hub, struct client *c)
     if (!hub->options->btsnoop) {
         return;
     }
-    char file[HOST_NAME_MAX + 8];
+    char file[FILE_NAME_MAX];
     snprintf(file, sizeof file, "%u", c->number);
     if (hub->options->name_logs && c->name[0]) {
         client_file_name(c, file);
@@ -96,7 +107,8 @@ static void client_open_log(struct hub *hub, struct client *c)
     }
 }
 
-/* `received`: by the host, from the controller.  If the packet can't be written, the log ends. */
+/* `received`: by the host, from the controller.  If the packet can't be written, to a full disk for
+ * example, the log ends, and the error names the folder of all logs. */
 static void client_log_packet(struct hub *hub, struct client *c, bool received,
                               const uint8_t *packet, size_t len)
 {
@@ -120,29 +132,31 @@ void client_free(struct client *c)
     free(c);
 }
 
-/* hub_state.h has the contract; the caller sets c->pid afterwards.  Configuration: the values here,
- * then the profile's, then address and place, then what the world file says.  If it returns false,
- * nothing of the client is left but a number that is not used. */
+/* hub_state.h has the contract; the caller sets c->pid afterwards.  bound_name: what the host's
+ * program has bound its socket to, from which client_identify() reads a name.  Configuration: the
+ * values here, then the profile's, then address and place, then what the world file says.  If it
+ * returns false, nothing of the client is left but a number that is not used, and `fd` stays the
+ * caller's. */
 bool client_add(struct hub *hub, const struct hci_transport *transport, int fd, bool socket,
-                const char *name, size_t len)
+                const char *bound_name, size_t len)
 {
     struct woad_air_controller_config cfg = { .conns = 16,
                                               .acl_count = 12,
                                               .acl_len = 251,
-                                              .queue = 16384, /* octets */
+                                              .queue = 16384, /* octets of packets for the host */
                                               .crypto = &woad_mbedtls,
                                               .adv_sets = 4,
-                                              .iso = 4 };
+                                              .iso = 4 }; /* streams */
     unsigned n = ++hub->last_number;
     struct client *c = calloc(1, sizeof *c);
     if (!c) {
         return false;
     }
     c->number = n;
-    if (hub->options->profile) {
+    if (hub->options->profile) { /* a name that the command line has checked */
         woad_air_profile(hub->options->profile, &cfg);
     }
-    if (!client_identify(hub, c, name, len)) {
+    if (!client_identify(hub, c, bound_name, len)) {
         free(c);
         return false;
     }
@@ -224,9 +238,8 @@ void hub_free_left(struct hub *hub)
 {
     for (struct client **at = &hub->clients; *at;) {
         struct client *c = *at;
-        bool over =
-            woad_air_idle(c->controller) || woad_air_now(hub->air) > c->left_at_us + LEAVE_MAX_US;
-        if (c->fd < 0 && over) {
+        uint64_t limit_us = c->left_at_us + LEAVE_MAX_US; /* of one that has left */
+        if (c->fd < 0 && (woad_air_idle(c->controller) || woad_air_now(hub->air) > limit_us)) {
             *at = c->next;
             client_free(c);
             hub_update_links(hub);
@@ -244,29 +257,28 @@ static bool client_resync(struct client *c)
     c->rx_packet_len = 0;
     client_stall(c, false);
     if (c->serial) {
-        framing_resync(&c->framing, true); /* at HCI_Reset, which hosts send to controllers */
+        framing_resync(&c->framing, TO_CONTROLLER);
     }
     return c->serial;
 }
 
 /* At most READS_MAX reads, so that a host that writes without pause does not block the others.
- * True: later more; false: the client is to leave: the host has closed its end, or client_resync()
+ * True: the client stays; false: it is to leave: the host has closed its end, or client_resync()
  * has failed. */
 bool client_read(struct hub *hub, struct client *c)
 {
-    /* while a packet waits, framing_next() is not called, which returns -1 for a failed link */
+    /* framing_next(), which returns -1 for a failed link, is not called while a packet waits */
     if (c->rx_packet_len && framing_failed(&c->framing)) {
         return client_resync(c);
     }
     for (unsigned reads = 0;;) {
-        int n = 0;
         if (!c->rx_packet_len) {
-            n = framing_next(&c->framing, &c->rx_packet);
+            int len = framing_next(&c->framing, &c->rx_packet);
+            if (len < 0) {
+                return client_resync(c);
+            }
+            c->rx_packet_len = (size_t)len;
         }
-        if (n < 0) {
-            return client_resync(c);
-        }
-        c->rx_packet_len += (size_t)n;
         if (c->rx_packet_len) {
             int err = woad_air_rx(c->controller, c->rx_packet, c->rx_packet_len);
             client_stall(c, err == -EAGAIN);
@@ -293,8 +305,8 @@ bool client_read(struct hub *hub, struct client *c)
     }
 }
 
-/* Writes until the host's buffers are full, or the controller has no packet.  True: later more;
- * false: the client is to leave: the host has closed its end. */
+/* Writes until the host's buffers are full, or the controller has no packet.  True: the client
+ * stays; false: it is to leave: the host has closed its end. */
 bool client_write(struct hub *hub, struct client *c)
 {
     for (;;) {
@@ -306,15 +318,16 @@ bool client_write(struct hub *hub, struct client *c)
             client_log_packet(hub, c, true, packet, len);
             framing_put(&c->framing, packet, len);
         }
-        const uint8_t *out = framing_out(&c->framing, &len);
-        if (!len) {
+        size_t out_len;
+        const uint8_t *out = framing_out(&c->framing, &out_len);
+        if (!out_len) {
             return true;
         }
         ssize_t n;
         if (c->is_socket) {
-            n = send(c->fd, out, len, MSG_NOSIGNAL);
+            n = send(c->fd, out, out_len, MSG_NOSIGNAL);
         } else {
-            n = write(c->fd, out, len);
+            n = write(c->fd, out, out_len);
         }
         if (n < 0) {
             return errno == EAGAIN || errno == EINTR;

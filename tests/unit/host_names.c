@@ -33,6 +33,8 @@ static void *serve(void *arg)
                              .listeners = 1,
                              .seed = 1,
                              .wake = wake[0],
+                             .btsnoop = ".",
+                             .name_logs = true,
                              .log = log_line,
                              .warn = log_line };
     (void)arg;
@@ -364,6 +366,19 @@ static void names_that_others_bind(void **state)
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, hub_begin, hub_stop)
 
+/* A host whose name is a number has no log of the name that a host without a name gets. */
+static void a_number_as_a_name(void **state)
+{
+    (void)state;
+    int named = come("2"), other = come_bound("x");
+    address(named);
+    address(other);
+    assert_int_equal(access("_2.btsnoop", R_OK), 0);
+    assert_int_equal(access("2.btsnoop", R_OK), 0);
+    close(named);
+    close(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +393,7 @@ int main(void)
         CASE(addresses_and_names_that_are_none),
         CASE(names_in_the_log),
         CASE(names_that_others_bind),
+        CASE(a_number_as_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,8 @@
 /* woad/flash_bonds.h: a log of records in two sectors.
  *
  *     sector:  header, header again, record, record, …, blank
- *     record:  CRC-32 u32, length u16, kind u8, MARK u8, `length` octets, zeros up to a unit, two
- *              units at least; then the seal: one unit of zeros
+ *     record:  CRC-32 u32, length u16, kind u8, MARK u8, zeros (one gap), `length` octets, zeros
+ *              up to a unit; then the seal: one unit of zeros
  *
  * The CRC covers all but itself and the seal.  A record of the same kind and peer replaces the
  * earlier ones.
@@ -17,14 +17,15 @@
  *   - A record without its seal at the end of the log, or octets behind it that are not blank, or
  *     another sector that is not the previous generation: everything is copied to the other sector.
  *   - The unit behind the log may be one that was being programmed and still reads as blank.  So
- *     the first record after a start leaves one unit out, four octets at least, because a CRC may
- *     begin with blank ones; and it is always the same record, KIND_START, because a start before
- *     may have been cut there, too: the same octets settle it.  Alone such a unit is no record,
- *     because a record has two and the CRC covers both.
+ *     the first record after a start leaves a gap: one unit, four octets at least, because a CRC
+ *     may begin with blank ones; and it is always the same record, KIND_START, because a start
+ *     before may have been cut there, too: the same octets settle it.  Alone such a unit is no
+ *     record, because a record has two and the CRC covers both.
  *
- * The log ends where no record follows directly, or a KIND_START behind what was left out.  Nothing
- * is searched for behind it: within a record are keys that a peer has chosen, and they may look
- * like a record.  A read that fails proves nothing, so nothing is erased after it (`unread`). */
+ * The log ends where no record follows directly, or a KIND_START behind a gap.  Nothing is searched
+ * for behind it: within a record are keys that a peer has chosen, and they may look like a record.
+ * Where the gap would end, each record has its zeros: the octets there are of nobody's choice, and
+ * no head.  A read that fails proves nothing, so nothing is erased after it (`unread`). */
 #include <woad/flash_bonds.h>
 #include <woad/woad.h>
 
@@ -38,14 +39,28 @@ static uint32_t in_units(struct woad_flash_bonds *f, uint32_t len)
     return (len + f->flash.unit - 1) / f->flash.unit * f->flash.unit;
 }
 
+/* Octets left out before a KIND_START, and octets of zeros behind each head: see above. */
+static uint32_t gap(struct woad_flash_bonds *f)
+{
+    return in_units(f, 4);
+}
+
+/* Where a record's content begins. */
+static uint32_t content_at(struct woad_flash_bonds *f)
+{
+    return HEAD + gap(f);
+}
+
+/* The content of the record in f->record. */
+static uint8_t *content(struct woad_flash_bonds *f)
+{
+    return f->record.octets + content_at(f);
+}
+
 /* The size of a record with `len` octets of content, with its seal. */
 static uint32_t record_size(struct woad_flash_bonds *f, uint32_t len)
 {
-    uint32_t size = in_units(f, HEAD + len);
-    if (size < 2u * f->flash.unit) {
-        size = 2u * f->flash.unit;
-    }
-    return size + f->flash.unit;
+    return in_units(f, content_at(f) + len) + f->flash.unit;
 }
 
 static uint32_t header_size(struct woad_flash_bonds *f)
@@ -56,12 +71,6 @@ static uint32_t header_size(struct woad_flash_bonds *f)
 static uint32_t log_start(struct woad_flash_bonds *f)
 {
     return 2 * header_size(f);
-}
-
-/* Octets left out before a KIND_START. */
-static uint32_t gap(struct woad_flash_bonds *f)
-{
-    return in_units(f, 4);
 }
 
 /* Octets that cannot be read count as zeros: they are not blank, and no record. */
@@ -108,7 +117,8 @@ static bool record_at(struct woad_flash_bonds *f, uint8_t sector, uint32_t at, s
     memcpy(&len, chunk + 4, 2);
     *p = (struct place){ .at = at, .kind = chunk[6] };
     p->size = record_size(f, len);
-    if (chunk[7] != MARK || len > PAYLOAD_MAX || at + p->size > f->flash.sector_size) {
+    if (chunk[7] != MARK || content_at(f) + len > WOAD_FLASH_RECORD ||
+        at + p->size > f->flash.sector_size) {
         return false;
     }
     uint32_t sum = crc_add(UINT32_MAX, chunk + 4, 4);
@@ -118,7 +128,8 @@ static bool record_at(struct woad_flash_bonds *f, uint8_t sector, uint32_t at, s
         flash_read(f, sector, at, chunk, n);
         if (at == p->at + HEAD) {
             uint8_t begin[KEY + 2] = { 0 };
-            memcpy(begin, chunk, n < sizeof begin ? n : sizeof begin);
+            uint32_t there = n - gap(f);
+            memcpy(begin, chunk + gap(f), there < sizeof begin ? there : sizeof begin);
             memcpy(p->key, begin, KEY);
             memcpy(p->bits, begin + KEY, 2);
         }
@@ -184,7 +195,7 @@ static bool counts(struct woad_flash_bonds *f, const struct place *p)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-/* Makes the record's head and padding around the content that is in `r` already.  Returns its size
+/* Makes the record's head and zeros around the content that is in `r` already.  Returns its size
  * with the seal. */
 static uint32_t record_make(struct woad_flash_bonds *f, uint8_t *r, uint8_t kind, size_t len)
 {
@@ -193,7 +204,8 @@ static uint32_t record_make(struct woad_flash_bonds *f, uint8_t *r, uint8_t kind
     r[6] = kind;
     r[7] = MARK;
     uint32_t size = record_size(f, len16), data = size - f->flash.unit;
-    memset(r + HEAD + len, 0, data - HEAD - len);
+    memset(r + HEAD, 0, gap(f));
+    memset(r + content_at(f) + len, 0, data - content_at(f) - len);
     uint32_t crc = ~crc_add(UINT32_MAX, r + 4, data - 4);
     memcpy(r, &crc, 4);
     return size;
@@ -251,7 +263,7 @@ static bool number_write(struct woad_flash_bonds *f, uint8_t sector, uint32_t at
         uint8_t octets[32];
         uint64_t align;
     } r;
-    memcpy(r.octets + HEAD, &number, 4);
+    memcpy(r.octets + content_at(f), &number, 4);
     return record_write(f, sector, at, r.octets, record_make(f, r.octets, kind, 4));
 }
 
@@ -267,7 +279,7 @@ static bool replaced(struct woad_flash_bonds *f, const struct place *p, uint32_t
     if (size && f->record.octets[6] == KIND_NO_BONDS) {
         return p->kind == KIND_BOND;
     }
-    return size && same_key(p, f->record.octets[6], f->record.octets + HEAD);
+    return size && same_key(p, f->record.octets[6], content(f));
 }
 
 /* Whether the record in f->record is to be in the flash after compact(). */
@@ -302,9 +314,9 @@ static uint64_t order_of(struct woad_flash_bonds *f, const struct place *p)
 {
     const uint8_t *r = f->record.octets;
     uint64_t rank = 0;
-    if (p->kind == KIND_BOND && r[6] == KIND_BOND && !bits_stronger(p->bits, r + HEAD + KEY)) {
+    if (p->kind == KIND_BOND && r[6] == KIND_BOND && !bits_stronger(p->bits, content(f) + KEY)) {
         rank = 512 + ((p->bits[1] & 3u) << 5 | p->bits[0] >> 3);
-    } else if (p->kind == KIND_ATTEMPTS && (r[6] != KIND_ATTEMPTS || p->bits[0] <= r[HEAD + KEY])) {
+    } else if (p->kind == KIND_ATTEMPTS && (r[6] != KIND_ATTEMPTS || p->bits[0] <= content(f)[KEY])) {
         rank = 1u + p->bits[0];
     }
     return rank ? rank << 32 | p->at : 0;
@@ -593,7 +605,7 @@ static void add_bond(struct woad_flash_bonds *f, struct woad *h)
 {
     struct woad_cccd cccd[WOAD_FLASH_CCCDS];
     struct woad_bond bond = { .cccd = cccd };
-    struct cursor c = { .at = f->record.octets + HEAD, .read = true };
+    struct cursor c = { .at = content(f), .read = true };
     bond_fields(&c, &bond, cccd);
     woad_bond_add(h, &bond);
     flash_wipe(&bond, sizeof bond);
@@ -605,13 +617,13 @@ static void add_record(struct woad_flash_bonds *f, struct woad *h, const struct 
     if (!record_read(f, p) || f->unread) {
         f->unread = true;
     } else if (p->kind == KIND_IRK) {
-        woad_set_irk(h, f->record.octets + HEAD);
+        woad_set_irk(h, content(f));
         f->no_irk = false;
     } else if (p->kind == KIND_BOND) {
         add_bond(f, h);
     } else if (p->kind == KIND_ATTEMPTS) {
         struct woad_addr peer;
-        struct cursor c = { .at = f->record.octets + HEAD, .read = true };
+        struct cursor c = { .at = content(f), .read = true };
         key_field(&c, &peer);
         woad_attempts_add(h, &peer, *c.at);
     }
@@ -652,7 +664,7 @@ static int append_gone(struct woad_flash_bonds *f, uint8_t kind, const struct wo
 {
     struct place p;
     struct woad_addr copy = *peer;
-    struct cursor c = { .at = f->record.octets + HEAD };
+    struct cursor c = { .at = content(f) };
     int err = find_record(f, kind, peer, &p);
     if (err) {
         f->error = err == WOAD_ENOENT ? 0 : err;
@@ -675,7 +687,7 @@ static void flash_keep(void *ctx, const struct woad_bond *bond, enum woad_bond_c
     struct woad_flash_bonds *f = ctx;
     struct woad_bond copy = *bond;
     struct woad_cccd cccd[WOAD_FLASH_CCCDS];
-    struct cursor c = { .at = f->record.octets + HEAD };
+    struct cursor c = { .at = content(f) };
     struct place p;
     if (change == WOAD_BOND_GONE) {
         append_gone(f, KIND_BOND, &bond->peer);
@@ -689,13 +701,13 @@ static void flash_keep(void *ctx, const struct woad_bond *bond, enum woad_bond_c
     }
     bond_fields(&c, &copy, cccd);
     uint32_t size =
-        record_make(f, f->record.octets, KIND_BOND, (size_t)(c.at - f->record.octets - HEAD));
+        record_make(f, f->record.octets, KIND_BOND, (size_t)(c.at - content(f)));
     int found = find_record(f, KIND_BOND, &bond->peer, &p);
     f->error = 0;
     if (found == WOAD_EIO) {
         f->error = WOAD_EIO;
     } else if (!found && change == WOAD_BOND_NEW &&
-               bits_stronger(p.bits, f->record.octets + HEAD + KEY)) {
+               bits_stronger(p.bits, content(f) + KEY)) {
         f->error = WOAD_EACCES; /* the host does not know it, because a read has failed */
     } else if ((found || !same_record(f, &p, size)) && append(f, size) == WOAD_ENOMEM && !found) {
         append_gone(f, KIND_BOND, &bond->peer); /* it is outdated: its counter must not go back */
@@ -709,7 +721,7 @@ static void flash_attempts(void *ctx, const struct woad_addr *peer, uint8_t fail
 {
     struct woad_flash_bonds *f = ctx;
     struct woad_addr copy = *peer;
-    struct cursor c = { .at = f->record.octets + HEAD };
+    struct cursor c = { .at = content(f) };
     if (!failures) {
         append_gone(f, KIND_ATTEMPTS, peer);
         return;
@@ -728,7 +740,7 @@ static void make_irk(struct woad_flash_bonds *f, struct woad *h, const struct wo
     if ((again && ev->type == WOAD_EV_BOND) ||
         (!again && woad_random(h, irk, sizeof irk) == 0 && woad_set_irk(h, irk) == 0)) {
         f->irk_made = true;
-        memcpy(f->record.octets + HEAD, irk, sizeof irk);
+        memcpy(content(f), irk, sizeof irk);
         f->no_irk = append(f, record_make(f, f->record.octets, KIND_IRK, sizeof irk)) != 0;
     }
     flash_wipe(irk, sizeof irk);

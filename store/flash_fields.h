@@ -7,8 +7,7 @@
 
 #include <string.h>
 
-enum { HEAD = 8, KEY = 7, MARK = 0xb5, CHUNK = 64, ATTEMPTS_MAX = 8 };
-enum { PAYLOAD_MAX = WOAD_FLASH_RECORD - HEAD };
+enum { HEAD = 8, KEY = 7, MARK = 0xb6, CHUNK = 64, ATTEMPTS_MAX = 8 };
 enum kind {
     KIND_SECTOR = 1, /* a header */
     KIND_START,      /* the program has started */

@@ -30,7 +30,7 @@ struct woad_addr;
  * which return 0 or a negative number.  None is called from inside woad_rx() and the like but from
  * inside the event callback, and an erasure takes the time that the part needs. */
 struct woad_flash {
-    uint32_t sector_size; /* octets, 1,024 or more, a multiple of `unit`.  Bonds take about 80
+    uint32_t sector_size; /* octets, 1,024 or more, a multiple of `unit`.  Bonds take about 85
                            * octets each, 272 at most; with twice the room the flash wears slowly */
     uint8_t unit;         /* octets programmed at a time: 1, 2, 4, 8 or 16 */
     /* A negative number: the part has not answered.  Nothing is erased or believed then, as if the

@@ -354,20 +354,20 @@ static void keep(const struct woad_bond *bond)
 }
 
 /* A peer by Just Works, whose IRK and CSRK together are a record: the owner's bond, with a key of
- * the peer's choice.  The record's last octets are the counter behind them. */
+ * the peer's choice.  The record's last octets are the zeros behind them. */
 static struct woad_bond forger(const struct woad_bond *owner)
 {
     struct woad_bond b = { .peer = address_of(2), .key_size = 16, .flags = WOAD_BOND_SECURE };
     uint8_t r[64] = { 0 }, keys[32] = { 0 };
-    size_t size = (size_t)(33 + unit - 1) / unit * unit, shift = (size_t)(unit - 33 % unit) % unit;
+    size_t size = (size_t)(37 + unit - 1) / unit * unit, shift = (size_t)(unit - 37 % unit) % unit;
     r[4] = 25;
     r[6] = 4;
-    r[7] = 0xb5;
-    r[8] = owner->peer.type;
-    memcpy(r + 9, owner->peer.octet, 6);
-    r[15] = 16 << 3;
-    r[16] = WOAD_BOND_SECURE | WOAD_BOND_AUTHENTICATED | 1 << 2;
-    memset(r + 17, 0xaa, 12);
+    r[7] = 0xb6;
+    r[12] = owner->peer.type;
+    memcpy(r + 13, owner->peer.octet, 6);
+    r[19] = 16 << 3;
+    r[20] = WOAD_BOND_SECURE | WOAD_BOND_AUTHENTICATED | 1 << 2;
+    memset(r + 21, 0xaa, 8);
     uint32_t crc = crc_of(r + 4, size - 4);
     memcpy(r, &crc, 4);
     memcpy(keys + shift, r, sizeof keys - shift);
@@ -421,6 +421,41 @@ static void a_record_within_keys_does_not_count(void **state)
             chip = before;
             chip.now[store_before.sector][at] ^= 0xff;
             expect_the_owner(&owner);
+        }
+    }
+}
+
+/* A record's octets behind one gap must not be of a peer's choice: they would be taken for the head
+ * of the record that begins a session, if the power is cut while they are written. */
+static void no_session_begins_within_keys(void **state)
+{
+    (void)state;
+    for (uint8_t size = 1; size <= 16; size *= 2) {
+        for (unsigned shape = 0; shape < 4; shape++) {
+            struct woad_bond b = { .peer = { .type = 1 }, .key_size = 16, .has_irk = true };
+            struct woad_event ev = { .type = WOAD_EV_ATTEMPTS };
+            uint32_t head = (size < 4 ? 4 : size) + 6;
+            memset(b.peer.octet, 0xb6, 6);
+            memset(b.own_ltk, 0xb6, 16);
+            memset(b.peer_ltk, 0xb6, 16);
+            memset(b.peer_rand, 0xb6, 8);
+            memset(b.irk, 0xb6, 16);
+            b.flags = shape & 1 ? WOAD_BOND_SECURE : 0;
+            b.has_own_ltk = shape & 1;
+            b.has_peer_ltk = !(shape & 1);
+            ev.u.attempts.peer = b.peer;
+            ev.u.attempts.failures = 1;
+            begin(size, 1, true);
+            head += store.end;
+            if (shape & 2) {
+                woad_flash_bonds_event(&store, host, &ev);
+            } else {
+                keep(&b);
+            }
+            assert_int_equal(store.error, 0);
+            assert_in_range(store.end, head + 2, SECTOR);
+            assert_int_equal(chip.now[store.sector][head], 0);
+            assert_int_equal(chip.now[store.sector][head + 1], 0);
         }
     }
 }
@@ -694,6 +729,7 @@ int main(void)
         cmocka_unit_test(an_equal_bond_is_not_written),
         cmocka_unit_test(what_is_no_flash_is_refused),
         cmocka_unit_test(a_record_within_keys_does_not_count),
+        cmocka_unit_test(no_session_begins_within_keys),
         cmocka_unit_test(a_crc_that_begins_blank_is_left_out),
         cmocka_unit_test(forgetting_ends_when_the_flash_fails),
         cmocka_unit_test(the_longest_waits_are_kept),

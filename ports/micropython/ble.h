@@ -190,6 +190,7 @@ struct ble_frame {
 struct ble_record {
     struct ble_record *next; /* in the list */
     size_t size;             /* data included; 0: the ring continues at its start */
+    bool bond_delivered;     /* already, by ble_deliver_bonds() */
     struct woad_event ev;
     uint8_t data[];
 };
@@ -367,7 +368,7 @@ void ble_deliver(const struct woad_event *ev);      /* calls the handler, or que
 void ble_deliver_bond(const struct woad_event *ev); /* the same, for a method */
 void ble_deliver_queued(void);
 void ble_deliver_after_failure(void); /* the rest of a failed radio's events */
-bool ble_deliver_removals(void);      /* of bonds that the program has removed */
+bool ble_deliver_bonds(void);         /* what is queued of them, before active(False) */
 /* The attributes with these handles were removed: events about them are no longer valid. */
 void ble_attributes_removed(ble_obj_t *o, uint16_t first, uint16_t last);
 /* False: active(False) was called since start_count was `start`. */

@@ -190,12 +190,13 @@ static struct ble_answer answer_without_handler(const ble_obj_t *o)
     return (struct ble_answer){ failed ? BLE_FAILED : BLE_NO_HANDLER, mp_const_none, 0 };
 }
 
-/* Calls the handler with n items.  Without memory for its arguments the event is lost:
- * BLE_FAILED. */
+/* Calls the handler with n items.  Without memory for its arguments the event is lost: BLE_FAILED.
+ * While active(False) waits for the handler to return, only secrets are delivered: a bond that was
+ * made counts. */
 struct ble_answer ble_ask(unsigned event, size_t n, const mp_obj_t *items)
 {
     ble_obj_t *o = ble_object();
-    if (!o || o->handler == mp_const_none || ble.ending) {
+    if (!o || o->handler == mp_const_none || (ble.ending && event != IRQ_SET_SECRET)) {
         return answer_without_handler(o);
     }
     struct ble_frame *f = frame_next(), **before = o->frame;

@@ -106,40 +106,38 @@ void ble_deliver_after_failure(void)
     }
 }
 
-/* The first queued removal of a bond that the host does not have again; NULL: there is none. */
-static struct ble_record *removal_first(ble_obj_t *o)
+/* The first queued WOAD_EV_BOND that has not been delivered; NULL: there is none. */
+static struct ble_record *bond_first(ble_obj_t *o)
 {
-    struct woad_bond now;
     struct ble_record *r = o ? ble_queue_first(o) : NULL;
-    while (r && (r->ev.type != WOAD_EV_BOND || r->ev.u.bond.change != WOAD_BOND_GONE ||
-                 ble_bond_in_host(&r->ev.u.bond.bond->peer, &now))) {
+    while (r && (r->ev.type != WOAD_EV_BOND || r->bond_delivered)) {
         r = ble_queue_next(o, r);
     }
-    memset(&now, 0, sizeof now);
     return r;
 }
 
-/* Before active(False) drops what is queued: the secrets of bonds that the program has removed go,
- * or the bonds would be back after active(True).  False: they wait until the program can schedule
- * functions for them.  Scheduled functions may stop the host meanwhile. */
-bool ble_deliver_removals(void)
+/* Before active(False) drops what is queued: the program gets the secrets of new bonds, and those
+ * of removed ones go; else a peer would be lost, or be back after active(True).  False: they wait
+ * until the program can schedule functions for them.  Scheduled functions may stop the host
+ * meanwhile. */
+bool ble_deliver_bonds(void)
 {
     ble_obj_t *o = ble_object();
     struct ble_record *r;
-    while (removal_first(o)) {
+    while (bond_first(o)) {
         ble_secrets_make_room();
-        r = ble.host ? removal_first(o) : NULL;
+        r = ble.host ? bond_first(o) : NULL;
         if (r && bond_waits(&r->ev)) {
             return false;
         }
         if (r) {
             bool delivering = o->queue.delivering;
             o->queue.delivering = true; /* the queue drops no record */
+            r->bond_delivered = true;
             ble.in_host++;
             event_deliver(&r->ev);
             ble.in_host--;
             o->queue.delivering = delivering;
-            r->ev.u.bond.change = WOAD_BOND_CHANGED; /* not again */
         }
     }
     return true;

@@ -115,11 +115,11 @@ static void life_start(void)
     life_bring_up();
 }
 
-/* Delivers the removals of bonds that are queued.  False: the host is not to be stopped now. */
-static bool life_removals_done(void)
+/* Delivers what is queued of bonds.  False: the host is not to be stopped now. */
+static bool life_bonds_done(void)
 {
     ble.ending = false; /* or the handler would not run */
-    bool done = ble_deliver_removals();
+    bool done = ble_deliver_bonds();
     if (!ble.host) {
         return false; /* a scheduled function has stopped it */
     }
@@ -141,7 +141,7 @@ void ble_stop(bool politely)
         return;
     }
     ble.ending = true;
-    if (ble.in_host || ble.starting || (politely && !life_removals_done())) {
+    if (ble.in_host || ble.starting || (politely && !life_bonds_done())) {
         return;
     }
     if (politely && ble_port_is_open() && !ble.down) {
@@ -196,8 +196,11 @@ static mp_obj_t ble_method_active(size_t n_args, const mp_obj_t *args)
     bool on = n_args == 2 && mp_obj_is_true(args[1]);
     ble_check_thread();
     if (on) {
+        if (ble.ending && !ble.in_host) {
+            ble_stop(BLE_STOP_POLITELY); /* active(False) was called in a handler */
+        }
         if (ble.ending) {
-            mp_raise_OSError(MP_EBUSY); /* active(False) takes effect when the handler returns */
+            mp_raise_OSError(MP_EBUSY); /* it takes effect when the handler returns */
         }
         ble_deliver_after_failure(); /* ble_run() may not have run yet */
         if (ble.host && ble.down) {

@@ -109,6 +109,7 @@ bool ble_queue_put(ble_obj_t *o, const struct woad_event *ev)
         *data = r->data;
     }
     r->size = size;
+    r->bond_delivered = false;
     r->ev = copy;
     return true;
 }

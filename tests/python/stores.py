@@ -67,7 +67,8 @@ def test_a_bond_that_is_not_kept_is_told():
         wait(2, 20000)
         assert ble.config("bond_error") == 116
         ble.gap_advertise(20000)
-        print("AGAIN")
+        events.clear()
+    print("AGAIN", ble.config("mac")[1].hex())
     os.rename(AT + "2", AT)
     wait(28, 20000)
     wait(2, 20000)
@@ -179,7 +180,8 @@ def test_a_file_named_later_does_not_bring_old_keys_back():
     ble.active(True)
     assert ble.gap_bonds() == ()
     ble.gap_advertise(20000)
-    print("AGAIN")
+    events.clear()
+    print("AGAIN", ble.config("mac")[1].hex())
     served()
     ble.config(bond_store=%r)
     assert len(ble.gap_bonds()) == 1
@@ -298,6 +300,55 @@ def test_unpair_in_a_handler_that_stops_the_radio():
     ble.active(True)
     assert left() == [] and ble.gap_bonds() == (), (left(), ble.gap_bonds())
     """).end()
+
+
+def test_pairing_in_whose_event_the_radio_is_stopped():
+    """active(False) in the handler of the event that says "bonded", or of the first secret: the program has all secrets, and the bond holds after
+    active(True)."""
+    for stop in ("event == 28", "event == 30"):
+        s = Program(SCHEDULES + """
+    ble.active(True)
+    ble.gatts_register_services(((U, ((C, 0x12),)),))
+    print("MAC", ble.config("mac")[1].hex())
+    done = []
+    def stops(event, data):
+        answer = keeps(event, data)
+        if %s and not done:
+            done.append(event)
+            ble.active(False)
+        return answer
+    ble.irq(stops)
+    ble.gap_advertise(20000, b"x")
+    print("READY")
+    while not done:
+        time.sleep_ms(10)
+    ble.active(True)
+    assert len(ble.gap_bonds()) == 1, (ble.gap_bonds(), left())
+    ble.gap_advertise(20000, b"x")
+    events.clear()
+    print("AGAIN", ble.config("mac")[1].hex())
+    assert wait(28, 20000)[1:] == (1, 0, 1, 16)
+    """ % stop)
+        mac = s.line("MAC")
+        s.line("READY")
+        c = Program(SCHEDULES + """
+    ble.active(True)
+    def come():
+        ble.gap_connect(0, bytes.fromhex("%s"))
+        conn = wait(7)[0]
+        ble.gap_pair(conn)
+        return conn
+    come()
+    assert wait(28)[1:] == (1, 0, 1, 16)
+    wait(8, 20000)
+    sys.stdin.readline()
+    come()
+    assert wait(28)[1:] == (1, 0, 1, 16)
+    """ % mac)
+        assert s.line("AGAIN") == mac
+        c.say("")
+        c.end()
+        s.end()
 
 
 def test_unpair_says_that_the_program_has_failed():

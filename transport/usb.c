@@ -25,6 +25,7 @@ struct endpoint {
     uint8_t buf[TRANSFER_MAX];
     uint8_t packet[1 + TRANSFER_MAX]; /* type octet first */
     size_t len;
+    bool paused; /* nothing is received until its queue has room: the controller waits */
 };
 
 struct usb {
@@ -44,6 +45,7 @@ struct usb {
         size_t len;
     } event[EVENTS];
     size_t event_first, event_count;
+    bool data_next; /* of an event and data that both wait: in turn */
     struct usb_order order;
 };
 
@@ -75,7 +77,6 @@ static bool usb_queue_packet(struct usb *u, const struct endpoint *p)
     size_t at = (u->event_first + u->event_count++) % EVENTS;
     memcpy(u->event[at].octet, p->packet, p->len);
     u->event[at].len = p->len;
-    order_event(&u->order, p->packet, p->len);
     return true;
 }
 
@@ -96,16 +97,43 @@ static bool endpoint_add(struct usb *u, struct endpoint *p, const uint8_t *octet
     return true;
 }
 
+static void endpoint_fail(struct usb *u, struct endpoint *p)
+{
+    u->gone = true;
+    p->paused = false;
+    libusb_free_transfer(p->transfer);
+    p->transfer = NULL;
+}
+
+/* Half of the queue is left free: a transfer may bring several packets. */
+static bool endpoint_has_room(const struct usb *u, const struct endpoint *p)
+{
+    if (p->packet[0] == EVENT) {
+        return u->event_count <= EVENTS / 2;
+    }
+    return u->order.count <= ORDER_QUEUE / 2;
+}
+
 static void on_received(struct libusb_transfer *t)
 {
     struct usb *u = t->user_data;
     struct endpoint *p = t == u->events.transfer ? &u->events : &u->data;
     bool well = t->status == LIBUSB_TRANSFER_COMPLETED &&
                 endpoint_add(u, p, t->buffer, (size_t)t->actual_length);
-    if (!well || u->gone || libusb_submit_transfer(t)) {
-        u->gone = true;
-        libusb_free_transfer(t);
-        p->transfer = NULL;
+    if (well && !u->gone && !endpoint_has_room(u, p)) {
+        p->paused = true;
+    } else if (!well || u->gone || libusb_submit_transfer(t)) {
+        endpoint_fail(u, p);
+    }
+}
+
+static void endpoint_resume(struct usb *u, struct endpoint *p)
+{
+    if (p->paused && endpoint_has_room(u, p)) {
+        p->paused = false;
+        if (libusb_submit_transfer(p->transfer)) {
+            endpoint_fail(u, p);
+        }
     }
 }
 
@@ -120,19 +148,34 @@ static void usb_set_timer(struct usb *u)
     timerfd_settime(u->timer, 0, &at, NULL);
 }
 
+/* Takes the first event. */
+static size_t usb_take_event(struct usb *u, uint8_t *to)
+{
+    size_t len = u->event[u->event_first].len;
+    memcpy(to, u->event[u->event_first].octet, len);
+    u->event_first = (u->event_first + 1) % EVENTS;
+    u->event_count--;
+    order_event(&u->order, to, len);
+    endpoint_resume(u, &u->events);
+    return len;
+}
+
 static ssize_t usb_read(void *usb, uint8_t *to, size_t room)
 {
     struct usb *u = usb;
     struct timeval now = { 0, 0 };
     libusb_handle_events_timeout_completed(u->ctx, &now, NULL);
-    if (u->event_count && u->event[u->event_first].len <= room) {
-        size_t len = u->event[u->event_first].len;
-        memcpy(to, u->event[u->event_first].octet, len);
-        u->event_first = (u->event_first + 1) % EVENTS;
-        u->event_count--;
-        return (ssize_t)len;
+    bool event = u->event_count && u->event[u->event_first].len <= room;
+    size_t len = 0;
+    if (!event || (u->data_next && order_is_settled(&u->order))) {
+        len = order_next(&u->order, woad_port_now_ms(), to, room);
+        u->data_next = false;
+        endpoint_resume(u, &u->data);
     }
-    size_t len = order_next(&u->order, woad_port_now_ms(), to, room);
+    if (event && !len) {
+        len = usb_take_event(u, to);
+        u->data_next = true;
+    }
     usb_set_timer(u);
     if (len) {
         return (ssize_t)len;
@@ -184,6 +227,7 @@ static ssize_t usb_write(void *usb, const uint8_t *packet, size_t len)
         t->flags |= LIBUSB_TRANSFER_ADD_ZERO_PACKET;
     }
     order_sent(&u->order, packet, len);
+    endpoint_resume(u, &u->data); /* a reset has emptied the queue */
     if (libusb_submit_transfer(t)) {
         u->gone = true;
         errno = EIO;
@@ -222,6 +266,15 @@ static bool usb_busy(const struct usb *u)
     return busy;
 }
 
+static void endpoint_cancel(struct usb *u, struct endpoint *p)
+{
+    if (p->paused) {
+        endpoint_fail(u, p);
+    } else if (p->transfer) {
+        libusb_cancel_transfer(p->transfer);
+    }
+}
+
 static void usb_close(void *usb)
 {
     struct usb *u = usb;
@@ -231,12 +284,8 @@ static void usb_close(void *usb)
             libusb_cancel_transfer(u->out[k].transfer);
         }
     }
-    if (u->events.transfer) {
-        libusb_cancel_transfer(u->events.transfer);
-    }
-    if (u->data.transfer) {
-        libusb_cancel_transfer(u->data.transfer);
-    }
+    endpoint_cancel(u, &u->events);
+    endpoint_cancel(u, &u->data);
     for (int rounds = 0; u->ctx && usb_busy(u) && rounds < 100; rounds++) {
         struct timeval wait = { 0, 10000 };
         libusb_handle_events_timeout_completed(u->ctx, &wait, NULL);

@@ -7,6 +7,8 @@
 enum {
     EVENT_DISCONNECTED = 0x05,
     EVENT_ENCRYPTION = 0x08,
+    EVENT_COMPLETE = 0x0e,
+    EVENT_STATUS = 0x0f,
     EVENT_KEY_REFRESH = 0x30,
     EVENT_LE = 0x3e,
     LE_CONNECTED = 0x01,
@@ -41,6 +43,9 @@ void order_sent(struct usb_order *o, const uint8_t *packet, size_t len)
         if (k < o->conns) {
             o->conn[k].encrypting = true;
         }
+        if (opcode == ENABLE_ENCRYPTION) {
+            o->enabling = order_le16(packet + 4);
+        }
     }
 }
 
@@ -52,6 +57,23 @@ static void order_connected(struct usb_order *o, uint16_t handle)
     }
     if (k < ORDER_CONNS) {
         o->conn[k].handle = handle & 0xfff;
+        o->conn[k].encrypting = false;
+    }
+}
+
+/* A command to encrypt that was refused.  Command Status: status u8, number u8, opcode u16.
+ * Command Complete: number u8, opcode u16, status u8, handle u16.  7.7.14, 7.7.15 */
+static void order_refused(struct usb_order *o, const uint8_t *packet, size_t len)
+{
+    size_t k = o->conns;
+    if (packet[1] == EVENT_STATUS && len >= 7 && packet[3] &&
+        order_le16(packet + 5) == ENABLE_ENCRYPTION) {
+        k = order_find(o, o->enabling);
+    } else if (packet[1] == EVENT_COMPLETE && len >= 9 && packet[6] &&
+               order_le16(packet + 4) == LTK_REPLY) {
+        k = order_find(o, order_le16(packet + 7));
+    }
+    if (k < o->conns) {
         o->conn[k].encrypting = false;
     }
 }
@@ -70,6 +92,9 @@ void order_event(struct usb_order *o, const uint8_t *packet, size_t len)
     if ((le == LE_CONNECTED || le == LE_CONNECTED_ENHANCED) && packet[4] == 0) {
         order_connected(o, order_le16(packet + 5));
         return;
+    }
+    if (code == EVENT_STATUS || code == EVENT_COMPLETE) {
+        order_refused(o, packet, len);
     }
     if (code != EVENT_DISCONNECTED && code != EVENT_ENCRYPTION && code != EVENT_KEY_REFRESH) {
         return;
@@ -95,18 +120,25 @@ bool order_data(struct usb_order *o, const uint8_t *packet, size_t len, uint32_t
     return true;
 }
 
+bool order_is_settled(const struct usb_order *o)
+{
+    if (!o->count) {
+        return false;
+    }
+    size_t k = order_find(o, order_le16(o->queue[o->first].octet + 1));
+    return k < o->conns && !o->conn[k].encrypting;
+}
+
 uint32_t order_due(const struct usb_order *o, uint32_t now_ms)
 {
     if (!o->count) {
         return UINT32_MAX;
     }
-    size_t k = order_find(o, order_le16(o->queue[o->first].octet + 1));
     uint32_t waited = now_ms - o->queue[o->first].since;
-    bool waits = (k == o->conns || o->conn[k].encrypting) && waited < ORDER_HOLD_MS;
-    if (waits) {
-        return ORDER_HOLD_MS - waited;
+    if (order_is_settled(o) || waited >= ORDER_HOLD_MS) {
+        return 0;
     }
-    return 0;
+    return ORDER_HOLD_MS - waited;
 }
 
 size_t order_next(struct usb_order *o, uint32_t now_ms, uint8_t *to, size_t room)

@@ -21,6 +21,7 @@ struct usb_order {
         bool encrypting; /* a command that starts encryption was sent, its event is due */
     } conn[ORDER_CONNS];
     size_t conns;
+    uint16_t enabling; /* the handle of the last LE Enable Encryption */
     struct {
         uint8_t octet[ORDER_PACKET];
         size_t len;
@@ -29,7 +30,7 @@ struct usb_order {
     size_t first, count;
 };
 
-/* Notes a packet from the host, and an event from the controller. */
+/* Notes a packet from the host, and an event that the host gets now. */
 void order_sent(struct usb_order *o, const uint8_t *packet, size_t len);
 void order_event(struct usb_order *o, const uint8_t *packet, size_t len);
 /* Queues received data.  False: no room, or too long. */
@@ -37,6 +38,8 @@ bool order_data(struct usb_order *o, const uint8_t *packet, size_t len, uint32_t
 /* Copies the next data that may be delivered now; returns its length, 0: none, or `room` is too
  * small. */
 size_t order_next(struct usb_order *o, uint32_t now_ms, uint8_t *to, size_t room);
+/* Whether the first data's place among the events does not matter. */
+bool order_is_settled(const struct usb_order *o);
 /* Milliseconds until the first data may be delivered; UINT32_MAX: the queue is empty. */
 uint32_t order_due(const struct usb_order *o, uint32_t now_ms);
 

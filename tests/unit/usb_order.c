@@ -74,6 +74,25 @@ static void data_before_the_encryption(void **state)
     }
 }
 
+/* A refused command to encrypt brings no event: data are not held. */
+static void encryption_that_is_refused(void **state)
+{
+    static const uint8_t status[] = { 4, 0x0f, 4, 0x0c, 1, 0x19, 0x20 };
+    static const uint8_t complete[] = { 4, 0x0e, 6, 1, 0x1a, 0x20, 0x0c, 0x40, 0 };
+    struct usb_order *o = calloc(1, sizeof *o);
+    (void)state;
+    order_event(o, connected, sizeof connected);
+    for (unsigned way = 0; way < 2; way++) {
+        order_sent(o, way ? reply : enable, way ? sizeof reply : sizeof enable);
+        assert_true(order_data(o, data, sizeof data, 7));
+        assert_false(order_is_settled(o));
+        order_event(o, way ? complete : status, way ? sizeof complete : sizeof status);
+        assert_true(order_is_settled(o));
+        assert_int_equal(next(o, 7), sizeof data);
+    }
+    free(o);
+}
+
 /* Data keep their order; a full queue is reported; invalid lengths are refused; a reset empties
  * the queue. */
 static void the_queue(void **state)
@@ -124,6 +143,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(data_before_the_connection),
         cmocka_unit_test(data_before_the_encryption),
+        cmocka_unit_test(encryption_that_is_refused),
         cmocka_unit_test(the_queue),
         cmocka_unit_test(truncated),
     };

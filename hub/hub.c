@@ -49,17 +49,22 @@ static uint64_t hub_now(const struct hub *hub)
     return us;
 }
 
-void hub_note_error(struct hub *hub, const char *what, int err)
+static void hub_warn(const struct hub *hub, const char *what, int err)
 {
     char line[256];
-    if (!hub->first_error) {
-        hub->first_error = err;
-    }
     if (hub->options->warn) {
         snprintf(line, sizeof line, "%.200s: %s", what,
                  err == -EAGAIN ? "its reader is too slow: packets are missing" : strerror(-err));
         hub->options->warn(line);
     }
+}
+
+void hub_note_error(struct hub *hub, const char *what, int err)
+{
+    if (!hub->first_error) {
+        hub->first_error = err;
+    }
+    hub_warn(hub, what, err);
 }
 
 static void hub_log_seat(void *ctx, const struct seat *s, const char *what)
@@ -407,25 +412,41 @@ static void hub_wait(struct hub *hub)
     hub_poll(hub, hub_patience_us(hub, hub_idle_us(hub)), true);
 }
 
-void hub_flush(struct hub *hub)
+/* A capture that a user of the control interface has begun does not decide how the air ends. */
+static void hub_note_capture_error(struct hub *hub, int err)
+{
+    if (hub->options->pcap && strcmp(hub->options->pcap, hub->pcap_path) == 0) {
+        hub_note_error(hub, hub->pcap_path, err);
+    } else {
+        hub_warn(hub, hub->pcap_path, err);
+    }
+}
+
+static int hub_flush_capture(struct hub *hub)
 {
     bool left_out = hub->pcap.record_lost;
     int err = capture_flush(&hub->pcap);
     if (err) {
-        hub_note_error(hub, hub->pcap_path, err);
+        hub_note_capture_error(hub, err);
     } else if (left_out && !capture_waits(&hub->pcap)) {
         hub->pcap.record_lost = false; /* the reader has caught up */
     } else if (left_out && !hub->slow_reader_warned) {
-        hub_note_error(hub, hub->pcap_path, -EAGAIN);
+        hub_note_capture_error(hub, -EAGAIN);
     }
     hub->slow_reader_warned = hub->pcap.record_lost;
+    return err;
+}
+
+void hub_flush(struct hub *hub)
+{
+    (void)hub_flush_capture(hub);
 }
 
 static int hub_end_capture(struct hub *hub)
 {
     int err = capture_close(&hub->pcap);
     if (err && !hub->first_error) {
-        hub_note_error(hub, hub->pcap_path, err);
+        hub_note_capture_error(hub, err);
     }
     return err;
 }
@@ -441,7 +462,7 @@ int hub_capture(struct hub *hub, const char *path)
     snprintf(hub->pcap_path, sizeof hub->pcap_path, "%.199s", path);
     err = capture_open(&hub->pcap, path, header, sizeof header, hub->options->keys);
     if (!err) {
-        hub_flush(hub);
+        err = hub_flush_capture(hub);
     }
     return err;
 }

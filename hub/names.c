@@ -81,7 +81,7 @@ static void client_make_address(const struct hub *hub, struct client *c, const c
         };
         memcpy(c->address, address, sizeof address);
         low = NAMED | (low + 1);
-    } while (len && hub_find_address(hub, c->address));
+    } while (hub_find_address(hub, c->address));
 }
 
 const char *client_title(const struct client *c, char title[CLIENT_TITLE_MAX])

@@ -353,14 +353,14 @@ static size_t channel_read_rest(struct ble_channel *ch, uint8_t *to, size_t room
     return n;
 }
 
-/* Whole SDUs; if the first does not fit, a part of it. */
+/* Whole SDUs, also empty ones; if the first does not fit, a part of it. */
 static size_t channel_read(struct ble_channel *ch, uint8_t *to, size_t room)
 {
     size_t len = 0;
     if (room > ch->unread) {
         room = ch->unread;
     }
-    for (bool end = true; end && len < room;) {
+    for (bool end = true; end;) {
         int n = woad_coc_read(ble.host, ch->conn, ch->cid, to + len, room - len, &end);
         if (n < 0) {
             break;

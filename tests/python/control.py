@@ -385,7 +385,8 @@ def test_captures():
     u.ok("capture " + one)
     u.wrong("capture /nowhere/x")
     u.ok("capture off")
-    end(p)
+    assert "No space left" in u.wrong("capture /dev/full")
+    end(p)                                     # exit status 0: it was not asked for on the command line
 
 
 def test_the_command():

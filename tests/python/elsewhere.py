@@ -327,6 +327,42 @@ def test_channel_data_outlives_the_channel():
     s.end()
 
 
+def test_channel_with_empty_sdus():
+    """A peer that sends nothing at all, thousands of times, does not fill the channel of a program that reads."""
+    s, c = pair("""
+    up()
+    ble.l2cap_listen(22, 100)
+    ble.gap_advertise(20000, b"x")
+    print("READY")
+    conn, cid, psm, _, _ = wait(23, 20000)
+    buf = bytearray(100)
+    got = []
+    def reads(event, data):
+        if event != 25:
+            irq(event, data)
+        else:
+            n = ble.l2cap_recvinto(conn, cid, buf)
+            if n:
+                got.append(bytes(buf[:n]))
+    ble.irq(reads)
+    wait(2, 30000)
+    assert got == [b"at last"], got
+    """, CLIENT + """
+    time.sleep_ms(100)
+    ble.l2cap_connect(conn, 22, 100)
+    cid = wait(23)[1]
+    for n in range(3000):
+        if not ble.l2cap_send(conn, cid, b""):
+            wait(26)
+    if not ble.l2cap_send(conn, cid, b"at last"):
+        wait(26)
+    time.sleep_ms(200)
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+    s.end(40)
+
+
 def test_channel_gives_whole_sdus():
     """Polled without a pause: an SDU or nothing."""
     s, c = pair("""

@@ -316,7 +316,8 @@ static uint64_t order_of(struct woad_flash_bonds *f, const struct place *p)
     uint64_t rank = 0;
     if (p->kind == KIND_BOND && r[6] == KIND_BOND && !bits_stronger(p->bits, content(f) + KEY)) {
         rank = 512 + ((p->bits[1] & 3u) << 5 | p->bits[0] >> 3);
-    } else if (p->kind == KIND_ATTEMPTS && (r[6] != KIND_ATTEMPTS || p->bits[0] <= content(f)[KEY])) {
+    } else if (p->kind == KIND_ATTEMPTS &&
+               (r[6] != KIND_ATTEMPTS || p->bits[0] <= content(f)[KEY])) {
         rank = 1u + p->bits[0];
     }
     return rank ? rank << 32 | p->at : 0;
@@ -700,14 +701,12 @@ static void flash_keep(void *ctx, const struct woad_bond *bond, enum woad_bond_c
         memcpy(cccd, copy.cccd, copy.cccds * sizeof *cccd);
     }
     bond_fields(&c, &copy, cccd);
-    uint32_t size =
-        record_make(f, f->record.octets, KIND_BOND, (size_t)(c.at - content(f)));
+    uint32_t size = record_make(f, f->record.octets, KIND_BOND, (size_t)(c.at - content(f)));
     int found = find_record(f, KIND_BOND, &bond->peer, &p);
     f->error = 0;
     if (found == WOAD_EIO) {
         f->error = WOAD_EIO;
-    } else if (!found && change == WOAD_BOND_NEW &&
-               bits_stronger(p.bits, content(f) + KEY)) {
+    } else if (!found && change == WOAD_BOND_NEW && bits_stronger(p.bits, content(f) + KEY)) {
         f->error = WOAD_EACCES; /* the host does not know it, because a read has failed */
     } else if ((found || !same_record(f, &p, size)) && append(f, size) == WOAD_ENOMEM && !found) {
         append_gone(f, KIND_BOND, &bond->peer); /* it is outdated: its counter must not go back */

@@ -94,6 +94,7 @@
 #define order_data woad__order_data
 #define order_due woad__order_due
 #define order_event woad__order_event
+#define order_is_settled woad__order_is_settled
 #define order_next woad__order_next
 #define order_sent woad__order_sent
 #define port_pump woad__port_pump

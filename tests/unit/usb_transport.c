@@ -21,9 +21,8 @@ static int here[3]; /* addresses for a context, a device and a handle */
 
 static size_t event_make(uint8_t *p, unsigned n)
 {
-    static const uint8_t connected[] = { 0x3e, 19, 1, 0, HANDLE, 0, 0, 0, 1, 2,
-                                         3,    4,  5, 6, 24,     0, 0, 0, 72, 0,
-                                         0 };
+    static const uint8_t connected[] = { 0x3e, 19, 1, 0,  HANDLE, 0, 0, 0,  1, 2, 3,
+                                         4,    5,  6, 24, 0,      0, 0, 72, 0, 0 };
     uint8_t report[] = { 0x3e, 12, 2, 1, 0, 0, (uint8_t)n, (uint8_t)(n >> 8), 3, 4, 5, 6, 0, 0xc0 };
     if (n) {
         memcpy(p, report, sizeof report);

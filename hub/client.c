@@ -11,10 +11,10 @@
  *   keys: of the options: logs have the keys, else zeros in their place
  *   hub_note_error(): warns; the hub goes on, and hub_run() returns the first such error
  *   client_title(): "controller 2 (name)", at most CLIENT_TITLE_MAX octets
- *   seat_add_client(): the client's octets sent and received to date count for its process;
- *       seat_remove_client(): no longer
- *   woad_air_leave(): its host is gone: it ends its connections, but stays until they have ended;
- *       woad_air_detach(): it is removed at once
+ *   seat_add_client(): the client's octets sent and received to date count for its process
+ *   seat_remove_client(): these octets count no longer
+ *   woad_air_leave(): its host is gone: it ends its connections, but stays until they have ended
+ *   woad_air_detach(): the controller is removed at once
  *   HOST_NAME_MAX: octets of a host's name with its 0 (transport/open.h), not POSIX's macro
  *   profile: of the options: the kind of controllers, "4.0" to "5.4"; NULL: they can do everything
  *   client_identify(): sets name and address by what the host's program has bound; false: the

@@ -15,17 +15,17 @@
  *   radio_off(): stops the radio; nothing is received of a packet that is cut off
  *   owner: of the radio: the activity (ACTIVITY_…) that it calls
  *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
- *   CMD_STATUS: flags of a command: answered by Command Status; CMD_LEGACY, _EXTENDED: families
- *       that do not mix
+ *   CMD_STATUS: flag of a command: answered by Command Status
+ *   CMD_LEGACY: flag of a command: of the legacy family, which does not mix with the extended one
+ *   CMD_EXTENDED: flag of a command: of the extended family, which does not mix with the legacy one
  *   host_queue: packets for the host, with their H4 type
- *   periodic: periodic advertising of a set; sending: the host wants it, and its set has been
- *       enabled once
- *   connect_ind_out: CONNECT_IND is on its way; connect_req_out: AUX_CONNECT_REQ, until its
- *       response
+ *   periodic: periodic advertising of a set
+ *   connect_ind_out: CONNECT_IND is on its way
+ *   connect_req_out: AUX_CONNECT_REQ is on its way, or its response is awaited
  *   extended_commands: the host uses the extended commands; valid when one of both families has
  *       been used
  *   sca_worsened: classes by which the host has lowered the sleep clock accuracy
- *   buffers: buffers for data of the host; acl_first, acl_last: of a connection
+ *   buffers: buffers for data of the host
  *   period_at: us: when the next period of scanning begins
  *   channel_bits: channels that the set uses, a bit each: 37, 38, 39
  *   host_credits: buffers that the host has free, if host_flow

@@ -12,15 +12,15 @@
  *   peer_has(): the peer has this feature; valid when features_known
  *   features_known: the peer's features have been received
  *   phy_number(): HCI's number of a PHY: both codings are one
- *   CMD_STATUS: flags of a command: answered by Command Status; CMD_LEGACY, _EXTENDED: families
- *       that do not mix
+ *   CMD_STATUS: flag of a command: answered by Command Status
  *   control_request(): the procedure P_… is wanted: it begins when no other runs
  *   encrypting: encryption is being started or paused: no data are sent
  *   rx_encrypted: packets from the peer are encrypted
- *   creating: the stream is being created; on: it has events
+ *   creating: the stream is being created
+ *   on: of a stream: its events are scheduled
  *   host_max_tx: octets that our host wants in a packet
- *   update_event_due: the host gets an event when the procedure ends; phy_, power_, sca_event_due:
- *       the same
+ *   update_event_due: the host gets an event when the procedure ends
+ *   phy_event_due: the host gets an event when that procedure ends
  *   CMD_SECRET: flag of a command: it needs encryption */
 #include "hci.h"
 

@@ -12,10 +12,9 @@
  *   evt_room(): the queue to the host has room for so many octets
  *   host_queue: packets for the host, with their H4 type
  *   sync: a sync with periodic advertising of another device: ll.h
- *   periodic: periodic advertising of a set; sending: the host wants it, and its set has been
- *       enabled once
+ *   periodic: periodic advertising of a set
  *   big: a broadcast isochronous group: ll.h
- *   buffers: buffers for data of the host; acl_first, acl_last: of a connection */
+ *   buffers: buffers for data of the host */
 #include "hci.h"
 
 static size_t aligned(size_t n)

@@ -7,8 +7,7 @@
  *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   air_random(): the next number of the world's random sequence
  *   evt_le(): an LE event for the host, unless it is masked
- *   CMD_STATUS: flags of a command: answered by Command Status; CMD_LEGACY, _EXTENDED: families
- *       that do not mix
+ *   CMD_STATUS: flag of a command: answered by Command Status
  *   p256_at: us: when the calculation that the host has requested ends
  *   p256_event: the LE event that ends the calculation; 0: none runs
  *   CMD_SECRET: flag of a command: it needs encryption */

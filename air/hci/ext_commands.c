@@ -11,10 +11,9 @@
  *   air_random(): the next number of the world's random sequence
  *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
  *   PROP_CONNECTABLE: properties of an extended advertising set, bits as HCI has them
- *   CMD_STATUS: flags of a command: answered by Command Status; CMD_LEGACY, _EXTENDED: families
- *       that do not mix
- *   periodic: periodic advertising of a set; sending: the host wants it, and its set has been
- *       enabled once
+ *   CMD_STATUS: flag of a command: answered by Command Status
+ *   CMD_EXTENDED: flag of a command: of the extended family, which does not mix with the legacy one
+ *   periodic: periodic advertising of a set
  *   period_at: us: when the next period of scanning begins
  *   sent_len: octets of the data that are in packets so far
  *   channel_bits: channels that the set uses, a bit each: 37, 38, 39

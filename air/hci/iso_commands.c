@@ -17,23 +17,25 @@
  *   features_known: the peer's features have been received
  *   sets: the advertising sets, n_sets of them; legacy advertising is the first
  *   air_random(): the next number of the world's random sequence
- *   CMD_STATUS: flags of a command: answered by Command Status; CMD_LEGACY, _EXTENDED: families
- *       that do not mix
+ *   CMD_STATUS: flag of a command: answered by Command Status
  *   chm: channel map, a bit each
- *   periodic: periodic advertising of a set; sending: the host wants it, and its set has been
- *       enabled once
+ *   periodic: periodic advertising of a set
+ *   sending: of periodic advertising: the host wants it, and its set has been enabled once
  *   big: a broadcast isochronous group: ll.h
  *   is_receiver: of a group: received, not sent
- *   bn_tx: payloads of an event that we send; bn_rx: that we receive
+ *   bn_tx: payloads of an event that we send
+ *   bn_rx: payloads of an event that we receive
  *   sub_interval: us from one subevent to the next
  *   sync_delay: us that a stream or a group takes in its interval
- *   creating: the stream is being created; on: it has events
+ *   creating: the stream is being created
+ *   on: of a stream: its events are scheduled
  *   accepted: LL_CIS_RSP has been sent, LL_CIS_IND is awaited
  *   position: us from the first stream of its group
  *   group_delay: us that a group takes in its interval
  *   iso_payloads(): payloads that an SDU of this length takes
  *   spacing: us from one stream of a group to the next
- *   path_in: there is a data path from the host; path_out: to the host
+ *   path_in: there is a data path from the host
+ *   path_out: there is a data path to the host
  *   MIC: octets of the code that authenticates an encrypted payload */
 #include "hci.h"
 #include "../ll/iso.h"

@@ -8,8 +8,8 @@
  *   NEVER: a deadline that does not exist: later than any time
  *   established: a packet has been received; until then it is lost after six events
  *   PROP_CONNECTABLE: properties of an extended advertising set, bits as HCI has them
- *   CMD_STATUS: flags of a command: answered by Command Status; CMD_LEGACY, _EXTENDED: families
- *       that do not mix
+ *   CMD_STATUS: flag of a command: answered by Command Status
+ *   CMD_EXTENDED: flag of a command: of the extended family, which does not mix with the legacy one
  *   sync: a sync with periodic advertising of another device: ll.h
  *   sync_create: the host's LE Periodic Advertising Create Sync, until it has succeeded or is
  *       cancelled

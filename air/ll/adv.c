@@ -12,8 +12,7 @@
  *   link_with(): there is a connection with this peer
  *   link_begin(): makes a connection from the data of a connection request; `end`: the time of its
  *       last bit
- *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us; carry: the
- *       fraction, for the next call
+ *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us
  *   carry: the fraction of a us that remains of times by a drifting clock
  *   controller_has(): the controller has this feature
  *   adv_now: the advertising set that has the radio, or had it last
@@ -41,8 +40,7 @@
  *       been used
  *   channel_bits: channels that the set uses, a bit each: 37, 38, 39
  *   ADV_AA: access address of advertising
- *   conn_peer: the peer of the connection request that is out; conn_peer_air: its address on the
- *       air
+ *   conn_peer: the peer of the connection request that is out
  *   address_bits(): TxAdd and RxAdd of an advertising PDU */
 #include "host.h"
 #include "ext.h"

@@ -27,8 +27,8 @@
  *   last_exchange_at: us: the end of the last exchange with the peer, for the arbiter
  *   last_rx_at: us: the last packet received: the peer's clock is known from then
  *   last_sent_at: us: the end of the last packet sent, for the arbiter
- *   unconfirmed: the peer may not have got the last exchange; confirmed_at: the last that it has
- *       for certain
+ *   unconfirmed: the peer may not have got the last exchange
+ *   confirmed_at: us: the last exchange that the peer has for certain
  *   close_reason: the connection ends after this event, for this reason; 0: it goes on
  *   sets: the advertising sets, n_sets of them; legacy advertising is the first
  *   adv_now: the advertising set that has the radio, or had it last
@@ -40,9 +40,10 @@
  *   sync: a sync with periodic advertising of another device: ll.h
  *   big: a broadcast isochronous group: ll.h
  *   subrate_ind_out: LL_SUBRATE_IND is not acknowledged: the peer may have it or not
- *   connect_ind_out: CONNECT_IND is on its way; connect_req_out: AUX_CONNECT_REQ, until its
- *       response
- *   phase: of a turn: any of its times; interval_us: from one to the next */
+ *   connect_ind_out: CONNECT_IND is on its way
+ *   connect_req_out: AUX_CONNECT_REQ is on its way, or its response is awaited
+ *   phase: of a turn: any of its times
+ *   interval_us: of a turn: us from one to the next */
 #include "iso.h"
 #include "periodic.h"
 

@@ -16,8 +16,7 @@
  *   widening: us: listening begins so much earlier, for the error of both clocks
  *   window: us: the packet may begin so much later than expected
  *   clock_widening(): us by which both clocks may be apart after a time
- *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us; carry: the
- *       fraction, for the next call
+ *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us
  *   carry: the fraction of a us that remains of times by a drifting clock
  *   sets: the advertising sets, n_sets of them; legacy advertising is the first
  *   radio_claim(): takes the radio for a turn; false: a more urgent activity has it
@@ -34,11 +33,13 @@
  *   remap_at(): the channel map in force at an event
  *   big: a broadcast isochronous group: ll.h
  *   is_receiver: of a group: received, not sent
- *   bn_tx: payloads of an event that we send; bn_rx: that we receive
+ *   bn_tx: payloads of an event that we send
+ *   bn_rx: payloads of an event that we receive
  *   nse: subevents of an event
  *   sub_interval: us from one subevent to the next
  *   sync_delay: us that a stream or a group takes in its interval
- *   phase: of a turn: any of its times; interval_us: from one to the next
+ *   phase: of a turn: any of its times
+ *   interval_us: of a turn: us from one to the next
  *   spacing: us from one stream of a group to the next */
 #include "host.h"
 #include "channels.h"

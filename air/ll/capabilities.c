@@ -4,8 +4,8 @@
  *
  * Names of other files:
  *   c: the controller
- *   cfg: what the program gave when it made the controller, or the air:
- *       woad_air_controller_config */
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ */
 #include "host.h"
 
 #define BIT(n) (1ull << (n))

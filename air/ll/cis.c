@@ -8,7 +8,8 @@
  *   NEVER: a deadline that does not exist: later than any time
  *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   link_wake(): the connection has something to send: a peripheral does not skip its next events
- *   ref_event: the last event attended; ref_anchor: its anchor, from which the next are reckoned
+ *   ref_event: the last event attended
+ *   ref_anchor: anchor of the last event attended, from which the next are reckoned
  *   last_exchange_at: us: the end of the last exchange with the peer, for the arbiter
  *   last_rx_at: us: the last packet received: the peer's clock is known from then
  *   lost_at: us: the supervision timeout
@@ -26,11 +27,14 @@
  *   control_choose_instant(): a connection event far enough ahead that the PDU which names it
  *       arrives before
  *   chm: channel map, a bit each
- *   bn_tx: payloads of an event that we send; bn_rx: that we receive
+ *   bn_tx: payloads of an event that we send
+ *   bn_rx: payloads of an event that we receive
  *   nse: subevents of an event
  *   sub_interval: us from one subevent to the next
- *   tx_done: payloads of this event that are acknowledged; rx_done: that are received
- *   creating: the stream is being created; on: it has events
+ *   tx_done: payloads of this event that are acknowledged
+ *   rx_done: payloads of this event that are received
+ *   creating: the stream is being created
+ *   on: of a stream: its events are scheduled
  *   accepted: LL_CIS_RSP has been sent, LL_CIS_IND is awaited
  *   cis_req_out: LL_CIS_REQ has been sent, its answer is awaited
  *   position: us from the first stream of its group

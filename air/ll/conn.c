@@ -9,19 +9,19 @@
  *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   established: a packet has been received; until then it is lost after six events
  *   anchor: us: the start of the event
- *   ref_event: the last event attended; ref_anchor: its anchor, from which the next are reckoned
+ *   ref_event: the last event attended
+ *   ref_anchor: anchor of the last event attended, from which the next are reckoned
  *   last_exchange_at: us: the end of the last exchange with the peer, for the arbiter
  *   last_rx_at: us: the last packet received: the peer's clock is known from then
- *   unconfirmed: the peer may not have got the last exchange; confirmed_at: the last that it has
- *       for certain
+ *   unconfirmed: the peer may not have got the last exchange
+ *   confirmed_at: us: the last exchange that the peer has for certain
  *   lost_at: us: the supervision timeout
  *   close_reason: the connection ends after this event, for this reason; 0: it goes on
  *   terminating: the end is being sent to the peer
  *   widening: us: listening begins so much earlier, for the error of both clocks
  *   window: us: the packet may begin so much later than expected
  *   clock_widening(): us by which both clocks may be apart after a time
- *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us; carry: the
- *       fraction, for the next call
+ *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us
  *   carry: the fraction of a us that remains of times by a drifting clock
  *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
  *       is called
@@ -36,8 +36,8 @@
  *   miss_score: grows with each event missed: how far a connection has had bad luck
  *   tx_pdu: the packet that is sent until it is acknowledged, of tx_len octets
  *   active_until_event: all events until this one are used, in spite of subrating
- *   auth_payload_by: us: until when a packet with a MIC must arrive; ping_at: when LL_PING_REQ is
- *       sent for that
+ *   auth_payload_by: us: until when a packet with a MIC must arrive
+ *   ping_at: us: when LL_PING_REQ is sent, so that a packet with a MIC arrives in time
  *   new_subrate: the subrate parameters that are to be in force */
 #include "host.h"
 #include "control.h"

@@ -14,7 +14,8 @@
  *   controller_features(): its features, a bit each
  *   peer_has(): the peer has this feature; valid when features_known
  *   features_known: the peer's features have been received
- *   local_procedure: P_… that we have begun; remote_procedure: that the peer has
+ *   local_procedure: P_… that we have begun
+ *   remote_procedure: P_… that the peer has begun
  *   instant_procedure: P_… that takes effect at the connection event `instant`; 0: none
  *   response_by: us: the connection is lost if the peer has not answered by then
  *   encrypting: encryption is being started or paused: no data are sent
@@ -23,8 +24,9 @@
  *   subrate_factor: one connection event of so many is used
  *   subrate_ind_out: LL_SUBRATE_IND is not acknowledged: the peer may have it or not
  *   miss_score: grows with each event missed: how far a connection has had bad luck
- *   on_refused: of a procedure: the peer has refused it; on_instant: its instant is reached; begin:
- *       it starts
+ *   on_refused: of a procedure: called when the peer has refused it
+ *   on_instant: of a procedure: called when its instant is reached
+ *   begin: of a procedure: starts it
  *   encryption_pdus_only: any control PDU that is not about encryption ends the connection
  *   new_subrate: the subrate parameters that are to be in force */
 #include "host.h"

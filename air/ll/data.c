@@ -14,11 +14,13 @@
  *   n_controls: control PDUs that wait to be sent
  *   host_queue: packets for the host, with their H4 type
  *   host_pending: packets that the host has not given back
- *   buffers: buffers for data of the host; acl_first, acl_last: of a connection
+ *   buffers: buffers for data of the host
+ *   acl_first: of a connection: the first of its buffers with data of the host
+ *   acl_last: of a connection: the last of its buffers with data of the host
  *   sent_len: octets of the data that are in packets so far
  *   tx_pdu: the packet that is sent until it is acknowledged, of tx_len octets
  *   tx_opcode: opcode of the control PDU in that packet; 0xff: none
- *   effective_tx: octets that fit a packet on this PHY; max_tx: that both sides can do
+ *   effective_tx: octets that fit a packet on this PHY
  *   host_credits: buffers that the host has free, if host_flow */
 #include "host.h"
 #include "control.h"

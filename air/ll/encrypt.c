@@ -15,16 +15,17 @@
  *   control_request(): the procedure P_… is wanted: it begins when no other runs
  *   control_done(): the procedure has ended
  *   control_reject(): queues LL_REJECT_EXT_IND, or what an older peer understands
- *   local_procedure: P_… that we have begun; remote_procedure: that the peer has
+ *   local_procedure: P_… that we have begun
  *   response_by: us: the connection is lost if the peer has not answered by then
  *   encrypting: encryption is being started or paused: no data are sent
  *   rx_encrypted: packets from the peer are encrypted
  *   subrate_factor: one connection event of so many is used
- *   on_refused: of a procedure: the peer has refused it; on_instant: its instant is reached; begin:
- *       it starts
+ *   on_refused: of a procedure: called when the peer has refused it
+ *   on_instant: of a procedure: called when its instant is reached
+ *   begin: of a procedure: starts it
  *   encryption_pdus_only: any control PDU that is not about encryption ends the connection
- *   auth_payload_by: us: until when a packet with a MIC must arrive; ping_at: when LL_PING_REQ is
- *       sent for that
+ *   auth_payload_by: us: until when a packet with a MIC must arrive
+ *   ping_at: us: when LL_PING_REQ is sent, so that a packet with a MIC arrives in time
  *   MIC: octets of the code that authenticates an encrypted payload
  *   cipher: key and nonce of an encrypted packet */
 #include "host.h"

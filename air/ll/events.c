@@ -11,7 +11,8 @@
  *   host_queue: packets for the host, with their H4 type
  *   big: a broadcast isochronous group: ll.h
  *   is_receiver: of a group: received, not sent
- *   bn_tx: payloads of an event that we send; bn_rx: that we receive
+ *   bn_tx: payloads of an event that we send
+ *   bn_rx: payloads of an event that we receive
  *   nse: subevents of an event
  *   sync_delay: us that a stream or a group takes in its interval
  *   group_delay: us that a group takes in its interval

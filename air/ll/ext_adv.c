@@ -25,13 +25,13 @@
  *   PROP_CONNECTABLE: properties of an extended advertising set, bits as HCI has them
  *   has_adv: fields of an extended PDU (struct ext) that are there: has_…
  *   sync: a sync with periodic advertising of another device: ll.h
- *   periodic: periodic advertising of a set; sending: the host wants it, and its set has been
- *       enabled once
+ *   periodic: periodic advertising of a set
+ *   sending: of periodic advertising: the host wants it, and its set has been enabled once
  *   sent_len: octets of the data that are in packets so far
  *   channel_bits: channels that the set uses, a bit each: 37, 38, 39
  *   ADV_AA: access address of advertising
- *   conn_peer: the peer of the connection request that is out; conn_peer_air: its address on the
- *       air
+ *   conn_peer: the peer of the connection request that is out
+ *   conn_peer_air: address on the air of the peer of that connection request
  *   conn_index: the connection that begins
  *   address_bits(): TxAdd and RxAdd of an advertising PDU
  *   csa2_channel(): the channel of an event by channel selection algorithm 2 */

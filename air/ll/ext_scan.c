@@ -22,12 +22,12 @@
  *   privacy_is_own(): the address is ours
  *   accept_has(): the accept list has this address
  *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
- *   ext_read(): decodes an extended advertising PDU; ext_write(): writes one
+ *   ext_read(): decodes an extended advertising PDU
  *   has_adv: fields of an extended PDU (struct ext) that are there: has_…
  *   evt_le(): an LE event for the host, unless it is masked
  *   in_chain: the last packet named another one
- *   connect_ind_out: CONNECT_IND is on its way; connect_req_out: AUX_CONNECT_REQ, until its
- *       response
+ *   connect_ind_out: CONNECT_IND is on its way
+ *   connect_req_out: AUX_CONNECT_REQ is on its way, or its response is awaited
  *   scan_req_out: a scan request has been sent, to scan_req_to
  *   ADV_AA: access address of advertising
  *   conn_index: the connection that begins

@@ -11,10 +11,12 @@
  *   evt_le(): an LE event for the host, unless it is masked
  *   control_send(): queues a control PDU
  *   control_done(): the procedure has ended
- *   local_procedure: P_… that we have begun; remote_procedure: that the peer has
- *   on_refused: of a procedure: the peer has refused it; on_instant: its instant is reached; begin:
- *       it starts
- *   effective_tx: octets that fit a packet on this PHY; max_tx: that both sides can do
+ *   local_procedure: P_… that we have begun
+ *   on_refused: of a procedure: called when the peer has refused it
+ *   on_instant: of a procedure: called when its instant is reached
+ *   begin: of a procedure: starts it
+ *   effective_tx: octets that fit a packet on this PHY
+ *   max_tx: octets of a packet that both sides can do
  *   host_max_tx: octets that our host wants in a packet
  *   controller_version(): its version, as HCI numbers them */
 #include "host.h"

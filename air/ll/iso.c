@@ -19,13 +19,17 @@
  *   host_queue: packets for the host, with their H4 type
  *   chm: channel map, a bit each
  *   big: a broadcast isochronous group: ll.h
- *   bn_tx: payloads of an event that we send; bn_rx: that we receive
+ *   bn_tx: payloads of an event that we send
+ *   bn_rx: payloads of an event that we receive
  *   sub_interval: us from one subevent to the next
  *   sync_delay: us that a stream or a group takes in its interval
- *   tx_done: payloads of this event that are acknowledged; rx_done: that are received
+ *   tx_done: payloads of this event that are acknowledged
+ *   rx_done: payloads of this event that are received
  *   n_isos_on: streams that are on
- *   phase: of a turn: any of its times; interval_us: from one to the next
- *   path_in: there is a data path from the host; path_out: to the host */
+ *   phase: of a turn: any of its times
+ *   interval_us: of a turn: us from one to the next
+ *   path_in: there is a data path from the host
+ *   path_out: there is a data path to the host */
 #include "host.h"
 #include "iso.h"
 

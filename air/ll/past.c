@@ -8,7 +8,8 @@
  *   s: a sync (struct sync, ll.h)
  *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
  *   link_wake(): the connection has something to send: a peripheral does not skip its next events
- *   ref_event: the last event attended; ref_anchor: its anchor, from which the next are reckoned
+ *   ref_event: the last event attended
+ *   ref_anchor: anchor of the last event attended, from which the next are reckoned
  *   controller_sca(): class of the controller's sleep clock accuracy
  *   peer_has(): the peer has this feature; valid when features_known
  *   features_known: the peer's features have been received
@@ -20,8 +21,8 @@
  *   remap_at(): the channel map in force at an event
  *   chm: channel map, a bit each
  *   sync_info: where the next event of periodic advertising is: ll.h
- *   periodic: periodic advertising of a set; sending: the host wants it, and its set has been
- *       enabled once
+ *   periodic: periodic advertising of a set
+ *   sending: of periodic advertising: the host wants it, and its set has been enabled once
  *   ref: us: when the next event is expected */
 #include "host.h"
 #include "channels.h"

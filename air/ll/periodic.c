@@ -5,8 +5,7 @@
  *   c: the controller
  *   a: an advertising set (ll.h)
  *   last_sent_at: us: the end of the last packet sent, for the arbiter
- *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us; carry: the
- *       fraction, for the next call
+ *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us
  *   carry: the fraction of a us that remains of times by a drifting clock
  *   controller_sca(): class of the controller's sleep clock accuracy
  *   sets: the advertising sets, n_sets of them; legacy advertising is the first
@@ -22,10 +21,11 @@
  *   remap_at(): the channel map in force at an event
  *   chm: channel map, a bit each
  *   sync_info: where the next event of periodic advertising is: ll.h
- *   periodic: periodic advertising of a set; sending: the host wants it, and its set has been
- *       enabled once
+ *   periodic: periodic advertising of a set
+ *   sending: of periodic advertising: the host wants it, and its set has been enabled once
  *   chain_at: us: the next AUX_CHAIN_IND; NEVER: none
- *   phase: of a turn: any of its times; interval_us: from one to the next
+ *   phase: of a turn: any of its times
+ *   interval_us: of a turn: us from one to the next
  *   sent_len: octets of the data that are in packets so far
  *   csa2_channel(): the channel of an event by channel selection algorithm 2 */
 #include "host.h"

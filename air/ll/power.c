@@ -12,15 +12,15 @@
  *   features_known: the peer's features have been received
  *   phy_number(): HCI's number of a PHY: both codings are one
  *   evt_le(): an LE event for the host, unless it is masked
- *   CMD_STATUS: flags of a command: answered by Command Status; CMD_LEGACY, _EXTENDED: families
- *       that do not mix
+ *   CMD_STATUS: flag of a command: answered by Command Status
  *   control_send(): queues a control PDU
  *   control_request(): the procedure P_… is wanted: it begins when no other runs
  *   control_done(): the procedure has ended
- *   local_procedure: P_… that we have begun; remote_procedure: that the peer has
+ *   local_procedure: P_… that we have begun
  *   sca_worsened: classes by which the host has lowered the sleep clock accuracy
- *   on_refused: of a procedure: the peer has refused it; on_instant: its instant is reached; begin:
- *       it starts */
+ *   on_refused: of a procedure: called when the peer has refused it
+ *   on_instant: of a procedure: called when its instant is reached
+ *   begin: of a procedure: starts it */
 #include "host.h"
 #include "control.h"
 

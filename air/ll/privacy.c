@@ -11,7 +11,9 @@
  *   sync_create: the host's LE Periodic Advertising Create Sync, until it has succeeded or is
  *       cancelled
  *   rpa_at: us: when new private addresses are made
- *   resolving_entry: an entry of the resolving list; has_peer, has_local: that key is there */
+ *   resolving_entry: an entry of the resolving list
+ *   has_peer: of the resolving list: the peer's IRK is there
+ *   has_local: of the resolving list: our IRK for that peer is there */
 #include "host.h"
 
 void controller_address(const controller *c, uint8_t type, struct address *a)

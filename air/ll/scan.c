@@ -15,8 +15,7 @@
  *       last bit
  *   scan_running(): scanning and not between two periods, or initiating
  *   between_periods: scanning is on, and pauses until period_at
- *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us; carry: the
- *       fraction, for the next call
+ *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us
  *   carry: the fraction of a us that remains of times by a drifting clock
  *   controller_sca(): class of the controller's sleep clock accuracy
  *   controller_has(): the controller has this feature
@@ -40,14 +39,14 @@
  *   privacy_is_own(): the address is ours
  *   accept_has(): the accept list has this address
  *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
- *   connect_ind_out: CONNECT_IND is on its way; connect_req_out: AUX_CONNECT_REQ, until its
- *       response
+ *   connect_ind_out: CONNECT_IND is on its way
+ *   connect_req_out: AUX_CONNECT_REQ is on its way, or its response is awaited
  *   scan_req_out: a scan request has been sent, to scan_req_to
  *   period_at: us: when the next period of scanning begins
  *   ADV_AA: access address of advertising
  *   per_phy: parameters of scanning for 1M and for coded
- *   conn_peer: the peer of the connection request that is out; conn_peer_air: its address on the
- *       air
+ *   conn_peer: the peer of the connection request that is out
+ *   conn_peer_air: address on the air of the peer of that connection request
  *   conn_index: the connection that begins
  *   conn_min: the new connection's interval, in 1.25 ms
  *   until: us: when the host's Duration of scanning ends; NEVER: not at all

@@ -7,26 +7,26 @@
  *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
  *   link_handle(): HCI's handle of the connection with this index
- *   ref_event: the last event attended; ref_anchor: its anchor, from which the next are reckoned
+ *   ref_event: the last event attended
  *   lost_at: us: the supervision timeout
  *   controller_features(): its features, a bit each
  *   peer_has(): the peer has this feature; valid when features_known
  *   features_known: the peer's features have been received
  *   evt_le(): an LE event for the host, unless it is masked
- *   CMD_STATUS: flags of a command: answered by Command Status; CMD_LEGACY, _EXTENDED: families
- *       that do not mix
+ *   CMD_STATUS: flag of a command: answered by Command Status
  *   control_send(): queues a control PDU
  *   control_request(): the procedure P_… is wanted: it begins when no other runs
  *   control_done(): the procedure has ended
  *   control_reject(): queues LL_REJECT_EXT_IND, or what an older peer understands
- *   local_procedure: P_… that we have begun; remote_procedure: that the peer has
+ *   local_procedure: P_… that we have begun
  *   instant_procedure: P_… that takes effect at the connection event `instant`; 0: none
  *   response_by: us: the connection is lost if the peer has not answered by then
  *   subrate_factor: one connection event of so many is used
  *   subrate_ind_out: LL_SUBRATE_IND is not acknowledged: the peer may have it or not
  *   continuation: events after one with data that are used, too
- *   on_refused: of a procedure: the peer has refused it; on_instant: its instant is reached; begin:
- *       it starts
+ *   on_refused: of a procedure: called when the peer has refused it
+ *   on_instant: of a procedure: called when its instant is reached
+ *   begin: of a procedure: starts it
  *   active_until_event: all events until this one are used, in spite of subrating
  *   new_subrate: the subrate parameters that are to be in force
  *   acceptable_subrate: what the host allows the peer to request */

@@ -12,8 +12,7 @@
  *   widening: us: listening begins so much earlier, for the error of both clocks
  *   window: us: the packet may begin so much later than expected
  *   clock_widening(): us by which both clocks may be apart after a time
- *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us; carry: the
- *       fraction, for the next call
+ *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us
  *   carry: the fraction of a us that remains of times by a drifting clock
  *   aux_offset: us from a packet to the auxiliary packet that it names, in steps of aux_unit
  *   radio_claim(): takes the radio for a turn; false: a more urgent activity has it
@@ -22,7 +21,7 @@
  *   radio_off(): stops the radio; nothing is received of a packet that is cut off
  *   owner: of the radio: the activity (ACTIVITY_…) that it calls
  *   index: of the connection, stream, sync or set that has the radio
- *   ext_read(): decodes an extended advertising PDU; ext_write(): writes one
+ *   ext_read(): decodes an extended advertising PDU
  *   has_adv: fields of an extended PDU (struct ext) that are there: has_…
  *   remap: a channel map that counts from an instant on: channels.c
  *   chm: channel map, a bit each
@@ -31,7 +30,8 @@
  *   sync_info: where the next event of periodic advertising is: ll.h
  *   chain_at: us: the next AUX_CHAIN_IND; NEVER: none
  *   in_chain: the last packet named another one
- *   phase: of a turn: any of its times; interval_us: from one to the next
+ *   phase: of a turn: any of its times
+ *   interval_us: of a turn: us from one to the next
  *   by_host: the sync was begun by the host, else by a peer
  *   ref: us: when the next event is expected
  *   csa2_channel(): the channel of an event by channel selection algorithm 2 */

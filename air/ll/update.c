@@ -6,7 +6,8 @@
  *   NEVER: a deadline that does not exist: later than any time
  *   link_handle(): HCI's handle of the connection with this index
  *   link_wake(): the connection has something to send: a peripheral does not skip its next events
- *   ref_event: the last event attended; ref_anchor: its anchor, from which the next are reckoned
+ *   ref_event: the last event attended
+ *   ref_anchor: anchor of the last event attended, from which the next are reckoned
  *   lost_at: us: the supervision timeout
  *   owner: of the radio: the activity (ACTIVITY_…) that it calls
  *   index: of the connection, stream, sync or set that has the radio
@@ -17,17 +18,20 @@
  *   control_reject(): queues LL_REJECT_EXT_IND, or what an older peer understands
  *   control_choose_instant(): a connection event far enough ahead that the PDU which names it
  *       arrives before
- *   local_procedure: P_… that we have begun; remote_procedure: that the peer has
+ *   local_procedure: P_… that we have begun
+ *   remote_procedure: P_… that the peer has begun
  *   instant_procedure: P_… that takes effect at the connection event `instant`; 0: none
  *   response_by: us: the connection is lost if the peer has not answered by then
  *   turn: a turn of an activity: when, how often, for how long
  *   subrate_factor: one connection event of so many is used
  *   continuation: events after one with data that are used, too
- *   on_refused: of a procedure: the peer has refused it; on_instant: its instant is reached; begin:
- *       it starts
- *   phase: of a turn: any of its times; interval_us: from one to the next
- *   update_event_due: the host gets an event when the procedure ends; phy_, power_, sca_event_due:
- *       the same
+ *   on_refused: of a procedure: called when the peer has refused it
+ *   on_instant: of a procedure: called when its instant is reached
+ *   begin: of a procedure: starts it
+ *   phase: of a turn: any of its times
+ *   interval_us: of a turn: us from one to the next
+ *   update_event_due: the host gets an event when the procedure ends
+ *   phy_event_due: the host gets an event when that procedure ends
  *   turn_place(): where the arbiter finds room for a new turn: steps of 1.25 ms from its phase */
 #include "host.h"
 #include "control.h"

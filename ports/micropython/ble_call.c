@@ -7,7 +7,8 @@
  *       reset
  *   ble_obj_t: the BLE object: handler, queue of events, services
  *   ending: active(False) was called where the host could not be stopped: it is stopped soon
- *   BLE_ANSWERED: the handler has returned; BLE_NO_HANDLER; BLE_FAILED: it has raised an exception
+ *   BLE_ANSWERED: the handler has returned; else BLE_NO_HANDLER, or BLE_FAILED: it has raised an
+ *       exception
  *   dropped: how often something was lost: for want of memory or room, or because the event for it
  *       is not enabled; config("dropped")
  *   handler_failed: the handler raised an exception and was removed

@@ -19,16 +19,17 @@
  *   ble_port_soon(): the scheduler runs ble_run() in a millisecond, in any case
  *   ble_port_store_event(): an event for the file of bonds
  *   ble_coc_event_lost(): an event of a channel was dropped: the channel's memory must be freed
- *   adv_settled: the host has answered the last change of advertising; adv_awaited: a method waits
- *       for that
- *   accept_settled: the host has answered the last change of the accept list; accept_awaited: a
- *       method waits for that
+ *   adv_settled: the host has answered the last change of advertising
+ *   adv_awaited: a method waits until the host has answered a change of advertising
+ *   accept_settled: the host has answered the last change of the accept list
+ *   accept_awaited: a method waits until the host has answered a change of the accept list
  *   delivering: the handler runs with the first record's data
  *   oob_made: the out-of-band data of this start are there
  *   nlr_push(): begins a part in which Python's exceptions are caught; nlr_pop() ends it
  *   BLE_CONNS: connections of the configuration
  *   bond_turns: how often ble_run() has left a queued bond, because the program had no room
- *   adv_status: HCI status of the last change of advertising; accept_status: of the accept list */
+ *   adv_status: HCI status of the last change of advertising
+ *   accept_status: HCI status of the last change of the accept list */
 #include "ble.h"
 
 /* If the first of two events made the handler call active(False), the second is not raised. */

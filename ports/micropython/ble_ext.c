@@ -16,7 +16,7 @@
  *   u_obj: mp_arg_val_t's fields: an argument of a method as an object (u_obj), a number, a truth
  *   ble_port_free(): frees memory of ble_port_alloc()
  *   ble_addr(): an address as a memoryview, most significant octet first, for the next call
- *   BLE_STATUS_HCI: added to an HCI status for the program; BLE_STATUS_ATT: to an ATT error
+ *   BLE_STATUS_HCI: added to an HCI status for the program
  *   ext_data: data of extended advertising, which the host uses where they are */
 #include "ble.h"
 

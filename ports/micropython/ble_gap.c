@@ -13,13 +13,13 @@
  *   ble_still_on(): false: the handler has called active(False) meanwhile
  *   ble_invoke(): calls the program's handler
  *   ble_check_thread(): raises RuntimeError outside the main thread
- *   scans: scans without WOAD_EV_SCAN_DONE yet; scans_stopped: those of them with IRQ_SCAN_DONE
- *       raised already
- *   adv_settled: the host has answered the last change of advertising; adv_awaited: a method waits
- *       for that
+ *   scans: scans without WOAD_EV_SCAN_DONE yet
+ *   scans_stopped: those of `scans` with IRQ_SCAN_DONE raised already
+ *   adv_settled: the host has answered the last change of advertising
+ *   adv_awaited: a method waits until the host has answered a change of advertising
  *   u_obj: mp_arg_val_t's fields: an argument of a method as an object (u_obj), a number, a truth
- *   BLE_STATUS_HCI: added to an HCI status for the program; BLE_STATUS_ATT: to an ATT error
- *   adv_status: HCI status of the last change of advertising; accept_status: of the accept list */
+ *   BLE_STATUS_HCI: added to an HCI status for the program
+ *   adv_status: HCI status of the last change of advertising */
 #include "ble.h"
 
 enum {

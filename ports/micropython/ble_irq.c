@@ -18,14 +18,15 @@
  *       nothing
  *   ble_short_bytes(): a second memoryview for that call, of at most BLE_FRAME_SHORT octets
  *   ble_value_at(): the value of a local attribute; NULL: none
- *   scans: scans without WOAD_EV_SCAN_DONE yet; scans_stopped: those of them with IRQ_SCAN_DONE
- *       raised already
+ *   scans: scans without WOAD_EV_SCAN_DONE yet
+ *   scans_stopped: those of `scans` with IRQ_SCAN_DONE raised already
  *   BLE_CONNS: connections of the configuration
  *   ble_port_free(): frees memory of ble_port_alloc()
  *   ble_inner_tuple(): a tuple among the items of the next call
  *   ble_addr(): an address as a memoryview, most significant octet first, for the next call
  *   ble_event_uuid(): a UUID for the next call
- *   BLE_STATUS_HCI: added to an HCI status for the program; BLE_STATUS_ATT: to an ATT error
+ *   BLE_STATUS_HCI: added to an HCI status for the program
+ *   BLE_STATUS_ATT: added to an ATT error for the program
  *   ble_value_write(): a client's write to a local value; 0 or the ATT error
  *   request: which of the client's requests waits, for woad_gatt_answer_to()
  *   long_read: of each connection: the value that gattc_read() assembles from its parts, and

@@ -18,7 +18,8 @@
  *   ble_ask(): calls the program's handler for an event with a return value
  *   ble_refusal(): the error with which the handler refuses, 0: it allows; second argument: if it
  *       could not run
- *   BLE_ANSWERED: the handler has returned; BLE_NO_HANDLER; BLE_FAILED: it has raised an exception
+ *   BLE_ANSWERED: the handler has returned; else BLE_NO_HANDLER, or BLE_FAILED: it has raised an
+ *       exception
  *   ble_pass_on(): delivers an event now: to ble_connect.c, then to the handler or, while events
  *       are held, the queue
  *   ble_queue_put(): queues a copy of an event; false: no memory

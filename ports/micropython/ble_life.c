@@ -18,8 +18,8 @@
  *       is not enabled; config("dropped")
  *   ble_check_thread(): raises RuntimeError outside the main thread
  *   long_reads: gattc_read() reads the whole value
- *   scans: scans without WOAD_EV_SCAN_DONE yet; scans_stopped: those of them with IRQ_SCAN_DONE
- *       raised already
+ *   scans: scans without WOAD_EV_SCAN_DONE yet
+ *   scans_stopped: those of `scans` with IRQ_SCAN_DONE raised already
  *   groups: services registered by one call each, with their values
  *   updates: notifications that did not fit, to be repeated
  *   nlr_push(): begins a part in which Python's exceptions are caught; nlr_pop() ends it

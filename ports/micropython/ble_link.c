@@ -13,10 +13,10 @@
  *       it has failed
  *   ble_wait(): moves packets until a flag is set, events being queued; raises ETIMEDOUT
  *   in_host: > 0: an event is being raised inside the host, which cannot be entered again
- *   accept_settled: the host has answered the last change of the accept list; accept_awaited: a
- *       method waits for that
+ *   accept_settled: the host has answered the last change of the accept list
+ *   accept_awaited: a method waits until the host has answered a change of the accept list
  *   BLE_CONNS: connections of the configuration
- *   BLE_STATUS_HCI: added to an HCI status for the program; BLE_STATUS_ATT: to an ATT error */
+ *   BLE_STATUS_HCI: added to an HCI status for the program */
 #include "ble.h"
 
 /* An address of a Python object, whose most significant octet comes first; raises ValueError. */

@@ -7,9 +7,9 @@
  *   b: an ATT bearer (att/att.h)
  *   fifo_put(): appends a record and returns where to write its octets; NULL: no room (base/fifo.h)
  *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
- *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
- *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed; WOAD_FOREVER: the field is 0
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   conn_mark_ready(): woad_tx() polls the connection again; without it, what is to be sent would
  *       stay
  *   conn_mark_channels_ready(): woad_tx() polls the channels of the connection again

@@ -7,10 +7,11 @@
  * queue; 0: none.
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
  *   b: an ATT bearer (att/att.h)
  *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
- *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   rd_left(): octets not read yet (base/buf.h)
  *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
  *       (core/arena.h)
  *   arena_alloc_slots(): an array; the address of each element goes into ARENA_SLOT
@@ -18,8 +19,8 @@
  *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
  *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
  *       deadline
- *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed; WOAD_FOREVER: the field is 0
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
  *       connections ready
  *   conn_index(): index of a connection in the arrays that have an element for each
@@ -41,7 +42,8 @@
  *   coc_close(): begins to close a channel, in the way of its state
  *   hidden: the application does not see the channel any more
  *   ring_sdus: SDUs in the channel's ring, the one being received included
- *   ring_used: octets in the channel's ring; ring_head: where the first begins
+ *   ring_used: octets in the channel's ring
+ *   ring_head: index of the first octet in the channel's ring
  *   filling: the ring is being emptied: guards against reentry from an event
  *   cfg: the config that the application gave to woad_init()
  *   initiator: the channel was opened by our request */

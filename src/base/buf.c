@@ -4,8 +4,9 @@
  * Names of other files:
  *   fifo_put(): appends a record and returns where to write its octets; NULL: no room (base/fifo.h)
  *   fifo_behind(): free octets after the last record
- *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
- *   wr_room(): octets that still fit; wr_len(): written so far (base/buf.h)
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   wr_room(): octets that still fit (base/buf.h)
+ *   wr_len(): octets written so far (base/buf.h)
  *   wr_cut(): takes back what was written behind a place */
 #include "fifo.h"
 

@@ -1,8 +1,7 @@
 /* The cryptographic toolbox of the Security Manager.  Vol 3, Part H, 2.2
  *
  * Names of other files:
- *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
- *       time */
+ *   wipe(): zeros octets, and the compiler does not remove that */
 #include <string.h>
 
 #include "bytes.h"

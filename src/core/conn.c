@@ -1,9 +1,9 @@
 /* Finds a connection by public number, HCI handle, or peer; and woad_disconnect().
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
- *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed; WOAD_FOREVER: the field is 0
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
+ *   deadline_in(): the time so many ms from now, for a deadline field
  *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
  *   CONN_GONE: the connection has ended; its last events are being raised
  *   pending_arg: noted with an HCI command for the moment of its answer: a connection's number, or

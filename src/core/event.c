@@ -1,7 +1,8 @@
 /* Events: see event.h.
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
  *   reconnect: gap_reconnect.c, as other files call it; NULL: not linked
  *   connect_held: WOAD_EV_CONNECT is held back until the peer has sent something
  *   number: of a connection: the one in the public interface, index | generation << 8

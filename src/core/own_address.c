@@ -3,8 +3,7 @@
  * Names of other files:
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
- *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV; CONNECT_REQUESTED: it is to
- *       connect
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
  *   own_type: type of our own address, as HCI numbers it
  *   random_dirty: our random address is to be written to the controller
  *   resolve_dirty: the resolving list is to be written to the controller

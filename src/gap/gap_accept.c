@@ -8,8 +8,8 @@
  *   feature_for_call(): at the start of a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; wakes the
  *       polling for HCI commands
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
- *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV; CONNECT_REQUESTED: it is to
- *       connect
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
+ *   CONNECT_REQUESTED: of `activity`: the controller is to connect
  *   accept_dirty: the accept list is to be written to the controller
  *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
  *       (core/feature.h)

@@ -12,14 +12,12 @@
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
  *   conn_any_free(): there is room for one more connection
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
- *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV; CONNECT_REQUESTED: it is to
- *       connect
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
  *   own_address_pending(): our address or a list is to be written first: advertising, scanning and
  *       connecting pause
- *   ext_advertises(): advertising goes by extended commands, through h->ext_role; ext_scans(),
- *       ext_connects(): the same
- *   ext_role: gap_ext.c, as legacy files call it; NULL: not linked. adv_params(), create() and the
- *       like write an extended command and return its opcode; up(): the bring-up has ended
+ *   ext_advertises(): advertising goes by extended commands, through h->ext_role
+ *   ext_role: functions of gap_ext.c for legacy files; NULL: not linked. adv_params(), create() and
+ *       the like write an extended command and return its opcode
  *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
  *       (core/feature.h) */
 #include "../core/conn.h"

@@ -9,17 +9,17 @@
  *       polling for HCI commands
  *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
  *       deadline
- *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed; WOAD_FOREVER: the field is 0
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   conn_any_free(): there is room for one more connection
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
- *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV; CONNECT_REQUESTED: it is to
- *       connect
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
+ *   CONNECT_REQUESTED: of `activity`: the controller is to connect
  *   own_type: type of our own address, as HCI numbers it
  *   own_address_pending(): our address or a list is to be written first: advertising, scanning and
  *       connecting pause
- *   ext_role: gap_ext.c, as legacy files call it; NULL: not linked. adv_params(), create() and the
- *       like write an extended command and return its opcode; up(): the bring-up has ended
+ *   ext_role: functions of gap_ext.c for legacy files; NULL: not linked. adv_params(), create() and
+ *       the like write an extended command and return its opcode
  *   reconnect: gap_reconnect.c, as other files call it; NULL: not linked
  *   hold_connect_event: of gap_reconnect.c: a connection has opened; true: WOAD_EV_CONNECT is held
  *       back until the peer has sent something

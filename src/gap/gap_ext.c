@@ -2,21 +2,22 @@
  * (struct ext_role).  Vol 4, Part E, 7.8.52 to 7.8.66
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
  *   feature_for_call(): at the start of a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; wakes the
  *       polling for HCI commands
  *   conn_any_free(): there is room for one more connection
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
- *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV; CONNECT_REQUESTED: it is to
- *       connect
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
  *   own_address_pending(): our address or a list is to be written first: advertising, scanning and
  *       connecting pause
  *   pending_arg: noted with an HCI command for the moment of its answer: a connection's number, or
  *       so
  *   pending_feature: the feature that has sent the pending HCI command
  *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
- *   ext_advertises(): advertising goes by extended commands, through h->ext_role; ext_scans(),
- *       ext_connects(): the same
+ *   ext_advertises(): advertising goes by extended commands, through h->ext_role
+ *   ext_scans(): scanning goes by extended commands, through h->ext_role
+ *   ext_connects(): connecting goes by extended commands, through h->ext_role
  *   number: of a connection: the one in the public interface, index | generation << 8 */
 #include <woad/hci.h>
 

@@ -2,7 +2,8 @@
  * peer's version and features.  Reads them, and sets some of them.  Vol 4, Part E
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
  *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
  *       (core/arena.h)
  *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
@@ -16,7 +17,8 @@
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   pending_arg: noted with an HCI command for the moment of its answer: a connection's number, or
  *       so
- *   NO_STATUS: the HCI event has no status field, `rx` gets 0; STATUS: it has
+ *   NO_STATUS: the HCI event has no status field, `rx` gets 0
+ *   STATUS: the HCI event has a status field
  *   needs: what only some features require: struct woad_needs
  *   number: of a connection: the one in the public interface, index | generation << 8
  *   layout: with reset, command, complete, conn_open and the like: a feature's hooks

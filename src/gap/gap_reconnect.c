@@ -8,25 +8,27 @@
  *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
  *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
  *       deadline
- *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed; WOAD_FOREVER: the field is 0
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   conn_index(): index of a connection in the arrays that have an element for each
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
- *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV; CONNECT_REQUESTED: it is to
- *       connect
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
+ *   CONNECT_REQUESTED: of `activity`: the controller is to connect
  *   own_address_pending(): our address or a list is to be written first: advertising, scanning and
  *       connecting pause
  *   attempt_until: when the application's attempt must have ended; 0: no limit
- *   CENTRAL_WAIT_COMMAND: a state of the attempt: the HCI command has not been sent;
- *       CENTRAL_WAIT_STATUS: it has; CENTRAL_CONNECTING: the controller has accepted it;
- *       CENTRAL_VERIFYING: connected, and the peer has not been received
+ *   CENTRAL_WAIT_COMMAND: a state of the attempt: the HCI command has not been sent
+ *   CENTRAL_WAIT_STATUS: a state of the attempt: the HCI command has been sent
+ *   CENTRAL_CONNECTING: a state of the attempt: the controller has accepted the command
+ *   CENTRAL_VERIFYING: a state of the attempt: connected, and the peer has not been received
  *   central_begin(): the attempt waits for its command again: the address found, a cancellation and
  *       the deadline of this file are forgotten
  *   central_cancel(): cancels the attempt, with this status; 0: the attempt begins again when the
  *       controller has ended it
  *   central_fail(): the attempt ends with WOAD_EV_CONNECT_FAILED; or begins again after
- *       central_cancel() with 0; central_end(): it ends without an event
+ *       central_cancel() with 0
+ *   central_end(): the attempt ends without an event
  *   scan: h->scan: the scanner; NULL: not linked
  *   scan_for_peer(): ends the application's scan, then starts the host's own; does nothing while
  *       that runs

@@ -7,8 +7,8 @@
  *       (core/arena.h)
  *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
- *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV; CONNECT_REQUESTED: it is to
- *       connect
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
+ *   CONNECT_REQUESTED: of `activity`: the controller is to connect
  *   resolve_dirty: the resolving list is to be written to the controller
  *   resolve_waits(): the resolving list is out of date, and the controller has one
  *   resolving_enabled: the controller resolves private addresses of bonded peers

@@ -3,15 +3,17 @@
  * the other files of this folder.  Vol 3, Part F, 3.3.2; Part G, 4
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
  *   b: an ATT bearer (att/att.h)
  *   p: a queued procedure (gatt_client.h)
  *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
  *       (base/fifo.h)
  *   fifo_put(): appends a record and returns where to write its octets; NULL: no room (base/fifo.h)
  *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
- *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
- *   wr_room(): octets that still fit; wr_len(): written so far (base/buf.h)
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
+ *   wr_room(): octets that still fit (base/buf.h)
  *   arena_alloc_per_conn(): an array with an element for each connection, each one's address goes
  *       into ARENA_SLOT
  *   arena_alloc_per_bearer(): an array with an element for each ATT bearer, each one's address goes
@@ -19,8 +21,8 @@
  *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
  *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
  *       deadline
- *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed; WOAD_FOREVER: the field is 0
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
  *       connections ready

@@ -8,13 +8,13 @@
  * The functions that read a response (rx) or an Error Response (error) return 0: the next request
  * follows; GATTC_DONE: the procedure has succeeded; else the status with which it ends, a WOAD_E…
  * below 0 or an ATT error from 1 to 255.  A time-out or the end of the connection ends it without
- * calling them.  While they run the queue of
- * procedures is locked (gatt_client.c): an event's callback may queue and cancel procedures, but
- * `c`, `p` and the octets of `in` stay valid.
+ * calling them.  While they run the queue of procedures is locked (gatt_client.c): an event's
+ * callback may queue and cancel procedures, but `c`, `p` and the octets of `in` stay valid.
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
- *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
+ *   rd_left(): octets not read yet (base/buf.h)
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   proc: a queued procedure of the client: gatt_client.h
  *   pending: of c->client: the characteristic whose event is not raised yet, because its end is not
@@ -22,11 +22,14 @@
  *   gattc_kind: how a kind of request is written (tx) and its response read (rx, error):
  *       gatt_client.h
  *   gattc_add_range(): queues a procedure about a range of handles; with a UUID, p->uuid is that
- * and p->filtered is set gattc_tx_range(): writes the request: start, end, and the kind's `type`;
- * gattc_tx_uuid(): with p->uuid behind filtered: of a procedure: only results with p->uuid are
- * wanted cancelled: woad_gattc_cancel() was called; the procedure ends with WOAD_ECANCELED whatever
- * its functions return gattc_advance(): continues after the last handle of a response; GATTC_DONE:
- * all are found gattc_is_list(): the rest of a PDU is one or more whole elements of this size */
+ *       and p->filtered is set
+ *   gattc_tx_range(): writes the request: start, end, and the kind's `type`
+ *   gattc_tx_uuid(): writes the request of gattc_tx_range() with p->uuid behind
+ *   filtered: of a procedure: only results with p->uuid are wanted
+ *   cancelled: woad_gattc_cancel() was called; the procedure ends with WOAD_ECANCELED whatever its
+ *       functions return
+ *   gattc_advance(): continues after the last handle of a response; GATTC_DONE: all are found
+ *   gattc_is_list(): the rest of a PDU is one or more whole elements of this size */
 #include "../base/uuid.h"
 #include "../core/event.h"
 #include "gatt_client.h"

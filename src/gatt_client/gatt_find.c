@@ -6,7 +6,8 @@
  * data, and start..end is what is still to be searched: all handles, or those of one service.
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
  *   p: a queued procedure (gatt_client.h)
  *   proc: a queued procedure of the client: gatt_client.h
  *   gattc_kind: how a kind of request is written (tx) and its response read (rx, error):

@@ -1,10 +1,12 @@
 /* Reading: one whole value, the values of a UUID, several values at once.  Vol 3, Part G, 4.8
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
  *   b: an ATT bearer (att/att.h)
  *   p: a queued procedure (gatt_client.h)
- *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   att_max_mtu(): the largest ATT_MTU of the connection's bearers
@@ -13,9 +15,10 @@
  *       gatt_client.h
  *   gattc_add(): queues a procedure with a copy of its data
  *   gattc_add_range(): queues a procedure about a range of handles; with a UUID, p->uuid is that
- * and p->filtered is set gattc_advance(): continues after the last handle of a response;
- * GATTC_DONE: all are found gattc_is_list(): the rest of a PDU is one or more whole elements of
- * this size gattc_data(): the data queued with a procedure, fifo_len() octets */
+ *       and p->filtered is set
+ *   gattc_advance(): continues after the last handle of a response; GATTC_DONE: all are found
+ *   gattc_is_list(): the rest of a PDU is one or more whole elements of this size
+ *   gattc_data(): the data queued with a procedure, fifo_len() octets */
 #include "../base/bytes.h"
 #include "../core/event.h"
 #include "../core/log.h"

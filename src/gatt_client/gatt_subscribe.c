@@ -5,9 +5,10 @@
  * written.  p->cccd is the handle where the search goes on, then that of the CCCD.
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
  *   p: a queued procedure (gatt_client.h)
- *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   rd_left(): octets not read yet (base/buf.h)
  *   proc: a queued procedure of the client: gatt_client.h
  *   gattc_kind: how a kind of request is written (tx) and its response read (rx, error):
  *       gatt_client.h

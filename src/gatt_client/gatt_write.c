@@ -1,9 +1,10 @@
 /* Writing: with a response, in prepared parts, or by Write Command.  Vol 3, Part G, 4.9
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
  *   p: a queued procedure (gatt_client.h)
- *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   rd_left(): octets not read yet (base/buf.h)
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   att_max_value(): octets of the longest value that one PDU can carry
  *   ATT_ENCRYPTED_CMD: mark in c->queue: a Write Command that may leave only under encryption

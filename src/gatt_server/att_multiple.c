@@ -11,8 +11,10 @@
  *   s: the request in progress on a bearer (gatt_server.h)
  *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
  *       (base/fifo.h)
- *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
- *   wr_room(): octets that still fit; wr_len(): written so far (base/buf.h)
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
+ *   wr_room(): octets that still fit (base/buf.h)
+ *   wr_len(): octets written so far (base/buf.h)
  *   wr_cut(): takes back what was written behind a place
  *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
  *       (core/arena.h)

@@ -10,12 +10,14 @@
  *   s: the request in progress on a bearer (gatt_server.h)
  *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
  *       (base/fifo.h)
- *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
- *   wr_room(): octets that still fit; wr_len(): written so far (base/buf.h)
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
+ *   wr_room(): octets that still fit (base/buf.h)
+ *   wr_len(): octets written so far (base/buf.h)
  *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
  *       deadline
- *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed; WOAD_FOREVER: the field is 0
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   att_long: att_prepare.c, as the server calls it; NULL: not linked
  *   att_multiple: att_multiple.c, as the server calls it; NULL: not linked
  *   att_request_number(): by which the application answers a request of this bearer: 0: fixed

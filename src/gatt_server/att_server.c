@@ -6,11 +6,14 @@
  * change the database: handlers look attributes up again afterwards.
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
  *   b: an ATT bearer (att/att.h)
  *   s: the request in progress on a bearer (gatt_server.h)
- *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
- *   wr_room(): octets that still fit; wr_len(): written so far (base/buf.h)
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
+ *   wr_room(): octets that still fit (base/buf.h)
+ *   wr_len(): octets written so far (base/buf.h)
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   conn_mark_ready(): woad_tx() polls the connection again; without it, what is to be sent would
  *       stay

@@ -2,10 +2,11 @@
  * table of config.subscriptions entries, for CCCDs that are not 0.  Vol 3, Part G, 3.3.3.3
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
  *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
  *       (base/fifo.h)
- *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   rd_left(): octets not read yet (base/buf.h)
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked

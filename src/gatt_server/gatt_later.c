@@ -1,7 +1,8 @@
 /* woad_gatt_answer_later(): the answer to a request follows after its event.
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
  *   b: an ATT bearer (att/att.h)
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   gatts: the server's database and state: gatt_server.h

@@ -2,7 +2,8 @@
  * queue; att_tx_queue() sends.  Vol 3, Part F, 3.4.7
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
  *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
  *   fifo_behind(): free octets after the last record
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended

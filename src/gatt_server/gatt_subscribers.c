@@ -1,7 +1,7 @@
 /* woad_gatt_notify_subscribers(): one value for all clients that have subscribed to it.
  *
  * Names of other files:
- *   conn: a connection's number in the public interface (core/conn.h)
+ *   conn: a connection's number in the public interface
  *   db_at(): the attribute of a handle; NULL: none
  *   gatts: the server's database and state: gatt_server.h */
 #include "../core/log.h"

@@ -5,8 +5,9 @@
  * attribute: then its struct woad_value is not touched any more.
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h), c->h: the host; conn: its number in the public
- * interface rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   c: a connection's struct (core/conn.h), c->h: the host rd_left(): octets not read yet; in->bad:
+ *       something was read past the end (base/buf.h)
+ *   conn: a connection's number in the public interface
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
  *   connect_held: WOAD_EV_CONNECT is held back until the peer has sent something

@@ -3,10 +3,11 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
- *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
- *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed; WOAD_FOREVER: the field is 0
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
  *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
  *   pending_arg: noted with an HCI command for the moment of its answer: a connection's number, or

@@ -9,8 +9,9 @@
  *   own_type: type of our own address, as HCI numbers it
  *   random_dirty: our random address is to be written to the controller
  *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
- *   ext_role: gap_ext.c, as legacy files call it; NULL: not linked. adv_params(), create() and the
- *       like write an extended command and return its opcode; up(): the bring-up has ended
+ *   ext_role: functions of gap_ext.c for legacy files; NULL: not linked. adv_params(), create() and
+ *       the like write an extended command and return its opcode
+ *   up: of h->ext_role: the bring-up has ended
  *   own_addr: the address that the controller uses now; woad_own_address() reads it, once the state
  *       is HOST_UP
  *   woad_feature: a part of the host that config.features names (core/feature.h); not a bit of the

@@ -16,8 +16,8 @@
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
- *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
- *       time
+ *   wipe(): zeros octets, and the compiler does not remove that
+ *   zeros(): all octets are 0
  *   needs: what only some features require: struct woad_needs
  *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
  *       (core/feature.h) */

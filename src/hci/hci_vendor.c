@@ -3,14 +3,15 @@
  * Vol 4, Part E, 5.4.1
  *
  * Names of other files:
- *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
  *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
  *       (core/arena.h)
  *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
  *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
  *       deadline
- *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed; WOAD_FOREVER: the field is 0
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
  *   bringup_step: row of the table of commands that bring the controller up
  *   layout: with reset, command, complete, conn_open and the like: a feature's hooks

@@ -3,16 +3,17 @@
  * table of features.
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
  *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
  *       (base/fifo.h)
- *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   rd_left(): octets not read yet (base/buf.h)
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   CONN_GONE: the connection has ended; its last events are being raised
- *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV; CONNECT_REQUESTED: it is to
- *       connect
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
+ *   CONNECT_REQUESTED: of `activity`: the controller is to connect
  *   random_dirty: our random address is to be written to the controller
  *   pending_arg: noted with an HCI command for the moment of its answer: a connection's number, or
  *       so
@@ -27,10 +28,12 @@
  *   update_pending: WOAD_EV_CONN_UPDATE must follow
  *   current: connection parameters in force: CURRENT_INTERVAL (1.25 ms), _LATENCY (events),
  *       _SUPERVISION (10 ms)
- *   own_air: address of our side when the connection was opened; peer_air: of the peer's
- *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
- *       time
- *   NO_STATUS: the HCI event has no status field, `rx` gets 0; STATUS: it has
+ *   own_air: address of our side when the connection was opened
+ *   peer_air: address of the peer when the connection was opened
+ *   wipe(): zeros octets, and the compiler does not remove that
+ *   zeros(): all octets are 0
+ *   NO_STATUS: the HCI event has no status field, `rx` gets 0
+ *   STATUS: the HCI event has a status field
  *   refused_handles: connections for which there was no slot, to be disconnected
  *   bringup_step: row of the table of commands that bring the controller up
  *   number: of a connection: the one in the public interface, index | generation << 8

@@ -12,11 +12,10 @@
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
  *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
  *       deadline
- *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed; WOAD_FOREVER: the field is 0
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   HOST_FALLING: everything has ended, and the events that say so are being raised
- *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV; CONNECT_REQUESTED: it is to
- *       connect
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
  *   pending_opcode: of the HCI command that awaits its answer; 0: none
  *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
  *   tx_frame_max: octets of the largest L2CAP payload that the host sends

@@ -4,7 +4,7 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
- *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   rd_left(): octets not read yet (base/buf.h)
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
  *   conn_mark_queue_ready(): puts the connection on the ready list; tx_pending stays as it is,
  *       which is enough for c->queue: notifications, indications, write commands
@@ -22,8 +22,7 @@
  *   tx_channel: the channel of the frame being sent; NULL: none, or closed
  *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
  *   tx_frame_max: octets of the largest L2CAP payload that the host sends
- *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
- *       time
+ *   wipe(): zeros octets, and the compiler does not remove that
  *   waits_for_buffers: a connection that used up its share of buffers has left the ready list
  *   became_ready: marked ready since its last turn: it stays on the ready list
  *   ready_next: the ready list, a ring; NULL: not on it

@@ -2,7 +2,8 @@
  * end, and the public calls for it.  Vol 3, Part A, 4.22, 10.1
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
  *   ch: a credit-based channel (l2cap/coc.h)
  *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
  *       (base/fifo.h)
@@ -15,8 +16,8 @@
  *       polling for HCI commands
  *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
  *       deadline
- *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed; WOAD_FOREVER: the field is 0
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
  *       connections ready

@@ -4,12 +4,14 @@
  * A K-frame is { [SDU length u16, in the first of an SDU], part }.
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
  *   ch: a credit-based channel (l2cap/coc.h)
  *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
  *       (base/fifo.h)
- *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
- *   wr_room(): octets that still fit; wr_len(): written so far (base/buf.h)
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
+ *   wr_room(): octets that still fit (base/buf.h)
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
  *   tx_tail: where the rest of the frame being sent is: in tx_frame, or in the application's SDU;
@@ -18,8 +20,8 @@
  *   channels_turn: the next frame is a channel's, not of c->queue: they have turns
  *   turn: the channel of the connection that sends next; NULL: the first
  *   coc_sig_pending: a channel may have a signalling command to send
- *   coc_find(): a channel that the application still sees; coc_for_call(): for a call that may
- *       change what is to be sent
+ *   coc_find(): a channel that the application still sees
+ *   coc_for_call(): coc_find() for a call that may change what is to be sent
  *   coc_mark_signalling(): the channel may have a signalling command to send, credits for example
  *   coc_fail(): disconnects an open channel
  *   COC_ENDED: a channel's state while it is made, or while its last event is raised
@@ -27,7 +29,8 @@
  *   last_frame: the frame on its way is the last of the SDU
  *   rx_left: octets of the SDU being received that have not arrived
  *   ring_sdus: SDUs in the channel's ring, the one being received included
- *   ring_used: octets in the channel's ring; ring_head: where the first begins
+ *   ring_used: octets in the channel's ring
+ *   ring_head: index of the first octet in the channel's ring
  *   filling: the ring is being emptied: guards against reentry from an event
  *   sending: an SDU is being sent; c->coc->senders counts such channels
  *   senders: channels with an SDU to send
@@ -35,7 +38,7 @@
  *   rx_buf: the buffer of woad_coc_receive(), rx_buf_len of rx_buf_size octets filled; NULL: none
  *   read_left: octets of the SDU being read that the caller has not got; valid while read_begun
  *   sdu_off: octets of the SDU being sent that are in frames
- *   new_mps: MPS of our reconfiguration; new_mtu: MTU */
+ *   new_mps: MPS of our reconfiguration */
 #include "../base/bytes.h"
 #include "../core/event.h"
 #include "../core/log.h"

@@ -3,18 +3,19 @@
  * Vol 3, Part A, 4.25 to 4.28, 10.2
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
  *   ch: a credit-based channel (l2cap/coc.h)
- *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
- *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed; WOAD_FOREVER: the field is 0
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
+ *   deadline_in(): the time so many ms from now, for a deadline field
  *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
  *       connections ready
  *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
  *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
  *   sig_respond(): queues a signalling response; false: the queue is full
- *   coc_find(): a channel that the application still sees; coc_for_call(): for a call that may
- *       change what is to be sent
+ *   coc_find(): a channel that the application still sees
+ *   coc_for_call(): coc_find() for a call that may change what is to be sent
  *   coc_mark_signalling(): the channel may have a signalling command to send, credits for example
  *   coc_credits_to_give(): credits to grant to the peer now; 0: none, or not enough to be worth a
  *       packet
@@ -25,13 +26,14 @@
  *   COC_REQUEST_DUE: a channel's state: our request for it is to be sent
  *   COC_WAIT_DECISION: a channel's state: the application is to accept or refuse the peer's request
  *   COC_RESPONSE_DUE: a channel's state: our response to the peer's request is to be sent
- *   ring_used: octets in the channel's ring; ring_head: where the first begins
+ *   ring_used: octets in the channel's ring
  *   own: values of our side, [COC_CID], [COC_MTU], [COC_MPS], [COC_CREDITS]; `peer`: of the other
  *   change_id: identifier of our reconfiguration request
  *   needs: what only some features require: struct woad_needs
  *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
  *       (core/feature.h)
- *   new_mps: MPS of our reconfiguration; new_mtu: MTU
+ *   new_mps: MPS of our reconfiguration
+ *   new_mtu: MTU of our reconfiguration
  *   request_index: which channel of an enhanced request it is, of request_count
  *   initiator: the channel was opened by our request */
 #include "../core/clock.h"

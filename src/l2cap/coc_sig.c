@@ -4,9 +4,8 @@
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
  *   ch: a credit-based channel (l2cap/coc.h)
- *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
- *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed; WOAD_FOREVER: the field is 0
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   deadline_in(): the time so many ms from now, for a deadline field
  *   conn_security_error(): 0, or the ATT error of the first requirement (WOAD_COC_… bits) that the
  *       connection does not meet
  *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked

@@ -2,9 +2,9 @@
  * Vol 4, Part E, 7.8.18; Vol 3, Part A, 4.20
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
- *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed; WOAD_FOREVER: the field is 0
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
+ *   deadline_in(): the time so many ms from now, for a deadline field
  *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
  *       connections ready
  *   emit_of(): raises an event of a connection; the application may call the host inside it

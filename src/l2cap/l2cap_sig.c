@@ -6,9 +6,8 @@
  *   c: a connection (core/conn.h), c->h: the host
  *   fifo_put(): appends a record and returns where to write its octets; NULL: no room (base/fifo.h)
  *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
- *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
- *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed; WOAD_FOREVER: the field is 0
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   deadline_in(): the time so many ms from now, for a deadline field
  *   conn_mark_ready(): woad_tx() polls the connection again; without it, what is to be sent would
  *       stay
  *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked

@@ -3,7 +3,8 @@
  * WOAD_EV_BOND, WOAD_EV_BOND_WANTED.
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
  *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
  *       (core/arena.h)
  *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
@@ -13,8 +14,7 @@
  *   bond_key_tried: the client has tried the bond's key: until it encrypts, nothing is believed
  *   lru_head: the bond used last: bonds are in the order of their use
  *   stored_only: of a bond that the store has but for which there is no room
- *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
- *       time
+ *   wipe(): zeros octets, and the compiler does not remove that
  *   number: of a connection: the one in the public interface, index | generation << 8
  *   cfg: the config that the application gave to woad_init()
  *   lru_next: the bond used before this one, or the next slot of the same bond

@@ -1,7 +1,8 @@
 /* The client's signed writes.  Vol 3, Part F, 3.4.5.4
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
  *   tx_ready_due: a call has returned WOAD_EAGAIN: WOAD_EV_TX_READY follows when there is room */

@@ -3,7 +3,8 @@
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
  *   b: an ATT bearer (att/att.h)
- *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
  *   att_signed: sign_server.c's handler of signed writes; NULL: not linked
  *   db_at(): the attribute of a handle; NULL: none
  *   att_deliver_write(): a permitted write: to the host's own values, or WOAD_EV_GATT_WRITE

@@ -2,10 +2,12 @@
  * time limit.  The steps themselves are in smp_steps.c and smp_keys.c.  Vol 3, Part H, 2.3, 3
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
  *   p: a pairing (smp.h)
  *   s: a connection's security (smp.h)
- *   rd_left(): octets not read yet; in->bad: something was read past the end (base/buf.h)
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
  *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
  *       (core/arena.h)
  *   arena_alloc_per_conn(): an array with an element for each connection, each one's address goes
@@ -13,8 +15,8 @@
  *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
  *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
  *       deadline
- *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed; WOAD_FOREVER: the field is 0
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
  *       connections ready
@@ -24,7 +26,8 @@
  *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
  *   att_client: the GATT client, as bearers call it; NULL: not linked
  *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
- *   SEND: a step that sends the PDU of this code; AWAIT: one that waits for it
+ *   SEND: a step that sends the PDU of this code
+ *   AWAIT: a step that waits for the PDU of this code
  *   may_multiply: woad_poll() runs and has done no P-256 multiplication yet
  *   received_pdu: code of the PDU received, for AWAIT; 0: none
  *   pdu_to_send: code of the PDU to be sent; 0: none
@@ -36,8 +39,7 @@
  *       not count
  *   failed_reason: of the Pairing Failed to be sent; 0: none
  *   attempts_wait(): the peer has failed to pair too often, and must wait
- *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
- *       time
+ *   wipe(): zeros octets, and the compiler does not remove that
  *   privacy_ops: private addresses: smp_privacy.c; NULL: not linked
  *   cfg: the config that the application gave to woad_init()
  *   user_state: of the user's part: USER_PENDING, USER_ANSWERED

@@ -4,8 +4,8 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
- *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed; WOAD_FOREVER: the field is 0
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands */
 #include "../core/address.h"
 #include "../core/clock.h"

@@ -5,7 +5,8 @@
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
  *   emit_of(): raises an event of a connection; the application may call the host inside it
- *   SEND: a step that sends the PDU of this code; AWAIT: one that waits for it
+ *   SEND: a step that sends the PDU of this code
+ *   AWAIT: a step that waits for the PDU of this code
  *   PUBLIC_KEYS_CENTRAL: several steps: our key pair, both public keys, DHKey (smp.h)
  *   CHECKS_TO_BOND_CENTRAL: all steps after the method's: f5, DHKey Checks, encryption, keys, bond,
  *       STEP_END (smp.h)

@@ -2,8 +2,7 @@
  * 3, Part C, 10.8; Vol 6, Part B, 1.3.2.3
  *
  * Names of other files:
- *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed; WOAD_FOREVER: the field is 0
+ *   deadline_in(): the time so many ms from now, for a deadline field
  *   resolve_changed(): the resolving list must be written again: bonds or our key have changed
  *   resolving_enabled: the controller resolves private addresses of bonded peers
  *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands

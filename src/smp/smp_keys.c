@@ -3,11 +3,12 @@
  * keys.  Vol 3, Part H, 2.4, 3.6; Vol 4, Part E, 7.7.8, 7.7.39, 7.8.24, 7.8.25
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
  *   p: a pairing (smp.h)
  *   s: a connection's security (smp.h)
- *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed; WOAD_FOREVER: the field is 0
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
@@ -26,7 +27,8 @@
  *   discard_encryption: encryption with the key of a failed pairing is under way: its success does
  *       not count
  *   from_bond: the connection's key is a bond's, else the pairing's
- *   keys_to_send: key PDUs that remain to be sent, a bit each; keys_to_receive: to be received
+ *   keys_to_send: key PDUs that remain to be sent, a bit each
+ *   keys_to_receive: key PDUs that remain to be received, a bit each
  *   link_request_encryption(): starts encryption with the pairing's key, or the bond's
  *   smp_run(): does the pairing's steps until one blocks
  *   smp_active_pairing(): the connection's pairing; NULL: none runs
@@ -36,8 +38,9 @@
  *   bond_slot: a bond in memory takes one, and further ones for data that only some bonds have: of
  *       legacy pairing, of signed writes
  *   stored_only: of a bond that the store has but for which there is no room
- *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
- *       time
+ *   wipe(): zeros octets, and the compiler does not remove that
+ *   zeros(): all octets are 0
+ *   same(): compares in constant time
  *   number: of a connection: the one in the public interface, index | generation << 8
  *   gatts: the server's database and state: gatt_server.h
  *   stk: the key of legacy pairing, with which it encrypts

@@ -2,7 +2,8 @@
  * H, 2.3.5.6.4
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h); conn: its number in the public interface
+ *   c: a connection's struct (core/conn.h)
+ *   conn: a connection's number in the public interface
  *   p: a pairing (smp.h)
  *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
  *       (core/arena.h)
@@ -11,18 +12,21 @@
  *       connections ready
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   own: values of our side, [COC_CID], [COC_MTU], [COC_MPS], [COC_CREDITS]; `peer`: of the other
- *   SEND: a step that sends the PDU of this code; AWAIT: one that waits for it
+ *   SEND: a step that sends the PDU of this code
+ *   AWAIT: a step that waits for the PDU of this code
  *   may_multiply: woad_poll() runs and has done no P-256 multiplication yet
  *   smp_active_pairing(): the connection's pairing; NULL: none runs
  *   smp_step_result(): a step's result from a calculation's
  *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
- *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
- *       time
+ *   wipe(): zeros octets, and the compiler does not remove that
+ *   zeros(): all octets are 0
+ *   same(): compares in constant time
  *   reversed(): copies in the opposite order of octets
  *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
  *       (core/feature.h)
  *   cfg: the config that the application gave to woad_init()
- *   has_tk: the pairing has a TK from out of band; has_oob: LE Secure Connections' data
+ *   has_tk: the pairing has a TK from out of band
+ *   has_oob: the pairing has LE Secure Connections' data from out of band
  *   own_private: our private key of this pairing */
 #include <woad/crypto.h>
 

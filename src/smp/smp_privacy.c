@@ -3,12 +3,11 @@
  *
  * Names of other files:
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
- *   deadline_in(): the time so many ms from now, for a deadline field; deadline_left(): ms until
- *       then, 0: passed; WOAD_FOREVER: the field is 0
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
- *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV; CONNECT_REQUESTED: it is to
- *       connect
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
  *   own_type: type of our own address, as HCI numbers it
  *   random_dirty: our random address is to be written to the controller
  *   address_pending: the controller calculates our next private address
@@ -20,8 +19,7 @@
  *       calculation
  *   rpa_deadline: when the next private address is made
  *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
- *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
- *       time
+ *   wipe(): zeros octets, and the compiler does not remove that
  *   reversed(): copies in the opposite order of octets
  *   rpa_in_progress: the next private address has its random part, and waits for its hash
  *   rpa_failures: failed attempts in a row to make a private address

@@ -9,8 +9,9 @@
  *   bond_slot: a bond in memory takes one, and further ones for data that only some bonds have: of
  *       legacy pairing, of signed writes
  *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
- *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
- *       time
+ *   wipe(): zeros octets, and the compiler does not remove that
+ *   zeros(): all octets are 0
+ *   same(): compares in constant time
  *   reversed(): copies in the opposite order of octets
  *   number: of a connection: the one in the public interface, index | generation << 8 */
 #include "smp.h"

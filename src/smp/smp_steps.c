@@ -13,24 +13,29 @@
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   crypto_role: cryptography by the controller: hci_crypto.c; NULL: not linked
  *   att_signed: sign_server.c's handler of signed writes; NULL: not linked
- *   INITIATOR: index 0 in p->side: the central; RESPONDER: the peripheral
+ *   INITIATOR: index in p->side: the central
+ *   RESPONDER: index in p->side: the peripheral
  *   may_multiply: woad_poll() runs and has done no P-256 multiplication yet
  *   received_pdu: code of the PDU received, for AWAIT; 0: none
  *   encryption_pending: the HCI command for encryption has been sent; Encryption Change is to
  *       follow
- *   keys_to_send: key PDUs that remain to be sent, a bit each; keys_to_receive: to be received
+ *   keys_to_send: key PDUs that remain to be sent, a bit each
+ *   keys_to_receive: key PDUs that remain to be received, a bit each
  *   link_request_encryption(): starts encryption with the pairing's key, or the bond's
  *   smp_random(): random octets: 0, CRYPTO_PENDING, or a WOAD_E…
  *   CRYPTO_PENDING: the controller calculates; the caller is woken and repeats the whole
  *       calculation
  *   attempts_wait(): the peer has failed to pair too often, and must wait
  *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
- *   own_air: address of our side when the connection was opened; peer_air: of the peer's
- *   wipe(): zeros that the compiler does not remove; zeros(): all octets are 0; same(): in constant
- *       time
+ *   own_air: address of our side when the connection was opened
+ *   peer_air: address of the peer when the connection was opened
+ *   wipe(): zeros octets, and the compiler does not remove that
+ *   zeros(): all octets are 0
+ *   same(): compares in constant time
  *   reversed(): copies in the opposite order of octets
  *   cfg: the config that the application gave to woad_init()
- *   has_tk: the pairing has a TK from out of band; has_oob: LE Secure Connections' data
+ *   has_tk: the pairing has a TK from out of band
+ *   has_oob: the pairing has LE Secure Connections' data from out of band
  *   passkey_action: what the user is to do: WOAD_PASSKEY_…
  *   own_private: our private key of this pairing
  *   stk: the key of legacy pairing, with which it encrypts */

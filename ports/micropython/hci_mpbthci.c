@@ -1,19 +1,23 @@
 /* MicroPython's own HCI drivers, as extmod/mpbthci.h and the port's mpbthciport.h have them: a UART
  * (stm32, rp2 with an external controller, mimxrt, renesas-ra, alif, qemu), or packets between two
  * processors (STM32WB).  Firmware and sleep are the driver's, where there is one: cywbt.c. */
+#include "boards/stm32wb/nimble/nimble_npl.h"
 #include "hci.h"
 
 #include "extmod/mpbthci.h"
 #include "mpbthciport.h"
-
-#ifndef MICROPY_HW_BLE_UART_ID
-#define MICROPY_HW_BLE_UART_ID 0
+#ifdef STM32_HAL_H
+#include "uart.h" /* PYB_UART_6 and the like, by which an stm32 board names its UART */
 #endif
+
 #ifndef MICROPY_HW_BLE_UART_BAUDRATE
 #define MICROPY_HW_BLE_UART_BAUDRATE 115200
 #endif
 #ifndef MICROPY_PY_BLUETOOTH_HCI_READ_MODE
 #define MICROPY_PY_BLUETOOTH_HCI_READ_MODE MICROPY_PY_BLUETOOTH_HCI_READ_MODE_BYTE
+#endif
+#ifndef MICROPY_HW_BLE_UART_ID
+#error "define MICROPY_HW_BLE_UART_ID in mpconfigboard.h: the number of the UART to the controller"
 #endif
 
 static void hci_timer_init(void)
@@ -116,6 +120,13 @@ static void mailbox_take(uint8_t octet)
         mailbox_taken.octet[mailbox_taken.n] = octet;
     }
     mailbox_taken.n++;
+}
+
+/* An STM32WB's driver calls this while its mailbox for data is full, until it has taken the event
+ * that frees it.  MicroPython's rfcore.c knows the function by this name only. */
+void mp_bluetooth_nimble_hci_uart_wfi(void)
+{
+    mp_bluetooth_hci_uart_readpacket(mailbox_take);
 }
 
 int ble_hci_read(uint8_t *to, size_t room)

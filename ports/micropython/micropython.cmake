@@ -1,6 +1,6 @@
 # MicroPython, CMake ports:  -DUSER_C_MODULES=/path/to/woad/ports/micropython/micropython.cmake
-# rp2 and esp32 have no other stack then: rp2 with -DMICROPY_PY_BLUETOOTH=0 (Pico W: and WOAD_HCI=cyw43),
-# esp32 with CONFIG_BT_CONTROLLER_ONLY.  docs/boards.md tells the rest.
+# rp2 and esp32 have no other stack then: rp2 by rp2.cmake, esp32 with CONFIG_BT_CONTROLLER_ONLY.
+# docs/boards.md tells the rest.
 get_filename_component(WOAD_DIR ${CMAKE_CURRENT_LIST_DIR}/../.. ABSOLUTE)
 set(WOAD_MP_DIR ${CMAKE_CURRENT_LIST_DIR})
 
@@ -35,16 +35,7 @@ get_filename_component(WOAD_PORT "${CMAKE_SOURCE_DIR}" NAME)
 if(WOAD_PORT STREQUAL "esp32")
     target_sources(usermod_woad INTERFACE ${WOAD_MP_DIR}/hci_vhci.c)
 else()
-    if(WOAD_HCI STREQUAL "cyw43")
-        target_sources(usermod_woad INTERFACE ${WOAD_MP_DIR}/hci_cyw43.c)
-        target_compile_definitions(usermod_woad INTERFACE CYW43_ENABLE_BLUETOOTH=1)
-    else()
-        target_sources(usermod_woad INTERFACE ${WOAD_MP_DIR}/hci_mpbthci.c)
-    endif()
-    # The port's driver, which schedules the host.
-    target_sources(usermod_woad INTERFACE ${CMAKE_SOURCE_DIR}/mpbthciport.c)
-    set_source_files_properties(${CMAKE_SOURCE_DIR}/mpbthciport.c PROPERTIES COMPILE_DEFINITIONS
-        "MICROPY_PY_BLUETOOTH=1;MICROPY_PY_BLUETOOTH_USE_SYNC_EVENTS=1")
+    include(${WOAD_MP_DIR}/rp2.cmake)
 endif()
 target_include_directories(usermod_woad INTERFACE ${WOAD_DIR}/include ${WOAD_DIR})
 target_compile_options(usermod_woad INTERFACE -include ${WOAD_MP_DIR}/hooks.h)

@@ -26,6 +26,8 @@ else
 SRC_C += mpbthciport.c
 WOAD_HCI_O := $(BUILD)/mpbthciport.o $(BUILD)/rfcore.o $(BUILD)/drivers/cyw43/cywbt.o
 $(WOAD_HCI_O): CFLAGS += -DMICROPY_PY_BLUETOOTH=1 -DMICROPY_PY_BLUETOOTH_USE_SYNC_EVENTS=1
+# An STM32WB's rfcore.c compiles with NimBLE alone, of which it needs one function: hci_mpbthci.c has it.
+$(BUILD)/rfcore.o: CFLAGS += -DMICROPY_BLUETOOTH_NIMBLE=1 -I$(WOAD_MP_DIR)/boards/stm32wb
 endif
 endif
 

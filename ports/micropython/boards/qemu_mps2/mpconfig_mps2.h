@@ -9,7 +9,9 @@
 #define MICROPY_PY_ASYNCIO (1)
 
 /* The module drives the second UART: mps2.c. */
+#ifndef MICROPY_HW_BLE_UART_ID
 #define MICROPY_HW_BLE_UART_ID (1)
+#endif
 #define BLE_HCI_POLL_MS (1000) /* its interrupt runs the scheduler */
 
 #define MICROPY_BEGIN_ATOMIC_SECTION() mps2_irq_off()

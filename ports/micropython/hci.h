@@ -4,6 +4,8 @@
 
 #include "ble.h"
 
+enum { BLE_HCI_IN = 520 }; /* a received packet of H4, at most */
+
 /* A driver calls the port's mp_bluetooth_hci_init() only once: it initialises a static soft timer,
  * which stays in the list of timers over active(False) and soft resets.
  *

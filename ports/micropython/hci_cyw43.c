@@ -11,10 +11,11 @@ int cyw43_bluetooth_hci_read(uint8_t *buf, uint32_t max_size, uint32_t *len);
 int cyw43_bluetooth_hci_write(uint8_t *buf, size_t len);
 void cyw43_bluetooth_hci_process(void);
 
-/* Length u24, type u8, packet, up to a multiple of four. */
-enum { BLE_CYW43_HEADER = 3, BLE_CYW43_ROOM = 4 + 1024 };
-static uint8_t cyw43_in[BLE_CYW43_ROOM] __attribute__((aligned(4)));
-static uint8_t cyw43_out[BLE_CYW43_ROOM] __attribute__((aligned(4)));
+/* Length u24, then H4's packet; the driver moves multiples of four octets. */
+enum { BLE_CYW43_HEADER = 3 };
+#define BLE_CYW43_ROOM(packet) ((BLE_CYW43_HEADER + (packet) + 3) / 4 * 4)
+static uint8_t cyw43_in[BLE_CYW43_ROOM(BLE_HCI_IN)] __attribute__((aligned(4)));
+static uint8_t cyw43_out[BLE_CYW43_ROOM(WOAD_TX_ROOM)] __attribute__((aligned(4)));
 static size_t in_len, in_taken;
 
 static void hci_timer_init(void)

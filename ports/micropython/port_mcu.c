@@ -52,7 +52,7 @@
 static struct {
     bool open;
     struct woad_h4 h4;
-    uint8_t in[520];
+    uint8_t in[BLE_HCI_IN];
     uint32_t poll_due_ms; /* milliseconds from the last pump to the host's next deadline */
     bool behind;          /* the last pump left packets unread */
     uint32_t behind_since;

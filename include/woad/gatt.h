@@ -447,7 +447,8 @@ int woad_gattc_characteristics(struct woad *h, uint16_t conn, uint16_t start, ui
 
 /* Finds characteristics of one UUID in the primary services of one UUID, in one procedure: a
  * WOAD_EV_CHARACTERISTIC for each, with what woad_gattc_subscribe() takes.  WOAD_EV_GATTC_DONE has
- * the status WOAD_ATT_ATTRIBUTE_NOT_FOUND if there is none.  The errors of woad_gattc_services().
+ * the status WOAD_ATT_ATTRIBUTE_NOT_FOUND if there is none; its handle is where the search ended.
+ * The errors of woad_gattc_services().
  */
 int woad_gattc_find(struct woad *h, uint16_t conn, const struct woad_uuid *service,
                     const struct woad_uuid *characteristic);

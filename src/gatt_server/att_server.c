@@ -707,5 +707,9 @@ int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *dat
     } else if (!b->server->awaiting) {
         b = NULL; /* it has been answered: a second answer is not to another request */
     }
+    if (!b) {
+        LOG(h, WOAD_LOG_WARNING, "woad_gatt_answer: no request of connection %x waits for one",
+            conn);
+    }
     return att_answer(b, err, data, len);
 }

@@ -742,7 +742,7 @@ int woad_passkey(struct woad *h, uint16_t conn, enum woad_passkey_action action,
     int err;
     struct pairing *p = pairing_for_call(h, conn, &err);
     if (!p || p->user_state == USER_NONE) {
-        return err;
+        return REFUSED(h, err, "connection %x waits for no passkey", conn);
     }
     if (passkey > 999999 || action != p->passkey_action) {
         /* The passkey itself is a secret. */

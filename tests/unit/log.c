@@ -91,6 +91,8 @@ static void wrong_calls_about_gatt(void **state)
     uint16_t conn = solo.conn[0];
     SAYS(woad_gatt_add(h, no_service, 2, NULL), WOAD_EINVAL,
          "woad_gatt_add: row 0, characteristic 180d: an array begins with a service");
+    SAYS(woad_gatt_answer(h, conn, 0, data, 1), WOAD_EALREADY, "no request of connection");
+    SAYS(woad_gatt_answer_later(h, conn), WOAD_EALREADY, "not inside an event of connection");
     SAYS(woad_gatt_remove(h, 99), WOAD_ENOENT, "no array was added at handle 99");
     SAYS(woad_gatt_set_name(h, name, 32), WOAD_EINVAL, "the name has 32 octets: 0 to 31");
     SAYS(woad_gatt_notify(h, conn, 77, data, 1), WOAD_EINVAL, "the database has no handle 77");
@@ -115,6 +117,7 @@ static void wrong_calls_about_security_and_channels(void **state)
     boot(features);
     h = solo.h;
     SAYS(woad_set_security_policy(h, &policy), WOAD_EINVAL, "io 9, key_size_min 0");
+    SAYS(woad_passkey(h, 0x111, WOAD_PASSKEY_INPUT, 1), WOAD_ENOTCONN, "waits for no passkey");
     SAYS(woad_pair(h, 0x111), WOAD_ENOTCONN, "woad_pair: no open connection has the number 111");
     SAYS(woad_set_privacy(h, WOAD_PRIVACY_RESOLVABLE, 900), WOAD_EINVAL, "woad_set_irk()");
     SAYS(woad_oob_make(h), WOAD_ENOTSUP, "woad_feature_out_of_band");

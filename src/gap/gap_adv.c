@@ -56,7 +56,8 @@ static void adv_reset(struct woad *h)
     *h->adv = (struct adv){ .dirty = 0 };
 }
 
-static void adv_emit(struct woad *h, enum woad_event_type type, int status)
+static __attribute__((noinline)) void adv_emit(struct woad *h, enum woad_event_type type,
+                                               int status)
 {
     struct woad_event ev;
     ev.u.adv.status = status;

@@ -198,17 +198,17 @@ void scan_for_peer_end(struct woad *h)
  * structure after the other; n is nearly always 1.  7.7.65.2 */
 static void scan_report(struct woad *h, struct rd *in)
 {
+    enum { HEAD = 9 }; /* octets before the data */
     for (uint8_t n = rd_u8(in); n; n--) {
         struct woad_event ev;
-        const uint8_t *p = rd_bytes(in, 9);
-        const uint8_t *data = NULL;
-        if (p) {
-            data = rd_bytes(in, p[8] + 1u);
-        }
-        if (!data || p[8] > WOAD_ADV_DATA_MAX || p[0] > 4) {
+        const uint8_t *p = in->p;
+        size_t left = rd_left(in);
+        if (left <= HEAD || left - HEAD <= p[8] || p[8] > WOAD_ADV_DATA_MAX || p[0] > 4) {
             in->bad = true;
             return;
         }
+        const uint8_t *data = p + HEAD;
+        in->p = data + p[8] + 1;
         ev.u.report.kind = p[0];
         memcpy(&ev.u.report.addr, p + 1, sizeof ev.u.report.addr);
         ev.u.report.data = data;

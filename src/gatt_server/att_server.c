@@ -111,7 +111,7 @@ static bool att_list_has_room(struct wr *out, size_t head, size_t size)
 }
 
 /* 0, or Attribute Not Found if the list is empty. */
-static int att_list_end(const struct wr *out)
+static __attribute__((noinline)) int att_list_end(const struct wr *out)
 {
     if (wr_len(out) <= 1) {
         return WOAD_ATT_ATTRIBUTE_NOT_FOUND;
@@ -289,12 +289,12 @@ static int att_read(struct att_bearer *b, uint16_t handle, uint16_t offset, stru
     struct gatts_bearer *s = b->server;
     const struct woad_attr *a = db_at(h->gatts, handle);
     struct gatts_value v;
-    int err = WOAD_ATT_INVALID_HANDLE;
-    if (a) {
-        err = perm_check_read(b, handle, a);
-    }
     s->handle = handle;
     s->offset = offset;
+    if (!a) {
+        return WOAD_ATT_INVALID_HANDLE;
+    }
+    int err = perm_check_read(b, handle, a);
     if (err) {
         return err;
     }

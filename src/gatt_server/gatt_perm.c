@@ -60,7 +60,8 @@ static int perm_authorize(struct conn *c, uint16_t handle, const struct woad_att
 }
 
 /* A value may be sent to a client if the connection has the security that reading it takes. */
-static int perm_check_subscriber(const struct conn *c, const struct woad_attr *a)
+static __attribute__((noinline)) int perm_check_subscriber(const struct conn *c,
+                                                           const struct woad_attr *a)
 {
     return conn_security_error(c, perm_level(a, READ_SHIFT));
 }

@@ -292,8 +292,12 @@ static size_t acl_tx_conn(struct woad *h, struct conn *c, uint8_t *buf, size_t r
  * would fill all of them. */
 static bool acl_may_take(const struct woad *h, const struct conn *c)
 {
-    uint32_t total = h->hci.acl_total, open = h->conn_count, has = c->packets_in_controller;
-    return open < 2 || !has || h->hci.acl_free > (total + 3) / 4 || (has + 1) * open <= total;
+    uint32_t open = h->conn_count;
+    if (open < 2) {
+        return true;
+    }
+    uint32_t total = h->hci.acl_total, has = c->packets_in_controller;
+    return !has || h->hci.acl_free > (total + 3) / 4 || (has + 1) * open <= total;
 }
 
 /* With CHECK_LOST_WAKEUP: a connection that is not on the ready list must have nothing to send.

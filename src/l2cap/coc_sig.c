@@ -40,9 +40,8 @@
 
 void sig_head(struct wr *out, uint8_t code, uint8_t id, uint16_t len)
 {
-    wr_u8(out, code);
-    wr_u8(out, id);
-    wr_le16(out, len);
+    const uint8_t head[] = { code, id, (uint8_t)len, (uint8_t)(len >> 8) };
+    wr_bytes(out, head, sizeof head);
 }
 
 struct coc *coc_by_request(const struct conn *c, enum coc_state state, uint8_t id)

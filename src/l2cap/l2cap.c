@@ -95,7 +95,6 @@ static uint16_t l2cap_tx_fixed(struct conn *c, struct wr *body)
  * credit-based channel, and one from the queue of notifications, in turn. */
 uint16_t l2cap_tx(struct conn *c, struct wr *body, struct rd *tail)
 {
-    struct woad *h = c->h;
     uint8_t pending = c->tx_pending;
     if (!pending) {
         if (att_tx_queue(c->bearer, body)) {
@@ -103,6 +102,7 @@ uint16_t l2cap_tx(struct conn *c, struct wr *body, struct rd *tail)
         }
         return 0;
     }
+    const struct woad *h = c->h;
     c->tx_pending = 0; /* a callback may set it again */
     if (pending & TX_PENDING_FIXED) {
         uint16_t cid = l2cap_tx_fixed(c, body);

@@ -219,7 +219,7 @@ static int policy_error(const struct pairing *p)
     return err;
 }
 
-static void side_address(struct smp_side *side, const struct woad_addr *a)
+static __attribute__((noinline)) void side_address(struct smp_side *side, const struct woad_addr *a)
 {
     side->address[0] = a->type & 1;
     reversed(side->address + 1, a->octet, 6);

@@ -184,8 +184,8 @@ static mp_obj_t gap_unpair(size_t n_args, const mp_obj_t *args)
         err = unpair_peer(h, &peer);
         stored = ble_port_store_remove(&peer);
     } else {
+        unpair_all(); /* first: meanwhile the host may write a bond to the file again */
         stored = ble_port_store_remove(NULL);
-        unpair_all();
     }
     ble_flush();
     store_raise(stored);

@@ -6,11 +6,13 @@
 #include "esp_timer.h"
 #include "freertos/FreeRTOS.h"
 
-/* Received packets: written by the controller's task, read by MicroPython's. */
-enum { BLE_VHCI_RING = 4096 };
+/* Received packets: written by the controller's task, read by MicroPython's.  Advertising reports
+ * may fill half of it and are lost then; the rest is for what must not be lost. */
+enum { BLE_VHCI_RING = 4096, BLE_VHCI_REPORTS = BLE_VHCI_RING / 2 };
 static struct {
     uint8_t mem[BLE_VHCI_RING];
     size_t in, out;
+    unsigned reports_lost;
     bool overflowed;
 } hci_ring;
 static portMUX_TYPE ring_lock = portMUX_INITIALIZER_UNLOCKED;
@@ -45,12 +47,22 @@ static void on_can_send(void)
     ble_hci_run_now();
 }
 
+/* LE (Extended) Advertising Report: the event's code 0x3e, length, subevent. */
+static bool is_report(const uint8_t *packet, uint16_t len)
+{
+    return len > 3 && packet[0] == 4 && packet[1] == 0x3e &&
+           (packet[3] == 0x02 || packet[3] == 0x0d);
+}
+
 /* In the controller's task: a packet with its H4 type.  One that does not fit is noted as an
  * overflow. */
 static int on_packet(uint8_t *packet, uint16_t len)
 {
     portENTER_CRITICAL(&ring_lock);
-    if (BLE_VHCI_RING - (hci_ring.in - hci_ring.out) < len) {
+    size_t used = hci_ring.in - hci_ring.out;
+    if (is_report(packet, len) && used + len > BLE_VHCI_REPORTS) {
+        hci_ring.reports_lost++;
+    } else if (used + len > BLE_VHCI_RING) {
         hci_ring.overflowed = true;
     } else {
         for (uint16_t k = 0; k < len; k++) {
@@ -68,6 +80,7 @@ int ble_hci_open(void)
     const esp_timer_create_args_t args = { .callback = on_timer, .name = "ble" };
     esp_bt_controller_config_t cfg = BT_CONTROLLER_INIT_CONFIG_DEFAULT();
     hci_ring.in = hci_ring.out = 0;
+    hci_ring.reports_lost = 0;
     hci_ring.overflowed = false;
     if (!run_timer && esp_timer_create(&args, &run_timer) != ESP_OK) {
         return -MP_ENOMEM;
@@ -98,6 +111,8 @@ int ble_hci_read(uint8_t *to, size_t room)
         to[n++] = hci_ring.mem[hci_ring.out++ % BLE_VHCI_RING];
     }
     bool overflowed = hci_ring.overflowed;
+    ble.dropped += hci_ring.reports_lost;
+    hci_ring.reports_lost = 0;
     portEXIT_CRITICAL(&ring_lock);
     if (overflowed) {
         return -MP_EIO;

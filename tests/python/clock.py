@@ -135,6 +135,12 @@ def test_the_same_packets_each_time():
     assert filecmp.cmp(*captures, shallow=False)
 
 
+def test_the_same_order_each_time():
+    """A set of tuples, whose hash begins with an address: programs go through it in one order."""
+    orders = {tuple(said(virtual(script("order.py", "print(list({(n, 64) for n in range(40)}))"))[0], "order")[0]) for _ in range(4)}
+    assert len(orders) == 1, orders
+
+
 def test_a_loop_that_reads_the_clock():
     lines, _ = virtual(script("loop.py", """
     import time

@@ -336,6 +336,10 @@ void ble_stop(bool politely);
 bool ble_wants(unsigned event); /* config(events=…) has enabled it */
 /* ble_link.c */
 void ble_addr_of(mp_obj_t o, struct woad_addr *addr);
+/* A connection's number, a handle (or channel), from an argument.  An int that is none becomes one
+ * that does not exist: WOAD_NO_CONN, 0; mp_obj_get_int() raises for other types. */
+uint16_t ble_arg_conn(mp_obj_t o);
+uint16_t ble_arg_handle(mp_obj_t o);
 /* Copies at most `room` items of a list or tuple, and returns how many it has. */
 size_t ble_items(mp_obj_t o, mp_obj_t *copy, size_t room);
 /* ble_call.c.  Objects for the next call of the handler; they allocate nothing. */

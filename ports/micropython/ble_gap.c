@@ -270,7 +270,7 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_connect_any_obj, 1, 4, gap_connect_a
 static mp_obj_t gap_disconnect(mp_obj_t self, mp_obj_t conn)
 {
     (void)self;
-    uint16_t number = (uint16_t)mp_obj_get_int(conn);
+    uint16_t number = ble_arg_conn(conn);
     int err = woad_disconnect(ble_active(), number, WOAD_HCI_REMOTE_USER_TERMINATED);
     if (err == WOAD_ENOTCONN) {
         return mp_const_false;

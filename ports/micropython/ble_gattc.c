@@ -36,7 +36,7 @@ static mp_obj_t gattc_done(int err)
 
 static mp_obj_t gattc_discover_services(size_t n_args, const mp_obj_t *args)
 {
-    uint16_t conn = (uint16_t)mp_obj_get_int(args[1]);
+    uint16_t conn = ble_arg_conn(args[1]);
     const struct woad_uuid *uuid = gattc_filter(n_args, args, 2);
     return gattc_done(woad_gattc_services(ble_active(), conn, uuid));
 }
@@ -44,8 +44,8 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_discover_services_obj, 2, 3, gattc
 
 static mp_obj_t gattc_discover_characteristics(size_t n_args, const mp_obj_t *args)
 {
-    uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), start = (uint16_t)mp_obj_get_int(args[2]),
-             end = (uint16_t)mp_obj_get_int(args[3]);
+    uint16_t conn = ble_arg_conn(args[1]), start = ble_arg_handle(args[2]),
+             end = ble_arg_handle(args[3]);
     const struct woad_uuid *uuid = gattc_filter(n_args, args, 4);
     return gattc_done(woad_gattc_characteristics(ble_active(), conn, start, end, uuid));
 }
@@ -55,8 +55,8 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_discover_characteristics_obj, 4, 5
 /* Programs pass the value handle of the characteristic as `start`: its descriptors follow it. */
 static mp_obj_t gattc_discover_descriptors(size_t n_args, const mp_obj_t *args)
 {
-    uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), start = (uint16_t)mp_obj_get_int(args[2]),
-             end = (uint16_t)mp_obj_get_int(args[3]);
+    uint16_t conn = ble_arg_conn(args[1]), start = ble_arg_handle(args[2]),
+             end = ble_arg_handle(args[3]);
     (void)n_args;
     struct woad *h = ble_active();
     return gattc_done(woad_gattc_descriptors(h, conn, (uint16_t)(start + 1), end));
@@ -67,7 +67,7 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_discover_descriptors_obj, 4, 4,
 static mp_obj_t gattc_read(mp_obj_t self, mp_obj_t conn, mp_obj_t handle)
 {
     (void)self;
-    uint16_t number = (uint16_t)mp_obj_get_int(conn), at = (uint16_t)mp_obj_get_int(handle);
+    uint16_t number = ble_arg_conn(conn), at = ble_arg_handle(handle);
     struct woad *h = ble_active();
     return gattc_done(ble.long_reads ? woad_gattc_read(h, number, at)
                                      : woad_gattc_read_once(h, number, at));
@@ -78,7 +78,7 @@ MP_DEFINE_CONST_FUN_OBJ_3(ble_gattc_read_obj, gattc_read);
  * Beyond upstream 2: long, 3: reliable, 4: signed. */
 static mp_obj_t gattc_write(size_t n_args, const mp_obj_t *args)
 {
-    uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), handle = (uint16_t)mp_obj_get_int(args[2]);
+    uint16_t conn = ble_arg_conn(args[1]), handle = ble_arg_handle(args[2]);
     mp_int_t mode = n_args == 5 ? mp_obj_get_int(args[4]) : 0;
     mp_buffer_info_t buf;
     mp_get_buffer_raise(args[3], &buf, MP_BUFFER_READ);
@@ -106,7 +106,7 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_write_obj, 4, 5, gattc_write);
 static mp_obj_t gattc_exchange_mtu(mp_obj_t self, mp_obj_t conn)
 {
     (void)self;
-    uint16_t number = (uint16_t)mp_obj_get_int(conn);
+    uint16_t number = ble_arg_conn(conn);
     return gattc_done(woad_gattc_exchange_mtu(ble_active(), number));
 }
 MP_DEFINE_CONST_FUN_OBJ_2(ble_gattc_exchange_mtu_obj, gattc_exchange_mtu);
@@ -116,7 +116,7 @@ MP_DEFINE_CONST_FUN_OBJ_2(ble_gattc_exchange_mtu_obj, gattc_exchange_mtu);
 static mp_obj_t gattc_discover_secondary(mp_obj_t self, mp_obj_t conn)
 {
     (void)self;
-    uint16_t number = (uint16_t)mp_obj_get_int(conn);
+    uint16_t number = ble_arg_conn(conn);
     return gattc_done(woad_gattc_secondary_services(ble_active(), number));
 }
 MP_DEFINE_CONST_FUN_OBJ_2(ble_gattc_discover_secondary_obj, gattc_discover_secondary);
@@ -124,8 +124,8 @@ MP_DEFINE_CONST_FUN_OBJ_2(ble_gattc_discover_secondary_obj, gattc_discover_secon
 /* EINVAL unless the program has enabled the events of its results. */
 static mp_obj_t gattc_discover_included(size_t n_args, const mp_obj_t *args)
 {
-    uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), start = (uint16_t)mp_obj_get_int(args[2]),
-             end = (uint16_t)mp_obj_get_int(args[3]);
+    uint16_t conn = ble_arg_conn(args[1]), start = ble_arg_handle(args[2]),
+             end = ble_arg_handle(args[3]);
     (void)n_args;
     struct woad *h = ble_active();
     if (!ble_wants(IRQ_GATTC_INCLUDED_RESULT) || !ble_wants(IRQ_GATTC_INCLUDED_DONE)) {
@@ -137,8 +137,8 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_discover_included_obj, 4, 4, gattc
 
 static mp_obj_t gattc_read_uuid(size_t n_args, const mp_obj_t *args)
 {
-    uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), start = (uint16_t)mp_obj_get_int(args[2]),
-             end = (uint16_t)mp_obj_get_int(args[3]);
+    uint16_t conn = ble_arg_conn(args[1]), start = ble_arg_handle(args[2]),
+             end = ble_arg_handle(args[3]);
     const struct woad_uuid *uuid = gattc_filter(n_args, args, 4);
     return gattc_done(woad_gattc_read_by_uuid(ble_active(), conn, start, end, uuid));
 }
@@ -147,12 +147,12 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_read_uuid_obj, 5, 5, gattc_read_uu
 static mp_obj_t gattc_read_multiple(mp_obj_t self, mp_obj_t conn, mp_obj_t handles)
 {
     enum { BLE_READ_MAX = 33 };
-    uint16_t number = (uint16_t)mp_obj_get_int(conn), list[BLE_READ_MAX];
+    uint16_t number = ble_arg_conn(conn), list[BLE_READ_MAX];
     mp_obj_t items[BLE_READ_MAX];
     (void)self;
     size_t len = ble_items(handles, items, BLE_READ_MAX);
     for (size_t n = 0; n < len && n < BLE_READ_MAX; n++) {
-        list[n] = (uint16_t)mp_obj_get_int(items[n]);
+        list[n] = ble_arg_handle(items[n]);
     }
     return gattc_done(woad_gattc_read_multiple(ble_active(), number, list, len));
 }
@@ -161,7 +161,7 @@ MP_DEFINE_CONST_FUN_OBJ_3(ble_gattc_read_multiple_obj, gattc_read_multiple);
 static mp_obj_t gattc_cancel(mp_obj_t self, mp_obj_t conn)
 {
     (void)self;
-    uint16_t number = (uint16_t)mp_obj_get_int(conn);
+    uint16_t number = ble_arg_conn(conn);
     int err = woad_gattc_cancel(ble_active(), number);
     return gattc_done(err == WOAD_ENOENT ? 0 : err);
 }

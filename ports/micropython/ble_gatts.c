@@ -15,27 +15,41 @@
  *       is not enabled; config("dropped")
  *   ble_check_thread(): raises RuntimeError outside the main thread
  *   ble_value_at(): the value of a local attribute; NULL: none
+ *   ble_attributes_removed(): queued events about these handles are dropped
+ *   ble_value_set(): copies octets into a value, which grows
+ *   ble_value_update(): notifies or indicates a value to each subscriber
+ *   ble_read_refused(): raises IRQ_GATTS_READ_REQUEST; 0, or the ATT error that the handler returns
+ *   ble_not_indicated(): raises IRQ_GATTS_INDICATE_DONE with a status of failure
+ *   ble_arg_conn(): a connection's number from an argument
+ *   ble_arg_handle(): a handle, or a channel, from an argument
+ *   ble_items(): copies items of a sequence, and returns how many it has
  *   ble_uuid_of(): the UUID in a Python object; NULL: it has none
  *   groups: services registered by one call each, with their values
  *   BLE_CONNS: connections of the configuration */
 #include "ble.h"
 
+/* MicroPython's flags of attributes: above the 8 bits that are GATT's properties. */
 enum {
     BLE_FLAG_READ_ENC = 0x0200,
     BLE_FLAG_READ_AUTH = 0x0400,
+    BLE_FLAG_READ_AUTHORIZED = 0x0800,
     BLE_FLAG_WRITE_ENC = 0x1000,
     BLE_FLAG_WRITE_AUTH = 0x2000,
-    BLE_FLAG_READ_AUTHORIZED = 0x0800,
-    BLE_FLAG_WRITE_AUTHORIZED = 0x4000,
-    BLE_DEFAULT_ROOM = 20,
-    BLE_UUID_CCCD = 0x2902
+    BLE_FLAG_WRITE_AUTHORIZED = 0x4000
+};
+enum {
+    BLE_DEFAULT_ROOM =
+        20, /* octets of a value, until gatts_set_buffer() or a longer gatts_write() */
+    BLE_UUID_CCCD = 0x2902,
+    BLE_HANDLE_FIRST = 10 /* the handles before are those of the host's own services */
 };
 
 /* --- registering ------------------------------------------------------------------------------ */
 
 /* State of a walk over a services definition.  The first walk (attrs NULL) counts and checks, the
  * second fills the arrays.  Both may run the program, by its own sequence and number types: the
- * second walk is limited to the count of the first, and items are copied out of lists. */
+ * second walk is limited to the count of the first, and items of lists are read before the program
+ * can run again. */
 struct build {
     struct woad_attr *attrs;
     struct woad_uuid *uuids;
@@ -58,24 +72,19 @@ static void build_put(struct build *b, const struct woad_uuid *uuid, struct woad
     b->n++;
 }
 
-enum { BLE_OPEN = false, BLE_SECURED = true };
-
-/* The host's permissions of an attribute with these flags; BLE_OPEN: without those of security, as
- * descriptors are. */
-static uint16_t build_perm(unsigned flags, bool secured)
+/* The host's permissions of a value or descriptor with these flags. */
+static uint16_t build_perm(unsigned flags)
 {
     unsigned perm = 0;
     perm |= flags & WOAD_PROP_READ ? WOAD_PERM_READ : 0;
     perm |= flags & (WOAD_PROP_WRITE | WOAD_PROP_WRITE_COMMAND) ? WOAD_PERM_WRITE : 0;
-    if (secured) {
-        perm |= flags & BLE_FLAG_READ_ENC ? WOAD_PERM_READ_ENCRYPTED : 0;
-        perm |= flags & BLE_FLAG_READ_AUTH ? WOAD_PERM_READ_AUTHENTICATED : 0;
-        perm |= flags & BLE_FLAG_WRITE_ENC ? WOAD_PERM_WRITE_ENCRYPTED : 0;
-        perm |= flags & BLE_FLAG_WRITE_AUTH ? WOAD_PERM_WRITE_AUTHENTICATED : 0;
-        perm |= flags & BLE_FLAG_READ_AUTHORIZED ? WOAD_PERM_READ_AUTHORIZED : 0;
-        perm |= flags & BLE_FLAG_WRITE_AUTHORIZED ? WOAD_PERM_WRITE_AUTHORIZED : 0;
-        perm |= flags & WOAD_PROP_SIGNED_WRITE ? WOAD_PERM_WRITE_SIGNED : 0;
-    }
+    perm |= flags & BLE_FLAG_READ_ENC ? WOAD_PERM_READ_ENCRYPTED : 0;
+    perm |= flags & BLE_FLAG_READ_AUTH ? WOAD_PERM_READ_AUTHENTICATED : 0;
+    perm |= flags & BLE_FLAG_WRITE_ENC ? WOAD_PERM_WRITE_ENCRYPTED : 0;
+    perm |= flags & BLE_FLAG_WRITE_AUTH ? WOAD_PERM_WRITE_AUTHENTICATED : 0;
+    perm |= flags & BLE_FLAG_READ_AUTHORIZED ? WOAD_PERM_READ_AUTHORIZED : 0;
+    perm |= flags & BLE_FLAG_WRITE_AUTHORIZED ? WOAD_PERM_WRITE_AUTHORIZED : 0;
+    perm |= flags & WOAD_PROP_SIGNED_WRITE ? WOAD_PERM_WRITE_SIGNED : 0;
     return (uint16_t)perm;
 }
 
@@ -120,7 +129,7 @@ static void build_descriptor(struct build *b, mp_obj_t o, bool subscribable, mp_
     if (subscribable && is_cccd(&uuid)) {
         build_put(b, NULL, (struct woad_attr)WOAD_CCCD);
     } else {
-        build_put(b, &uuid, (struct woad_attr)WOAD_DESCRIPTOR(NULL, build_perm(flags, BLE_OPEN)));
+        build_put(b, &uuid, (struct woad_attr)WOAD_DESCRIPTOR(NULL, build_perm(flags)));
     }
 }
 
@@ -157,7 +166,7 @@ static void build_characteristic(struct build *b, mp_obj_t o, mp_obj_t handles, 
     if (n > 255) {
         mp_raise_ValueError(MP_ERROR_TEXT("too many descriptors"));
     }
-    unsigned flags = 0;
+    unsigned flags = 0; /* while counting: a CCCD counts like any descriptor */
     bool implied = false;
     if (b->attrs) {
         flags = (unsigned)mp_obj_get_int(items[1]) & 0xffff;
@@ -168,9 +177,7 @@ static void build_characteristic(struct build *b, mp_obj_t o, mp_obj_t handles, 
               (struct woad_attr){ .kind = WOAD_ATTR_CHARACTERISTIC,
                                   .props = (uint8_t)flags,
                                   .perm = WOAD_PERM_READ });
-    build_put(
-        b, &uuid,
-        (struct woad_attr){ .kind = WOAD_ATTR_VALUE, .perm = build_perm(flags, BLE_SECURED) });
+    build_put(b, &uuid, (struct woad_attr){ .kind = WOAD_ATTR_VALUE, .perm = build_perm(flags) });
     if (implied) {
         build_put(b, NULL, (struct woad_attr)WOAD_CCCD);
     }
@@ -178,8 +185,8 @@ static void build_characteristic(struct build *b, mp_obj_t o, mp_obj_t handles, 
         build_descriptor(b, d, build_subscribable(flags), handles, base);
     }
     if (!b->attrs) {
-        (void)mp_obj_get_int(items[1]);
-        b->n++; /* for an implied CCCD */
+        (void)mp_obj_get_int(items[1]); /* raises, if the flags are none */
+        b->n++; /* for an implied CCCD, whether it comes or not: `room` may be more than is used */
     }
 }
 
@@ -228,6 +235,8 @@ static bool gatts_busy(const struct woad *h)
     return woad_adv_running(h) || woad_scan_running(h);
 }
 
+/* The values of all attributes that have one here; the host has the CCCDs'. + 1: an array of 0 is
+ * no array. */
 static struct ble_value *gatts_new_values(const struct build *b)
 {
     struct ble_value *values = m_new0(struct ble_value, b->n + 1);
@@ -244,7 +253,6 @@ static struct ble_value *gatts_new_values(const struct build *b)
 /* The first handle after all groups; 0: no handle is left. */
 static uint16_t gatts_free_handle(const ble_obj_t *o)
 {
-    enum { BLE_HANDLE_FIRST = 10 };
     uint32_t first = BLE_HANDLE_FIRST;
     for (const struct ble_group *g = o->groups; g; g = g->next) {
         first = first > (uint32_t)g->first + g->n ? first : (uint32_t)g->first + g->n;
@@ -261,14 +269,17 @@ static struct ble_group *gatts_new_group(mp_obj_t services, size_t n, uint16_t f
                        .room = n };
     *handles = build_all(&b, services, first);
     struct ble_group *g = m_new0(struct ble_group, 1);
-    *g = (struct ble_group){ NULL, b.attrs, b.uuids, gatts_new_values(&b), first, (uint16_t)b.n };
+    *g = (struct ble_group){ .attrs = b.attrs,
+                             .uuids = b.uuids,
+                             .values = gatts_new_values(&b),
+                             .first = first,
+                             .n = (uint16_t)b.n };
     return g;
 }
 
 /* gatts_register_services(definitions) -> handles: replaces all services, or changes nothing. */
 static mp_obj_t gatts_register_services(mp_obj_t self, mp_obj_t services)
 {
-    enum { BLE_HANDLE_FIRST = 10 };
     struct build count = { 0 };
     mp_obj_t handles;
     (void)self;
@@ -278,17 +289,19 @@ static mp_obj_t gatts_register_services(mp_obj_t self, mp_obj_t services)
         mp_raise_OSError(MP_EINVAL);
     }
     struct ble_group *g = gatts_new_group(services, count.n, BLE_HANDLE_FIRST, &handles);
-    struct woad *h = ble_active();
+    struct woad *h = ble_active(); /* again: the walk may have stopped it */
     if (gatts_busy(h)) {
         mp_raise_OSError(MP_EBUSY);
     }
     ble_obj_t *o = ble_object();
     ble_raise(woad_gatt_clear(h));
     int err = g->n ? woad_gatt_add_at(h, g->attrs, g->n, BLE_HANDLE_FIRST) : 0;
-    for (struct ble_group *old = o->groups; err && old; old = old->next) {
-        woad_gatt_add_at(h, old->attrs, old->n, old->first); /* the old services again */
+    if (err) {
+        for (struct ble_group *old = o->groups; old; old = old->next) {
+            woad_gatt_add_at(h, old->attrs, old->n, old->first); /* the old services again */
+        }
+        ble_raise(err);
     }
-    ble_raise(err);
     ble_attributes_removed(o, BLE_HANDLE_FIRST, 0xffff);
     o->groups = g->n ? g : NULL;
     return handles;
@@ -305,18 +318,18 @@ static mp_obj_t gatts_add_services(mp_obj_t self, mp_obj_t services)
     ble_active();
     ble_obj_t *o = ble_object();
     uint16_t first = gatts_free_handle(o);
-    if (!count.n || !first || count.n > 0xffffu - first) {
+    if (!count.n || !first || count.n > 0xffffu - first) { /* none to add, or no handles */
         mp_raise_OSError(MP_EINVAL);
     }
     struct ble_group *g = gatts_new_group(services, count.n, first, &handles);
-    struct woad *h = ble_active();
+    struct woad *h = ble_active(); /* again: the walk may have stopped it */
     if (gatts_free_handle(o) != first) {
         mp_raise_OSError(MP_EBUSY); /* walking the definition registered services */
     }
     ble_raise(woad_gatt_add_at(h, g->attrs, g->n, first));
     g->next = o->groups;
     o->groups = g;
-    ble_flush();
+    ble_flush(); /* Service Changed, to connections */
     return handles;
 }
 MP_DEFINE_CONST_FUN_OBJ_2(ble_gatts_add_services_obj, gatts_add_services);
@@ -348,20 +361,25 @@ static mp_obj_t gatts_remove_services(mp_obj_t self, mp_obj_t handle)
     if (!removed) {
         mp_raise_OSError(MP_EINVAL);
     }
+    /* before: woad_gatt_remove() may raise events, which must not find these.  It does not fail:
+     * the host has each of our groups. */
     ble_attributes_removed(o, removed->first, (uint16_t)(removed->first + removed->n - 1));
     ble_raise(woad_gatt_remove(h, removed->first));
     gatts_unlink(o, removed);
-    ble_flush();
+    ble_flush(); /* Service Changed */
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_2(ble_gatts_remove_services_obj, gatts_remove_services);
 
 /* --- values ----------------------------------------------------------------------------------- */
 
+/* gatts_read(handle) -> bytes: b"" for a handle that has no value, and while BLE is not active, as
+ * in MicroPython; other methods raise there.  With `append` (gatts_set_buffer()) writes of peers
+ * add up until they are read. */
 static mp_obj_t gatts_read(mp_obj_t self, mp_obj_t handle)
 {
     (void)self;
-    uint16_t at = (uint16_t)mp_obj_get_int(handle);
+    uint16_t at = ble_arg_handle(handle);
     ble_check_thread();
     struct ble_value *v = ble_value_at(at);
     if (!v || !ble.host) {
@@ -375,10 +393,11 @@ static mp_obj_t gatts_read(mp_obj_t self, mp_obj_t handle)
 }
 MP_DEFINE_CONST_FUN_OBJ_2(ble_gatts_read_obj, gatts_read);
 
-static struct ble_value *gatts_value(mp_int_t handle)
+/* The value of a handle.  Raises ENODEV or EINVAL. */
+static struct ble_value *gatts_value(uint16_t handle)
 {
     ble_active();
-    struct ble_value *v = ble_value_at((uint16_t)handle);
+    struct ble_value *v = ble_value_at(handle);
     if (!v) {
         mp_raise_OSError(MP_EINVAL);
     }
@@ -389,7 +408,7 @@ static struct ble_value *gatts_value(mp_int_t handle)
 static mp_obj_t gatts_write(size_t n_args, const mp_obj_t *args)
 {
     bool update = n_args > 3 && mp_obj_is_true(args[3]);
-    mp_int_t handle = mp_obj_get_int(args[1]);
+    uint16_t handle = ble_arg_handle(args[1]);
     mp_buffer_info_t buf;
     mp_get_buffer_raise(args[2], &buf, MP_BUFFER_READ);
     struct ble_value *v = gatts_value(handle);
@@ -398,19 +417,20 @@ static mp_obj_t gatts_write(size_t n_args, const mp_obj_t *args)
     }
     ble_value_set(v, buf.buf, buf.len);
     if (update) {
-        ble_value_update((uint16_t)handle);
+        ble_value_update(handle);
         ble_flush();
     }
     return MP_OBJ_NEW_SMALL_INT(buf.len);
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gatts_write_obj, 3, 4, gatts_write);
 
-/* Without data sends the value, after IRQ_GATTS_READ_REQUEST with conn_handle 0xffff. */
+/* Without data: sends the local value, which the program may update first, in
+ * IRQ_GATTS_READ_REQUEST with conn_handle 0xffff. */
 static mp_obj_t gatts_send(size_t n_args, const mp_obj_t *args,
                            int (*send)(struct woad *, uint16_t, uint16_t, const void *, size_t))
 {
-    uint16_t conn = (uint16_t)mp_obj_get_int(args[1]);
-    uint16_t handle = (uint16_t)mp_obj_get_int(args[2]);
+    uint16_t conn = ble_arg_conn(args[1]);
+    uint16_t handle = ble_arg_handle(args[2]);
     mp_buffer_info_t buf = { .buf = NULL, .len = 0 };
     bool local_value = n_args < 4 || args[3] == mp_const_none;
     if (!local_value) {
@@ -420,7 +440,7 @@ static mp_obj_t gatts_send(size_t n_args, const mp_obj_t *args,
     struct woad_conn_info info;
     ble_raise(woad_conn_info(h, conn, &info));
     if (local_value) {
-        gatts_value(handle);
+        gatts_value(handle); /* raises if there is none */
         int err = ble_read_refused(WOAD_NO_CONN, handle);
         if (err) {
             ble_raise_with(MP_EINVAL, MP_OBJ_NEW_SMALL_INT(BLE_STATUS_ATT + err));
@@ -431,7 +451,7 @@ static mp_obj_t gatts_send(size_t n_args, const mp_obj_t *args,
         buf.len = v->len;
     }
     int err = send(h, conn, handle, buf.buf, buf.len);
-    if (err == WOAD_EACCES) { /* the peer lacks the security: no error of the program */
+    if (err == WOAD_EACCES) { /* the connection lacks the security: no error of the program */
         ble.dropped++;
         if (send == woad_gatt_indicate) {
             ble_not_indicated(conn, handle);
@@ -463,7 +483,8 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gatts_indicate_obj, 3, 4, gatts_indicate
 
 static mp_obj_t gatts_set_buffer(size_t n_args, const mp_obj_t *args)
 {
-    mp_int_t handle = mp_obj_get_int(args[1]), len = mp_obj_get_int(args[2]);
+    uint16_t handle = ble_arg_handle(args[1]);
+    mp_int_t len = mp_obj_get_int(args[2]);
     bool append = n_args > 3 && mp_obj_is_true(args[3]);
     struct ble_value *v = gatts_value(handle);
     if (len < 0 || len > 0xffff) {

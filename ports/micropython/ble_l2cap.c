@@ -245,7 +245,7 @@ MP_DEFINE_CONST_FUN_OBJ_3(ble_l2cap_listen_obj, ble_l2cap_listen);
 /* l2cap_connect(conn_handle, psm, mtu) -> cid */
 static mp_obj_t ble_l2cap_connect(size_t n_args, const mp_obj_t *args)
 {
-    uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), cid;
+    uint16_t conn = ble_arg_conn(args[1]), cid;
     const struct woad_coc_params p = params_of(args[2], args[3]);
     struct woad *h = ble_active();
     struct ble_channel *ch = channel_new(conn, p.mtu);
@@ -278,7 +278,7 @@ static struct ble_channel *channel_get_open(uint16_t conn, uint16_t cid)
 
 static mp_obj_t ble_l2cap_disconnect(mp_obj_t self, mp_obj_t conn, mp_obj_t cid)
 {
-    uint16_t number = (uint16_t)mp_obj_get_int(conn), channel = (uint16_t)mp_obj_get_int(cid);
+    uint16_t number = ble_arg_conn(conn), channel = ble_arg_handle(cid);
     struct woad *h = ble_active();
     struct ble_channel *ch = channel_find(number, channel);
     (void)self;
@@ -297,7 +297,7 @@ MP_DEFINE_CONST_FUN_OBJ_3(ble_l2cap_disconnect_obj, ble_l2cap_disconnect);
  * controller have room; EBUSY until IRQ_L2CAP_SEND_READY. */
 static mp_obj_t ble_l2cap_send(size_t n_args, const mp_obj_t *args)
 {
-    uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), cid = (uint16_t)mp_obj_get_int(args[2]);
+    uint16_t conn = ble_arg_conn(args[1]), cid = ble_arg_handle(args[2]);
     struct woad_coc_info info;
     mp_buffer_info_t buf;
     (void)n_args;
@@ -375,7 +375,7 @@ static size_t channel_read(struct ble_channel *ch, uint8_t *to, size_t room)
 /* l2cap_recvinto(conn_handle, cid, buf) -> octets read; buf None: octets that can be read. */
 static mp_obj_t ble_l2cap_recvinto(size_t n_args, const mp_obj_t *args)
 {
-    uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), cid = (uint16_t)mp_obj_get_int(args[2]);
+    uint16_t conn = ble_arg_conn(args[1]), cid = ble_arg_handle(args[2]);
     mp_buffer_info_t buf;
     size_t len;
     (void)n_args;

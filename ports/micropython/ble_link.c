@@ -33,6 +33,25 @@ static void link_addr(mp_obj_t o, uint8_t type, struct woad_addr *addr)
     }
 }
 
+static uint16_t arg_u16(mp_obj_t o, uint16_t otherwise)
+{
+    mp_int_t value = mp_obj_get_int(o);
+    if (value < 0 || value > 0xffff) {
+        return otherwise;
+    }
+    return (uint16_t)value;
+}
+
+uint16_t ble_arg_conn(mp_obj_t o)
+{
+    return arg_u16(o, WOAD_NO_CONN);
+}
+
+uint16_t ble_arg_handle(mp_obj_t o)
+{
+    return arg_u16(o, 0);
+}
+
 /* A copy, because converting an item may run the program, which may change the list. */
 size_t ble_items(mp_obj_t o, mp_obj_t *copy, size_t room)
 {
@@ -99,7 +118,7 @@ static mp_obj_t gap_connection(mp_obj_t self, mp_obj_t conn)
     struct woad_conn_info info;
     uint8_t big[6];
     (void)self;
-    uint16_t number = (uint16_t)mp_obj_get_int(conn);
+    uint16_t number = ble_arg_conn(conn);
     ble_raise(woad_conn_info(ble_active(), number, &info));
     for (int i = 0; i < 6; i++) {
         big[i] = info.peer.octet[5 - i];
@@ -160,7 +179,7 @@ static mp_obj_t link_done(int err)
 static mp_obj_t gap_link(mp_obj_t self, mp_obj_t conn, mp_obj_t item)
 {
     (void)self;
-    uint16_t number = (uint16_t)mp_obj_get_int(conn);
+    uint16_t number = ble_arg_conn(conn);
     mp_int_t what = mp_obj_get_int(item);
     struct woad *h = link_active();
     if (what == WOAD_LINK_FEATURES && ble_connecting_share(number)) {
@@ -174,7 +193,7 @@ MP_DEFINE_CONST_FUN_OBJ_3(ble_gap_link_obj, gap_link);
 static mp_obj_t gap_data_length(mp_obj_t self, mp_obj_t conn, mp_obj_t octets)
 {
     (void)self;
-    uint16_t number = (uint16_t)mp_obj_get_int(conn);
+    uint16_t number = ble_arg_conn(conn);
     mp_int_t n = mp_obj_get_int(octets);
     struct woad *h = ble_active();
     return link_done(n < 0 || n > 0xffff ? WOAD_EINVAL

@@ -51,7 +51,7 @@ void ble_apply_pairing(void)
 static mp_obj_t gap_pair(mp_obj_t self, mp_obj_t conn)
 {
     (void)self;
-    uint16_t number = (uint16_t)mp_obj_get_int(conn);
+    uint16_t number = ble_arg_conn(conn);
     ble_raise(woad_pair(ble_active(), number));
     ble_flush();
     ble_port_schedule(); /* the request may have to wait, with no packet to wake the scheduler */
@@ -62,7 +62,7 @@ MP_DEFINE_CONST_FUN_OBJ_2(ble_gap_pair_obj, gap_pair);
 static mp_obj_t gap_passkey(size_t n_args, const mp_obj_t *args)
 {
     (void)n_args;
-    uint16_t conn = (uint16_t)mp_obj_get_int(args[1]);
+    uint16_t conn = ble_arg_conn(args[1]);
     mp_int_t action = mp_obj_get_int(args[2]), passkey = mp_obj_get_int(args[3]);
     struct woad *h = ble_active();
     if (passkey < 0 || passkey > 999999 || action < 0 || action > 0xff) {
@@ -211,7 +211,7 @@ static void buffer_exactly(mp_obj_t o, uint8_t *out, size_t len)
 static mp_obj_t gap_oob(size_t n_args, const mp_obj_t *args)
 {
     struct woad_oob oob;
-    uint16_t conn = n_args > 1 ? (uint16_t)mp_obj_get_int(args[1]) : WOAD_NO_CONN;
+    uint16_t conn = n_args > 1 ? ble_arg_conn(args[1]) : WOAD_NO_CONN;
     struct woad *h = ble_active();
     if (n_args == 2) {
         mp_raise_OSError(MP_EINVAL);
@@ -246,7 +246,7 @@ static mp_obj_t gap_keypress(mp_obj_t self, mp_obj_t conn, mp_obj_t what)
 {
     (void)self;
     mp_int_t key = mp_obj_get_int(what);
-    uint16_t number = (uint16_t)mp_obj_get_int(conn);
+    uint16_t number = ble_arg_conn(conn);
     struct woad *h = ble_active();
     ble_raise(key < 0 || key > 0xff ? WOAD_EINVAL
                                     : woad_keypress(h, number, (enum woad_keypress)key));

@@ -113,6 +113,56 @@ def test_a_send_that_the_peer_may_not_have():
     s.end()
 
 
+def test_a_descriptor_that_needs_encryption():
+    """The security flags of a descriptor hold as those of a value do: a peer without encryption reads only the open one."""
+    s, c = pair("""
+    up()
+    ((a, d, e),) = ble.gatts_register_services(((U, ((C, 0x2, ((UUID(0x2901), 0x2 | 0x200), (UUID(0x2904), 0x2))),)),))
+    assert (a, d, e) == (12, 13, 14)
+    ble.gatts_write(d, b"secret")
+    ble.gatts_write(e, b"open")
+    ble.gap_advertise(20000, b"x")
+    print("READY")
+    wait(2, 20000)
+    """, CLIENT + """
+    ble.gattc_read(conn, 14)
+    assert wait(15)[1:] == (14, b"open"), events
+    assert wait(16)[2] == 0, events
+    ble.gattc_read(conn, 13)
+    assert wait(16) == (conn, 13, 0x105), events
+    assert not [e for e in events if e[0] == 15], events
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+    s.end()
+
+
+def test_numbers_that_are_no_handles():
+    """A number above 65535 is no handle and no connection: its lower 16 bits are not taken for one."""
+    s, c = pair("""
+    up()
+    ((a,),) = ble.gatts_register_services(((U, ((C, 0x2 | 0x10),)),))
+    ble.gatts_write(a, b"value")
+    for wrong in (65536 + a, a - 65536):
+        assert ble.gatts_read(wrong) == b""
+        raises(22, ble.gatts_write, wrong, b"x")
+        raises(22, ble.gatts_set_buffer, wrong, 1)
+    assert ble.gatts_read(a) == b"value"
+    ble.gap_advertise(20000, b"x")
+    print("READY")
+    conn, _, _ = wait(1)
+    raises(107, ble.gatts_notify, conn + 65536, a, b"x")
+    assert ble.gap_disconnect(conn + 65536) is False
+    wait(2, 20000)
+    """, CLIENT + """
+    raises(107, ble.gattc_read, conn + 65536, 12)
+    raises(22, ble.gattc_discover_characteristics, conn, 1, 65536 + 20)
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+    s.end()
+
+
 def test_an_indication_that_the_peer_may_not_have():
     """One for a peer without the security, and one that waits while its service goes: each ends, with 0x105, behind what came before."""
     s, c = pair("""

@@ -29,7 +29,7 @@
  *   period_at: us: when the next period of scanning begins
  *   channel_bits: channels that the set uses, a bit each: 37, 38, 39
  *   host_credits: buffers that the host has free, if host_flow
- *   CMD_SECRET: flag of a command: it needs encryption */
+ *   CMD_SECRET: flag of a command: unknown without the feature LE Encryption */
 #include "hci.h"
 
 static const struct command *cmd_table(size_t t); /* NULL behind the last */

@@ -1,5 +1,10 @@
-/* Commands about connections: disconnecting, parameters, PHYs, data length, encryption. Vol 4,
- * Part E, 7.1, 7.5, 7.8
+/* HCI commands about connections, in the simulated controller: disconnecting, parameters, PHYs,
+ * data length, encryption. Vol 4, Part E, 7.1, 7.5, 7.8
+ *
+ * A comment above a function has its command's parameters, then, behind a semicolon, the return
+ * parameters behind status. A function returns the status, for Command Complete or, with
+ * CMD_STATUS, Command Status; CMD_ANSWERED: it has sent that event itself, because another must
+ * follow it.
  *
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
@@ -12,6 +17,10 @@
  *   peer_has(): the peer has this feature; valid when features_known
  *   features_known: the peer's features have been received
  *   phy_number(): HCI's number of a PHY: both codings are one
+ *   remote_procedure: P_… that the peer has begun
+ *   control_pending(): the procedure P_… is wanted or runs
+ *   host_params: the parameters that our host wants
+ *   peer_params: the parameters of the peer's request, then those that our host has answered
  *   CMD_STATUS: flag of a command: answered by Command Status
  *   control_request(): the procedure P_… is wanted: it begins when no other runs
  *   encrypting: encryption is being started or paused: no data are sent
@@ -21,7 +30,7 @@
  *   host_max_tx: octets that our host wants in a packet
  *   update_event_due: the host gets an event when the procedure ends
  *   phy_event_due: the host gets an event when that procedure ends
- *   CMD_SECRET: flag of a command: it needs encryption */
+ *   CMD_SECRET: flag of a command: unknown without the feature LE Encryption */
 #include "hci.h"
 
 /* interval min u16, max u16, latency u16, timeout u16, CE length min u16, max u16 */
@@ -32,10 +41,12 @@ bool params_from_host(struct rd *in, struct params *p)
     return !in->bad && params_valid(p) && ce_min <= ce_max;
 }
 
-/* Disconnect of a CIS. One that is not established ends with LE CIS Established. */
+/* Disconnect of a CIS. The central may cancel one that is being created: it ends with LE CIS
+ * Established. */
 static int cis_disconnect(controller *c, struct iso *s, uint8_t reason)
 {
-    if (s->terminating || (s->central ? !s->creating && !s->on : !s->established)) {
+    bool known_to_host = s->central ? s->creating || s->on : s->established;
+    if (s->terminating || !known_to_host) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     evt_status(c, OP_DISCONNECT, 0);
@@ -505,6 +516,7 @@ static int cmd_max_data_len(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* Columns: struct command (host.h). */
 const struct command air_conn_commands[] = {
     { OP_DISCONNECT, 0, 5, 3, cmd_disconnect, 0, CMD_STATUS, 0 },
     { OP_READ_REMOTE_VERSION, 2, 7, 2, cmd_remote_version, 0, CMD_STATUS, 0 },

@@ -10,7 +10,7 @@
  *   CMD_STATUS: flag of a command: answered by Command Status
  *   p256_at: us: when the calculation that the host has requested ends
  *   p256_event: the LE event that ends the calculation; 0: none runs
- *   CMD_SECRET: flag of a command: it needs encryption */
+ *   CMD_SECRET: flag of a command: unknown without the feature LE Encryption */
 #include "hci.h"
 
 enum { P256_US = 25000 };

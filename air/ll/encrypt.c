@@ -1,5 +1,6 @@
-/* Encryption: the start procedure, the pause procedure for a new key, and CCM of packets. Vol 6,
- * Part B, 5.1.3; Part E
+/* Encryption in the simulated controller: the start procedure, the pause procedure for a new key,
+ * and CCM of packets. Vol 6, Part B, 5.1.3; Vol 6, Part E. Its random numbers are the simulation's:
+ * the same at each run, and no secret.
  *
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
@@ -26,6 +27,11 @@
  *   encryption_pdus_only: any control PDU that is not about encryption ends the connection
  *   auth_payload_by: us: until when a packet with a MIC must arrive
  *   ping_at: us: when LL_PING_REQ is sent, so that a packet with a MIC arrives in time
+ *   rx_pausing: the next new packet, the central's LL_PAUSE_ENC_RSP, is not encrypted
+ *   rx_counter: packets decrypted, without repeated ones; link_accept_payload() counts
+ *   was_encrypted: the connection has been encrypted, and may be paused: the next success is a key
+ *       refresh
+ *   control_release(): handles the peer's request that waited for the end of encryption
  *   MIC: octets of the code that authenticates an encrypted payload
  *   cipher: key and nonce of an encrypted packet */
 #include "host.h"
@@ -40,7 +46,7 @@ static void reversed(uint8_t out[16], const uint8_t in[16])
     }
 }
 
-/* Nonce: packet counter 39 bits, direction (1: from the central), IV 8.  Part E, 2.1 */
+/* Nonce: packet counter 39 bits, direction (1: from the central), IV 8.  Vol 6, Part E, 2.1 */
 static void crypt_nonce(const struct cipher *k, uint8_t nonce[13])
 {
     for (unsigned n = 0; n < 5; n++) {
@@ -55,31 +61,32 @@ static void crypt_nonce(const struct cipher *k, uint8_t nonce[13])
 }
 
 /* The MIC over the header, of which some bits may change between sender and receiver, and the
- * payload. Part E, 2.2 */
+ * payload: CBC-MAC of B0, B1 (the header) and the payload. Vol 6, Part E, 2.2 */
 static void crypt_mic(const controller *c, const struct cipher *k, const uint8_t nonce[13],
-                      uint8_t head, const uint8_t *plain, size_t len, uint8_t x[16])
+                      uint8_t head, const uint8_t *plain, size_t len, uint8_t mac[16])
 {
-    uint8_t block[16] = { 0x49 };
+    uint8_t block[16] = { 0x49 }; /* B0: flags: a header is authenticated, MIC of 4 octets */
     memcpy(block + 1, nonce, 13);
     block[15] = (uint8_t)len;
-    c->cfg.crypto->aes128(k->key, block, x);
+    c->cfg.crypto->aes128(k->key, block, mac);
     const uint8_t aad[3] = { 0, 1, head & k->header_mask };
     for (size_t n = 0; n < sizeof aad; n++) {
-        x[n] ^= aad[n];
+        mac[n] ^= aad[n];
     }
-    c->cfg.crypto->aes128(k->key, x, x);
+    c->cfg.crypto->aes128(k->key, mac, mac);
     for (size_t at = 0; at < len; at += 16) {
         for (size_t n = 0; n < 16 && at + n < len; n++) {
-            x[n] ^= plain[at + n];
+            mac[n] ^= plain[at + n];
         }
-        c->cfg.crypto->aes128(k->key, x, x);
+        c->cfg.crypto->aes128(k->key, mac, mac);
     }
 }
 
+/* A block of the key stream: number 0 encrypts the MIC, those from 1 on the payload. */
 static void crypt_stream(const controller *c, const struct cipher *k, const uint8_t nonce[13],
                          uint16_t number, uint8_t out[16])
 {
-    uint8_t block[16] = { 0x01 };
+    uint8_t block[16] = { 0x01 }; /* A_i: flags */
     memcpy(block + 1, nonce, 13);
     block[14] = (uint8_t)(number >> 8);
     block[15] = (uint8_t)number;
@@ -146,6 +153,7 @@ void crypt_seal(controller *c, struct link *l, uint8_t head, uint8_t *data, size
     crypt_seal_with(c, &k, head, data, len);
 }
 
+/* The caller counts rx_counter once the packet is accepted: it may be repeated. */
 bool crypt_open(controller *c, struct link *l, uint8_t head, uint8_t *data, size_t len)
 {
     struct cipher k;
@@ -155,8 +163,8 @@ bool crypt_open(controller *c, struct link *l, uint8_t head, uint8_t *data, size
 
 /* --- the key ---------------------------------------------------------------------------------- */
 
-/* The procedure has ended. A procedure of this side that it has delayed gets its full response
- * timeout. */
+/* Encryption has started, or has failed. A procedure of this side that waited for that gets its
+ * full response timeout. */
 static void encrypt_over(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
@@ -173,7 +181,8 @@ static uint8_t random_octet(controller *c)
     return (uint8_t)(air_random(c->air) >> 8);
 }
 
-/* Session key: e(LTK, SKD), the peripheral's half of SKD in the upper octets. 5.1.3.1 */
+/* Session key: e(LTK, SKD). `skd` has the least significant octet first: the central's half, then
+ * the peripheral's; `ltk` and the key the most significant. 5.1.3.1 */
 static void key_derive(controller *c, struct link *l)
 {
     uint8_t skd[16];
@@ -183,8 +192,8 @@ static void key_derive(controller *c, struct link *l)
 }
 
 /* Encryption Change: status u8, handle u16, on u8; or, for a new key, Encryption Key Refresh
- * Complete: status u8, handle u16.  Vol 4, Part E, 7.7.8, 7.7.39 */
-static void encrypt_notify(controller *c, uint8_t i, uint8_t status)
+ * Complete: status u8, handle u16.  Vol 4, Part E, 7.7.8, 7.7.39.  The procedure has ended. */
+static void encrypt_finish(controller *c, uint8_t i, uint8_t status)
 {
     struct link *l = &c->links[i];
     uint8_t b[4];
@@ -204,7 +213,9 @@ static void encrypt_notify(controller *c, uint8_t i, uint8_t status)
 
 static void send_opcode(struct link *l, uint8_t opcode)
 {
-    struct wr pdu = { &opcode, &opcode + 1, &opcode + 1, false };
+    uint8_t b[1];
+    struct wr pdu = wr_of(b, sizeof b);
+    wr_u8(&pdu, opcode);
     control_send(l, &pdu);
 }
 
@@ -230,10 +241,9 @@ static void send_enc_req(controller *c, uint8_t i)
         l->skd[n] = random_octet(c);
         if (n < 4) {
             l->iv[n] = random_octet(c);
-        } else {
-            l->iv[n] = 0;
         }
     }
+    memset(l->iv + 4, 0, 4); /* the peripheral's half is still to come */
     wr_u8(&pdu, LL_ENC_REQ);
     wr_bytes(&pdu, l->rand, 8);
     wr_le16(&pdu, l->ediv);
@@ -256,7 +266,7 @@ static void encrypt_begin(controller *c, uint8_t i)
 
 static void encrypt_refused(controller *c, uint8_t i, uint8_t error)
 {
-    encrypt_notify(c, i, error);
+    encrypt_finish(c, i, error);
     control_release(c, i);
 }
 
@@ -334,7 +344,7 @@ void encrypt_key(controller *c, uint8_t i, const uint8_t *ltk)
     } else if (l->was_encrypted) {
         control_terminate(c, i, WOAD_HCI_KEY_MISSING);
     } else {
-        encrypt_over(c, i);
+        encrypt_over(c, i); /* before: the reject is no encryption PDU */
         control_reject(c, l, LL_ENC_REQ, WOAD_HCI_KEY_MISSING);
     }
     link_wake(c, i);
@@ -367,9 +377,9 @@ void rx_start_enc_rsp(controller *c, uint8_t i, struct rd *in)
         l->tx_encrypted = true;
         send_opcode(l, LL_START_ENC_RSP);
     }
-    encrypt_notify(c, i, 0);
+    encrypt_finish(c, i, 0);
     payload_timeout_restart(c, l);
-    control_done(c, i, P_ENCRYPT);
+    control_done(c, i, P_ENCRYPT); /* if it is ours */
     control_release(c, i);
 }
 
@@ -381,7 +391,7 @@ void rx_pause_enc_req(controller *c, uint8_t i, struct rd *in)
     (void)in;
     if (encrypt_in_turn(l, l->tx_encrypted && !l->encrypting)) {
         l->encrypting = l->encryption_pdus_only = true;
-        l->rx_pausing = true; /* the central's response is not encrypted */
+        l->rx_pausing = true;
         control_start_timeout(c, i);
         send_opcode(l, LL_PAUSE_ENC_RSP);
     }
@@ -415,6 +425,7 @@ void rx_pause_enc_rsp(controller *c, uint8_t i, struct rd *in)
 void payload_timeout_restart(controller *c, struct link *l)
 {
     uint64_t all = l->payload_timeout * 10000u;
+    /* four events that the peer may skip none of, in which the ping and its answer get through */
     uint64_t before = 4u * (l->latency + 1u) * l->subrate_factor * (l->interval * 1250ull);
     l->auth_payload_by = c->air->now + all;
     l->ping_at = l->auth_payload_by - earlier(before, all / 2);

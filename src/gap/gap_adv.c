@@ -18,6 +18,8 @@
  *   ext_advertises(): advertising goes by extended commands, through h->ext_role
  *   ext_role: functions of gap_ext.c for legacy files; NULL: not linked. adv_params(), create() and
  *       the like write an extended command and return its opcode
+ *   accept: of the host: the accept list; NULL: not linked
+ *   own_type: type of our own address, as HCI numbers it
  *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
  *       (core/feature.h) */
 #include "../core/conn.h"
@@ -29,19 +31,24 @@
 #include "gap_ext.h"
 
 enum { DATA, RSP, PARTS };
-/* bits of struct adv.dirty: 1 << part, or the parameters */
-enum { DIRTY_PARTS = (1 << PARTS) - 1, ADV_DIRTY_PARAMS = 1 << PARTS };
+/* bits of struct adv.dirty: each part's, and the parameters' */
+enum {
+    ADV_DIRTY_DATA = 1 << DATA,
+    ADV_DIRTY_RSP = 1 << RSP,
+    ADV_DIRTY_PARTS = ADV_DIRTY_DATA | ADV_DIRTY_RSP,
+    ADV_DIRTY_PARAMS = 1 << PARTS
+};
 
 struct adv {
     bool wanted;         /* the application wants to advertise */
-    uint8_t dirty;       /* DIRTY_…: not in the controller yet */
+    uint8_t dirty;       /* ADV_DIRTY_…: not in the controller yet */
     bool enabling;       /* the enable command turns it on, else off */
     bool enable_pending; /* that command waits for its completion */
     uint8_t own_type;    /* own address type in the controller's parameters */
     struct woad_adv_params params;
     struct {
         uint8_t len, octets[WOAD_ADV_DATA_MAX];
-    } part[2]; /* DATA, RSP */
+    } part[PARTS];
 };
 
 ASSERT_SIZE(adv, WOAD_SIZE_ADV);
@@ -51,9 +58,10 @@ static void adv_layout(struct woad *h)
     h->adv = arena_alloc(h, 1, sizeof *h->adv);
 }
 
+/* At woad_start(), and when the host goes down: the application sets data and parameters again. */
 static void adv_reset(struct woad *h)
 {
-    *h->adv = (struct adv){ .dirty = 0 };
+    *h->adv = (struct adv){ 0 };
 }
 
 static __attribute__((noinline)) void adv_emit(struct woad *h, enum woad_event_type type,
@@ -123,10 +131,10 @@ static uint16_t adv_write_enable(struct woad *h, bool on, struct wr *params)
  * kind is started that has them: for an advertising set, the controller would refuse them.  Vol 4,
  * Part E, 7.8.54, 7.8.55 */
 static const uint8_t parts_of_kind[] = {
-    [WOAD_ADV_IND] = 1 << DATA | 1 << RSP,
+    [WOAD_ADV_IND] = ADV_DIRTY_DATA | ADV_DIRTY_RSP,
     [WOAD_ADV_DIRECT_HIGH] = 0,
-    [WOAD_ADV_SCAN_IND] = 1 << DATA | 1 << RSP,
-    [WOAD_ADV_NONCONN_IND] = 1 << DATA,
+    [WOAD_ADV_SCAN_IND] = ADV_DIRTY_DATA | ADV_DIRTY_RSP,
+    [WOAD_ADV_NONCONN_IND] = ADV_DIRTY_DATA,
     [WOAD_ADV_DIRECT_LOW] = 0,
 };
 
@@ -138,12 +146,12 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
     if (h->state != HOST_UP) {
         return 0;
     }
-    bool on = (h->activity & ACTIVE_ADV) != 0, paused = !a->wanted || own_address_pending(h);
+    bool on = (h->activity & ACTIVE_ADV) != 0, must_be_off = !a->wanted || own_address_pending(h);
     bool restart = (a->dirty & ADV_DIRTY_PARAMS) || a->own_type != h->own_type;
-    if (on && (paused || restart)) {
+    if (on && (must_be_off || restart)) {
         return adv_write_enable(h, false, params);
     }
-    if (paused) {
+    if (must_be_off) {
         return 0;
     }
     if (restart) {
@@ -157,7 +165,7 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
     }
     unsigned dirty = a->dirty & parts_of_kind[a->params.kind];
     if (dirty) {
-        int part = dirty & 1 << DATA ? DATA : RSP;
+        int part = (dirty & ADV_DIRTY_DATA) ? DATA : RSP;
         a->dirty &= (uint8_t) ~(1u << part);
         return adv_write_data(h, part, params);
     }
@@ -167,8 +175,9 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
     return adv_write_enable(h, true, params);
 }
 
-/* A command has completed.  A failure is not reported if newer parameters are still to be sent, or
- * if the command was Remove Advertising Set of h->ext_role->adv_params() and nothing is wanted. */
+/* The command that adv_command() returned has completed; there is one at a time.  A failure is not
+ * reported if newer parameters are still to be sent; or, of another command than enabling, if
+ * nothing is wanted: Remove Advertising Set of h->ext_role->adv_params() may fail then. */
 static void adv_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct adv *a = h->adv;
@@ -177,13 +186,14 @@ static void adv_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
     (void)opcode;
     a->enable_pending = false;
     if (enable && !a->enabling) {
-        h->activity &= (uint8_t)~ACTIVE_ADV; /* even if it fails: advertising was off already */
+        /* also if it fails: advertising was off already */
+        h->activity &= (uint8_t)~ACTIVE_ADV;
         if (was && !a->wanted) {
             adv_emit(h, WOAD_EV_ADV_STOPPED, 0);
         }
     } else if (status) {
-        a->dirty |=
-            DIRTY_PARTS; /* the controller may not have the data: send all at the next start */
+        /* the controller may not have the data: send all at the next start */
+        a->dirty |= ADV_DIRTY_PARTS;
         if (a->wanted && !(a->dirty & ADV_DIRTY_PARAMS)) {
             a->wanted = false;
             adv_emit(h, WOAD_EV_ADV_FAILED, status);
@@ -207,12 +217,12 @@ static bool adv_connectable(uint8_t kind)
 void adv_ended(struct woad *h, int status)
 {
     struct adv *a = h->adv;
-    bool on = (h->activity & ACTIVE_ADV) != 0, wanted = a->wanted;
+    bool on = (h->activity & ACTIVE_ADV) != 0, was_wanted = a->wanted;
     h->activity &= (uint8_t)~ACTIVE_ADV;
     if (on || a->enable_pending) {
-        a->wanted = wanted && (a->dirty & ADV_DIRTY_PARAMS);
+        a->wanted = was_wanted && (a->dirty & ADV_DIRTY_PARAMS); /* started again since */
     }
-    bool silent = wanted; /* WOAD_EV_CONNECT reports it */
+    bool silent = was_wanted; /* WOAD_EV_CONNECT reports it */
     if (status) {
         silent = a->wanted; /* it begins again */
     }
@@ -221,7 +231,7 @@ void adv_ended(struct woad *h, int status)
     }
 }
 
-/* `connect_failed` of a feature and, for a connection that opens, adv_open().  A connection as
+/* Hook `connect_failed`; adv_open() calls it for a connection that opens.  A connection as
  * peripheral, even one without room here, ends connectable advertising (Vol 6, Part
  * B, 4.4.2.3); so does the end of the 1.28 s of high duty cycle (4.4.2.4.3).  With extended sets,
  * LE Advertising Set Terminated tells which set has ended. */
@@ -248,7 +258,7 @@ const struct woad_feature woad_feature_advertiser = {
 };
 
 /* Stores a part (DATA or RSP), to be sent to the controller. */
-static int adv_set(struct woad *h, int part, const uint8_t *data, size_t len)
+static int adv_store_part(struct woad *h, int part, const uint8_t *data, size_t len)
 {
     int err = CALL_ERROR(h, feature_for_call(h, h->adv), "woad_feature_advertiser");
     if (err) {
@@ -267,12 +277,12 @@ static int adv_set(struct woad *h, int part, const uint8_t *data, size_t len)
 
 int woad_adv_set_data(struct woad *h, const uint8_t *data, size_t len)
 {
-    return adv_set(h, DATA, data, len);
+    return adv_store_part(h, DATA, data, len);
 }
 
 int woad_adv_set_scan_response(struct woad *h, const uint8_t *data, size_t len)
 {
-    return adv_set(h, RSP, data, len);
+    return adv_store_part(h, RSP, data, len);
 }
 
 int woad_adv_start(struct woad *h, const struct woad_adv_params *p)
@@ -302,8 +312,8 @@ int woad_adv_start(struct woad *h, const struct woad_adv_params *p)
 
 int woad_adv_stop(struct woad *h)
 {
-    h->commands_idle =
-        false; /* not feature_for_call(): stopping is allowed while the host is down */
+    /* not feature_for_call(): stopping is allowed while the host is down */
+    h->commands_idle = false;
     if (!h->adv) {
         return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_advertiser");
     }

@@ -18,6 +18,8 @@
  *       controller's features
  *   needs: what only some features require: struct woad_needs
  *   quirks_apply: corrects what a controller says wrongly of itself: hci_quirks.c
+ *   emit_none(): raises an event that is of no connection
+ *   own_has_public(): the controller's public address is neither all 0 nor all 1
  *   cfg: the config that the application gave to woad_init()
  *   acl_free: the controller's ACL buffers that are not in use */
 #include "../core/event.h"
@@ -137,8 +139,8 @@ static void bringup_write_host_support(struct woad *h, struct wr *params)
 }
 
 /* The longest time on the air of a packet with this many octets, in us: on the slowest PHY that the
- * controller has, Coded with S=8, or 1M.  As a maximum, the time on 1M would limit packets with S=8
- * to 27 octets.  Vol 6, Part B, 4.5.10 */
+ * controller has, Coded with S=8, or 1M.  The time of 251 octets on 1M, 2120 us, would leave S=8
+ * the 27 octets that are always allowed.  Vol 6, Part B, 4.5.10 */
 uint16_t hci_packet_us(const struct woad *h, uint16_t octets)
 {
     bool coded = h->controller.le_features[1] >> 3 & 1;
@@ -169,12 +171,13 @@ static const struct bringup_step bringup_steps[] = {
     { OP_LE_READ_FEATURES, .needed = true, .reads = true, .read = bringup_read_le_features },
     { OP_READ_BD_ADDR, .reads = true, .read = bringup_read_address },
     { OP_SET_EVENT_MASK, .needed = true, .write = bringup_write_mask },
-    { OP_WRITE_LE_HOST_SUPPORT, 24, 6, .write = bringup_write_host_support },
+    { OP_WRITE_LE_HOST_SUPPORT, .octet = 24, .bit = 6, .write = bringup_write_host_support },
     { OP_LE_SET_EVENT_MASK, .needed = true, .write = bringup_write_le_mask },
-    { OP_LE_READ_BUFFER_SIZE_V2, 41, 5, .reads = true, .read = bringup_read_le_buffers },
+    { OP_LE_READ_BUFFER_SIZE_V2, .octet = 41, .bit = 5, .reads = true,
+      .read = bringup_read_le_buffers },
     { OP_LE_READ_BUFFER_SIZE, .for_buffers = true, .reads = true, .read = bringup_read_le_buffers },
     { OP_READ_BUFFER_SIZE, .for_buffers = true, .reads = true, .read = bringup_read_buffers },
-    { OP_LE_WRITE_DEFAULT_DATA_LEN, 34, 0, .write = bringup_write_data_len },
+    { OP_LE_WRITE_DEFAULT_DATA_LEN, .octet = 34, .bit = 0, .write = bringup_write_data_len },
     { OP_LE_RAND, .needed = true, .reads = true, .read = bringup_read_random },
 };
 enum { BRINGUP_STEPS = sizeof bringup_steps / sizeof *bringup_steps };
@@ -197,7 +200,7 @@ static void bringup_done(struct woad *h)
     if (h->ext_role) {
         h->ext_role->up(h);
     }
-    woad_own_address(h, &h->own_addr); /* connections copy it: their own_air */
+    woad_own_address(h, &h->own_addr); /* from here each connection copies its own_air */
     struct woad_event ev;
     emit_none(h, WOAD_EV_UP, &ev);
 }
@@ -209,7 +212,8 @@ static bool bringup_applies(const struct woad *h, const struct bringup_step *s)
            !(s->for_buffers && h->hci.acl_total);
 }
 
-/* Goes on to the next row that applies; after the last one the host is up. */
+/* The next row that applies becomes the current one, and hci.c sends its command when the
+ * controller can take one; after the last row the host is up. */
 static void bringup_skip(struct woad *h)
 {
     while (h->hci.bringup_step < BRINGUP_STEPS &&
@@ -221,8 +225,7 @@ static void bringup_skip(struct woad *h)
     }
 }
 
-/* The command of the current row: writes
- * its parameters and returns its opcode. */
+/* The command of the current row: writes its parameters and returns its opcode. */
 uint16_t bringup_command(struct woad *h, struct wr *params)
 {
     const struct bringup_step *s = &bringup_steps[h->hci.bringup_step];
@@ -232,9 +235,9 @@ uint16_t bringup_command(struct woad *h, struct wr *params)
     return s->opcode;
 }
 
-/* A step of the bring-up has been answered: reads the answer, and goes on or gives up.  `opcode` is
- * always that of the row.  hci_vendor.c sends the first row again after its own steps, and passes
- * the answer on. */
+/* The current row's command, `opcode`, has been answered: reads the answer, and goes on or gives
+ * up. Where hci_vendor.c is linked, it comes first: after the answer to HCI_Reset it sends the
+ * vendor's commands, then HCI_Reset again, whose answer it passes on to here. */
 void bringup_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     const struct bringup_step *s = &bringup_steps[h->hci.bringup_step];

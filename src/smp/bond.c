@@ -2,6 +2,12 @@
  * free, the bond unused for the longest time is dropped.  The application is the store behind:
  * WOAD_EV_BOND, WOAD_EV_BOND_WANTED.
  *
+ * A slot is { database 24 bits, bits, links of the lists, union of 44 octets, CCCDs }.  The union
+ * has, in a bond's first slot, what struct woad_bond has from peer.octet to irk, and last_rpa; in
+ * the slot for legacy pairing, which follows if there is one, what that has from own_ediv to
+ * peer_ltk; in the slot for signed writes from signs to own_csrk.  `own` keys are those that we
+ * have distributed.
+ *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
@@ -10,10 +16,14 @@
  *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   resolve_dirty: the resolving list is to be written to the controller
- *   resolve_changed(): the resolving list must be written again: bonds or our key have changed
- *   bond_key_tried: the client has tried the bond's key: until it encrypts, nothing is believed
+ *   resolve_changed(): sets resolve_dirty, and the list is written from its first entry: bonds
+ *       or our key have changed
+ *   bond_key_tried: our GATT client has asked for encryption with the bond's key: what arrives
+ *       before the connection is encrypted is ignored
  *   lru_head: the bond used last: bonds are in the order of their use
- *   stored_only: of a bond that the store has but for which there is no room
+ *   stored_only: after bond_fetch(): bits of a bond that the store has but for which there are
+ *       too few slots; key_size 0: none
+ *   gatts_save_client(): the server's state of a client; its `cccd` points into the connection's
  *   wipe(): zeros octets, and the compiler does not remove that
  *   number: of a connection: the one in the public interface, index | generation << 8
  *   cfg: the config that the application gave to woad_init()
@@ -33,12 +43,13 @@ static size_t bond_size(const struct woad *h)
     return sizeof(struct bond_slot) + h->cfg.subscriptions * sizeof(struct woad_cccd);
 }
 
-static struct bond_slot *bond_slot_at(const struct woad *h, uint8_t place)
+/* `number`: from 1; 0: NULL. */
+static struct bond_slot *bond_slot_at(const struct woad *h, uint8_t number)
 {
-    if (!place) {
+    if (!number) {
         return NULL;
     }
-    return (struct bond_slot *)(h->smp->bonds + (place - 1u) * bond_size(h));
+    return (struct bond_slot *)(h->smp->bonds + (number - 1u) * bond_size(h));
 }
 
 void bond_layout(struct woad *h)
@@ -65,7 +76,7 @@ struct bond_slot *bond_lru_next(const struct woad *h, const struct bond_slot *sl
 {
     do {
         slot = bond_slot_at(h, slot->lru_next);
-    } while (slot && !slot->bits.key_size);
+    } while (slot && !slot->bits.key_size); /* 0: a further slot of the same bond */
     return (struct bond_slot *)slot;
 }
 
@@ -118,7 +129,8 @@ void bond_peer(const struct bond_slot *slot, struct woad_addr *peer)
     memcpy(peer->octet, slot->peer, sizeof slot->peer);
 }
 
-/* The fields of a struct woad_bond that each kind of slot has, with the same layout. */
+/* The octets of a struct woad_bond that the union of each kind of slot has, in the same order: the
+ * first slot, legacy pairing, signed writes. */
 #define FIELD(name) offsetof(struct woad_bond, name)
 static const struct {
     uint8_t at, len;
@@ -128,11 +140,12 @@ static const struct {
     { FIELD(signs), sizeof(struct bond_signs) },
 };
 typedef char
-    parts_lie_so[FIELD(irk) + 16 == FIELD(peer.octet) + 6 + 16 + 16 &&
-                         FIELD(peer_ltk) + 16 == FIELD(own_ediv) + sizeof(struct bond_legacy) &&
-                         FIELD(own_csrk) + 16 == FIELD(signs) + sizeof(struct bond_signs)
-                     ? 1
-                     : -1];
+    parts_are_contiguous[FIELD(irk) + 16 == FIELD(peer.octet) + 6 + 16 + 16 &&
+                                 FIELD(peer_ltk) + 16 ==
+                                     FIELD(own_ediv) + sizeof(struct bond_legacy) &&
+                                 FIELD(own_csrk) + 16 == FIELD(signs) + sizeof(struct bond_signs)
+                             ? 1
+                             : -1];
 
 /* Copies the fields out of the slots, or into them. */
 static void bond_copy(const struct woad *h, struct bond_slot *slot, struct woad_bond *bond,
@@ -143,9 +156,9 @@ static void bond_copy(const struct woad *h, struct bond_slot *slot, struct woad_
         if (has >> n & 1) {
             uint8_t *there = (uint8_t *)bond + parts[n].at;
             if (out) {
-                memcpy(there, slot->peer, parts[n].len);
+                memcpy(there, slot->octets, parts[n].len);
             } else {
-                memcpy(slot->peer, there, parts[n].len);
+                memcpy(slot->octets, there, parts[n].len);
             }
             slot = bond_slot_at(h, slot->lru_next);
         }
@@ -156,10 +169,10 @@ static void bond_copy(const struct woad *h, struct bond_slot *slot, struct woad_
 void bond_get(const struct woad *h, const struct bond_slot *slot, struct woad_bond *bond)
 {
     memset(bond, 0, sizeof *bond);
-    memcpy(bond, &slot->bits, sizeof slot->bits);
+    memcpy(bond, &slot->bits, sizeof slot->bits); /* struct woad_bond begins with the same bits */
     bond->peer.type = slot->bits.random;
-    memcpy(bond->peer_ltk, slot->ltk,
-           sizeof slot->ltk); /* the same key, unless legacy data follow */
+    /* LE Secure Connections: one key; a slot for legacy pairing overwrites peer_ltk below */
+    memcpy(bond->peer_ltk, slot->ltk, sizeof slot->ltk);
     bond_copy(h, (struct bond_slot *)slot, bond, true);
     bond->database = slot->database;
     bond->cccd = slot->cccd;
@@ -188,7 +201,8 @@ static void bond_put_client(struct woad *h, struct bond_slot *slot, const struct
 
 /* --- finding a bond --------------------------------------------------------------------------- */
 
-/* The head of the hash chain for this peer. */
+/* The head of the hash chain for this peer.  Heads are spread over the slots: slot n has that of
+ * hash n - 1, whatever bond it holds. */
 static uint8_t *bond_hash_head(const struct woad *h, const uint8_t peer[6])
 {
     uint8_t hash = 0;
@@ -214,17 +228,17 @@ struct bond_slot *bond_fetch(const struct conn *c, const struct woad_addr *peer)
     struct woad *h = c->h;
     struct smp *s = h->smp;
     struct bond_slot *slot = bond_find(h, peer);
-    struct bond_fetching this = { .peer = peer, .outer = s->fetching };
+    struct bond_fetching fetch = { .peer = peer, .outer = s->fetching };
     if (!slot) {
         struct woad_event ev;
-        s->fetching = &this;
+        s->fetching = &fetch;
         addr_copy(&ev.u.bond_wanted.peer, peer);
         ev.u.bond_wanted.peer.type &= 1;
         emit_of(c, WOAD_EV_BOND_WANTED, &ev);
-        s->fetching = this.outer;
+        s->fetching = fetch.outer;
         slot = bond_find(h, peer);
     }
-    s->stored_only = this.stored_only;
+    s->stored_only = fetch.stored_only;
     return slot;
 }
 
@@ -233,7 +247,8 @@ bool bond_stronger(const struct bond_bits *is, unsigned flags, unsigned key_size
     return is->key_size && ((is->flags & ~flags) || is->key_size > key_size);
 }
 
-/* The link that leads to `slot`: `link` is the offset of lru_next or hash_next. */
+/* The link that leads to `slot`, which is in that list: `link` is the offset of lru_next or
+ * hash_next. */
 static uint8_t *bond_link(const struct woad *h, uint8_t *at, const struct bond_slot *slot,
                           size_t link)
 {
@@ -272,7 +287,7 @@ void bond_touch(struct woad *h, struct bond_slot *slot)
 {
     bond_move_to(h, slot, &h->smp->lru_head);
     if (h->resolve_dirty) {
-        resolve_changed(h); /* the controller's resolving list follows that order */
+        resolve_changed(h); /* it is being written in this order: from the beginning again */
     }
 }
 
@@ -286,25 +301,26 @@ static void bond_free(struct woad *h, struct bond_slot *slot)
     if (slot->bits.has_irk) {
         resolve_changed(h);
     }
-    unsigned places = slots_of(&slot->bits);
+    unsigned slots = slots_of(&slot->bits);
     bond_move_to(h, slot, &h->smp->free_head);
-    for (; places; places--) {
+    for (; slots; slots--) {
         slot->bits = (struct bond_bits){ 0 };
         wipe(slot->octets, sizeof slot->octets);
         slot = bond_slot_at(h, slot->lru_next);
     }
 }
 
-enum { BOND_FORGOTTEN = false, STILL_DISTRUST = true };
+enum { END_DISTRUST = false, KEEP_DISTRUST = true };
 
-/* Connections to this peer, or to all peers with NULL, have no bond any more.  STILL_DISTRUST: a
- * client that has tried the bond's key still believes nothing that arrives unencrypted. */
-static void bond_unbind(struct woad *h, const struct woad_addr *peer, bool held)
+/* Connections to this peer, or to all peers with NULL, have no bond any more.  KEEP_DISTRUST: our
+ * GATT client, if it has tried the bond's key, ignores what arrives until the connection is
+ * encrypted. */
+static void bond_unbind(struct woad *h, const struct woad_addr *peer, bool keep_distrust)
 {
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
         if (!peer || addr_same(&c->peer, peer)) {
             c->security.bonded = false;
-            c->smp->bond_key_tried = held && c->smp->bond_key_tried;
+            c->smp->bond_key_tried = keep_distrust && c->smp->bond_key_tried;
         }
     }
 }
@@ -332,7 +348,7 @@ static bool bond_make_room(struct woad *h, const struct woad_bond *new_bond, uns
         gone = &bond;
     }
     if (of_pairing && (slot || h->smp->lru_head)) {
-        bond_unbind(h, &gone->peer, STILL_DISTRUST);
+        bond_unbind(h, &gone->peer, KEEP_DISTRUST);
         bond_emit(h, WOAD_NO_CONN, gone, WOAD_BOND_GONE);
     }
     wipe(&bond, sizeof bond);
@@ -347,7 +363,9 @@ struct bond_slot *bond_put(struct woad *h, const struct woad_bond *bond, bool of
     struct bond_bits is;
     memcpy(&is, bond, sizeof is);
     is.random = bond->peer.type;
-    for (unsigned places = slots_of(&is), tries = 0; tries <= places; tries++) {
+    /* Each try frees a slot or more.  At the first the caller has compared the strengths; later a
+     * stronger bond may have come in an event. */
+    for (unsigned slots = slots_of(&is), tries = 0; tries <= slots; tries++) {
         struct bond_slot *slot = bond_find(h, &bond->peer);
         if (slot && tries && bond_stronger(&slot->bits, bond->flags, bond->key_size)) {
             break;
@@ -355,7 +373,7 @@ struct bond_slot *bond_put(struct woad *h, const struct woad_bond *bond, bool of
         if (slot) {
             bond_free(h, slot);
         }
-        if (bond_move_slots(h, &s->free_head, places, &s->lru_head)) {
+        if (bond_move_slots(h, &s->free_head, slots, &s->lru_head)) {
             uint8_t *at = bond_hash_head(h, bond->peer.octet);
             slot = bond_lru_first(h);
             slot->bits = is;
@@ -368,14 +386,15 @@ struct bond_slot *bond_put(struct woad *h, const struct woad_bond *bond, bool of
             }
             return slot;
         }
-        if (!bond_make_room(h, bond, places, of_pairing)) {
+        if (!bond_make_room(h, bond, slots, of_pairing)) {
             break;
         }
     }
     return NULL;
 }
 
-/* Saves the server's state of a bonded client in its bond, once its key has encrypted. */
+/* Saves the server's state of a bonded client in its bond; only while the connection is encrypted
+ * with the bond's key. */
 void bond_save_client(struct conn *c)
 {
     struct woad *h = c->h;
@@ -422,8 +441,7 @@ int woad_bond_add(struct woad *h, const struct woad_bond *bond)
     }
     struct woad_bond copy = *bond;
     if ((copy.flags & WOAD_BOND_SECURE) && !copy.has_own_ltk) {
-        memcpy(copy.own_ltk, copy.peer_ltk,
-               sizeof copy.own_ltk); /* Secure Connections: there is only one key */
+        memcpy(copy.own_ltk, copy.peer_ltk, sizeof copy.own_ltk); /* there is only one key */
     }
     const struct bond_slot *slot = bond_put(h, &copy, OF_STORE);
     wipe(&copy, sizeof copy);
@@ -460,7 +478,7 @@ int woad_bond_remove(struct woad *h, const struct woad_addr *peer)
     if (!h->smp) {
         return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_security_manager");
     }
-    bond_unbind(h, peer, BOND_FORGOTTEN);
+    bond_unbind(h, peer, END_DISTRUST);
     struct bond_slot *slot;
     if (peer) {
         slot = bond_find(h, peer);

@@ -8,7 +8,8 @@
  *   has_key: of smp_role: there is a bond with a key
  *   smp_conn: a connection's security beside its pairing: smp.h
  *   from_bond: the connection's key is a bond's, else the pairing's
- *   bond_key_tried: the client has tried the bond's key: until it encrypts, nothing is believed
+ *   bond_key_tried: our GATT client has asked for encryption with the bond's key: what arrives
+ *       before the connection is encrypted is ignored
  *   smp_security_pending(): WOAD_EV_SECURITY will follow by itself
  *   number: of a connection: the one in the public interface, index | generation << 8 */
 #include "smp.h"

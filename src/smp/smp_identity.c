@@ -3,7 +3,8 @@
  *
  * Names of other files:
  *   deadline_in(): the time so many ms from now, for a deadline field
- *   resolve_changed(): the resolving list must be written again: bonds or our key have changed
+ *   resolve_changed(): sets resolve_dirty, and the list is written from its first entry: bonds
+ *       or our key have changed
  *   resolving_enabled: the controller resolves private addresses of bonded peers
  *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
  *   bond_find(): the peer's bond in memory; NULL: none

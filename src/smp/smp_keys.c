@@ -37,7 +37,8 @@
  *   bond_find(): the peer's bond in memory; NULL: none
  *   bond_slot: a bond in memory takes one, and further ones for data that only some bonds have: of
  *       legacy pairing, of signed writes
- *   stored_only: of a bond that the store has but for which there is no room
+ *   stored_only: after bond_fetch(): bits of a bond that the store has but for which there are
+ *       too few slots; key_size 0: none
  *   wipe(): zeros octets, and the compiler does not remove that
  *   zeros(): all octets are 0
  *   same(): compares in constant time

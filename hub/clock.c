@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "clock.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,7 +76,8 @@ void clock_close(struct clock *clock)
 static bool seat_waits(const struct seat *s)
 {
     bool moved = s->wait.read == s->sent && (s->wait.written == s->received || s->stalled);
-    return s->has_wait && (moved || s->wait.kind == CLOCK_PACED) && s->wait.serial == s->serial;
+    bool waits = s->wait.kind == CLOCK_PACED || (s->wait.kind != CLOCK_BUSY && moved);
+    return s->has_wait && waits && s->wait.serial == s->serial;
 }
 
 static void seat_becomes_busy(struct seat *s, bool waited, uint64_t now_us)
@@ -92,7 +94,7 @@ static void seat_becomes_busy(struct seat *s, bool waited, uint64_t now_us)
 static void seat_has_read(struct seat *s, uint64_t read, uint64_t cost_us, uint64_t now_us)
 {
     s->busy_since_us += cost_us;
-    if (s->busy_since_us > now_us) {
+    if (s->busy_since_us > now_us && s->wait.kind != CLOCK_BUSY) {
         s->busy_since_us = now_us;
     }
     for (unsigned k = 0; k < SENT_MAX; k++) {
@@ -197,9 +199,10 @@ static void seat_wait(struct clock *clock, struct seat *s, const struct clock_wa
                       uint64_t now_us, double speed)
 {
     uint64_t cost = s->has_wait ? m->cpu_us - s->wait.cpu_us : 0;
-    bool progress = !s->has_wait || m->read != s->wait.read;
+    bool progress = !s->has_wait || m->read != s->wait.read, waited = seat_waits(s);
     s->wait = *m;
     s->has_wait = true;
+    seat_becomes_busy(s, waited, now_us);
     seat_has_read(s, m->read, cost < HOUR_US ? (uint64_t)((double)cost * speed) : 0, now_us);
     s->until_us = m->until_us;
     if (clock->kind == CLOCK_WALL && m->until_us < CLOCK_NEVER / 1024) {
@@ -209,6 +212,7 @@ static void seat_wait(struct clock *clock, struct seat *s, const struct clock_wa
     } else if (clock->kind == CLOCK_WALL) {
         s->until_us = CLOCK_NEVER;
     }
+    progress = progress || (m->kind == CLOCK_BUSY && cost > 0); /* the air follows it */
     if (!progress && clock->kind == CLOCK_WALL && !seat_waits(s)) {
         return; /* a program that says the same wrong thing again and again is busy */
     }
@@ -228,7 +232,8 @@ static bool seat_take(struct clock *clock, struct seat *s, uint64_t now_us, doub
     while ((what = clock_take(s->in, s->in_len, &body, &taken)) != CLOCK_MORE) {
         if (what == CLOCK_JOIN && !s->asked) {
             seat_join(clock, s, &body.join);
-        } else if (what == CLOCK_WAITING && s->joined) {
+        } else if (what == CLOCK_WAITING && s->joined &&
+                   (clock->kind == CLOCK_WALL || body.waiting.kind != CLOCK_BUSY)) {
             seat_wait(clock, s, &body.waiting, now_us, speed);
         } else {
             return false;
@@ -467,14 +472,14 @@ size_t clock_wake(struct clock *clock, uint64_t now_us, uint64_t air_next_us)
 
 /* --- patience --------------------------------------------------------------------------------- */
 
-/* The process's state as in /proc ('R': runs or wants to; '?': unknown), and its processor time. */
-static char process_state(pid_t pid, uint64_t *cpu_us)
+/* A file `stat` of /proc: the state ('R': runs or wants to; '?': unknown), and, for a process, the
+ * processor time of all its threads. */
+static char read_stat(const char *path, uint64_t *cpu_us)
 {
-    char path[40], text[512];
+    char text[512];
     unsigned long user = 0, system = 0;
     char state = '?';
     *cpu_us = 0;
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     FILE *f = fopen(path, "re");
     size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
     if (f) {
@@ -488,6 +493,25 @@ static char process_state(pid_t pid, uint64_t *cpu_us)
     }
     *cpu_us = (user + system) * 1000000ull / (unsigned long)sysconf(_SC_CLK_TCK);
     return state;
+}
+
+/* Whether a thread of the process runs or wants to, and the processor time of all. */
+static bool process_runs(pid_t pid, uint64_t *cpu_us)
+{
+    char path[80];
+    bool runs = false;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *threads = opendir(path);
+    const struct dirent *thread;
+    while (threads && !runs && (thread = readdir(threads)) != NULL) {
+        snprintf(path, sizeof path, "/proc/%d/task/%.20s/stat", (int)pid, thread->d_name);
+        runs = read_stat(path, cpu_us) == 'R';
+    }
+    if (threads) {
+        closedir(threads);
+    }
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    return read_stat(path, cpu_us) == 'R' || runs;
 }
 
 /* Microseconds of patience left; 0: none.  In the second half of it a program that runs spends
@@ -504,12 +528,12 @@ static uint64_t seat_patience_us(struct clock *clock, struct seat *s, uint64_t r
     if (spent < half) {
         return half - spent;
     }
-    char state = process_state(s->pid, &cpu);
+    bool runs = process_runs(s->pid, &cpu);
     if (!s->has_cpu) {
         s->has_cpu = true;
         s->suspect_cpu_us = cpu;
     }
-    if (state == 'R') {
+    if (runs) {
         spent = half + cpu - s->suspect_cpu_us;
     }
     if (spent >= clock->patience_us) {

@@ -126,7 +126,7 @@ static enum clock_message take_command(const uint8_t *at, size_t len, union cloc
         body->join.name[CLOCK_NAME_MAX - 1] = '\0';
         return CLOCK_JOIN;
     }
-    if (opcode == OPCODE_WAIT && len == WAIT_LEN && at[4] <= CLOCK_HOLD) {
+    if (opcode == OPCODE_WAIT && len == WAIT_LEN && at[4] <= CLOCK_BUSY) {
         body->waiting.serial = (uint32_t)get(&at, 4);
         body->waiting.kind = (enum clock_wait)get(&at, 1);
         body->waiting.blocked = get(&at, 1) != 0;

@@ -17,8 +17,9 @@ enum clock_kind { CLOCK_WALL, CLOCK_VIRTUAL };
  *   CLOCK_PACED  the same, and for something outside the air: a virtual clock goes no faster than
  *                the wall's meanwhile; on the wall's clock packets that it has not read do not
  *                make it busy
- *   CLOCK_HOLD   for something outside the air, without a limit: a virtual clock stands still */
-enum clock_wait { CLOCK_UNTIL, CLOCK_PACED, CLOCK_HOLD };
+ *   CLOCK_HOLD   for something outside the air, without a limit: a virtual clock stands still
+ *   CLOCK_BUSY   it does not: on the wall's clock, how much processor time it has used by now */
+enum clock_wait { CLOCK_UNTIL, CLOCK_PACED, CLOCK_HOLD, CLOCK_BUSY };
 
 enum { CLOCK_NAME_MAX = 32, CLOCK_MESSAGE_MAX = 3 + 1 + 255 };
 #define CLOCK_NEVER UINT64_MAX
@@ -38,7 +39,7 @@ struct clock_joined {
     uint64_t seed;             /* for the program's random numbers */
 };
 
-/* Of a program that has nothing to do. */
+/* Of a program that has nothing to do, or (CLOCK_BUSY) goes on. */
 struct clock_waiting {
     uint32_t serial; /* of the last WAKE; 0: there was none yet */
     enum clock_wait kind;

@@ -108,6 +108,7 @@
 #define process_clock_read woad__process_clock_read
 #define process_clock_remove woad__process_clock_remove
 #define process_clock_say woad__process_clock_say
+#define process_clock_say_busy woad__process_clock_say_busy
 #define process_clock_sync woad__process_clock_sync
 #define process_clock_unix_us woad__process_clock_unix_us
 #define process_clock_us woad__process_clock_us

@@ -360,9 +360,22 @@ static bool is_about(uint64_t a, uint64_t b)
     return a == b || (a - b < SAME_US) || (b - a < SAME_US);
 }
 
-void process_clock_say(uint64_t until_us, bool reads)
+/* Wall, with the lock: sends a WAIT, whose limit is of this process's clock. */
+static void say_wall(struct clock_waiting m)
 {
     uint8_t message[CLOCK_MESSAGE_MAX];
+    uint64_t now = clock_unclipped_us(); /* the clock may stand still now: it will take longer */
+    clk.said = m;
+    m.slip_us = clk.slip_us;
+    m.cpu_us = time_us(CLOCK_PROCESS_CPUTIME_ID);
+    if (m.until_us != CLOCK_NEVER) {
+        m.until_us = m.until_us > now ? m.until_us - now : 0;
+    }
+    clk.has_said = clock_send(message, clock_put_waiting(message, &m));
+}
+
+void process_clock_say(uint64_t until_us, bool reads)
+{
     struct clock_waiting m = { .kind = CLOCK_UNTIL, .until_us = until_us };
     if (clk.fd < 0) {
         return;
@@ -382,15 +395,19 @@ void process_clock_say(uint64_t until_us, bool reads)
     bool known = clk.has_said && clk.said.read == m.read && clk.said.written == m.written &&
                  clk.said.kind == m.kind && is_about(clk.said.until_us, m.until_us);
     if (clock_state() == WALL && !known) {
-        uint64_t now =
-            clock_unclipped_us(); /* the clock may stand still now: it will take longer */
-        clk.said = m;
-        m.slip_us = clk.slip_us;
-        m.cpu_us = time_us(CLOCK_PROCESS_CPUTIME_ID);
-        if (m.until_us != CLOCK_NEVER) {
-            m.until_us = m.until_us > now ? m.until_us - now : 0;
-        }
-        clk.has_said = clock_send(message, clock_put_waiting(message, &m));
+        say_wall(m);
+    }
+    pthread_mutex_unlock(&clk.lock);
+}
+
+void process_clock_say_busy(void)
+{
+    struct clock_waiting m = { .kind = CLOCK_BUSY };
+    pthread_mutex_lock(&clk.lock);
+    clock_receive();
+    count(&m);
+    if (clock_state() == WALL) {
+        say_wall(m);
     }
     pthread_mutex_unlock(&clk.lock);
 }

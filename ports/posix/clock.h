@@ -42,6 +42,9 @@ void process_clock_before_write(struct clock_port *p);
 /* Wall: this process has nothing to do until `until_us` of its clock, or (`reads`) a packet.  Says
  * so if the air does not know.  To be called just before it waits. */
 void process_clock_say(uint64_t until_us, bool reads);
+/* Wall: this process is busy, and stays so: the air may go on by the processor time that it has
+ * used. */
+void process_clock_say_busy(void);
 /* Wall: to be polled for POLLIN together with what is waited for, then process_clock_read(); -1:
  * none. */
 int process_clock_fd(void);

@@ -506,6 +506,39 @@ def waiting(s, serial=0, kind=0, blocked=0, until=2**64 - 1, read=0, written=0, 
     s.send(b"\x01\xc2\xff" + bytes([46]) + struct.pack("<IBBQQQQQ", serial, kind, blocked, until, read, written, slip, cpu))
 
 
+def last_slip(s):
+    """In seconds, of all SLIP that have come."""
+    slip = 0
+    while select.select([s], [], [], 0.3)[0]:
+        data = s.recv(65536)
+        at = data.rfind(b"WOAD\xc2")
+        if at >= 0:
+            slip = struct.unpack("<Q", data[at + 5:at + 13])[0] / 1e6
+    return slip
+
+
+def test_a_busy_program_says_how_far_it_is():
+    """The air goes on by its processor time, a third of what passes; it is not let go, although it is busy for three seconds."""
+    served, _ = served_by("busy", "wall")
+    s = clock_connection("busy", 1)
+    host = socket.socket(socket.AF_UNIX)
+    host.connect(os.path.join(scratch, "busy"))
+    host.send(b"\x01\x03\x0c\x00")
+    assert len(host.recv(100)) == 7
+    waiting(s, read=7, written=4)
+    before = last_slip(s)
+    began = time.monotonic()
+    for n in range(1, 41):
+        waiting(s, kind=3, read=7, written=4, cpu=n * 25000)
+        time.sleep(0.075)
+    waiting(s, read=7, written=4, cpu=1000000)
+    air_time = time.monotonic() - began - (last_slip(s) - before)
+    assert 0.5 < air_time < 1.5, air_time
+    s.close()
+    host.close()
+    assert "goes on without it" not in log_of(served)
+
+
 LIES = os.environ.get("LIES", "").split()
 
 
@@ -513,7 +546,7 @@ def test_programs_that_lie():
     """Wrong counts, times that are over, half messages, silence, others' messages: another program's five seconds end all the same, and
     within some of the machine's."""
     for clock in ("wall", "virtual"):
-        for what in LIES or ("read", "past", "slip", "blocked", "silent", "half", "kind", "garbage"):
+        for what in LIES or ("read", "past", "slip", "blocked", "silent", "half", "kind", "busy", "garbage"):
             name = "lies-%s-%s" % (clock, what)
             served, env = served_by(name, clock)
             s = clock_connection(name, len(name), what != "silent")
@@ -536,6 +569,8 @@ def test_programs_that_lie():
                             waiting(s, serial, blocked=1)
                         elif what == "kind":
                             waiting(s, serial, kind=9)
+                        elif what == "busy":
+                            waiting(s, serial, kind=3, cpu=2**63 + serial)
                         elif what == "half":
                             s.send(b"\x01" if serial == 0 else b"")
                             serial = 1

@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
 """Programs for microcontrollers, run in QEMU, with a UART each to a controller of `woad air`.
 
-boards.py [NAME…]: those tests whose names contain one of the words.
+boards.py [NAME…]: those tests whose names contain one of the words; JOBS=N: so many at a time; STARVE=N: as run.py.
+
+The boards keep the air's time, by tests/boards/lock_step.c: however slow the machine is, they miss nothing.  What the tests here
+themselves wait for is limited by the machine's time, and only so that they do not hang.
 """
 import atexit
 import os
+import random
 import re
 import select
-import socket
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,7 +20,8 @@ import textwrap
 import threading
 import time
 
-from run import PRELUDE, Program, build, hub, main, scratch
+from run import PRELUDE, STARVE, Program, build, main, scratch, starve
+from run import hub as any_hub
 
 LOCKS = {
     "m0plus": ["qemu-system-arm", "-M", "mps2-an385"],
@@ -25,65 +31,40 @@ LOCKS = {
 }
 
 
-class Uart:
-    """Between a board and its controller: what has no hang-up.  Without a controller it is silent."""
+HANG = 120      # seconds
 
-    def __init__(self, path, air):
-        self.path, self.air, self.there, self.board = path, air, None, None
-        self.stalled = None                 # octets of the controller that wait for go_on()
-        self.server = socket.socket(socket.AF_UNIX)
-        self.server.bind(path)
-        self.server.listen()
-        threading.Thread(target=self.carry, daemon=True).start()
 
-    def carry(self):
-        self.board, _ = self.server.accept()
-        while True:
-            ends = [self.board] + ([self.there] if self.there else [])
-            for end in select.select(ends, [], [], 0.05)[0]:
-                try:
-                    octets = end.recv(4096)
-                except OSError:
-                    octets = b""
-                if end is self.board:
-                    if not octets:
-                        return
-                    if self.there:
-                        self.there.sendall(octets)
-                        self.asked = True
-                elif octets and self.stalled is not None:
-                    self.stalled += octets
-                elif octets:
-                    self.board.sendall(octets)
-                else:
-                    self.there = None
+def hub(spec, *options):
+    """An air that loses patience with nobody: what it should not wait for ends in a test that hangs."""
+    return any_hub(spec, "--patience", str(HANG), *options)
 
-    def stall(self):
-        self.asked, self.stalled = False, b""
 
-    def go_on(self):
-        octets, self.stalled = self.stalled, None
-        self.board.sendall(octets)
+def lock_step(path):
+    """The environment of a QEMU whose UART is a controller of the air at `path`."""
+    return {"WOAD_HCI": "unix:" + path, "LD_PRELOAD": os.path.join(build, "tests", "lock_step.so")}
 
-    def plug(self):
-        s = socket.socket(socket.AF_UNIX)
-        s.connect(self.air)
-        self.there = s
+
+def starve_board(process, seed):
+    """A machine that has no time for the board, of which the rest is not short: it stands still nearly half of the time."""
+    threading.Thread(target=starve, args=(process, random.Random(seed)), daemon=True).start()
 
 
 class Board:
-    """An elf in QEMU; what it prints is in a file."""
+    """An elf in QEMU; what it prints is in a file.  Its UART has no hang-up: without a controller it is silent."""
 
-    def __init__(self, name, path):
+    def __init__(self, name, path, seed=STARVE):
         self.out = os.path.join(scratch, name + ".out")
-        line = ["-chardev", "socket,id=hci,path=%s" % path, "-serial", "chardev:hci"]
+        line = ["-chardev", "socket,id=hci,path=%s,reconnect=1" % path, "-serial", "chardev:hci"]
         if name == "riscv":                 # it prints by semihosting
             serial = ["-semihosting-config", "enable=on,target=native,chardev=text", "-chardev", "file,id=text,path=" + self.out]
         else:
             serial = ["-serial", "file:" + self.out]
         self.q = subprocess.Popen(LOCKS[name] + ["-kernel", os.path.join(build, "baremetal", name + ".elf"), "-display", "none", "-monitor", "none"]
-                                  + serial + line, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                  + serial + line, env=dict(os.environ, **lock_step(path)),
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         atexit.register(self.q.kill)
+        if seed:
+            starve_board(self.q, seed)
 
     def text(self):
         try:
@@ -91,7 +72,7 @@ class Board:
         except OSError:
             return ""
 
-    def wait(self, pattern, timeout=15, after=0):
+    def wait(self, pattern, timeout=HANG, after=0):
         """The first match behind `after`."""
         end = time.time() + timeout
         while time.time() < end:
@@ -106,19 +87,17 @@ class Board:
         self.q.wait()
 
 
-def lock(name):
+def lock(name, seed=STARVE):
     """Paired by a passkey with examples/c/key, then with a MicroPython program, which comes back with its bond; refused with a
     wrong number; and it goes on when its controller has been away."""
     path = os.path.join(scratch, name + "-air")
     h = hub("unix:" + path)
-    uart = Uart(os.path.join(scratch, name + "-uart"), path)
-    uart.plug()
-    b = Board(name, uart.path)
+    b = Board(name, path, seed)
     b.wait("shut")
     env = {"WOAD_HCI": "unix:" + path}
     key = subprocess.Popen([os.path.join(build, "examples", "key"), os.path.join(scratch, name + ".bonds")], env=env,
                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    said, _ = key.communicate(b.wait(r"type (\d{6})").group(1) + "\n", timeout=20)
+    said, _ = key.communicate(b.wait(r"type (\d{6})").group(1) + "\n", timeout=HANG)
     assert "opening: success" in said, said
     b.wait("it is one who may\nopen\ngone")
     at = len(b.text())
@@ -154,7 +133,7 @@ def lock(name):
         ble.gattc_write(conn, bolt, b"\\1", 1)
         assert wait(17)[2] in (0x105, 0x10f)
         go(conn)
-        time.sleep_ms(600)                  # who fails waits
+        time.sleep_ms(3000)                 # who fails waits; a starved board loses ticks of its clock
         conn, bolt = come()
         ble.gap_pair(conn)
         assert wait(31)[1] == 2
@@ -177,12 +156,12 @@ def lock(name):
         go(conn)
         assert not any(e[0] == 31 for e in events)
     """, env)
-    p.line("WRONG", 20)
+    p.line("WRONG", HANG)
     number = b.wait(r"type (\d{6})", after=at)
     p.say(number.group(1))
-    p.line("RIGHT", 20)
+    p.line("RIGHT", HANG)
     p.say(b.wait(r"type (\d{6})", after=number.end()).group(1))
-    p.end(30)
+    p.end(HANG)
     b.wait(r"not paired\n(.*\n)*.*it is one who may\nopen\ngone\nit is one who may\nshut\ngone", after=at)
     # The controller goes, another comes: the lock finds out.
     at = len(b.text())
@@ -198,15 +177,14 @@ def lock(name):
         print("THERE")
         sys.stdin.readline()
     """, env)
-    c.line("THERE")
+    c.line("THERE", HANG)
     h.kill()
     h.wait()
     os.unlink(path)
     c.say("")
-    c.end()
+    c.end(HANG)
+    b.wait("no controller\n", after=at)
     h = hub("unix:" + path)
-    b.wait("no controller\n", timeout=20, after=at)
-    uart.plug()
     b.wait("no controller\nshut", after=at)
     b.end()
     h.kill()
@@ -229,6 +207,11 @@ def test_lock_on_a_risc_v():
     lock("riscv")
 
 
+def test_lock_on_a_starved_board():
+    """The programs beside it have all the time of the machine, and wait for 5 s of the air's time at most."""
+    lock("m3", seed=1)
+
+
 # MicroPython's own tests, with one instance on the board and one on this machine.
 MULTI = ("ble_characteristic ble_descriptor ble_gap_advertise ble_gap_connect ble_gap_device_name ble_gap_pair ble_gap_pair_bond "
          "ble_gatt_data_transfer ble_gattc_discover_services ble_irq_calls ble_mtu ble_mtu_peripheral ble_l2cap ble_subscribe "
@@ -239,23 +222,46 @@ def emulated(path):
     """What pyboard.py is to start: the firmware, its console here, its second UART a controller of the air."""
     script = path + ".sh"                   # by a file: the runner takes commas apart
     with open(script, "w") as f:
-        f.write("#!/bin/sh\nexec qemu-system-arm -M mps2-an385 -kernel %s -display none -monitor none -semihosting -serial stdio "
+        f.write("#!/bin/sh\nexec env %s qemu-system-arm -M mps2-an385 -kernel %s -display none -monitor none -semihosting -serial stdio "
                 "-chardev socket,id=hci,path=%s -serial chardev:hci 2>/dev/null\n"
-                % (os.path.join(build, "firmware", "qemu", "firmware.elf"), path))
+                % (" ".join("%s=%s" % e for e in lock_step(path).items()), os.path.join(build, "firmware", "qemu", "firmware.elf"), path))
     os.chmod(script, 0o755)
     return "exec:" + script
 
 
+# The runner gives an instance up that has printed nothing for ten seconds of the machine's time.  It starts the second instance
+# when the first waits already, for a second of the air's time in some tests: how long the runner takes is not the air's affair.
+PATIENT = """
+import sys
+sys.argv[0] = "run-multitests.py"
+text = open(sys.argv[0]).read()
+assert "INSTANCE_READ_TIMEOUT_S = 10\\n" in text
+__file__ = sys.argv[0]
+exec(compile(text.replace("INSTANCE_READ_TIMEOUT_S = 10\\n", "INSTANCE_READ_TIMEOUT_S = %d\\n"), sys.argv[0], "exec"))
+""" % HANG
+
+
+def patient_test(name):
+    """A copy of a test, which waits so long only that it does not hang; and what it is to print."""
+    here = os.path.join(build, "micropython-src", "tests", "multi_bluetooth", name + ".py")
+    copy = os.path.join(scratch, name + ".py")
+    with open(copy, "w") as f:
+        text = re.sub(r"(?m)^TIMEOUT_MS = \d+$", "TIMEOUT_MS = %d" % (HANG * 1000), open(here).read())
+        f.write(text.replace("ADV_TIME_MS = 3000", "ADV_TIME_MS = 6000"))
+    shutil.copy(here + ".exp", copy + ".exp")
+    return copy
+
+
 def multitests(order):
     path = os.path.join(scratch, "multi-air")
-    h = hub("unix:" + path, "--quiet")
+    h = any_hub("unix:" + path, "--quiet")          # perf_gatt_char_write tries again and again, and is let go after a second
     env = dict(os.environ, WOAD_HCI="unix:" + path, MICROPY_MICROPYTHON=os.path.join(build, "micropython"))
     instances = {"board": "pyb:" + emulated(path), "pc": "micropython"}
-    command = [sys.executable, "run-multitests.py"]
+    command = [sys.executable, "-c", PATIENT]
     for which in order:
         command += ["-i", instances[which]]
-    r = subprocess.run(command + ["multi_bluetooth/%s.py" % t for t in MULTI], cwd=os.path.join(build, "micropython-src", "tests"),
-                       env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=400)
+    r = subprocess.run(command + [patient_test(t) for t in MULTI], cwd=os.path.join(build, "micropython-src", "tests"),
+                       env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=20 * HANG)
     h.kill()
     h.wait()
     os.unlink(path)
@@ -270,7 +276,7 @@ def test_multi_bluetooth_pc_first():
     multitests(["pc", "board"])
 
 
-def on_board(path, code, timeout=30):
+def on_board(path, code, timeout=HANG):
     """A program on the board, whole: what it prints."""
     tool = os.path.join(build, "micropython-src", "tools", "pyboard.py")
     with tempfile.NamedTemporaryFile("w", suffix=".py") as f:
@@ -324,6 +330,8 @@ class Console:
     def __init__(self, path):
         self.q = subprocess.Popen([emulated(path)[5:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         atexit.register(self.q.kill)
+        if STARVE:
+            starve_board(self.q, STARVE)
         self.text = b""
         self.type(b"\r\x03\x03\x01")
         self.until(b"raw REPL; CTRL-B to exit\r\n>")
@@ -333,7 +341,7 @@ class Console:
             self.q.stdin.write(octets[at:at + 128])
             time.sleep(0.02)
 
-    def until(self, end, timeout=30):
+    def until(self, end, timeout=HANG):
         limit = time.time() + timeout
         while end not in self.text:
             assert select.select([self.q.stdout], [], [], max(0, limit - time.time()))[0], self.text
@@ -347,15 +355,19 @@ class Console:
         self.type((PRELUDE + textwrap.dedent(code)).encode() + b"\x04")
         self.until(b"OK")
 
-    def line(self, start, timeout=30):
+    def line(self, start, timeout=HANG):
         self.until(start.encode(), timeout)
         return self.until(b"\r\n", timeout).strip()
 
-    def end(self, timeout=30):
+    def end(self, timeout=HANG):
         said = self.until(b"\x04", timeout)
         failed = self.until(b"\x04>", timeout)
         assert not failed, (said, failed)
         return said
+
+    def hold(self):
+        """The board gets no octet of its controller; the second time: until it sends one."""
+        self.q.send_signal(signal.SIGUSR2)
 
     def soft_reset(self):
         self.type(b"\x04")
@@ -401,8 +413,9 @@ def test_nothing_comes_between_the_octets_of_a_packet():
             try:
                 send()
                 break
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as e:
                 raised += 1
+                print(repr(e))
         ble.irq(irq)                        # an interrupt in the middle of it has taken it out
         events.clear()
         print("RAISED", raised, n)
@@ -426,23 +439,24 @@ def test_nothing_comes_between_the_octets_of_a_packet():
         wait(12)
     """
     c = Program(client + """
+        import select
+        told = select.poll()
+        told.register(sys.stdin, select.POLLIN)
         print("THERE")
-        end = time.ticks_add(time.ticks_ms(), 5000)
-        sent = 0
-        while time.ticks_diff(end, time.ticks_ms()) > 0:
+        while not told.poll(10):
             ble.gattc_write(conn, value, bytes(20))
-            sent += 1
-            time.sleep_ms(10)
         assert len([e for e in events if e[0] == 18]) > 10, len(events)
         ble.gap_disconnect(conn)
         wait(8)
     """, env)
     c.say(mac)
-    c.line("THERE", 30)
+    c.line("THERE", HANG)
     for _ in range(12):
         time.sleep(0.31)
         b.type(b"\x03")
-    c.end(30)
+        b.until(b"KeyboardInterrupt")       # raised in the program, or in a handler, which is printed
+    c.say("")
+    c.end(HANG)
     b.line("AGAIN")
     c = Program(client + """
         time.sleep_ms(500)
@@ -452,7 +466,7 @@ def test_nothing_comes_between_the_octets_of_a_packet():
         wait(8)
     """, env)
     c.say(mac)
-    c.end(30)
+    c.end(HANG)
     b.end()
     b.kill()
     h.kill()
@@ -493,7 +507,7 @@ def test_soft_reset_with_unread_data():
         b.line("COME")
         b.end()
         b.soft_reset()
-        c.end(30)
+        c.end(HANG)
     b.kill()
     h.kill()
     h.wait()
@@ -529,7 +543,7 @@ def test_a_program_begins_with_no_settings_of_the_last():
     assert wait(28, 20000)[1:] == (1, 0, 0, 16), events
     """, env)
     c.say(mac)
-    c.end(30)
+    c.end(HANG)
     b.end()
     b.kill()
     h.kill()
@@ -541,9 +555,7 @@ def test_what_is_lost_ends():
     path = os.path.join(scratch, "lost-air")
     env = {"WOAD_HCI": "unix:" + path}
     h = hub("unix:" + path)
-    uart = Uart(os.path.join(scratch, "lost-uart"), path)
-    uart.plug()
-    b = Console(uart.path)
+    b = Console(path)
     s = Program("""
         up()
         ((h,),) = ble.gatts_register_services(((U, ((C, 0x1e),)),))
@@ -565,7 +577,7 @@ def test_what_is_lost_ends():
         print("OVER")
         wait(2, 60000)
     """, env)
-    s.line("READY")
+    s.line("READY", HANG)
     b.begin("""
         up()
         who = bytes.fromhex(%r)
@@ -582,7 +594,11 @@ def test_what_is_lost_ends():
             except MemoryError:
                 pass
         print("FULL")
-        time.sleep_ms(4000)
+        try:
+            while True:
+                time.sleep_ms(10)
+        except KeyboardInterrupt:
+            pass
         for n in range(50):
             try:
                 ble.gap_advertise(100000)
@@ -602,22 +618,19 @@ def test_what_is_lost_ends():
         assert conn == 0, conn
         ble.gap_disconnect(conn)
         wait(8)
-    """ % s.line("MAC"))
+    """ % s.line("MAC", HANG))
     b.line("FULL")
-    uart.stall()
+    b.hold()
     s.say("")
-    s.line("OVER", 30)
-    uart.asked = False
-    while not uart.asked:                   # the board is in gap_advertise()
-        time.sleep(0.01)
-    time.sleep(0.5)
-    uart.go_on()
+    s.line("OVER", HANG)
+    b.hold()                                # until it is in gap_advertise()
+    b.type(b"\x03")
     b.end()
-    s.end()
+    s.end(HANG)
     b.kill()
     h.kill()
     h.wait()
 
 
 if __name__ == "__main__":
-    sys.exit(main(globals(), sys.argv[1:], jobs=1))     # QEMU keeps a core busy, and waits for nobody
+    sys.exit(main(globals(), sys.argv[1:]))

@@ -7,6 +7,8 @@
 #define MICROPY_PY_TIME (1)
 #define MICROPY_PY_SELECT (1)
 #define MICROPY_PY_ASYNCIO (1)
+#undef MICROPY_PY_MACHINE_INCLUDEFILE
+#define MICROPY_PY_MACHINE_INCLUDEFILE "modmachine_mps2.c"
 
 /* The module drives the second UART: mps2.c. */
 #ifndef MICROPY_HW_BLE_UART_ID

@@ -154,14 +154,18 @@ uint64_t mp_hal_time_ns(void)
     return (uint64_t)mp_hal_ticks_ms() * 1000000;
 }
 
-/* A long one handles pending events, as an esp32's does. */
+/* A long one handles pending events, as an esp32's does.  All but the shortest sleep until an
+ * interrupt, at the latest the clock's: a driver that waits for the controller sees the answer. */
 void mp_hal_delay_us(mp_uint_t us)
 {
-    enum { LONG_US = 155 };
+    enum { LONG_US = 155, SLEEP_US = 50 };
     if (us > LONG_US) {
         mp_event_handle_nowait();
     }
     for (mp_uint_t start = mp_hal_ticks_us(); mp_hal_ticks_us() - start < us;) {
+        if (us >= SLEEP_US) {
+            __asm volatile("wfi");
+        }
     }
 }
 

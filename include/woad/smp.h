@@ -126,7 +126,8 @@ struct woad_bond {
     bool has_own_ltk : 1, has_peer_ltk : 1, has_irk : 1, has_csrk : 1, has_own_csrk : 1;
     struct woad_addr peer; /* its address; its identity if it uses private addresses */
     uint8_t own_ltk[16];   /* the key for when the peer is central */
-    uint8_t irk[16];       /* the peer's */
+    uint8_t irk[16];       /* the peer's; has_irk becomes 0 if another bond in memory has the same:
+                            * of these the first authenticated one has it, else the first */
     /* Legacy pairing: EDIV and Rand of our key, and the peer's key with its EDIV and Rand.  With
      * WOAD_BOND_SECURE both keys are the same, and have neither. */
     uint16_t own_ediv;
@@ -239,7 +240,8 @@ enum woad_privacy { WOAD_PRIVACY_OFF, WOAD_PRIVACY_RESOLVABLE, WOAD_PRIVACY_NON_
 
 /* Sets our identity resolving key: 16 random octets, always the same, copied.  Bonded peers get it
  * with our identity and recognise our private addresses by it.  While resolvable private addresses
- * are used, the next woad_poll() makes one with the new key.  WOAD_ENOTSUP without the feature. */
+ * are used, the next woad_poll() makes one with the new key.  WOAD_EINVAL: zeros, which no peer
+ * accepts.  WOAD_ENOTSUP without the feature. */
 int woad_set_irk(struct woad *h, const uint8_t irk[16]);
 /* Copies it, for a store that is opened later.  WOAD_ENOENT: none has been set; WOAD_ENOTSUP. */
 int woad_irk(const struct woad *h, uint8_t irk[16]);

@@ -355,6 +355,23 @@ static bool bond_make_room(struct woad *h, const struct woad_bond *new_bond, uns
     return slot;
 }
 
+/* A bond with an IRK has been added.  Of two bonds with the same one, only one has it: the first
+ * that is authenticated, else the first.  Peers know each other's IRKs, so one could give another
+ * peer's as its own; private addresses of that peer would then lead to the wrong bond. */
+static void bond_claim_irk(const struct woad *h, struct bond_slot *slot)
+{
+    struct bond_slot *s = slot;
+    do {
+        s = bond_lru_next(h, s);
+    } while (s && !(s->bits.has_irk && same(s->irk, slot->irk, 16)));
+    if (s) {
+        if (!(slot->bits.flags & ~s->bits.flags & WOAD_BOND_AUTHENTICATED)) {
+            s = slot;
+        }
+        s->bits.has_irk = false;
+    }
+}
+
 /* In the events of bond_make_room() the application may add bonds, which take the room, or a
  * stronger bond of this peer: then the new one is not kept. */
 struct bond_slot *bond_put(struct woad *h, const struct woad_bond *bond, bool of_pairing)
@@ -382,6 +399,7 @@ struct bond_slot *bond_put(struct woad *h, const struct woad_bond *bond, bool of
             slot->hash_next = *at;
             *at = s->lru_head;
             if (is.has_irk) {
+                bond_claim_irk(h, slot);
                 resolve_changed(h);
             }
             return slot;

@@ -92,6 +92,9 @@ int woad_set_irk(struct woad *h, const uint8_t irk[16])
     if (!h->smp) {
         return WOAD_ENOTSUP;
     }
+    if (zeros(irk, 16)) {
+        return WOAD_EINVAL;
+    }
     memcpy(h->smp->irk, irk, 16);
     h->smp->has_irk = true;
     if (h->smp->privacy == WOAD_PRIVACY_RESOLVABLE) {

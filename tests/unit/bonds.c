@@ -290,6 +290,7 @@ static void known_in_order(void **state)
         uint8_t peer = (uint8_t)((random >> 8) % 40);
         struct woad_bond b = bond_of(peer, (uint8_t)(peer * 3));
         b.peer.octet[5] = step & 1 ? peer : 200; /* XOR: one hash, or many */
+        b.irk[0] = step & 1;                     /* each peer has an IRK of its own */
         bool stored = false;
         for (size_t n = 0; n < known; n++) {
             if (order[n] == (peer | (step & 1) << 7)) {
@@ -318,6 +319,7 @@ static void known_in_order(void **state)
             peer = order[n] & 0x7f;
             b = bond_of(peer, (uint8_t)(peer * 3));
             b.peer.octet[5] = order[n] & 0x80 ? peer : 200;
+            b.irk[0] = order[n] >> 7;
             assert_true(is_same(bond_at(h, (uint16_t)n), &b));
         }
         assert_null(bond_at(h, (uint16_t)known));

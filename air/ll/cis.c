@@ -198,7 +198,8 @@ void rx_cis_req(controller *c, uint8_t i, struct rd *in)
     s->bn_tx = bn >> 4;
     uint8_t flush_rx = rd_u8(in), flush_tx = rd_u8(in);
     s->interval = rd_le16(in);
-    bool phys = (to == 1 || to == 2 || to == 4) && (from == 1 || from == 2 || from == 4);
+    bool phys = (to == 1 || to == 2 || to == 4) && (from == 1 || from == 2 || from == 4) &&
+                !((to | from) & ~phys_supported(c));
     if (!phys || sdu >> 15 || s->max_sdu_rx > ISO_SDU || s->max_sdu_tx > ISO_SDU ||
         flush_rx != FLUSH_TIMEOUT || flush_tx != FLUSH_TIMEOUT || s->interval < 4 ||
         s->interval > 3200 || !s->nse || s->nse > ISO_SUBEVENTS ||
@@ -343,16 +344,16 @@ void rx_cis_ind(controller *c, uint8_t i, struct rd *in)
     struct link *l = &c->links[i];
     struct iso *s = cis_accepted(c, i);
     uint32_t aa = rd_le32(in), offset = rd_le24(in), group = rd_le24(in), delay = rd_le24(in);
-    int16_t ahead = (int16_t)(uint16_t)(rd_le16(in) - (uint16_t)l->ref_event);
+    uint64_t from;
+    bool near = control_event_at(l, rd_le16(in), &from);
     if (!s) {
         return;
     }
     s->aa = aa;
     s->group_delay = group;
     s->sync_delay = delay;
-    uint64_t from = l->ref_anchor + (uint64_t)((int64_t)ahead * l->interval * 1250);
-    if (from + offset <= c->air->now) {
-        s->kind = ISO_NONE; /* received too late */
+    if (!near || from + offset <= c->air->now) {
+        s->kind = ISO_NONE; /* received too late, or no event that may be meant */
         evt_cis_established(c, s, WOAD_HCI_FAILED_TO_ESTABLISH);
         return;
     }

@@ -226,6 +226,7 @@ void link_begin(controller *c, uint8_t i, const struct conn_request *how, struct
     l->latency = rd_le16(&in);
     l->supervision = rd_le16(&in);
     rd_copy(&in, l->chm, 5);
+    l->chm[4] &= 0x1f; /* the other bits are reserved */
     uint8_t hop_sca = rd_u8(&in);
     l->hop = hop_sca & 0x1f;
     l->peer_sca = hop_sca >> 5;
@@ -628,6 +629,10 @@ static bool link_accept_payload(controller *c, uint8_t i, uint8_t head, struct r
     struct rd payload = *in;
     size_t len = rd_left(in);
     bool sealed = l->rx_encrypted && !l->rx_pausing && len;
+    if ((head & 3) != LLID_CONTROL && len && l->encryption_pdus_only) {
+        link_close(c, i, WOAD_HCI_MIC_FAILURE); /* data, while encryption is started or paused */
+        return false;
+    }
     if ((head & 3) == LLID_CONTROL && !control_has_room(l)) {
         return true; /* not acknowledged: the peer sends it again */
     }

@@ -181,6 +181,18 @@ bool control_check_instant(struct link *l, uint16_t instant)
     return true;
 }
 
+/* The anchor of a connection event that a PDU of the peer names.  Returns false for an event that
+ * is further away than NEAR_US, or before time 0. */
+bool control_event_at(const struct link *l, uint16_t event, uint64_t *at)
+{
+    enum { NEAR_US = 100000000 }; /* longer than any interval, and any supervision timeout */
+    int16_t ahead = (int16_t)(uint16_t)(event - (uint16_t)l->ref_event);
+    int64_t distance = (int64_t)ahead * l->interval * 1250;
+    int64_t result = (int64_t)l->ref_anchor + distance;
+    *at = (uint64_t)result;
+    return distance <= NEAR_US && distance >= -NEAR_US && result >= 0;
+}
+
 /* Chooses the instant of a procedure that begins now: after the six events required, the
  * peripheral's latency, and more where the radios of both sides have missed events. While the peer
  * may or may not use a new subrate, the longer of both latencies counts. 5.5 */
@@ -299,13 +311,21 @@ static const struct {
 };
 enum { PDUS = sizeof pdus / sizeof *pdus };
 
-/* Whether a PDU is allowed while encryption is started or paused. 5.1.3.1, 5.1.3.2 */
+static bool control_encrypts(uint8_t opcode)
+{
+    return opcode == LL_ENC_REQ || opcode == LL_ENC_RSP || opcode == LL_START_ENC_REQ ||
+           opcode == LL_START_ENC_RSP || opcode == LL_PAUSE_ENC_REQ || opcode == LL_PAUSE_ENC_RSP;
+}
+
+/* Whether a PDU is allowed while encryption is started or paused: of those of encryption, only the
+ * one that is next. 5.1.3.1, 5.1.3.2 */
 static bool control_allowed(const struct link *l, uint8_t opcode)
 {
+    if (control_encrypts(opcode)) {
+        return !l->encryption_pdus_only || encrypt_expects(l, opcode);
+    }
     return !l->encryption_pdus_only || opcode == LL_TERMINATE_IND || opcode == LL_REJECT_IND ||
-           opcode == LL_REJECT_EXT_IND || opcode == LL_ENC_REQ || opcode == LL_ENC_RSP ||
-           opcode == LL_START_ENC_REQ || opcode == LL_START_ENC_RSP || opcode == LL_PAUSE_ENC_REQ ||
-           opcode == LL_PAUSE_ENC_RSP;
+           opcode == LL_REJECT_EXT_IND;
 }
 
 /* Holds a request that the peer has sent before it received LL_ENC_REQ: a response before the end
@@ -336,8 +356,8 @@ void control_release(controller *c, uint8_t i)
 static void control_dispatch(controller *c, uint8_t i, uint8_t opcode, struct rd *in)
 {
     struct link *l = &c->links[i];
-    if (control_hold(l, opcode, in)) {
-        return;
+    if (control_hold(l, opcode, in) || (control_encrypts(opcode) && !encrypt_expects(l, opcode))) {
+        return; /* of encryption, and out of turn: ignored */
     }
     for (size_t n = 0; n < PDUS; n++) {
         bool side;

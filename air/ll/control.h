@@ -62,6 +62,8 @@ void control_done(controller *c, uint8_t i, uint8_t kind);
 void control_release(controller *c, uint8_t i);
 bool control_accept_remote(controller *c, uint8_t i, uint8_t kind, uint8_t opcode);
 bool control_check_instant(struct link *l, uint16_t instant);
+bool encrypt_expects(const struct link *l, uint8_t opcode);
+bool control_event_at(const struct link *l, uint16_t event, uint64_t *at);
 uint16_t control_choose_instant(const controller *c, uint8_t i);
 /* info.c: version, features, length, ping */
 void rx_feature_req(controller *c, uint8_t i, struct rd *in);

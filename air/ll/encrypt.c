@@ -169,6 +169,7 @@ static void encrypt_over(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
     l->encrypting = l->encryption_pdus_only = false;
+    l->encryption_next = 0;
     if (l->local_procedure && l->local_procedure != P_ENCRYPT) {
         control_start_timeout(c, i);
     } else {
@@ -211,6 +212,17 @@ static void encrypt_finish(controller *c, uint8_t i, uint8_t status)
     encrypt_over(c, i);
 }
 
+/* Whether a PDU of encryption is the one that the peer must send next, or begins a procedure.
+ * 5.1.3 */
+bool encrypt_expects(const struct link *l, uint8_t opcode)
+{
+    uint8_t next = l->encryption_next;
+    if (!next) {
+        next = l->tx_encrypted ? LL_PAUSE_ENC_REQ : LL_ENC_REQ;
+    }
+    return opcode == next;
+}
+
 static void send_opcode(struct link *l, uint8_t opcode)
 {
     uint8_t b[1];
@@ -219,17 +231,10 @@ static void send_opcode(struct link *l, uint8_t opcode)
     control_send(l, &pdu);
 }
 
-/* --- starting --------------------------------------------------------------------------------- */
+/* encryption_next while the host looks for the key: the peer must wait. */
+enum { NOTHING = 0xff };
 
-/* Whether a PDU of these procedures comes in its turn.  One that does not is ignored; or it ends
- * the connection, where only such PDUs may be received.  5.1.3.1, 5.1.3.2 */
-static bool encrypt_in_turn(struct link *l, bool in_turn)
-{
-    if (!in_turn && l->encryption_pdus_only) {
-        l->close_reason = WOAD_HCI_MIC_FAILURE;
-    }
-    return in_turn;
-}
+/* --- starting --------------------------------------------------------------------------------- */
 
 /* LL_ENC_REQ: random 8, diversifier u16, SKD of the central 8, IV of the central 4. */
 static void send_enc_req(controller *c, uint8_t i)
@@ -250,6 +255,7 @@ static void send_enc_req(controller *c, uint8_t i)
     wr_bytes(&pdu, l->skd, 8);
     wr_bytes(&pdu, l->iv, 4);
     control_send(l, &pdu);
+    l->encryption_next = LL_ENC_RSP;
 }
 
 /* Central: an encrypted connection is paused first. 5.1.3.2 */
@@ -258,14 +264,21 @@ static void encrypt_begin(controller *c, uint8_t i)
     struct link *l = &c->links[i];
     l->encrypting = true;
     if (l->tx_encrypted) {
+        l->encryption_next = LL_PAUSE_ENC_RSP;
         send_opcode(l, LL_PAUSE_ENC_REQ);
     } else {
         send_enc_req(c, i);
     }
 }
 
+/* Only LL_ENC_REQ may be refused: the peer has no such feature, or no key. */
 static void encrypt_refused(controller *c, uint8_t i, uint8_t error)
 {
+    struct link *l = &c->links[i];
+    if (l->encryption_next != LL_ENC_RSP && l->encryption_next != LL_START_ENC_REQ) {
+        l->close_reason = WOAD_HCI_MIC_FAILURE;
+        return;
+    }
     encrypt_finish(c, i, error);
     control_release(c, i);
 }
@@ -282,9 +295,7 @@ void rx_enc_req(controller *c, uint8_t i, struct rd *in)
         control_reject(c, l, LL_ENC_REQ, WOAD_HCI_UNSUPPORTED_REMOTE);
         return;
     }
-    if (!encrypt_in_turn(l, !l->rx_encrypted && !l->ltk_requested)) {
-        return;
-    }
+    l->encryption_next = NOTHING;
     rd_copy(in, l->rand, 8);
     l->ediv = rd_le16(in);
     rd_copy(in, l->skd, 8);
@@ -306,24 +317,15 @@ void rx_enc_req(controller *c, uint8_t i, struct rd *in)
     evt_le(c, LE_LTK_REQUEST, &w);
 }
 
-/* The connection is encrypted, or paused for a new key, because our host wants it: we are the
- * central. */
-static bool encrypt_is_ours(const struct link *l)
-{
-    return l->encrypting && l->local_procedure == P_ENCRYPT;
-}
-
 void rx_enc_rsp(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
-    bool enc_req_sent = encrypt_is_ours(l) && !l->tx_encrypted;
-    if (encrypt_in_turn(l, enc_req_sent && !l->encryption_pdus_only)) {
-        rd_copy(in, l->skd + 8, 8);
-        rd_copy(in, l->iv + 4, 4);
-        key_derive(c, l);
-        l->encryption_pdus_only = true;
-        control_start_timeout(c, i);
-    }
+    rd_copy(in, l->skd + 8, 8);
+    rd_copy(in, l->iv + 4, 4);
+    key_derive(c, l);
+    l->encryption_pdus_only = true;
+    l->encryption_next = LL_START_ENC_REQ;
+    control_start_timeout(c, i);
 }
 
 /* The host's reply to LE Long Term Key Request; NULL: it has no key, which ends a connection that
@@ -339,6 +341,7 @@ void encrypt_key(controller *c, uint8_t i, const uint8_t *ltk)
         reversed(l->ltk, ltk);
         key_derive(c, l);
         l->rx_encrypted = true;
+        l->encryption_next = LL_START_ENC_RSP;
         control_start_timeout(c, i);
         send_opcode(l, LL_START_ENC_REQ);
     } else if (l->was_encrypted) {
@@ -354,25 +357,17 @@ void rx_start_enc_req(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     (void)in;
-    bool key_derived = encrypt_is_ours(l) && l->encryption_pdus_only; /* since LL_ENC_RSP */
-    if (encrypt_in_turn(l, key_derived && !l->tx_encrypted)) {
-        l->tx_encrypted = l->rx_encrypted = true;
-        control_start_timeout(c, i);
-        send_opcode(l, LL_START_ENC_RSP);
-    }
+    l->tx_encrypted = l->rx_encrypted = true;
+    l->encryption_next = LL_START_ENC_RSP;
+    control_start_timeout(c, i);
+    send_opcode(l, LL_START_ENC_RSP);
 }
 
-/* The first encrypted packet in each direction proves that both keys are equal.  While the
- * connection is paused, the peripheral still sends with the old key, and the central has not
- * received LL_ENC_RSP. */
+/* The first encrypted packet in each direction proves that both keys are equal. */
 void rx_start_enc_rsp(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     (void)in;
-    bool paused = l->central ? !l->encryption_pdus_only : l->tx_encrypted;
-    if (!encrypt_in_turn(l, l->encrypting && l->rx_encrypted && !paused)) {
-        return;
-    }
     if (!l->central) {
         l->tx_encrypted = true;
         send_opcode(l, LL_START_ENC_RSP);
@@ -389,12 +384,11 @@ void rx_pause_enc_req(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     (void)in;
-    if (encrypt_in_turn(l, l->tx_encrypted && !l->encrypting)) {
-        l->encrypting = l->encryption_pdus_only = true;
-        l->rx_pausing = true;
-        control_start_timeout(c, i);
-        send_opcode(l, LL_PAUSE_ENC_RSP);
-    }
+    l->encrypting = l->encryption_pdus_only = true;
+    l->rx_pausing = true;
+    l->encryption_next = LL_PAUSE_ENC_RSP;
+    control_start_timeout(c, i);
+    send_opcode(l, LL_PAUSE_ENC_RSP);
 }
 
 /* After the peripheral's, which is encrypted, the central sends unencrypted; after the central's,
@@ -403,15 +397,10 @@ void rx_pause_enc_rsp(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     (void)in;
-    bool paused = l->rx_pausing;
-    if (l->central) {
-        paused = encrypt_is_ours(l) && l->tx_encrypted && !l->encryption_pdus_only;
-    }
-    if (!encrypt_in_turn(l, paused)) {
-        return;
-    }
     l->tx_encrypted = l->rx_encrypted = l->rx_pausing = false;
+    l->encryption_next = LL_ENC_REQ;
     if (l->central) {
+        l->encryption_pdus_only = true;
         control_start_timeout(c, i);
         send_opcode(l, LL_PAUSE_ENC_RSP);
         send_enc_req(c, i);

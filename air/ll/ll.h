@@ -437,7 +437,8 @@ struct link {
     struct path_loss loss;
     /* encryption.  5.1.3 */
     bool encrypting;           /* started or paused: no data are sent */
-    bool encryption_pdus_only; /* any other control PDU ends the connection */
+    bool encryption_pdus_only; /* any other control PDU, and any data, ends the connection */
+    uint8_t encryption_next;   /* opcode of the PDU that the peer must send next; 0: no procedure */
     bool ltk_requested;        /* the host has not answered LE Long Term Key Request */
     bool tx_encrypted, rx_encrypted;
     bool rx_pausing;    /* the central's next packet is not encrypted */

@@ -94,8 +94,10 @@ void rx_periodic_sync_ind(controller *c, uint8_t i, struct rd *in)
     uint8_t which = rd_u8(in), phy = rd_u8(in);
     struct address air = { which >> 4 & 1, { 0 } }, who;
     rd_copy(in, air.octet, 6);
-    bool known = phy == 1 || phy == 2 || phy == 4;
-    if (l->past.mode == NO_SYNC || !s || !known || info.interval < 6 || !info.offset ||
+    uint64_t from;
+    bool near = control_event_at(l, event, &from);
+    bool known = (phy == 1 || phy == 2 || phy == 4) && (phys_supported(c) & phy);
+    if (l->past.mode == NO_SYNC || !s || !known || !near || info.interval < 6 || !info.offset ||
         !privacy_resolve(c, &air, &who) || sync_with(c, &who, which & 15)) {
         return;
     }
@@ -110,8 +112,7 @@ void rx_periodic_sync_ind(controller *c, uint8_t i, struct rd *in)
     if (which >> 5 < info.sca) {
         info.sca = which >> 5;
     }
-    int16_t ahead = (int16_t)(event - (uint16_t)l->ref_event);
-    sync_begin(c, s, &info, l->ref_anchor + (uint64_t)((int64_t)ahead * l->interval * 1250));
+    sync_begin(c, s, &info, from);
 }
 
 /* --- commands --------------------------------------------------------------------------------- */

@@ -129,6 +129,9 @@ void sync_begin(controller *c, struct sync *s, const struct sync_info *info, uin
     s->chain_at = NEVER;
     s->lost_at = NEVER;
     sync_set_window(c, s);
+    if (s->at < c->air->now) { /* the events that are over, all but a few */
+        sync_plan_event(c, s, (uint32_t)((c->air->now - s->at) / (s->interval * 1250u)));
+    }
     while (s->at <= c->air->now) {
         sync_plan_event(c, s, 1);
     }

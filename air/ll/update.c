@@ -262,6 +262,7 @@ void rx_channel_map_ind(controller *c, uint8_t i, struct rd *in)
     uint8_t chm[5], n = 0;
     (void)c;
     rd_copy(in, chm, sizeof chm);
+    chm[4] &= 0x1f; /* the other bits are reserved */
     uint16_t instant = rd_le16(in);
     for (unsigned k = 0; k < DATA_CHANNELS; k++) {
         n = (uint8_t)(n + (chm[k / 8] >> (k % 8) & 1));
@@ -314,11 +315,13 @@ static void phy_notify(controller *c, uint8_t i, uint8_t status)
     evt_le(c, LE_PHY_UPDATE, &w);
 }
 
+enum { ALL_PHYS = 7 }; /* a bit each: 1M, 2M, Coded */
+
 /* The fastest PHY of a set; 0: the set is empty. */
 static uint8_t phy_best(uint8_t set)
 {
     static const uint8_t best[8] = { 0, PHY_1M, PHY_2M, PHY_2M, PHY_CODED, PHY_1M, PHY_2M, PHY_2M };
-    return best[set & 7];
+    return best[set & ALL_PHYS];
 }
 
 /* A PHY as LL_PHY_UPDATE_IND names it: a set of one; 0: unchanged. */
@@ -394,12 +397,23 @@ void rx_phy_rsp(controller *c, uint8_t i, struct rd *in)
     }
 }
 
+/* The PHY that a field of LL_PHY_UPDATE_IND names.  `now`: it names none, more than one, or one
+ * that this controller does not have. */
+static uint8_t phy_named(const controller *c, uint8_t set, uint8_t now)
+{
+    bool one = set == 1 || set == 2 || set == 4;
+    if (one && (phys_supported(c) & set)) {
+        return phy_best(set);
+    }
+    return now;
+}
+
 /* LL_PHY_UPDATE_IND: PHY central to peripheral u8, back u8, instant u16. Both 0: nothing
- * changes. 2.4.2.24 */
+ * changes.  The upper five bits are reserved, and ignored. 2.4.2.24 */
 void rx_phy_update_ind(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
-    uint8_t rx = rd_u8(in), tx = rd_u8(in);
+    uint8_t rx = rd_u8(in) & ALL_PHYS, tx = rd_u8(in) & ALL_PHYS;
     uint16_t instant = rd_le16(in);
     if (!rx && !tx) {
         if (l->phy_event_due) {
@@ -412,8 +426,8 @@ void rx_phy_update_ind(controller *c, uint8_t i, struct rd *in)
         if (l->local_procedure == P_PHY) {
             l->response_by = NEVER;
         }
-        l->new_rx_phy = rx ? phy_best(rx) : l->rx_phy;
-        l->new_tx_phy = tx ? phy_best(tx) : l->tx_phy;
+        l->new_rx_phy = phy_named(c, rx, l->rx_phy);
+        l->new_tx_phy = phy_named(c, tx, l->tx_phy);
         l->instant_procedure = P_PHY;
         l->instant = instant;
     }

@@ -78,6 +78,7 @@
 #define control_check_instant woad__control_check_instant
 #define control_choose_instant woad__control_choose_instant
 #define control_done woad__control_done
+#define control_event_at woad__control_event_at
 #define control_has_room woad__control_has_room
 #define control_has_spare woad__control_has_spare
 #define control_instant woad__control_instant
@@ -113,6 +114,7 @@
 #define data_on_ack woad__data_on_ack
 #define data_pending woad__data_pending
 #define data_to_host woad__data_to_host
+#define encrypt_expects woad__encrypt_expects
 #define encrypt_key woad__encrypt_key
 #define evt_big woad__evt_big
 #define evt_big_ended woad__evt_big_ended

@@ -323,7 +323,10 @@ int woad_gatt_answer_to(struct woad *h, uint16_t conn, uint8_t request, uint8_t 
  * attributes use any free bearer; requests for one attribute stay in order, as do notifications. If
  * both sides request bearers at once and there is no room for both, the host repeats the request.
  * Vol 3, Part G, 5.4.  WOAD_ENOTCONN, WOAD_ENOTSUP, WOAD_EINVAL; WOAD_EACCES without encryption;
- * WOAD_EALREADY during another request; WOAD_ENOMEM if not so many are free. */
+ * WOAD_EALREADY during another request; WOAD_ENOMEM if not so many are free.
+ *
+ * A bearer without a credit for 30 s is closed: WOAD_EV_ATT_BEARERS with WOAD_ETIMEDOUT.  What it
+ * held is sent by the others. */
 int woad_eatt_open(struct woad *h, uint16_t conn, uint8_t n);
 
 /* Closes all bearers of Enhanced ATT: WOAD_EV_ATT_BEARERS follows for each.  A request of

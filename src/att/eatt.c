@@ -61,6 +61,7 @@
 struct eatt_bearer {
     uint8_t *ring;     /* receives two PDUs, each with its length */
     uint8_t *in, *out; /* the request being served; the PDU being sent: config.mtu octets each */
+    uint32_t credit_deadline; /* deadline for a credit: eatt_watch(); 0: none */
 };
 
 /* Our request to a peer for bearers: woad_eatt_open(). */
@@ -304,6 +305,7 @@ static bool eatt_load_pdu(struct coc *channel)
         }
         channel->c->queue_bearer = (uint16_t)(b - h->bearers);
     }
+    e->credit_deadline = 0;
     coc_send_sdu(channel, e->out, wr_len(&out));
     return true;
 }
@@ -579,6 +581,25 @@ static void eatt_request_bearers(struct conn *c)
     eatt_end_request(c, e->last_status);
 }
 
+/* A bearer without credits may hold the rest of a PDU of the queue, and with it all notifications
+ * and indications; or a client's request.  If it gets none within ATT's time limit, it is closed.
+ * Returns ms to the deadline. */
+static uint32_t eatt_watch(struct woad *h, uint16_t n)
+{
+    struct eatt_bearer *e = &h->eatt->bearers[n];
+    struct coc *channel = eatt_channel(h, n);
+    if (channel->state != COC_OPEN || channel->peer[COC_CREDITS]) {
+        e->credit_deadline = 0;
+    } else if (!e->credit_deadline) {
+        e->credit_deadline = deadline_in(h, ATT_TIMEOUT_MS);
+    }
+    uint32_t left = deadline_left(h, e->credit_deadline);
+    if (left == 0) {
+        coc_fail(channel, WOAD_ETIMEDOUT);
+    }
+    return left;
+}
+
 /* Repeats requests that are due.  Returns ms to the next deadline. */
 static uint32_t eatt_run_timers(struct woad *h)
 {
@@ -589,6 +610,9 @@ static uint32_t eatt_run_timers(struct woad *h)
             eatt_request_bearers(c);
         }
         left = min_u32(left, c_left);
+    }
+    for (uint16_t n = 0; h->eatt_role && n < h->cfg.att_bearers; n++) {
+        left = min_u32(left, eatt_watch(h, n));
     }
     return left;
 }

@@ -275,7 +275,11 @@ void woad_conn_forget(struct woad *h, uint16_t conn);
 /* Disconnects: WOAD_EV_DISCONNECT follows.  `reason` is the HCI error code that the peer gets,
  * usually WOAD_HCI_REMOTE_USER_TERMINATED.  WOAD_ENOTCONN; WOAD_EALREADY if it is already closing;
  * WOAD_EINVAL for a reason that HCI does not allow (Vol 4, Part E, 7.1.6: 0x05, 0x13 to 0x15, 0x1a,
- * 0x29, 0x3b).  A controller that does not end it within 40 s counts as lost: WOAD_EV_DOWN. */
+ * 0x29, 0x3b).  What the peer still sends is dropped.  A controller that does not end it within
+ * 40 s counts as lost: WOAD_EV_DOWN.
+ *
+ * The host itself disconnects when for 60 s the peer has acknowledged no packet, or an event of the
+ * controller that ends an accepted call has not arrived: the call ends with the connection. */
 int woad_disconnect(struct woad *h, uint16_t conn, uint8_t reason);
 
 /* Requests other connection parameters: as central by the link layer, as peripheral by L2CAP

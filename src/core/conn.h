@@ -25,6 +25,11 @@ enum { CURRENT_INTERVAL, CURRENT_LATENCY, CURRENT_SUPERVISION, CURRENT_PARAMS };
 /* Indices of a request's parameters, in the same units. */
 enum { PARAM_MIN, PARAM_MAX, PARAM_LATENCY, PARAM_SUPERVISION, PARAMS };
 
+/* conn.awaits: HCI events of this connection that must follow, a bit each.  Bits 0 to 6 are
+ * gap_link.c's, one each enum woad_link_item.  AWAITS_PACKETS is only set by conn_watch().  The
+ * same bits << AWAITS_WATCHED: those that have been awaited since conn.watch_deadline was set. */
+enum { AWAITS_ENCRYPTION = 0x80, AWAITS_PACKETS = 0x100, AWAITS_WATCHED = 16 };
+
 /* The order is by frequency of use: small offsets make shorter code.  A flag `want_…` is set when
  * an HCI command (want_sig_update: an L2CAP one) is to be sent, and cleared when it is. */
 struct conn {
@@ -73,18 +78,26 @@ struct conn {
     uint8_t *rx;           /* rx_frame_max + 4 octets: a frame that arrives in fragments */
 
     /* --- zero when the connection opens, as the fields before `number` --- */
-    uint32_t rx_len;        /* octets in `rx` */
-    uint32_t tx_left;       /* octets of the outgoing frame that are not in a packet yet */
-    const uint8_t *tx_tail; /* those octets; NULL: the channel was closed, send zeros */
-    struct coc *tx_channel; /* the channel of that frame; NULL: none, or closed */
-    uint32_t deadline;      /* deadline of a parameter update; CONN_CLOSING: of HCI_Disconnect */
-    struct woad_addr peer;  /* the identity address, where it is known */
+    uint32_t rx_len;         /* octets in `rx` */
+    uint32_t tx_left;        /* octets of the outgoing frame that are not in a packet yet */
+    const uint8_t *tx_tail;  /* those octets; NULL: the channel was closed, send zeros */
+    struct coc *tx_channel;  /* the channel of that frame; NULL: none, or closed */
+    uint32_t deadline;       /* deadline of a parameter update; CONN_CLOSING: of HCI_Disconnect */
+    uint32_t awaits;         /* AWAITS_… */
+    uint32_t watch_deadline; /* deadline of what is watched in `awaits` */
+    struct woad_addr peer;   /* the identity address, where it is known */
     struct woad_addr own_air, peer_air; /* the addresses on the air when it was opened */
     uint8_t sig_last_id;                /* the last signalling identifier that was used */
     uint8_t reason;                     /* for HCI_Disconnect */
 };
 
 ASSERT_SIZE(conn, WOAD_SIZE_CONN);
+
+/* An event that was awaited has arrived, or is not awaited any more. */
+static inline void conn_arrived(struct conn *c, unsigned what)
+{
+    c->awaits &= ~(what | what << AWAITS_WATCHED);
+}
 
 static inline uint16_t conn_index(const struct conn *c)
 {

@@ -32,8 +32,8 @@
 #include "../hci/hci.h"
 
 struct link_conn {
-    /* bits of enum woad_link_item: command not sent yet; result not received yet */
-    uint8_t wanted, pending;
+    /* bits of enum woad_link_item: command not sent yet.  conn.awaits: result not received yet */
+    uint8_t wanted;
     uint8_t tx_phys, rx_phys, coded; /* of woad_link_set_phy() */
     bool set_phy;                    /* WOAD_LINK_PHY: set it, else read it */
     uint16_t tx_octets;              /* of woad_link_set_data_length() */
@@ -88,7 +88,7 @@ static void link_emit(struct conn *c, const struct woad_link_value *value)
 {
     struct woad_event ev;
     ev.u.link = *value;
-    link_of(c)->pending &= (uint8_t) ~(1u << value->item);
+    conn_arrived(c, 1u << value->item);
     emit_of(c, WOAD_EV_LINK, &ev);
 }
 
@@ -102,7 +102,7 @@ static void link_close(struct conn *c)
 {
     struct link_conn *l = link_of(c);
     for (uint8_t item = 0; item < ITEMS; item++) {
-        if ((l->wanted | l->pending) >> item & 1) {
+        if ((l->wanted | c->awaits) >> item & 1) {
             l->wanted &= (uint8_t) ~(1u << item);
             link_fail(c, item, WOAD_ENOTCONN);
         }
@@ -120,7 +120,7 @@ static uint16_t link_write(struct conn *c, uint8_t item, struct wr *params)
     struct woad *h = c->h;
     struct link_conn *l = link_of(c);
     l->wanted &= (uint8_t) ~(1u << item);
-    l->pending |= (uint8_t)(1u << item);
+    c->awaits |= 1u << item;
     h->link->item = item;
     h->hci.pending_arg = c->number;
     wr_le16(params, c->handle);
@@ -194,7 +194,7 @@ static void link_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
     if (status) {
         link_fail(c, (uint8_t)value.item, status);
     } else if (opcode == OP_LE_SET_DATA_LENGTH) {
-        link_of(c)->pending &= (uint8_t) ~(1u << WOAD_LINK_DATA_LENGTH);
+        conn_arrived(c, 1u << WOAD_LINK_DATA_LENGTH);
     } else if (!event_follows) {
         link_read(ret, &value);
         if (ret->bad) {
@@ -284,7 +284,7 @@ static int link_for_call(struct woad *h, uint16_t conn, enum woad_link_item item
         return REFUSED(h, WOAD_ENOTCONN, NO_CONNECTION, conn);
     }
     *c = link_of(i);
-    if (((*c)->wanted | (*c)->pending) >> item & 1) {
+    if (((*c)->wanted | i->awaits) >> item & 1) {
         return REFUSED(h, WOAD_EBUSY, "item %d of connection %x is being read or set", (int)item,
                        conn);
     }

@@ -19,16 +19,21 @@
  *   wipe(): zeros octets, and the compiler does not remove that
  *   zeros(): all octets are 0
  *   needs: what only some features require: struct woad_needs
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
+ *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
  *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
  *       (core/feature.h) */
 #include "../base/bytes.h"
+#include "../core/clock.h"
 #include "../core/feature.h"
 #include "../core/security.h"
 #include "hci.h"
 #include "roles.h"
 
-enum { MEMO = 13 }; /* AES blocks of the longest calculation: f5 */
-enum { POOL = 32 }; /* random octets kept: enough for a private key of P-256 */
+enum { MEMO = 13 };       /* AES blocks of the longest calculation: f5 */
+enum { P256_MS = 10000 }; /* a slow controller takes some seconds for a shared secret */
+enum { POOL = 32 };       /* random octets kept: enough for a private key of P-256 */
 
 /* A command to the controller: DUE: to be sent; SENT: its answer is awaited. */
 enum request { REQUEST_NONE, REQUEST_DUE, REQUEST_SENT, REQUEST_DONE, REQUEST_FAILED };
@@ -47,11 +52,12 @@ struct controller_crypto {
     } memo[MEMO];
     /* The controller has one key pair, so one owner at a time: */
     uint16_t p256_owner;
-    uint8_t pair, dh; /* enum request: our key pair; the shared secret */
-    bool p256_stale;  /* as aes_stale */
-    bool wake_due;    /* AES or P-256 is free again: wake the owners that wait for it */
-    bool no_random;   /* LE Rand has failed, and no caller has got the error yet */
-    union {           /* our public key; the peer's, to be sent; then the shared secret */
+    uint8_t pair, dh;       /* enum request: our key pair; the shared secret */
+    bool p256_stale;        /* as aes_stale */
+    bool wake_due;          /* AES or P-256 is free again: wake the owners that wait for it */
+    bool no_random;         /* LE Rand has failed, and no caller has got the error yet */
+    uint32_t p256_deadline; /* deadline of the event that ends a P-256 command; 0: none follows */
+    union {                 /* our public key; the peer's, to be sent; then the shared secret */
         uint8_t public_key[64], secret[32];
     };
     uint8_t pool[POOL], pooled; /* random octets, and how many */
@@ -243,7 +249,7 @@ static void crypto_wake(struct woad *h)
 
 /* Wakes the owners that wait for AES or P-256, from woad_poll() and not inside the call that has
  * freed them.  Returns 0 (poll again at once) after that, because a step that was woken may wait
- * for the next woad_poll(). */
+ * for the next woad_poll().  A controller that does not end a P-256 command has failed. */
 static uint32_t crypto_run_timers(struct woad *h)
 {
     bool wake = h->controller_crypto->wake_due;
@@ -254,7 +260,11 @@ static uint32_t crypto_run_timers(struct woad *h)
     if (wake || h->controller_crypto->wake_due) {
         return 0;
     }
-    return WOAD_FOREVER;
+    uint32_t left = deadline_left(h, h->controller_crypto->p256_deadline);
+    if (left == 0) {
+        host_down(h, WOAD_ETIMEDOUT);
+    }
+    return left;
 }
 
 static const struct crypto_role crypto_role = {
@@ -301,6 +311,9 @@ static uint16_t crypto_command(struct woad *h, struct wr *params)
         wipe(c->in, sizeof c->in);
         return OP_LE_ENCRYPT;
     }
+    if (c->pair == REQUEST_DUE || c->dh == REQUEST_DUE) {
+        c->p256_deadline = deadline_in(h, P256_MS);
+    }
     if (c->pair == REQUEST_DUE) {
         c->pair = REQUEST_SENT;
         return OP_LE_READ_P256;
@@ -340,6 +353,7 @@ static void crypto_rx_block(struct woad *h, uint8_t status, struct rd *ret)
 /* A P-256 command has failed at once. */
 static void crypto_failed(struct controller_crypto *c, uint8_t *request)
 {
+    c->p256_deadline = 0;
     if (c->p256_stale) {
         c->p256_stale = false;
     } else {
@@ -383,6 +397,7 @@ static void crypto_rx_le_event(struct woad *h, uint8_t sub, struct rd *in)
     if (sub != LE_P256_COMPLETE && sub != LE_DHKEY_COMPLETE) {
         return;
     }
+    c->p256_deadline = 0;
     bool pair = sub == LE_P256_COMPLETE;
     uint8_t *request = pair ? &c->pair : &c->dh, status = rd_u8(in);
     if (c->p256_stale) {

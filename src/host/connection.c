@@ -408,23 +408,58 @@ const struct woad_feature core_feature = { .command = core_command,
                                            .complete = core_complete,
                                            .conn_events = conn_events };
 
+/* What a connection waits for in the controller ends within the link layer's time limit of 40 s, or
+ * the supervision timeout, of 32 s at most.  If an event does not arrive, the controller has lost
+ * it, or the peer acknowledges no packets: ends the connection, and all that waits with it.
+ * Returns ms to the deadline. */
+static uint32_t conn_watch(struct conn *c)
+{
+    enum { WATCH_MS = 60000 };
+    struct woad *h = c->h;
+    uint32_t awaits = c->awaits;
+    if (c->packets_in_controller) {
+        awaits |= AWAITS_PACKETS;
+    }
+    if (!awaits) {
+        return WOAD_FOREVER;
+    }
+    if (!(awaits >> AWAITS_WATCHED)) {
+        c->awaits = awaits | awaits << AWAITS_WATCHED;
+        c->watch_deadline = deadline_in(h, WATCH_MS);
+    }
+    uint32_t left = deadline_left(h, c->watch_deadline);
+    if (left == 0) {
+        woad_disconnect(h, c->number, WOAD_HCI_REMOTE_USER_TERMINATED);
+    }
+    return left;
+}
+
 /* A parameter update fails when the central does not answer (RTX: Vol 3, Part A, 6.2.1), or accepts
  * and does nothing (Part C, 9.3.9.2).  A controller that does not complete HCI_Disconnect has
  * failed. */
+static __attribute__((noinline)) uint32_t conn_run_timers(struct conn *c)
+{
+    uint32_t left = deadline_left(c->h, c->deadline);
+    if (c->state != CONN_OPEN) {
+        if (left == 0) {
+            host_down(c->h, WOAD_ETIMEDOUT);
+        }
+        return left;
+    }
+    if (left == 0) {
+        c->want_update = c->want_sig_update = false;
+        conn_updated(c, WOAD_ETIMEDOUT);
+        return left;
+    }
+    return min_u32(left, conn_watch(c));
+}
+
 uint32_t conns_run_timers(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
-        uint32_t ms = WOAD_FOREVER;
         if (c->state > CONN_GONE) {
-            ms = deadline_left(h, c->deadline);
-        }
-        left = min_u32(left, ms);
-        if (ms == 0 && c->state == CONN_OPEN) {
-            c->want_update = c->want_sig_update = false;
-            conn_updated(c, WOAD_ETIMEDOUT);
-        } else if (ms == 0) {
-            host_down(h, WOAD_ETIMEDOUT);
+            left = min_u32(left, conn_run_timers(c));
         }
     }
     return left;

@@ -146,7 +146,7 @@ int acl_rx(struct woad *h, const uint8_t *p, size_t n)
     uint16_t head = get_le16(p);
     unsigned pb = head >> 12 & 3;
     struct conn *c = conn_by_handle(h, head & HANDLE_MASK);
-    if (!c) { /* it was sent before the connection ended */
+    if (!c || c->state != CONN_OPEN) { /* sent before it ended; or the application has ended it */
         LOG(h, WOAD_LOG_DEBUG, "data of an unknown connection, handle %x, are dropped",
             head & HANDLE_MASK);
         return 0;
@@ -178,6 +178,9 @@ int acl_rx_completed(struct woad *h, const uint8_t *p, size_t len)
         if (c) {
             uint16_t count = (uint16_t)min_u32(get_le16(p + 2), c->packets_in_controller);
             c->packets_in_controller = (uint16_t)(c->packets_in_controller - count);
+            if (count) {
+                conn_arrived(c, AWAITS_PACKETS);
+            }
             h->hci.acl_free = (uint16_t)(h->hci.acl_free + count);
             att_check_tx_done(c);
         }

@@ -161,7 +161,7 @@ bool smp_security_pending(const struct conn *c)
 {
     const struct smp_conn *s = c->smp;
     return s->timer || s->security_request_due || (s->key_command_due && c->central) ||
-           (s->encryption_pending && !s->discard_encryption);
+           (encryption_pending(c) && !s->discard_encryption);
 }
 
 /* Drops what the controller calculates for this connection. */
@@ -186,7 +186,7 @@ void smp_ended(struct conn *c, int status)
     smp_release(c);
     s->security_request_due = false;
     if (!s->from_bond) {
-        s->discard_encryption = s->encryption_pending;
+        s->discard_encryption = encryption_pending(c);
         if (s->key_command_due && !c->central) {
             c->want_ltk_reply = true; /* negative reply */
         }

@@ -142,8 +142,7 @@ struct smp_conn {
     bool discard_encryption;   /* encryption with the key of a failed pairing is pending: ignore its
                                 * success */
     bool key_command_due; /* Enable Encryption is to be sent; of a peripheral: Long Term Key Request
-                           * Reply */
-    bool encryption_pending; /* such a command has been sent; Encryption Change is to follow */
+                           * Reply.  Then Encryption Change follows: encryption_pending() */
     uint8_t failed_reason;   /* reason of the Pairing Failed to be sent; 0: none */
     uint8_t link_key_size;   /* octets of the key that encrypts, or is about to */
     uint8_t link_flags : 2;  /* its WOAD_BOND_… flags */
@@ -152,6 +151,12 @@ struct smp_conn {
     bool bond_key_tried : 1; /* the client has tried the bond's key: until it encrypts, nothing is
                               * believed */
 };
+
+/* The HCI command for encryption has been sent; Encryption Change is to follow. */
+static inline bool encryption_pending(const struct conn *c)
+{
+    return c->awaits & AWAITS_ENCRYPTION;
+}
 
 /* Bonds, in the order of their use and in a hash by peer.  A bond takes one slot, and further slots
  * that follow it in lru_next for what only some have: data of legacy pairing, of signed writes.

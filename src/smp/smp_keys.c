@@ -22,7 +22,7 @@
  *   smp_conn: a connection's security beside its pairing: smp.h
  *   pdu_to_send: code of the PDU to be sent; 0: none
  *   key_command_due: the HCI command that starts or answers encryption is to be sent
- *   encryption_pending: the HCI command for encryption has been sent; Encryption Change is to
+ *   encryption_pending(): the HCI command for encryption has been sent; Encryption Change is to
  *       follow
  *   discard_encryption: encryption with the key of a failed pairing is under way: its success does
  *       not count
@@ -90,7 +90,7 @@ int keys_send(struct pairing *p)
         key_cut(p->bond.own_ltk, p->key_size);
         /* carries no information: keys are found by Rand */
         p->bond.own_ediv = (uint16_t)(p->bond.own_rand[0] * 0x101);
-        p->bond.has_own_ltk = true;
+        p->bond.has_own_ltk = !err; /* else the octets are not random yet */
     } else if (code == SMP_CSRK) {
         err = smp_random(h, p->bond.own_csrk, 16);
         p->bond.has_own_csrk = true;
@@ -158,7 +158,7 @@ int keys_flush(struct pairing *p)
     struct woad *h = p->c->h;
     const struct smp_conn *s = p->c->smp;
     enum { LIMIT_MS = 500 };
-    if (s->key_command_due || s->encryption_pending) {
+    if (s->key_command_due || encryption_pending(p->c)) {
         p->step_deadline = 0;
         return STEP_BLOCKED;
     }
@@ -390,7 +390,7 @@ uint16_t smp_command(struct woad *h, struct wr *params)
         struct smp_conn *s = c->smp;
         bool central = c->central;
         if (c->state != CONN_OPEN || !s->key_command_due ||
-            (central && s->encryption_pending)) { /* after a failed pairing: its Encryption Change
+            (central && encryption_pending(c))) { /* after a failed pairing: its Encryption Change
                                                    * comes first */
             continue;
         }
@@ -399,7 +399,7 @@ uint16_t smp_command(struct woad *h, struct wr *params)
             continue;
         }
         h->hci.pending_arg = c->number;
-        s->encryption_pending = true;
+        c->awaits |= AWAITS_ENCRYPTION;
         if (central) {
             return OP_LE_ENABLE_ENCRYPTION;
         }
@@ -455,10 +455,11 @@ static void link_changed(struct conn *c, uint8_t status, bool on)
     struct woad *h = c->h;
     struct smp_conn *s = c->smp;
     bool discard = s->discard_encryption, resumed = c->security.bonded;
-    if (!status && on && !s->encryption_pending) {
+    if (!status && on && !encryption_pending(c)) {
         return;
     }
-    s->encryption_pending = s->discard_encryption = false;
+    conn_arrived(c, AWAITS_ENCRYPTION);
+    s->discard_encryption = false;
     if (discard) {
         link_security_lowered(c); /* the pairing's end has been reported already */
         smp_run(c);

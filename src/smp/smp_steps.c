@@ -636,7 +636,7 @@ static int step_loop_end(struct pairing *p)
  * (smp_keys.c) then advances to the next step. */
 static int step_encrypt(struct pairing *p)
 {
-    if (p->c->central && !p->c->smp->encryption_pending) {
+    if (p->c->central && !encryption_pending(p->c)) {
         link_request_encryption(p->c, p->key_size, p->flags, KEY_OF_PAIRING);
     }
     return STEP_BLOCKED;
@@ -647,7 +647,7 @@ static int step_encrypt(struct pairing *p)
  * begun again and again. */
 static int step_pause(struct pairing *p)
 {
-    if (p->c->smp->encryption_pending || attempts_wait(p->c)) {
+    if (encryption_pending(p->c) || attempts_wait(p->c)) {
         smp_restart_timer(p->c);
         return STEP_BLOCKED;
     }

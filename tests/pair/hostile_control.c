@@ -78,6 +78,9 @@ static void sync_of_a_far_event_is_ignored(void **state)
         for (uint8_t n = 0; n < 4; n++) {
             transfer_sync((uint16_t)(far[n] + s * 50), n);
         }
+        for (uint8_t n = 4; !s && n < 8; n++) {
+            transfer_sync(0xfe00, n); /* 10 s ago, which is before time 0 */
+        }
         run_ms(3000);
         assert_int_equal(count(PERIPHERAL, LE_SYNC_TRANSFERRED), 0);
         assert_int_equal(count(PERIPHERAL, EVENT_DISCONNECTED), 0);

@@ -231,6 +231,7 @@ void cis_answer(controller *c, struct iso *s, uint8_t error)
         wr_le24(&pdu, l->interval * 1250u);
         wr_le16(&pdu, control_choose_instant(c, s->link));
         control_send(l, &pdu);
+        control_start_timeout(c, s->link); /* LL_CIS_IND must follow */
     }
     link_wake(c, s->link);
 }
@@ -337,6 +338,20 @@ static struct iso *cis_accepted(controller *c, uint8_t link)
     return NULL;
 }
 
+bool cis_awaits_ind(controller *c, uint8_t i)
+{
+    return cis_accepted(c, i);
+}
+
+/* LL_CIS_IND has arrived, or does not follow any more. */
+static void cis_ind_arrived(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    if (!l->local_procedure && !l->encrypting && !cis_awaits_ind(c, i)) {
+        l->response_by = NEVER;
+    }
+}
+
 /* LL_CIS_IND: access address u32, offset u24, group delay u24, stream delay u24, event counter
  * u16. 2.4.2.31 */
 void rx_cis_ind(controller *c, uint8_t i, struct rd *in)
@@ -349,6 +364,8 @@ void rx_cis_ind(controller *c, uint8_t i, struct rd *in)
     if (!s) {
         return;
     }
+    s->accepted = false;
+    cis_ind_arrived(c, i);
     s->aa = aa;
     s->group_delay = group;
     s->sync_delay = delay;
@@ -376,6 +393,7 @@ void cis_lost(controller *c, struct iso *s, uint8_t reason)
                                       : s->accepted); /* the host waits for LE CIS Established */
     iso_stop(c, s);
     s->creating = s->accepted = s->terminating = s->cis_req_out = false;
+    cis_ind_arrived(c, s->link);
     if (!s->central) {
         s->kind = ISO_NONE;
     }
@@ -439,12 +457,12 @@ void cis_on_link_closed(controller *c, uint8_t i, uint8_t reason)
 }
 
 /* Sends LL_CIS_TERMINATE_IND: group u8, stream u8, reason u8; for one stream at a time. */
-static void cis_send_terminate(controller *c, uint8_t i)
+void cis_send_terminate(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
     for (uint8_t n = 0; n < c->cfg.iso && !l->cis_terminating; n++) {
         const struct iso *s = &c->iso[n];
-        if (s->kind == ISO_CIS && s->link == i && s->terminating) {
+        if (s->kind == ISO_CIS && s->link == i && s->terminating && control_wait_for_spare(l)) {
             uint8_t b[4] = { LL_CIS_TERMINATE_IND, s->group, s->id, s->reason };
             struct wr pdu = wr_of(b, sizeof b);
             pdu.p += sizeof b;
@@ -481,6 +499,7 @@ void cis_on_cancelled(controller *c, uint8_t i, uint8_t error)
     if (s) {
         s->accepted = s->creating = false;
         s->kind = ISO_NONE;
+        cis_ind_arrived(c, i);
         evt_cis_established(c, s, error);
     }
 }

@@ -238,7 +238,7 @@ void link_begin(controller *c, uint8_t i, const struct conn_request *how, struct
     l->past = c->ll->past;
     l->subrate_factor = 1;
     l->acceptable_subrate = c->ll->subrate;
-    l->tx_power = c->cfg.tx_power_dbm;
+    l->tx_power = l->indicated_power = c->cfg.tx_power_dbm;
     l->peer_power = DBM_UNKNOWN;
     l->payload_timeout = 3000;
     l->auth_payload_by = l->ping_at = l->terminate_by = NEVER;

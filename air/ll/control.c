@@ -42,15 +42,24 @@ bool control_has_room(const struct link *l)
     return l->n_controls < QUEUE;
 }
 
-/* Whether a PDU outside of any procedure may be queued: two places stay free, for a response and
- * for LL_TERMINATE_IND. */
+/* Whether a PDU may be queued that is no response: two places stay free, for a response and for
+ * LL_TERMINATE_IND. */
 bool control_has_spare(const struct link *l)
 {
     return l->n_controls + 2 < QUEUE;
 }
 
-/* Queues a control PDU. There is always room: a PDU belongs to a procedure begun here, answers one
- * of the peer's, ends the connection, or was allowed by control_has_spare(). */
+/* The same, and if there is no room, control_on_room() follows when there is. */
+bool control_wait_for_spare(struct link *l)
+{
+    bool spare = control_has_spare(l);
+    l->waits_for_room = l->waits_for_room || !spare;
+    return spare;
+}
+
+/* Queues a control PDU. There is room: a procedure begins, and any PDU but a response is queued,
+ * only with control_has_spare(); a PDU of the peer is acknowledged only with control_has_room().
+ * Without room for what the host replies later, the peer's time limit ends the connection. */
 void control_send(struct link *l, const struct wr *pdu)
 {
     if (pdu->bad || l->n_controls == QUEUE) {
@@ -112,12 +121,24 @@ static void control_next(controller *c, uint8_t i)
         instants = instants || (kind == P_SUBRATE && l->instant_procedure == P_UPDATE);
         bool waits =
             instants || (kind == P_CIS && l->instant_procedure) || l->encrypting || l->terminating;
-        if ((l->queued_procedures >> kind & 1) && !waits) {
+        if ((l->queued_procedures >> kind & 1) && !waits && control_wait_for_spare(l)) {
             l->queued_procedures &= (uint16_t) ~(1u << kind);
             l->local_procedure = kind;
             control_start_timeout(c, i);
             procedures[kind]->begin(c, i);
         }
+    }
+}
+
+/* A PDU has been acknowledged: begins what has waited for room. */
+void control_on_room(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    if (l->waits_for_room && control_has_spare(l)) {
+        l->waits_for_room = false;
+        cis_send_terminate(c, i);
+        power_indicate(c, i);
+        control_next(c, i);
     }
 }
 
@@ -147,6 +168,9 @@ void control_done(controller *c, uint8_t i, uint8_t kind)
     if (l->local_procedure == kind) {
         l->local_procedure = P_NONE;
         l->response_by = NEVER;
+        if (cis_awaits_ind(c, i)) {
+            control_start_timeout(c, i);
+        }
     }
     if (l->remote_procedure == kind) {
         l->remote_procedure = P_NONE;

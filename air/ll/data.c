@@ -178,6 +178,7 @@ void data_on_ack(controller *c, struct link *l, uint8_t i)
     } else if (l->tx_opcode == LL_CIS_TERMINATE_IND) {
         cis_on_terminate_acked(c, i);
     }
+    control_on_room(c, i);
 }
 
 /* The connection has ended: its data to be sent are dropped, and buffers that the host has not

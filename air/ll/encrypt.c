@@ -170,7 +170,7 @@ static void encrypt_over(controller *c, uint8_t i)
     struct link *l = &c->links[i];
     l->encrypting = l->encryption_pdus_only = false;
     l->encryption_next = 0;
-    if (l->local_procedure && l->local_procedure != P_ENCRYPT) {
+    if ((l->local_procedure && l->local_procedure != P_ENCRYPT) || cis_awaits_ind(c, i)) {
         control_start_timeout(c, i);
     } else {
         l->response_by = NEVER;

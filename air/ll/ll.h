@@ -407,6 +407,7 @@ struct link {
     uint16_t host_pending;               /* packets that the host has not given back */
     /* control procedures.  5.1 */
     struct control control[4];   /* PDUs to be sent */
+    bool waits_for_room;         /* something waits for room in `control`: control_on_room() */
     struct control held_control; /* received while encryption starts; handled after it */
     uint8_t n_controls;
     uint8_t miss_score;      /* grows with each missed event: see link_score_miss() */
@@ -432,6 +433,7 @@ struct link {
     bool subrate_ind_out; /* LL_SUBRATE_IND is not acknowledged: the peer may have it or not */
     /* transmit powers and clocks */
     int8_t tx_power, peer_power;         /* dBm; peer_power 127: not known */
+    int8_t indicated_power;              /* dBm: what the peer knows of tx_power */
     bool power_event_due, sca_event_due; /* the host gets an event when the procedure ends */
     bool report_local_power, report_remote_power;
     struct path_loss loss;
@@ -690,6 +692,8 @@ enum {
 };
 bool control_has_room(const struct link *l);
 bool control_has_spare(const struct link *l);
+bool control_wait_for_spare(struct link *l);
+void control_on_room(controller *c, uint8_t i);
 void control_send(struct link *l, const struct wr *pdu);
 void control_request(controller *c, uint8_t i, uint8_t kind);
 bool control_pending(const struct link *l, uint8_t kind);
@@ -707,6 +711,7 @@ void params_answer(controller *c, uint8_t i, uint8_t error);
 /* power.c subrate.c */
 enum { POWER_MIN = -40, POWER_MAX = 20 };
 void power_changed(controller *c, int8_t power);
+void power_indicate(controller *c, uint8_t i);
 void path_loss_on_rx(controller *c, uint8_t i);
 uint32_t subrate_ahead(const struct link *l);
 void subrate_on_ack(controller *c, uint8_t i);
@@ -739,6 +744,8 @@ void cis_on_link_closed(controller *c, uint8_t i, uint8_t reason);
 void cis_terminate(controller *c, struct iso *s, uint8_t reason);
 void cis_cancel(controller *c, struct iso *s, uint8_t reason);
 void cis_on_terminate_acked(controller *c, uint8_t i);
+void cis_send_terminate(controller *c, uint8_t i);
+bool cis_awaits_ind(controller *c, uint8_t i);
 struct iso *iso_by_handle(controller *c, uint16_t handle);
 uint64_t big_next(const controller *c);
 bool set_has_big(const controller *c, const struct ll_adv *a);

@@ -178,7 +178,7 @@ void rx_power_req(controller *c, uint8_t i, struct rd *in)
     int before = l->tx_power, now = before + (int8_t)rd_u8(in);
     now = clamp(now, POWER_MIN, POWER_MAX);
     l->peer_power = (int8_t)rd_u8(in);
-    l->tx_power = (int8_t)now;
+    l->tx_power = l->indicated_power = (int8_t)now;
     uint8_t b[5] = { LL_POWER_CONTROL_RSP, power_flags(now), (uint8_t)(now - before), (uint8_t)now,
                      0xff };
     struct wr pdu = wr_of(b, sizeof b);
@@ -227,6 +227,24 @@ const struct procedure proc_power = { .request = { LL_POWER_CONTROL_REQ, LL_POWE
                                       .on_refused = power_refused,
                                       .on_instant = NULL };
 
+/* Tells the peer our power, if it has changed. */
+void power_indicate(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    int8_t delta = (int8_t)(l->tx_power - l->indicated_power);
+    if (!delta || !l->features_known || !peer_has(l, FEATURE_POWER_CHANGE) ||
+        !control_wait_for_spare(l)) {
+        return;
+    }
+    uint8_t b[5] = { LL_POWER_CHANGE_IND, phy_bit(l), power_flags(l->tx_power), (uint8_t)delta,
+                     (uint8_t)l->tx_power };
+    struct wr pdu = wr_of(b, sizeof b);
+    pdu.p += sizeof b;
+    l->indicated_power = l->tx_power;
+    control_send(l, &pdu);
+    link_wake(c, i);
+}
+
 /* The controller's power has changed: connections use it, and peers with the feature are notified.
  */
 void power_changed(controller *c, int8_t power)
@@ -237,18 +255,11 @@ void power_changed(controller *c, int8_t power)
         if (!l->used || !delta) {
             continue;
         }
-        uint8_t b[5] = { LL_POWER_CHANGE_IND, phy_bit(l), power_flags(power), (uint8_t)delta,
-                         (uint8_t)power };
-        struct wr pdu = wr_of(b, sizeof b);
-        pdu.p += sizeof b;
         l->tx_power = power;
         if (l->report_local_power) {
             power_notify(c, i, 0, LOCAL_CHANGED, power, delta);
         }
-        if (l->features_known && peer_has(l, FEATURE_POWER_CHANGE)) {
-            control_send(l, &pdu);
-            link_wake(c, i);
-        }
+        power_indicate(c, i);
     }
 }
 

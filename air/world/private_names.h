@@ -56,6 +56,7 @@
 #define chain_us woad__chain_us
 #define channels_valid woad__channels_valid
 #define cis_answer woad__cis_answer
+#define cis_awaits_ind woad__cis_awaits_ind
 #define cis_being_created woad__cis_being_created
 #define cis_cancel woad__cis_cancel
 #define cis_create woad__cis_create
@@ -68,6 +69,7 @@
 #define cis_on_terminate_acked woad__cis_on_terminate_acked
 #define cis_on_timer woad__cis_on_timer
 #define cis_on_tx_done woad__cis_on_tx_done
+#define cis_send_terminate woad__cis_send_terminate
 #define cis_supervise woad__cis_supervise
 #define cis_terminate woad__cis_terminate
 #define clock_widening woad__clock_widening
@@ -82,6 +84,7 @@
 #define control_has_room woad__control_has_room
 #define control_has_spare woad__control_has_spare
 #define control_instant woad__control_instant
+#define control_on_room woad__control_on_room
 #define control_on_rx woad__control_on_rx
 #define control_pending woad__control_pending
 #define control_reject woad__control_reject
@@ -90,6 +93,7 @@
 #define control_send woad__control_send
 #define control_start_timeout woad__control_start_timeout
 #define control_terminate woad__control_terminate
+#define control_wait_for_spare woad__control_wait_for_spare
 #define controller_address woad__controller_address
 #define controller_features woad__controller_features
 #define controller_has woad__controller_has
@@ -234,6 +238,7 @@
 #define periodic_reset woad__periodic_reset
 #define phys_supported woad__phys_supported
 #define power_changed woad__power_changed
+#define power_indicate woad__power_indicate
 #define privacy_has_local woad__privacy_has_local
 #define privacy_is_own woad__privacy_is_own
 #define privacy_on_timer woad__privacy_on_timer
@@ -307,8 +312,8 @@
 #define scan_catch_up woad__scan_catch_up
 #define scan_enable woad__scan_enable
 #define scan_filter_status woad__scan_filter_status
-#define scan_note_new_adi woad__scan_note_new_adi
 #define scan_next woad__scan_next
+#define scan_note_new_adi woad__scan_note_new_adi
 #define scan_on_aux_connect_rsp woad__scan_on_aux_connect_rsp
 #define scan_on_rx woad__scan_on_rx
 #define scan_on_rx_timeout woad__scan_on_rx_timeout

@@ -107,29 +107,52 @@ static void sync_of_a_past_event_fails_in_time(void **state)
     apart();
 }
 
+static const uint8_t stream_request[36] = { 0x1f, 0,    0,    1,    1,    40,   0,  0,    0,
+                                            0x10, 0x27, 0,    0x10, 0x27, 0,    40, 0,    0,
+                                            0,    2,    0xe8, 3,    0,    1,    1,  1,    8,
+                                            0,    0xc4, 9,    0,    0x10, 0x27, 0,  0x60, 0 };
+
+/* The host accepts the stream that LL_CIS_REQ names. */
+static void accept_stream(void)
+{
+    inject(CENTRAL, (const char *)stream_request, sizeof stream_request);
+    run_ms(200);
+    const uint8_t *e = event(PERIPHERAL, LE_CIS_REQUESTED);
+    assert_non_null(e);
+    char handle[8];
+    snprintf(handle, sizeof handle, "%02x %02x", e[2], e[3]);
+    assert_int_equal(command(PERIPHERAL, ACCEPT_CIS, handle), 0);
+    run_ms(100);
+}
+
+/* The central sends no LL_CIS_IND: the connection ends by the response timeout.  5.2 */
+static void stream_that_does_not_come(void **state)
+{
+    (void)state;
+    connect_nodes(true);
+    accept_stream();
+    run_ms(38000);
+    assert_int_equal(count(PERIPHERAL, EVENT_DISCONNECTED), 0);
+    run_ms(3000);
+    assert_int_equal(count(PERIPHERAL, LE_CIS_ESTABLISHED), 1);
+    assert_int_equal(count(PERIPHERAL, EVENT_DISCONNECTED), 1);
+    assert_int_equal(event(PERIPHERAL, EVENT_DISCONNECTED)[3], 0x22);
+    apart();
+}
+
 /* LL_CIS_IND: the host has accepted the stream, so LE CIS Established must follow. */
 static void stream_of_a_far_event_fails(void **state)
 {
     static const uint16_t far[] = { 0xa000, 0x8000, 0x7000, 0x4000 };
-    static const uint8_t req[36] = { 0x1f, 0,    0, 1,  1,    40, 0, 0,    0,    0x10, 0x27, 0,
-                                     0x10, 0x27, 0, 40, 0,    0,  0, 2,    0xe8, 3,    0,    1,
-                                     1,    1,    8, 0,  0xc4, 9,  0, 0x10, 0x27, 0,    0x60, 0 };
     (void)state;
     for (size_t n = 0; n < 4; n++) {
         connect_nodes(true);
-        inject(CENTRAL, (const char *)req, sizeof req);
-        run_ms(200);
-        const uint8_t *e = event(PERIPHERAL, LE_CIS_REQUESTED);
-        assert_non_null(e);
-        char handle[8];
-        snprintf(handle, sizeof handle, "%02x %02x", e[2], e[3]);
-        assert_int_equal(command(PERIPHERAL, ACCEPT_CIS, handle), 0);
-        run_ms(100);
+        accept_stream();
         uint8_t ind[16] = { 0x21, 1, 2, 3, 4, 0xc4, 9, 0, 0, 8, 0, 0, 8, 0 };
         ind[14] = (uint8_t)far[n];
         ind[15] = (uint8_t)(far[n] >> 8);
         inject(CENTRAL, (const char *)ind, sizeof ind);
-        run_ms(1000);
+        run_ms(45000); /* longer than the response timeout, which has ended */
         assert_int_equal(count(PERIPHERAL, LE_CIS_ESTABLISHED), 1);
         assert_int_equal(event(PERIPHERAL, LE_CIS_ESTABLISHED)[0], 0x3e);
         assert_int_equal(count(PERIPHERAL, EVENT_DISCONNECTED), 0);
@@ -272,6 +295,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sync_of_a_far_event_is_ignored),
         cmocka_unit_test(sync_of_a_past_event_fails_in_time),
+        cmocka_unit_test(stream_that_does_not_come),
         cmocka_unit_test(stream_of_a_far_event_fails),
         cmocka_unit_test(encryption_that_has_not_begun),
         cmocka_unit_test(encryption_out_of_turn_ends_the_connection),

@@ -60,8 +60,7 @@ static uint32_t loop(void *ctx, struct woad *h, uint32_t now_ms)
 
 int main(int argc, char **argv)
 {
-    static const bool done = false;
     struct app app = { .url = argc > 1 ? argv[1] : "woad.example", .celsius_100 = 2000 };
     const struct woad_config config = { .features = features, .event = on_event, .ctx = &app };
-    return woad_port_run(&config, "beacon", loop, &done);
+    return woad_port_run(&config, "beacon", loop, NULL);
 }

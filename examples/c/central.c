@@ -55,7 +55,6 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         break;
     case WOAD_EV_CONNECT_FAILED:
     case WOAD_EV_DISCONNECT:
-    case WOAD_EV_DOWN: app->done = true; break;
     default: break;
     }
 }

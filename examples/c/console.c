@@ -18,7 +18,6 @@ static struct {
     uint16_t first;
     uint8_t text[20]; /* fits every connection's ATT_MTU */
     int len;          /* typed, and not sent yet */
-    bool done;
 } app;
 
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
@@ -43,7 +42,6 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
             woad_gatt_answer(h, ev->conn, 0, NULL, 0);
         break;
     case WOAD_EV_DISCONNECT:
-    case WOAD_EV_DOWN: app.done = true; break;
     default: break;
     }
 }
@@ -63,5 +61,5 @@ static uint32_t loop(void *ctx, struct woad *h, uint32_t now_ms)
 int main(void)
 {
     const struct woad_config config = { .features = features, .event = on_event };
-    return woad_port_run(&config, "console", loop, &app.done);
+    return woad_port_run(&config, "console", loop, NULL);
 }

@@ -60,7 +60,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         woad_coc_accept(h, ev->conn, ev->u.coc.cid, app.rx, sizeof app.rx);
     } else if (ev->type == WOAD_EV_COC_DATA) {
         receive(h, ev->conn, ev->u.coc_data.cid);
-    } else if (ev->type == WOAD_EV_DISCONNECT || ev->type == WOAD_EV_DOWN) {
+    } else if (ev->type == WOAD_EV_DISCONNECT) {
         app.done = true;
     }
 }

@@ -58,7 +58,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
                    app.sum[2] == (uint8_t)(app.crc >> 16) && app.sum[3] == (uint8_t)(app.crc >> 24);
         woad_disconnect(h, ev->conn, WOAD_HCI_REMOTE_USER_TERMINATED);
     } else if (ev->type == WOAD_EV_DISCONNECT || ev->type == WOAD_EV_CONNECT_FAILED ||
-               ev->type == WOAD_EV_DOWN || (ev->type == WOAD_EV_SCAN_DONE && !app.found)) {
+               (ev->type == WOAD_EV_SCAN_DONE && !app.found)) {
         app.done = true;
     }
 }

@@ -22,7 +22,6 @@ static const struct woad_feature *const features[] = { &woad_feature_advertiser,
                                                        &woad_feature_security_manager, NULL };
 
 static struct woad_bond_file *bonds;
-static bool done;
 
 static void begin(struct woad *h)
 {
@@ -55,7 +54,6 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     case WOAD_EV_SECURITY: printf("pairing: %s\n", woad_smp_strerror(ev->u.security.status)); break;
     case WOAD_EV_GATT_WRITE: printf("%s\n", is_open ? "open" : "shut"); break;
     case WOAD_EV_DISCONNECT:
-    case WOAD_EV_DOWN: done = true; break;
     default: break;
     }
     fflush(stdout);
@@ -73,7 +71,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s: %s\n", path, strerror(-error));
         return 1;
     }
-    int status = woad_port_run(&config, "lock", NULL, &done);
+    int status = woad_port_run(&config, "lock", NULL, NULL);
     woad_bond_file_close(bonds);
     return status;
 }

@@ -17,7 +17,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         printf("%02x:%02x:%02x:%02x:%02x:%02x %d dBm\n", a[5], a[4], a[3], a[2], a[1], a[0],
                ev->u.report.rssi);
         fflush(stdout);
-    } else if (ev->type == WOAD_EV_SCAN_DONE || ev->type == WOAD_EV_DOWN) {
+    } else if (ev->type == WOAD_EV_SCAN_DONE) {
         *(bool *)ctx = true;
     }
 }

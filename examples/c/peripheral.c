@@ -41,7 +41,6 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         printf("it has gone: reason 0x%02x\n", ev->u.disconnect.reason);
         *done = true;
         break;
-    case WOAD_EV_DOWN: *done = true; break;
     default: break;
     }
     fflush(stdout);

@@ -86,14 +86,15 @@ int woad_port_flush(struct woad_port *p, struct woad *h);
 int woad_port_step(struct woad_port *p, struct woad *h, uint32_t max_ms);
 
 /* A whole program: makes a host in the heap, opens the controller (woad_port_open_as() with spec
- * NULL), starts, and runs until *done is true, which the event callback or `loop` sets; NULL: for
- * ever.  `loop`, which may be NULL, is what the program does by itself: called with config->ctx at
- * first, before WOAD_EV_UP, after packets, and when the milliseconds are over that it has returned,
- * at most a second later. woad_test_add() (testing.h) takes the same config and `loop`.
+ * NULL), starts, and runs until *done is true, which the event callback or `loop` sets, or until
+ * WOAD_EV_DOWN; `done` may be NULL.  `loop`, which may be NULL, is what the program does by itself:
+ * called with config->ctx at first, before WOAD_EV_UP, after packets, and when the milliseconds are
+ * over that it has returned, at most a second later. woad_test_add() (testing.h) takes the same
+ * config and `loop`.
  *
  * Standard error has what woad_config_check() says of the config.  Returns the status for main():
- * 0; or 1 if the config is refused, there is no controller, or it has failed: standard error has
- * the reason. */
+ * 0; or 1 if the config is refused, there is no controller, or it has failed (WOAD_EV_DOWN with an
+ * error, also where the callback sets *done then): standard error has the reason. */
 struct woad_config;
 int woad_port_run(const struct woad_config *config, const char *program,
                   uint32_t (*loop)(void *ctx, struct woad *h, uint32_t now_ms), const bool *done);

@@ -22,6 +22,7 @@
 
 #include "gap.h"
 #include "gatt.h"
+#include "hci.h"
 #include "l2cap.h"
 #include "vendor.h"
 #include "smp.h"

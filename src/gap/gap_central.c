@@ -245,19 +245,22 @@ int woad_connect(struct woad *h, const struct woad_addr *peer, const struct woad
     if (err) {
         return err;
     }
-    if ((peer && peer->type > WOAD_ADDR_RANDOM_IDENTITY) || (!peer && !h->accept) ||
-        !scan_window_valid(p->scan_interval_625us, p->scan_window_625us) ||
-        !conn_params_valid(params)) {
-        if (!peer && !h->accept) {
-            LOG(h, WOAD_LOG_WARNING,
-                "woad_connect: peer is NULL, and there is no accept list: "
-                "config.features has no woad_feature_accept_list");
-        }
+    if (!peer && !h->accept) {
         return REFUSED(h, WOAD_EINVAL,
-                       "scan window %u, interval %u: 4 to 16384; connection "
-                       "interval %u to %u: 6 to 3200; latency %u: 0 to 499; supervision %u: 10 to "
-                       "3200, above two intervals",
-                       p->scan_window_625us, p->scan_interval_625us, p->interval_min_1250us,
+                       "peer is NULL, and there is no accept list: config.features has no "
+                       "woad_feature_accept_list");
+    }
+    if (peer && peer->type > WOAD_ADDR_RANDOM_IDENTITY) {
+        return REFUSED(h, WOAD_EINVAL, "the peer's address has type %u: 0 to 3", peer->type);
+    }
+    if (!scan_window_valid(p->scan_interval_625us, p->scan_window_625us)) {
+        return REFUSED(h, WOAD_EINVAL,
+                       "scan window %u, interval %u (625 us): 4 to 16384, window not above "
+                       "interval",
+                       p->scan_window_625us, p->scan_interval_625us);
+    }
+    if (!conn_params_valid(params)) {
+        return REFUSED(h, WOAD_EINVAL, CONN_PARAMS_LIMITS, p->interval_min_1250us,
                        p->interval_max_1250us, p->latency, p->supervision_10ms);
     }
     if (c->state != CENTRAL_IDLE) {

@@ -262,6 +262,10 @@ int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
                        "window %u, interval %u (625 us): 4 to 16384, window not above interval",
                        p->window_625us, p->interval_625us);
     }
+    if (p->accept_list && !h->accept) {
+        return REFUSED(h, WOAD_EINVAL,
+                       "accept_list is true, and config.features has no woad_feature_accept_list");
+    }
     if (s->done_due) {
         return REFUSED(h, WOAD_EALREADY, "a scan runs");
     }

@@ -139,7 +139,8 @@ static const struct gattc_kind kind_prepare = {
 
 /* --- what the application calls --------------------------------------------------------------- */
 
-#define WRITE_LIMITS "handle %u, %u octets: not 0; ATT_MTU - 3, 512, config.request_queue - 3: %u"
+#define WRITE_LIMITS \
+    "handle %u, %u octets: a handle is not 0; 512 and config.request_queue - 3 (%u) at most"
 
 static bool write_fits(const struct woad *h, uint16_t handle, size_t len, size_t max)
 {
@@ -151,6 +152,12 @@ int woad_gattc_write(struct woad *h, uint16_t conn, uint16_t handle, const void 
     const struct conn *c = conn_of(h, conn);
     struct proc *p;
     if (c && !write_fits(h, handle, len, att_max_value(c))) {
+        if (len > att_max_value(c)) {
+            return REFUSED(h, WOAD_EINVAL,
+                           "%u octets: ATT_MTU takes %u now; woad_gattc_exchange_mtu(), or "
+                           "woad_gattc_write_long()",
+                           (unsigned)len, (unsigned)att_max_value(c));
+        }
         return REFUSED(h, WOAD_EINVAL, WRITE_LIMITS, handle, (unsigned)len,
                        h->cfg.request_queue - 3u);
     }

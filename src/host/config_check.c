@@ -5,6 +5,7 @@
 #include "../base/text.h"
 #include "../core/arena.h"
 #include "../core/config.h"
+#include <woad/crypto.h>
 #include <woad/woad.h>
 
 #include <string.h>
@@ -340,6 +341,17 @@ static void check_cryptography(struct check *k)
                          "nothing can pair");
         }
     }
+    if (k->named & SECURITY && c->crypto &&
+        (!c->crypto->aes128 || !c->crypto->p256_public || !c->crypto->p256_dh)) {
+        check_failed(k, false, "crypto",
+                     "a function of *crypto is NULL: a pairing that calls it crashes");
+    }
+    uint32_t need = k->named & (BIT(OUT_OF_BAND) | BIT(SIGNED_WRITES));
+    if (need && !c->crypto) {
+        check_failed(k, false, "crypto",
+                     "crypto is NULL: woad_feature_%s needs a library, not the controller",
+                     first_name(need));
+    }
     if (!(k->named & SECURITY) && k->named & BIT(CONTROLLER_CRYPTO)) {
         check_failed(k, false, "features",
                      "features has woad_feature_controller_crypto, and nothing that uses it");
@@ -364,8 +376,8 @@ static void check_connections(struct check *k)
     }
     if (k->named & served && !(k->named & made_by)) {
         check_failed(k, false, "features",
-                     "features has woad_feature_%s, and neither woad_feature_advertiser nor "
-                     "woad_feature_central: there are no connections",
+                     "features: woad_feature_%s needs connections: woad_feature_advertiser or "
+                     "woad_feature_central",
                      first_name(k->named & served));
     }
 }

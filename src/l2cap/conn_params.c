@@ -97,10 +97,8 @@ int woad_conn_update(struct woad *h, uint16_t conn, const struct woad_connect_pa
     uint16_t params[PARAMS];
     conn_params_of(p, params);
     if (!conn_params_valid(params)) {
-        return REFUSED(
-            h, WOAD_EINVAL,
-            "interval %u to %u (1.25 ms), latency %u, supervision %u (10 ms) are not valid",
-            p->interval_min_1250us, p->interval_max_1250us, p->latency, p->supervision_10ms);
+        return REFUSED(h, WOAD_EINVAL, CONN_PARAMS_LIMITS, p->interval_min_1250us,
+                       p->interval_max_1250us, p->latency, p->supervision_10ms);
     }
     if (c->update_pending) {
         return REFUSED(h, WOAD_EBUSY, "an update is in progress");

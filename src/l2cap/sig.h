@@ -43,6 +43,10 @@ bool sig_respond(struct conn *c, uint8_t code, uint8_t id, const void *data, uin
 /* conn_params.c: parameters of a request, in HCI's and L2CAP's units. */
 
 bool conn_params_valid(const uint16_t p[PARAMS]);
+/* What they have to be, for the log: four %u. */
+#define CONN_PARAMS_LIMITS \
+    "interval %u to %u (1.25 ms): 6 to 3200; latency %u: 0 to 499; supervision %u (10 ms): 10 to " \
+    "3200, and four times it is above (1 + latency) * the longest interval"
 void conn_params_of(const struct woad_connect_params *p, uint16_t params[PARAMS]);
 /* Writes them as HCI's commands end. */
 void conn_wr_params(struct wr *out, const uint16_t p[PARAMS]);

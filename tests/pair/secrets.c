@@ -140,7 +140,7 @@ static void nothing_left(void **state)
                     uint8_t io = method == 1 ? WOAD_IO_KEYBOARD : WOAD_IO_DISPLAY_YES_NO;
                     struct woad_security_policy p =
                         policy(method ? io : WOAD_IO_NONE, method != 0, secure);
-                    char name[60];
+                    char name[80];
                     n_secrets = 0;
                     stack_scrub();
                     pair_of(&p, &p);

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import tty
 import zlib
 
 root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -237,6 +238,16 @@ def main():
         c = subprocess.run([os.path.join(at, name)], cwd=at, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=30)
         assert c.returncode == (-signal.SIGABRT if name == "world" else 1) and b"mtu is 600" in c.stderr, (name, c)
     ok("a config that is not valid is told")
+    # A controller that does not answer: a UART with nothing at its other end.
+    for name, args in [("beacon", []), ("observer", []), ("peripheral", []), ("central", ["x"]), ("console", []), ("lock", ["x"])]:
+        ours, its = os.openpty()
+        tty.setraw(its)
+        c = subprocess.run([os.path.join(examples, name), *args], cwd=at, env=dict(os.environ, WOAD_HCI="uart:" + os.ttyname(its)),
+                           stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, timeout=20)
+        assert c.returncode == 1 and b"the controller has failed: " in c.stderr, (name, c)
+        os.close(ours)
+        os.close(its)
+    ok("a controller that does not answer is told")
     r = subprocess.run([os.path.join(build, "micropython"), os.path.join(root, "examples", "python", "transfer.py")], stdout=subprocess.PIPE)
     assert r.returncode == 2 and b"usage: transfer.py send|receive FILE" in r.stdout, r
     ok("transfer.py says how it is used")

@@ -3,6 +3,8 @@
 #include "every_feature.h"
 #include "solo.h"
 
+#include <woad/crypto.h>
+
 #include <stdio.h>
 
 static const struct woad_feature *const none[] = { NULL };
@@ -13,7 +15,7 @@ static const struct woad_feature *const none[] = { NULL };
         __VA_ARGS__, NULL \
     }
 #define VALID .event = solo_event
-static const struct woad_crypto library;
+static const struct woad_crypto empty;
 
 static const struct wrong {
     struct woad_config config;
@@ -112,11 +114,24 @@ static const struct wrong {
       "crypto",
       "crypto is NULL, and features lacks woad_feature_controller_crypto: nothing can pair",
       false },
-    { { VALID, FEATURES(&woad_feature_security_manager), .crypto = &library },
+    { { VALID, FEATURES(&woad_feature_security_manager), .crypto = &woad_mbedtls },
       "random",
       "random is NULL, and features lacks woad_feature_controller_crypto: nothing can pair",
       false },
-    { { VALID, FEATURES(&woad_feature_advertiser), .crypto = &library },
+    { { VALID, FEATURES(&woad_feature_security_manager), .crypto = &empty, .random = solo_random },
+      "crypto",
+      "a function of *crypto is NULL: a pairing that calls it crashes",
+      false },
+    { { VALID, FEATURES(&woad_feature_security_manager, &woad_feature_out_of_band,
+                        &woad_feature_controller_crypto) },
+      "crypto",
+      "crypto is NULL: woad_feature_out_of_band needs a library, not the controller",
+      false },
+    { { VALID, FEATURES(&woad_feature_security_peripheral) },
+      "crypto",
+      "crypto is NULL, and features lacks woad_feature_controller_crypto: nothing can pair",
+      false },
+    { { VALID, FEATURES(&woad_feature_advertiser), .crypto = &woad_mbedtls },
       "crypto",
       "crypto has no effect without woad_feature_security_manager",
       false },
@@ -127,8 +142,8 @@ static const struct wrong {
     { { VALID }, "features", "features names none: the host can do nothing", false },
     { { VALID, FEATURES(&woad_feature_scanner, &woad_feature_gatt_client) },
       "features",
-      "features has woad_feature_gatt_client, and neither woad_feature_advertiser nor "
-      "woad_feature_central: there are no connections",
+      "features: woad_feature_gatt_client needs connections: woad_feature_advertiser or "
+      "woad_feature_central",
       false },
     { { VALID, .features = all, .conns = 2, .pairings = 3 },
       "pairings",
@@ -156,7 +171,7 @@ static void each_wrong_config_says_what_is_wrong(void **state)
 
 static void each_wrong_memory_says_what_is_wrong(void **state)
 {
-    const struct woad_config c = { .features = all, .event = solo_event };
+    const struct woad_config c = { .features = all, .event = solo_event, .crypto = &woad_mbedtls };
     struct woad_config_fault fault;
     size_t size = woad_size(&c);
     uint8_t *mem = malloc(size + 1);
@@ -186,9 +201,10 @@ static void each_wrong_memory_says_what_is_wrong(void **state)
 /* With all fields 0 but `event`, everything works; it is as if the defaults had been written. */
 static void each_zero_has_a_default(void **state)
 {
-    struct woad_config zeros = { .features = all, .event = solo_event };
+    struct woad_config zeros = { .features = all, .event = solo_event, .crypto = &woad_mbedtls };
     struct woad_config written = { .features = all,
                                    .event = solo_event,
+                                   .crypto = &woad_mbedtls,
                                    .conns = WOAD_DEFAULT_CONNS,
                                    .attr_tables = WOAD_DEFAULT_ATTR_TABLES,
                                    .subscriptions = WOAD_DEFAULT_SUBSCRIPTIONS,

@@ -59,7 +59,9 @@ static void wrong_calls_about_gap(void **state)
     SAYS(woad_adv_set_data(h, data, 32), WOAD_EINVAL, "32 octets of data: 0 to 31");
     SAYS(woad_adv_start(h, &adv), WOAD_EINVAL, "woad_adv_start: kind 0, interval_625us 16, ");
     SAYS(woad_scan_start(h, &scan), WOAD_EINVAL, "woad_scan_start: window 32, interval 16 ");
-    SAYS(woad_connect(h, &peer, &conn), WOAD_EINVAL, "connection interval 24 to 20: 6 to 3200");
+    SAYS(woad_connect(h, &peer, &conn), WOAD_EINVAL,
+         "woad_connect: interval 24 to 20 (1.25 ms): 6 to");
+    SAYS(woad_connect(h, &odd, &conn), WOAD_EINVAL, "the peer's address has type 9: 0 to 3");
     SAYS(woad_connect_cancel(h), WOAD_EALREADY, "no attempt is in progress");
     SAYS(woad_accept_list_set(h, &odd, 1), WOAD_EINVAL, "type 9 of an address: 0 to 3");
     SAYS(woad_set_own_address(h, 2, NULL), WOAD_EINVAL, "woad_set_own_address: type 2");
@@ -72,7 +74,8 @@ static void wrong_calls_about_gap(void **state)
     SAYS(woad_disconnect(h, solo.conn[0], 0x16), WOAD_EINVAL, "reason is 16: HCI allows");
     SAYS(woad_link_set_data_length(h, solo.conn[0], 500), WOAD_EINVAL,
          "tx_octets is 500: 27 to 251");
-    SAYS(woad_conn_update(h, solo.conn[0], &conn), WOAD_EINVAL, "interval 24 to 20 (1.25 ms)");
+    SAYS(woad_conn_update(h, solo.conn[0], &conn), WOAD_EINVAL,
+         "interval 24 to 20 (1.25 ms): 6 to");
     solo_end();
 }
 
@@ -99,7 +102,8 @@ static void wrong_calls_about_gatt(void **state)
     SAYS(woad_gatt_notify(h, 0x222, 3, data, 1), WOAD_ENOTCONN, "the connection is not open");
     SAYS(woad_gatt_indicate(h, conn, 8, data, 1), WOAD_EINVAL, "handle 8, Service Changed");
     SAYS(woad_gattc_read(h, 0x222, 3), WOAD_ENOTCONN, "no open connection has the number 222");
-    SAYS(woad_gattc_write(h, conn, 3, data, 100), WOAD_EINVAL, "handle 3, 100 octets");
+    SAYS(woad_gattc_write(h, conn, 3, data, 100), WOAD_EINVAL, "100 octets: ATT_MTU takes 20 now");
+    SAYS(woad_gattc_write(h, conn, 0, data, 2), WOAD_EINVAL, "handle 0, 2 octets: a handle is");
     SAYS(woad_gattc_characteristics(h, conn, 9, 3, NULL), WOAD_EINVAL,
          "handles 9 to 3: from 1, and the last not below the first");
     SAYS(woad_gattc_read_multiple(h, conn, handles, 1), WOAD_EINVAL, "1 handles: 2 to 32");
@@ -132,6 +136,10 @@ static void wrong_calls_about_security_and_channels(void **state)
 static void features_that_are_missing(void **state)
 {
     static const struct woad_feature *const none[] = { NULL };
+    static const struct woad_feature *const seeks[] = { &woad_feature_scanner,
+                                                        &woad_feature_central, NULL };
+    struct woad_scan_params scan = WOAD_SCAN_DEFAULT;
+    const struct woad_connect_params conn = WOAD_CONNECT_DEFAULT;
     struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 0x20 };
     (void)state;
     boot(none);
@@ -139,6 +147,11 @@ static void features_that_are_missing(void **state)
          "woad_adv_start: config.features has no woad_feature_advertiser");
     SAYS(woad_adv_stop(solo.h), WOAD_ENOTSUP, "config.features has no woad_feature_advertiser");
     SAYS(woad_gatt_clear(solo.h), WOAD_ENOTSUP, "config.features has no woad_feature_gatt_server");
+    solo_end();
+    boot(seeks);
+    scan.accept_list = true;
+    SAYS(woad_scan_start(solo.h, &scan), WOAD_EINVAL, "has no woad_feature_accept_list");
+    SAYS(woad_connect(solo.h, NULL, &conn), WOAD_EINVAL, "has no woad_feature_accept_list");
     solo_end();
 }
 

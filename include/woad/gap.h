@@ -204,12 +204,13 @@ bool woad_scan_running(const struct woad *h);
 
 /* --- connecting (feature woad_feature_central) */
 
+/* 4 * supervision_10ms must be above (1 + latency) * interval_max_1250us: two of its longest
+ * intervals. */
 struct woad_connect_params {
     uint16_t scan_interval_625us, scan_window_625us;
     uint16_t interval_min_1250us, interval_max_1250us; /* 6 (7.5 ms) to 3200 (4 s) */
     uint16_t latency;                                  /* connection events, 0 to 499 */
-    uint16_t supervision_10ms;                         /* 10 (100 ms) to 3200 (32 s), and
-                                                        * 4 * supervision_10ms > (1 + latency) * interval_max_1250us */
+    uint16_t supervision_10ms;                         /* 10 (100 ms) to 3200 (32 s) */
     uint32_t timeout_ms;                               /* 0: until woad_connect_cancel() */
 };
 

@@ -5,37 +5,44 @@
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
  *   b: an ATT bearer (att/att.h)
- *   fifo_put(): appends a record and returns where to write its octets; NULL: no room (base/fifo.h)
- *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
- *   rd_left(): octets not read yet (base/buf.h)
- *   deadline_in(): the time so many ms from now, for a deadline field
- *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
- *   conn_mark_ready(): woad_tx() polls the connection again; without it, what is to be sent would
- *       stay
+ *   att_client: the GATT client, as bearers call it; NULL: not linked
+ *   ATT_ENCRYPTED_CMD: mark in c->queue: a Write Command that may leave only under encryption
+ *   att_is_fixed(): the bearer is the connection's fixed channel
+ *   att_is_for_client(): the PDU is for the client: a response, a notification, an indication
+ *   att_max_mtu(): the largest ATT_MTU of the connection's bearers
+ *   att_max_value(): octets of the longest value that one PDU can carry
+ *   ATT_OP_COMMAND: bit of an opcode: the PDU has no response
+ *   att_refused_op: opcode of a request to be refused, where there is no server; 0: none
+ *   att_server: the GATT server, as bearers call it; NULL: not linked
+ *   ATT_WITHDRAWN: mark in c->queue: a value that may not be sent any more
+ *   bearer: of a connection: its fixed ATT channel; of a procedure: where it runs; NULL: nowhere
+ *   bearers: of the host: one a connection, then Enhanced ATT's; of c->coc: how many are open
  *   conn_mark_channels_ready(): woad_tx() polls the channels of the connection again
  *   conn_mark_queue_ready(): puts the connection on the ready list; tx_pending stays as it is,
  *       which is enough for c->queue: notifications, indications, write commands
- *   emit_of(): raises an event of a connection; the application may call the host inside it
- *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
- *   att_server: the GATT server, as bearers call it; NULL: not linked
- *   att_client: the GATT client, as bearers call it; NULL: not linked
+ *   conn_mark_ready(): woad_tx() polls the connection again; without it, nothing more would be sent
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
- *   att_is_fixed(): the bearer is the connection's fixed channel
- *   att_max_mtu(): the largest ATT_MTU of the connection's bearers
- *   att_max_value(): octets of the longest value that one PDU can carry
- *   offered_mtu: the MTU that we have offered in an exchange; 0: none was begun
- *   ATT_WITHDRAWN: mark in c->queue: a value that may not be sent any more
- *   ATT_ENCRYPTED_CMD: mark in c->queue: a Write Command that may leave only under encryption
- *   tx_ready_due: a call has returned WOAD_EAGAIN: WOAD_EV_TX_READY follows when there is room
- *   tx_done_due: WOAD_EV_TX_DONE follows when c->queue is empty
- *   queue_bearer: index of the bearer that is sending the first PDU of c->queue; 0: none
- *   packets_in_controller: ACL packets sent that the controller has not completed
- *   tx_left: octets of the frame being sent that are in no packet yet
- *   number: of a connection: the one in the public interface, index | generation << 8
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   emit_plain(): emit_of() for an event without fields of its own
+ *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
+ *   fifo_put(): appends a record and returns where to write its octets; NULL: no room (base/fifo.h)
+ *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
  *   gatts: the server's database and state: gatt_server.h
- *   att_refused_op: opcode of a request to be refused, where there is no server; 0: none
+ *   HANDLE_SERVICE_CHANGED: handle of Service Changed's value, in the built-in table
+ *   indication_deadline: until when the client must confirm it; 0: none
  *   indication_handle: the indication that the client has not confirmed; 0: none
- *   indication_deadline: until when the client must confirm it; 0: none */
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   offered_mtu: the MTU that we have offered in an exchange; 0: none was begun
+ *   packets_in_controller: ACL packets sent that the controller has not completed
+ *   queue_bearer: index of the bearer that is sending the first PDU of c->queue; 0: none
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   service_changed_confirmed: of gatt_bonds: the client has confirmed Service Changed
+ *   SIGNATURE: octets of the counter and the MAC at the end of a signed write
+ *   tx_done_due: WOAD_EV_TX_DONE follows when c->queue is empty
+ *   tx_left: octets of the frame being sent that are in no packet yet
+ *   tx_ready_due: a call has returned WOAD_EAGAIN: WOAD_EV_TX_READY follows when there is room */
 #include <woad/hci.h>
 
 #include "../base/bytes.h"

@@ -10,43 +10,63 @@
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
  *   b: an ATT bearer (att/att.h)
- *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
- *   rd_left(): octets not read yet (base/buf.h)
- *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
- *       (core/arena.h)
+ *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
  *   arena_alloc_slots(): an array; the address of each element goes into ARENA_SLOT
  *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
- *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
- *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
- *       deadline
- *   deadline_in(): the time so many ms from now, for a deadline field
- *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
- *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
- *       connections ready
- *   conn_index(): index of a connection in the arrays that have an element for each
- *   conn_mark_ready(): woad_tx() polls the connection again; without it, what is to be sent would
- *       stay
- *   conn_security_error(): 0, or the ATT error of the first requirement (WOAD_COC_… bits) that the
- *       connection does not meet
- *   emit_of(): raises an event of a connection; the application may call the host inside it
- *   att_server: the GATT server, as bearers call it; NULL: not linked
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
  *   att_check_tx_done(): raises WOAD_EV_TX_DONE, if it is wanted and everything has left
- *   packets_in_controller: ACL packets sent that the controller has not completed
- *   tx_left: octets of the frame being sent that are in no packet yet
+ *   att_close(): ends the bearer's indication, procedure and request, with their events
+ *   att_is_for_client(): the PDU is for the client: a response, a notification, an indication
+ *   ATT_OP_COMMAND: bit of an opcode: the PDU has no response
+ *   att_server: the GATT server, as bearers call it; NULL: not linked
+ *   att_tx(): the next request, response or confirmation of a bearer; false: none
+ *   att_tx_queue(): the next PDU of c->queue; false: none may leave on this bearer now
+ *   bearer: of a connection: its fixed ATT channel; of a procedure: where it runs; NULL: nowhere
+ *   builtin_with_features: the built-in table with characteristics of features; NULL: the plain one
+ *   cfg: the config that the application gave to woad_init()
+ *   coc_accept(): accepts the peer's request, with this memory
+ *   coc_close(): begins to close a channel, in the way of its state
+ *   coc_complete_config(): chooses numbers of channels and PSMs, and sizes that depend on them
+ *   coc_connect(): requests n channels, all or none; rx NULL: ATT bearers, with memory of their own
+ *   COC_ENDED: a channel's state while it is made, or while its last event is raised
+ *   COC_ENHANCED: a channel requested by an enhanced request; COC_BASIC: by the other kind
+ *   coc_fail(): disconnects an open channel
+ *   coc_mark_signalling(): the channel may have a signalling command to send, credits for example
+ *   COC_OPEN: a channel's state; from this one on, both sides have identifiers
+ *   COC_REQUEST_DUE: a channel's state: our request for it is to be sent
+ *   coc_send_sdu(): begins to send an SDU, from where it lies
+ *   COC_WAIT_RESPONSE: a channel's state: the response to our request is awaited
+ *   cocs: all channels: config.l2cap_channels, then config.att_bearers; and the PSMs listened to
+ *   complete_config: a feature's part of this (core/feature.h)
+ *   conn_for_call(): conn_of() for a public call: all connections are polled again afterwards
+ *   conn_index(): index of a connection in the arrays that have an element for each
+ *   conn_mark_ready(): woad_tx() polls the connection again; without it, nothing more would be sent
+ *   conn_security_error(): 0, or the ATT error of the first WOAD_COC_… bit that it does not meet
  *   current: connection parameters in force: CURRENT_INTERVAL (1.25 ms), _LATENCY (events),
  *       _SUPERVISION (10 ms)
- *   coc_mark_signalling(): the channel may have a signalling command to send, credits for example
- *   coc_send_sdu(): begins to send an SDU, from where it lies
- *   coc_connect(): requests n channels, all or none; rx NULL: ATT bearers, with memory of their own
- *   coc_fail(): disconnects an open channel
- *   coc_close(): begins to close a channel, in the way of its state
- *   hidden: the application does not see the channel any more
- *   ring_sdus: SDUs in the channel's ring, the one being received included
- *   ring_used: octets in the channel's ring
- *   ring_head: index of the first octet in the channel's ring
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
+ *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   feature_named(): config.features names the feature, at any place
+ *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
  *   filling: the ring is being emptied: guards against reentry from an event
- *   cfg: the config that the application gave to woad_init()
- *   initiator: the channel was opened by our request */
+ *   hidden: the application does not see the channel any more
+ *   initiator: the channel was opened by our request
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   load_pdu: of eatt_role: begins to send the bearer's next PDU; false: none; may raise events
+ *   needs: what only some features require: struct woad_needs
+ *   own: our [COC_CID], [COC_MTU], [COC_MPS]; [COC_CREDITS]: frames that the peer may still send
+ *   packets_in_controller: ACL packets sent that the controller has not completed
+ *   peer: the peer's values, as `own`; [COC_CREDITS]: frames that we may still send
+ *   queue_bearer: index of the bearer that is sending the first PDU of c->queue; 0: none
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   ring_head: index of the first octet in the channel's ring
+ *   ring_sdus: lengths in the ring: one for each SDU that is in it and not being read yet
+ *   ring_used: octets in the channel's ring
+ *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline
+ *   rx_left: octets of the SDU being received that have not arrived
+ *   tx_left: octets of the frame being sent that are in no packet yet */
 #include "../base/bytes.h"
 #include "../core/clock.h"
 #include "../core/event.h"
@@ -89,6 +109,7 @@ static struct eatt_conn *eatt_of(const struct conn *c)
     return &c->h->eatt->conns[conn_index(c)];
 }
 
+/* Which of the channels of ATT bearers it is, from 0; of a free one, too. */
 static uint16_t eatt_slot(const struct woad *h, const struct coc *channel)
 {
     return (uint16_t)(channel - h->cocs->channels - h->cfg.l2cap_channels);
@@ -166,6 +187,7 @@ static struct rd eatt_first_pdu(struct coc *channel)
     return rd_of(len + 2, get_le16(len));
 }
 
+/* The PDU is contiguous: eatt_first_pdu() has been called. */
 static void eatt_drop_first_pdu(struct coc *channel)
 {
     uint32_t n = 2u + get_le16(channel->ring + channel->ring_head);
@@ -244,6 +266,7 @@ static void eatt_rx_pdus(struct coc *channel)
     channel->filling = false;
 }
 
+/* The channel of bearer e; it may be free, or of another connection. */
 static struct coc *eatt_channel(const struct woad *h, uint16_t e)
 {
     return &h->cocs->channels[h->cfg.l2cap_channels + e];
@@ -334,6 +357,7 @@ static uint8_t eatt_count_open(const struct conn *c)
     return n;
 }
 
+/* WOAD_EV_ATT_BEARERS: how many are open now, and what has happened. */
 static void eatt_emit(struct conn *c, int status)
 {
     struct woad_event ev;
@@ -461,11 +485,13 @@ static void eatt_event(struct coc *channel, enum woad_event_type type, int statu
     }
 }
 
+/* The peer requests bearers: if ours are requested, too, that is a collision. */
 static void eatt_peer_requested(struct conn *c)
 {
     eatt_of(c)->peer_requested = eatt_of(c)->peer_requested || eatt_request_pending(c);
 }
 
+/* An ATT transaction has timed out: closes the bearer's channel.  Vol 3, Part F, 3.3.3 */
 static void eatt_timed_out(struct att_bearer *b)
 {
     struct woad *h = b->c->h;
@@ -521,7 +547,7 @@ static void eatt_layout(struct woad *h)
     arena_alloc_slots(h, n, h->cfg.mtu, ARENA_SLOT(bearers, in));
     arena_alloc_slots(h, n, h->cfg.mtu, ARENA_SLOT(bearers, out));
     if (t) {
-        *t = (struct eatt){ bearers, conns };
+        *t = (struct eatt){ .bearers = bearers, .conns = conns };
         h->eatt = t;
     }
     if (feature_named(h, &woad_feature_l2cap_channels) &&

@@ -2,8 +2,8 @@
  * Vol 3, Part C, 11
  *
  * Names of other files:
- *   rd_left(): octets not read yet (base/buf.h)
- *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit */
+ *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
+ *   rd_left(): octets not read yet (base/buf.h) */
 #include <woad/woad.h>
 
 #include "buf.h"

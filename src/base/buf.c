@@ -2,12 +2,12 @@
  * does not inline.  C11 6.7.4
  *
  * Names of other files:
- *   fifo_put(): appends a record and returns where to write its octets; NULL: no room (base/fifo.h)
  *   fifo_behind(): free octets after the last record
+ *   fifo_put(): appends a record and returns where to write its octets; NULL: no room (base/fifo.h)
  *   rd_left(): octets not read yet (base/buf.h)
- *   wr_room(): octets that still fit (base/buf.h)
+ *   wr_cut(): writes as many of the octets as fit
  *   wr_len(): octets written so far (base/buf.h)
- *   wr_cut(): takes back what was written behind a place */
+ *   wr_room(): octets that still fit (base/buf.h) */
 #include "fifo.h"
 
 extern inline struct rd rd_of(const uint8_t *p, size_t n);

@@ -1,6 +1,7 @@
-/* Octets: see bytes.h. */
+/* Octet strings: erase, compare, reverse. */
 #include "bytes.h"
 
+/* Writes zeros that the compiler may not leave out: `volatile`. */
 void wipe(void *mem, size_t len)
 {
     for (volatile uint8_t *p = mem; len; len--) {
@@ -17,6 +18,7 @@ bool zeros(const uint8_t *p, size_t len)
     return !any;
 }
 
+/* Compares in constant time. */
 bool same(const uint8_t *a, const uint8_t *b, size_t len)
 {
     uint8_t differ = 0;

@@ -1,4 +1,4 @@
-/* Texts for people: see text.h. */
+/* Texts for people, with values: a small vsnprintf(). */
 #include "text.h"
 
 struct text {
@@ -19,6 +19,7 @@ static void text_string(struct text *t, const char *s)
     }
 }
 
+/* A number with at least so many digits; base 10 or 16. */
 static void text_number(struct text *t, unsigned n, unsigned base, unsigned digits)
 {
     char digit[10];
@@ -41,6 +42,8 @@ static void text_signed(struct text *t, int n)
     }
 }
 
+/* Writes a text with a zero at its end, cut off at `size` octets, which is not 0.  Conversions: %s,
+ * %d, %u, %x (two digits or more), %c, %%. */
 void text_format(char *to, size_t size, const char *format, va_list values)
 {
     struct text t = { to, to + size - 1 };

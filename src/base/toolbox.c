@@ -1,4 +1,6 @@
-/* The cryptographic toolbox of the Security Manager.  Vol 3, Part H, 2.2
+/* The cryptographic toolbox of the Security Manager, on AES.  Octet strings have the most
+ * significant octet first.  Returns 0, or the error of `aes`; then the output is not valid.  Vol 3,
+ * Part H, 2.2
  *
  * Names of other files:
  *   wipe(): zeros octets, and the compiler does not remove that */
@@ -50,6 +52,7 @@ void toolbox_mac_more(struct toolbox_mac *m, const uint8_t *p, size_t len)
     }
 }
 
+/* Adds octets in the reversed order. */
 void toolbox_mac_back(struct toolbox_mac *m, const uint8_t *p, size_t len)
 {
     while (len) {

@@ -7,6 +7,7 @@
 static const uint8_t base_uuid[16] = { 0xfb, 0x34, 0x9b, 0x5f, 0x80, 0x00, 0x00, 0x80,
                                        0x00, 0x10, 0,    0,    0,    0,    0,    0 };
 
+/* The 128-bit form. */
 void uuid_widen(const struct woad_uuid *u, uint8_t le[16])
 {
     uint8_t *at = le + 12;
@@ -33,6 +34,7 @@ bool woad_uuid_equal(const struct woad_uuid *a, const struct woad_uuid *b)
     return memcmp(wide_a, wide_b, 16) == 0;
 }
 
+/* The 16-bit form; 0: it has none. */
 uint16_t uuid_short(const struct woad_uuid *u)
 {
     uint8_t le[16];
@@ -45,6 +47,7 @@ uint16_t uuid_short(const struct woad_uuid *u)
     return 0;
 }
 
+/* False: `size` is neither 2 nor 16, or the PDU is too short. */
 bool uuid_read(struct rd *in, size_t size, struct woad_uuid *uuid)
 {
     const uint8_t *p = NULL;

@@ -8,6 +8,7 @@ void addr_copy(struct woad_addr *to, const struct woad_addr *from)
     memcpy(to, from, sizeof *to);
 }
 
+/* The types 2 and 3, identities that the controller has resolved, equal 0 and 1. */
 bool addr_same(const struct woad_addr *a, const struct woad_addr *b)
 {
     return !((a->type ^ b->type) & 1) && memcmp(a->octet, b->octet, 6) == 0;

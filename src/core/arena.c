@@ -1,9 +1,12 @@
-/* The instance's memory: see arena.h.
+/* The instance's memory: one block, laid out by the core and by each feature.  woad_size() lays out
+ * without a block: then only octets are counted, and all functions return NULL.
  *
  * Names of other files:
- *   cfg: the config that the application gave to woad_init() */
+ *   cfg: the config that the application gave to woad_init()
+ *   tx_frame_of: the connection of the frame in tx_frame; while memory is laid out: the arena */
 #include "host.h"
 
+/* An array of n elements of `size` octets, aligned for a pointer; woad_init() has zeroed it. */
 void *arena_alloc(struct woad *h, size_t n, size_t size)
 {
     struct arena *a = h->tx_frame_of.arena;
@@ -15,6 +18,8 @@ void *arena_alloc(struct woad *h, size_t n, size_t size)
     return NULL;
 }
 
+/* Also stores the address of element i in a field of structs[i].  `slot` has two values: the size
+ * of those structs << 8, and the field's offset. */
 void *arena_alloc_slots(struct woad *h, size_t n, size_t size, void *structs, unsigned slot)
 {
     uint8_t *array = arena_alloc(h, n, size), *at = structs;

@@ -3,13 +3,15 @@
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
- *   deadline_in(): the time so many ms from now, for a deadline field
+ *   addr_same(): compares identities: the types 2 and 3 equal 0 and 1
  *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
+ *   cfg: the config that the application gave to woad_init()
  *   CONN_GONE: the connection has ended; its last events are being raised
- *   pending_arg: noted with an HCI command for the moment of its answer: a connection's number, or
- *       so
- *   pending_opcode: of the HCI command that awaits its answer; 0: none
- *   cfg: the config that the application gave to woad_init() */
+ *   conn_next_number(): the public number of the slot's next connection
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   pending_arg: set with an HCI command, for its answer: a connection's number, or the like
+ *   pending_opcode: of the HCI command that awaits its answer; 0: none */
 #include "address.h"
 #include "clock.h"
 #include "log.h"

@@ -1,8 +1,8 @@
 /* woad_conn_next(): iteration over the connections.  A file of its own: most programs have one.
  *
  * Names of other files:
- *   number: of a connection: the one in the public interface, index | generation << 8
- *   cfg: the config that the application gave to woad_init() */
+ *   cfg: the config that the application gave to woad_init()
+ *   number: of a connection: the one in the public interface, index | generation << 8 */
 #include "conn.h"
 
 /* The index follows that of `conn`; the one behind WOAD_NO_CONN's is 0. */

@@ -1,20 +1,26 @@
-/* Events: see event.h.
+/* Events: the application's callback is called by emit() alone.  It may call the host from inside,
+ * so any state may have changed when these functions return.
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
- *   reconnect: gap_reconnect.c, as other files call it; NULL: not linked
- *   connect_held: WOAD_EV_CONNECT is held back until the peer has sent something
- *   number: of a connection: the one in the public interface, index | generation << 8
+ *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
+ *   callback: CALLBACK_RUNS: the application's callback runs; CALLBACK_TX: it has called woad_tx()
  *   cfg: the config that the application gave to woad_init()
- *   CHECK_LOST_WAKEUP: a test build: all connections are polled, and a forgotten conn_mark_ready()
- *       traps */
+ *   CHECK_LOST_WAKEUP: a test build: polls all connections; a forgotten conn_mark_ready() traps
+ *   connect_held: WOAD_EV_CONNECT is held back until the peer has sent something
+ *   event_depth: events being raised, one inside the other; only with CHECK_LOST_WAKEUP
+ *   event_raised: an event has been raised since woad_poll() began
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   peer_present: of gap_reconnect.c: raises the WOAD_EV_CONNECT that is held back
+ *   reconnect: gap_reconnect.c, as other files call it; NULL: not linked */
 #include "address.h"
 #include "conn.h"
 #include "event.h"
 #include "ready.h"
 #include "reconnect_role.h"
 
+/* The caller has set type and connection. */
 void emit(struct woad *h, const struct woad_event *ev)
 {
     uint8_t outer = h->callback;
@@ -36,6 +42,7 @@ void emit(struct woad *h, const struct woad_event *ev)
     }
 }
 
+/* The caller has set ev->u, the fields of this type. */
 void emit_at(struct woad *h, uint16_t conn, enum woad_event_type type, struct woad_event *ev)
 {
     ev->type = type;

@@ -1,11 +1,13 @@
-/* Features: see feature.h.
+/* Features: parts of the host that config.features names, a list that ends with NULL.
  *
  * Names of other files:
+ *   cfg: the config that the application gave to woad_init()
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
  *   HOST_UP: the controller has been brought up: HCI commands may be sent */
 #include "feature.h"
 #include "host.h"
 
+/* For a public function of a feature; `memory` is the feature's.  0, or why it can't be served. */
 int feature_for_call(struct woad *h, const void *memory)
 {
     h->commands_idle = false;

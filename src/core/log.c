@@ -1,4 +1,9 @@
-/* The log: see log.h. */
+/* The log: messages for people to config.log, if that is set.  Compiled with WOAD_LOG; the macros
+ * of log.h add `function`, which is __func__ of the caller.
+ *
+ * Names of other files:
+ *   cfg: the config that the application gave to woad_init()
+ *   text_format(): as vsnprintf(), for %s, %d, %u, %x and %c only */
 #include "../base/bytes.h"
 #include "../base/text.h"
 #include "host.h"
@@ -18,6 +23,7 @@ void log_write(const struct woad *h, enum woad_log_level level, const char *form
     }
 }
 
+/* Why a call is refused; returns `err`. */
 int log_refused(const struct woad *h, int err, const char *function, const char *format, ...)
 {
     char message[MESSAGE];
@@ -36,6 +42,7 @@ int log_refused(const struct woad *h, int err, const char *function, const char 
     return err;
 }
 
+/* `err` is the result of feature_for_call(), and is returned. */
 int log_call_error(const struct woad *h, int err, const char *feature, const char *function)
 {
     if (err == WOAD_ENOTSUP) {
@@ -47,6 +54,7 @@ int log_call_error(const struct woad *h, int err, const char *feature, const cha
     return 0;
 }
 
+/* `err` is the result of reading a packet of the controller, and is returned. */
 int log_malformed(const struct woad *h, int err, unsigned type, const uint8_t *packet, size_t len)
 {
     uint8_t head[4] = { 0 };

@@ -1,18 +1,22 @@
-/* Our own address: see own_address.h.
+/* Our own address, and what must be written to the controller before it advertises, scans or
+ * connects.
  *
  * Names of other files:
+ *   accept_dirty: the accept list is to be written to the controller
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
+ *   address_pending: ADDRESS_…: our next private address is calculated, failed, or due; 0: none is
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
- *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
  *   own_type: type of our own address, as HCI numbers it
+ *   public_addr: the public address of the controller; all 0: it has none
+ *   random_addr: our random address: static, or private while privacy is on
  *   random_dirty: our random address is to be written to the controller
- *   resolve_dirty: the resolving list is to be written to the controller
- *   accept_dirty: the accept list is to be written to the controller
- *   resolve_waits(): the resolving list is out of date, and the controller has one
- *   address_pending: the controller calculates our next private address */
+ *   resolve_dirty: RESOLVE_RESTART: the resolving list is to be written; _UNDER_WAY: is being
+ *   resolve_waits(): the resolving list is out of date, and the controller has one */
 #include "log.h"
 #include "own_address.h"
 
+/* Not all 0 and not all 1, which controllers without an address have. */
 bool own_has_public(const struct woad *h)
 {
     const uint8_t *octet = h->controller.public_addr.octet;
@@ -28,6 +32,7 @@ bool own_address_pending(const struct woad *h)
            (resolve_waits(h) && !(h->activity & ACTIVE_CONNECT));
 }
 
+/* Bonds, or our key, have changed: the list is written again from its start, if there is one. */
 void resolve_changed(struct woad *h)
 {
     if (h->resolve) {

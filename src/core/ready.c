@@ -1,4 +1,6 @@
-/* The ready list: see ready.h.
+/* The ready list: a ring of the connections that woad_tx() polls; ready_tail->ready_next is the
+ * next. One with nothing to send is taken off it, so each change that makes something to send must
+ * put it on: a missing call is a stall, a needless one costs a poll.
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
@@ -6,10 +8,13 @@
  *   conn_mark_queue_ready(): puts the connection on the ready list; tx_pending stays as it is,
  *       which is enough for c->queue: notifications, indications, write commands
  *   ready_next: the ready list, a ring; NULL: not on it
+ *   ready_tail: tail of the ready list, a ring of connections; NULL: empty
  *   tx_pending: what woad_tx() polls: TX_PENDING_FIXED (signalling, SMP, ATT), TX_PENDING_CHANNELS
- */
+ *   TX_PENDING_CHANNELS: bit of tx_pending: the credit-based channels are to be polled
+ *   TX_PENDING_FIXED: bit of tx_pending: signalling, SMP and ATT are to be polled */
 #include "ready.h"
 
+/* Puts a connection that is not on the ring at its end. */
 void ready_add(struct conn *c)
 {
     struct woad *h = c->h;

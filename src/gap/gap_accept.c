@@ -2,18 +2,17 @@
  * to.  Vol 4, Part E, 7.8.14 to 7.8.17
  *
  * Names of other files:
- *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
- *       (core/arena.h)
- *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
- *   feature_for_call(): at the start of a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; wakes the
- *       polling for HCI commands
- *   HOST_UP: the controller has been brought up: HCI commands may be sent
- *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
- *   CONNECT_REQUESTED: of `activity`: the controller is to connect
  *   accept_dirty: the accept list is to be written to the controller
- *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
- *       (core/feature.h)
- *   cfg: the config that the application gave to woad_init() */
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
+ *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
+ *   CALL_ERROR: logs why a public call is refused; its value is the error, the second argument
+ *   cfg: the config that the application gave to woad_init()
+ *   CONNECT_REQUESTED: of `activity`: the controller is to connect
+ *   emit_none(): raises an event that is of no connection
+ *   feature_for_call(): for a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; HCI is polled again
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h) */
 #include "../core/event.h"
 #include "../core/feature.h"
 #include "../core/log.h"
@@ -42,6 +41,7 @@ static void accept_layout(struct woad *h)
     }
 }
 
+/* The list is in the controller, or that has failed: WOAD_EV_ACCEPT_LIST, once a list. */
 static void accept_emit(struct woad *h, int status)
 {
     struct woad_event ev;

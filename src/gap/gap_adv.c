@@ -4,24 +4,23 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
- *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
- *       (core/arena.h)
- *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
- *   feature_for_call(): at the start of a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; wakes the
- *       polling for HCI commands
+ *   accept: of the host: the accept list; NULL: not linked
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
+ *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
+ *   CALL_ERROR: logs why a public call is refused; its value is the error, the second argument
+ *   cfg: the config that the application gave to woad_init()
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
  *   conn_any_free(): there is room for one more connection
- *   HOST_UP: the controller has been brought up: HCI commands may be sent
- *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
- *   own_address_pending(): our address or a list is to be written first: advertising, scanning and
- *       connecting pause
+ *   emit_none(): raises an event that is of no connection
  *   ext_advertises(): advertising goes by extended commands, through h->ext_role
  *   ext_role: functions of gap_ext.c for legacy files; NULL: not linked. adv_params(), create() and
  *       the like write an extended command and return its opcode
- *   accept: of the host: the accept list; NULL: not linked
- *   own_type: type of our own address, as HCI numbers it
- *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
- *       (core/feature.h) */
+ *   feature_for_call(): for a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; HCI is polled again
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   own_address_pending(): our address or a list is written first: advertising and so on pause
+ *   own_type: type of our own address, as HCI numbers it */
 #include "../core/conn.h"
 #include "../core/event.h"
 #include "../core/feature.h"
@@ -116,6 +115,9 @@ static uint16_t adv_write_data(const struct woad *h, int part, struct wr *params
     return OP_LE_SET_ADV_DATA;
 }
 
+enum { ADV_OFF = false, ADV_ON = true };
+
+/* HCI_LE_Set_Advertising_Enable: on u8.  7.8.9 */
 static uint16_t adv_write_enable(struct woad *h, bool on, struct wr *params)
 {
     h->adv->enabling = on;
@@ -149,7 +151,7 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
     bool on = (h->activity & ACTIVE_ADV) != 0, must_be_off = !a->wanted || own_address_pending(h);
     bool restart = (a->dirty & ADV_DIRTY_PARAMS) || a->own_type != h->own_type;
     if (on && (must_be_off || restart)) {
-        return adv_write_enable(h, false, params);
+        return adv_write_enable(h, ADV_OFF, params);
     }
     if (must_be_off) {
         return 0;
@@ -172,7 +174,7 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
     if (on) {
         return 0;
     }
-    return adv_write_enable(h, true, params);
+    return adv_write_enable(h, ADV_ON, params);
 }
 
 /* The command that adv_command() returned has completed; there is one at a time.  A failure is not

@@ -2,34 +2,47 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
- *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
- *       (core/arena.h)
- *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
- *   feature_for_call(): at the start of a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; wakes the
- *       polling for HCI commands
- *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
- *       deadline
+ *   accept: of the host: the accept list; NULL: not linked
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
+ *   address_pending: ADDRESS_…: our next private address is calculated, failed, or due; 0: none is
+ *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
+ *   attempt_until: when the application's attempt must have ended; 0: no limit
+ *   begin: of gap_reconnect.c: a new attempt of the application: all retries are left
+ *   CALL_ERROR: logs why a public call is refused; its value is the error, the second argument
+ *   cancel_status: status of a cancelled attempt; 0: not cancelled
+ *   CENTRAL_CANCEL: with CENTRAL_IDLE and so on: states of the attempt to connect (gap_central.h)
+ *   CENTRAL_CONNECTING: a state of the attempt: the controller has accepted the command
+ *   CENTRAL_VERIFYING: a state of the attempt: connected, and the peer has not been received
+ *   CENTRAL_WAIT_COMMAND: a state of the attempt: the HCI command has not been sent
+ *   CENTRAL_WAIT_STATUS: a state of the attempt: the HCI command has been sent
+ *   cfg: the config that the application gave to woad_init()
+ *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   conn_any_free(): there is room for one more connection
+ *   conn_params_of(): converts the application's connection parameters to those of a request
+ *   conn_wr_params(): writes a request's parameters in the form in which HCI's commands end
+ *   CONNECT_REQUESTED: of `activity`: the controller is to connect
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
- *   conn_any_free(): there is room for one more connection
- *   HOST_UP: the controller has been brought up: HCI commands may be sent
- *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
- *   CONNECT_REQUESTED: of `activity`: the controller is to connect
- *   own_type: type of our own address, as HCI numbers it
- *   own_address_pending(): our address or a list is to be written first: advertising, scanning and
- *       connecting pause
+ *   emit_none(): raises an event that is of no connection
+ *   ext_connects(): connecting goes by extended commands, through h->ext_role
  *   ext_role: functions of gap_ext.c for legacy files; NULL: not linked. adv_params(), create() and
  *       the like write an extended command and return its opcode
- *   reconnect: gap_reconnect.c, as other files call it; NULL: not linked
+ *   feature_for_call(): for a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; HCI is polled again
  *   hold_connect_event: of gap_reconnect.c: a connection has opened; true: WOAD_EV_CONNECT is held
  *       back until the peer has sent something
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   must_scan: of gap_reconnect.c: true: a scan for the peer's private address is needed, and begun
+ *   own_address_pending(): our address or a list is written first: advertising and so on pause
+ *   own_type: type of our own address, as HCI numbers it
+ *   reconnect: gap_reconnect.c, as other files call it; NULL: not linked
+ *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
- *   use_accept_list: connecting to any peer of the accept list
+ *   stop: of gap_reconnect.c: ends its scan and deadline; ATTEMPT_CANCELLED: the connection, too
  *   target_known: a scan has received the peer, at central.target
- *   cancel_status: status of a cancelled attempt; 0: not cancelled
- *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
- *       (core/feature.h)
- *   CENTRAL_CANCEL: states of the attempt to connect: CENTRAL_…, gap_central.h */
+ *   to_air_address: of smp_role: replaces a peer's identity address by the private one it uses
+ *   use_accept_list: connecting to any peer of the accept list */
 #include <woad/hci.h>
 
 #include "../core/address.h"
@@ -185,6 +198,7 @@ static void central_failed(struct woad *h, bool central, int status)
     }
 }
 
+/* A connection has opened: the attempt is over, unless gap_reconnect.c first waits for the peer. */
 static void central_open(struct conn *c)
 {
     struct woad *h = c->h;
@@ -212,6 +226,8 @@ void central_cancel(struct woad *h, int status)
     }
 }
 
+/* The attempt has lasted too long: cancels it; or the controller has not answered the cancel: the
+ * attempt ends without it. */
 static uint32_t central_run_timers(struct woad *h)
 {
     uint32_t left = deadline_left(h, h->central->deadline);

@@ -4,21 +4,41 @@
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
- *   feature_for_call(): at the start of a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; wakes the
- *       polling for HCI commands
- *   conn_any_free(): there is room for one more connection
- *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   up: of h->ext_role: the bring-up has ended
+ *   accept: of the host: the accept list; NULL: not linked
  *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
- *   own_address_pending(): our address or a list is to be written first: advertising, scanning and
- *       connecting pause
- *   pending_arg: noted with an HCI command for the moment of its answer: a connection's number, or
- *       so
- *   pending_feature: the feature that has sent the pending HCI command
- *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
+ *   adv_ended(): the controller has ended legacy advertising; status 0: by a connection
+ *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
+ *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
+ *   CALL_ERROR: logs why a public call is refused; its value is the error, the second argument
+ *   cfg: the config that the application gave to woad_init()
+ *   complete_config: a feature's part of this (core/feature.h)
+ *   conn_any_free(): there is room for one more connection
+ *   conn_params_of(): converts the application's connection parameters to those of a request
+ *   conn_wr_params(): writes a request's parameters in the form in which HCI's commands end
+ *   emit_at(): raises an event of a connection by its number; WOAD_NO_CONN: of none
  *   ext_advertises(): advertising goes by extended commands, through h->ext_role
- *   ext_scans(): scanning goes by extended commands, through h->ext_role
+ *   ext_commands: EXT_…: what goes by extended commands; 0 until the bring-up has ended
  *   ext_connects(): connecting goes by extended commands, through h->ext_role
- *   number: of a connection: the one in the public interface, index | generation << 8 */
+ *   ext_role: functions of gap_ext.c for legacy files; NULL: not linked. adv_params(), create() and
+ *       the like write an extended command and return its opcode
+ *   ext_scans(): scanning goes by extended commands, through h->ext_role
+ *   feature_for_call(): for a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; HCI is polled again
+ *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   le_events: of a feature's needs: bits of the LE event mask
+ *   needs: what only some features require: struct woad_needs
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   own_address_pending(): our address or a list is written first: advertising and so on pause
+ *   pending_arg: set with an HCI command, for its answer: a connection's number, or the like
+ *   pending_feature: the feature that has sent the pending HCI command
+ *   pending_opcode: of the HCI command that awaits its answer; 0: none
+ *   random_addr: our random address: static, or private while privacy is on
+ *   rx_le_event: of a feature's needs: gets each LE Meta event before the tables of events
+ *   scan: h->scan: the scanner; NULL: not linked
+ *   scan_emit_report(): raises a report, or gives it to the attempt whose scan it is */
 #include <woad/hci.h>
 
 #include "../base/bytes.h"
@@ -46,7 +66,8 @@ enum { /* Advertising_Event_Properties */
 };
 enum { HIGH_DUTY_10MS = 128 }; /* Vol 6, Part B, 4.4.2.4.3 */
 enum { SCAN_WINDOW_MIN = 4 };  /* 625 us.  7.8.64 */
-enum { NO_SET = 0x80 };        /* no value of the properties */
+enum { SET_OFF = false, SET_ON = true };
+enum { NO_SET = 0x80 }; /* no value of the properties */
 /* advertising handle of legacy advertising's set; those of the application follow */
 enum { LEGACY_HANDLE = 0 };
 
@@ -127,8 +148,8 @@ static uint16_t ext_write_params(struct woad *h, uint8_t handle, uint16_t props,
 }
 
 /* HCI_LE_Remove_Advertising_Set: handle u8.  A set's data outlive its parameters, and a controller
- * refuses properties that don't go with them.  So a set is removed before it gets other properties.
- * 0: not needed.  7.8.59, 7.8.53 */
+ * refuses properties that don't go with them.  So a set is removed before it gets other properties
+ * than *has.  0: not needed.  7.8.59, 7.8.53 */
 static uint16_t ext_write_removal(uint8_t handle, uint8_t *has, uint8_t props, uint8_t *dirty,
                                   struct wr *out)
 {
@@ -417,7 +438,7 @@ static uint16_t set_command(struct woad *h, struct ext_set *s, uint8_t handle, s
     bool restart = (s->dirty & DIRTY_PARAMS) || s->own_type != h->own_type;
     if (s->on && (paused || restart || set_is_long(s))) {
         s->enabling = false;
-        return ext_write_enable(handle, false, 0, 0, out);
+        return ext_write_enable(handle, SET_OFF, 0, 0, out);
     }
     if (paused) {
         return 0;
@@ -447,7 +468,7 @@ static uint16_t set_command(struct woad *h, struct ext_set *s, uint8_t handle, s
     if (s->on) {
         return 0;
     }
-    return ext_write_enable(handle, true, s->params.duration_10ms, s->params.events_max, out);
+    return ext_write_enable(handle, SET_ON, s->params.duration_10ms, s->params.events_max, out);
 }
 
 static uint16_t ext_command(struct woad *h, struct wr *out)
@@ -511,7 +532,7 @@ static void ext_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
     (void)ret;
     if (opcode == OP_LE_SET_EXT_ADV_ENABLE && !s->enabling) {
         bool was_on = s->on;
-        ext_set_on(h, s, false); /* even if it fails: the set was off already */
+        ext_set_on(h, s, SET_OFF); /* even if it fails: the set was off already */
         if (was_on && s->wanted && !(s->dirty & DIRTY_PARAMS)) {
             set_paused(h, s);
         }
@@ -521,7 +542,7 @@ static void ext_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
     } else if (status) {
         set_failed(h, s, n, status, opcode == OP_LE_SET_EXT_ADV_ENABLE);
     } else if (opcode == OP_LE_SET_EXT_ADV_ENABLE) {
-        ext_set_on(h, s, true);
+        ext_set_on(h, s, SET_ON);
         s->on_since = h->now;
         ext_emit(h, WOAD_EV_EXT_ADV_STARTED, n, 0, WOAD_NO_CONN);
     }
@@ -549,7 +570,7 @@ static void ext_rx_terminated(struct woad *h, struct rd *in)
     }
     struct ext_set *s = &h->ext->sets[handle - 1];
     if (s->on) {
-        ext_set_on(h, s, false);
+        ext_set_on(h, s, SET_OFF);
         if (!(s->dirty & DIRTY_PARAMS)) {
             s->wanted = false; /* not started again since */
         }

@@ -4,27 +4,29 @@
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
- *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
- *       (core/arena.h)
- *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
- *   feature_for_call(): at the start of a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; wakes the
- *       polling for HCI commands
- *   conn_of(): the struct of a connection by its public number; NULL: it has ended
- *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
- *       connections ready
- *   conn_index(): index of a connection in the arrays that have an element for each
- *   emit_of(): raises an event of a connection; the application may call the host inside it
- *   HOST_UP: the controller has been brought up: HCI commands may be sent
- *   pending_arg: noted with an HCI command for the moment of its answer: a connection's number, or
- *       so
- *   NO_STATUS: the HCI event has no status field, `rx` gets 0
- *   STATUS: the HCI event has a status field
- *   needs: what only some features require: struct woad_needs
- *   number: of a connection: the one in the public interface, index | generation << 8
- *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
- *       (core/feature.h)
+ *   LE: bit that marks a subevent of LE Meta in a table of events
+ *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
+ *   awaits: HCI events that must follow: bits of woad_link_item, and AWAITS_…; see conn_watch()
+ *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
+ *   CALL_ERROR: logs why a public call is refused; its value is the error, the second argument
  *   cfg: the config that the application gave to woad_init()
- *   conn_event: a row of a feature's table of HCI events about one connection */
+ *   conn_arrived(): an awaited HCI event has arrived, or is not awaited any more
+ *   conn_event: a row of a feature's table of HCI events about one connection
+ *   conn_for_call(): conn_of() for a public call: all connections are polled again afterwards
+ *   conn_index(): index of a connection in the arrays that have an element for each
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   feature_for_call(): for a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; HCI is polled again
+ *   hci_packet_us(): us on the air for so many octets of data, on the slowest PHY there is
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   le_events: of a feature's needs: bits of the LE event mask
+ *   needs: what only some features require: struct woad_needs
+ *   NO_STATUS: the HCI event has no status field, `rx` gets 0
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   pending_arg: set with an HCI command, for its answer: a connection's number, or the like
+ *   STATUS: the HCI event has a status field */
 #include "../core/conn.h"
 #include "../core/event.h"
 #include "../core/feature.h"
@@ -84,6 +86,7 @@ static void link_open(struct conn *c)
     *link_of(c) = (struct link_conn){ .wanted = 0 };
 }
 
+/* WOAD_EV_LINK: the result of an item, or a change that the controller reports by itself. */
 static void link_emit(struct conn *c, const struct woad_link_value *value)
 {
     struct woad_event ev;
@@ -98,6 +101,7 @@ static void link_fail(struct conn *c, uint8_t item, int status)
     link_emit(c, &value);
 }
 
+/* The connection has ended: so have all reads, with WOAD_ENOTCONN. */
 static void link_close(struct conn *c)
 {
     struct link_conn *l = link_of(c);
@@ -245,6 +249,7 @@ static void link_rx_phy(struct conn *c, uint8_t status, struct rd *in)
     link_emit(c, &value);
 }
 
+/* Columns: event code, whether it has a status, octets of all parameters, function. */
 static const struct conn_event link_events[] = {
     { EVT_REMOTE_VERSION, STATUS, 8, link_rx_version },
     { LE | LE_DATA_LENGTH_CHANGE, NO_STATUS, 10, link_rx_length },

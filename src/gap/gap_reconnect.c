@@ -3,54 +3,57 @@
  * reconnect_role, core/reconnect_role.h.  Vol 3, Part C, 9.3.6, 10.8.2.3; Vol 6, Part B, 4.5.2
  *
  * Names of other files:
- *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
- *       (core/arena.h)
- *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
- *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
- *       deadline
- *   deadline_in(): the time so many ms from now, for a deadline field
- *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
- *   conn_of(): the struct of a connection by its public number; NULL: it has ended
- *   conn_index(): index of a connection in the arrays that have an element for each
- *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   accept_peer(): entry n of the accept list; NULL: no more
  *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
- *   CONNECT_REQUESTED: of `activity`: the controller is to connect
- *   own_address_pending(): our address or a list is to be written first: advertising, scanning and
- *       connecting pause
+ *   addr_same(): compares identities: the types 2 and 3 equal 0 and 1
+ *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
  *   attempt_until: when the application's attempt must have ended; 0: no limit
- *   CENTRAL_WAIT_COMMAND: a state of the attempt: the HCI command has not been sent
- *   CENTRAL_WAIT_STATUS: a state of the attempt: the HCI command has been sent
- *   CENTRAL_CONNECTING: a state of the attempt: the controller has accepted the command
- *   CENTRAL_VERIFYING: a state of the attempt: connected, and the peer has not been received
+ *   bond_find(): the peer's bond in memory; NULL: none
+ *   bond_slot: a bond takes one, and more for data of legacy pairing and of signed writes
+ *   cancel_status: status of a cancelled attempt; 0: not cancelled
  *   central_begin(): the attempt waits for its command again: the address found, a cancellation and
  *       the deadline of this file are forgotten
  *   central_cancel(): cancels the attempt, with this status; 0: the attempt begins again when the
  *       controller has ended it
+ *   CENTRAL_CONNECTING: a state of the attempt: the controller has accepted the command
+ *   central_end(): the attempt ends without an event
  *   central_fail(): the attempt ends with WOAD_EV_CONNECT_FAILED; or begins again after
  *       central_cancel() with 0
- *   central_end(): the attempt ends without an event
+ *   CENTRAL_VERIFYING: a state of the attempt: connected, and the peer has not been received
+ *   CENTRAL_WAIT_COMMAND: a state of the attempt: the HCI command has not been sent
+ *   CENTRAL_WAIT_STATUS: a state of the attempt: the HCI command has been sent
+ *   cfg: the config that the application gave to woad_init()
+ *   conn_index(): index of a connection in the arrays that have an element for each
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   connect_held: WOAD_EV_CONNECT is held back until the peer has sent something
+ *   CONNECT_REQUESTED: of `activity`: the controller is to connect
+ *   current: connection parameters in force: CURRENT_INTERVAL (1.25 ms), _LATENCY (events),
+ *       _SUPERVISION (10 ms)
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
+ *   feature_named(): config.features names the feature, at any place
+ *   hold_connect_event: of gap_reconnect.c: a connection has opened; true: WOAD_EV_CONNECT is held
+ *       back until the peer has sent something
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   must_scan: of gap_reconnect.c: true: a scan for the peer's private address is needed, and begun
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   on_report: of gap_reconnect.c: takes the reports of its own scan
+ *   own_address_pending(): our address or a list is written first: advertising and so on pause
+ *   reconnect_mem: this file's state
+ *   resolving_enabled: the controller resolves private addresses of bonded peers
+ *   retries: attempts that remain
+ *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline
  *   scan: h->scan: the scanner; NULL: not linked
  *   scan_for_peer(): ends the application's scan, then starts the host's own; does nothing while
  *       that runs
- *   resolving_enabled: the controller resolves private addresses of bonded peers
- *   hold_connect_event: of gap_reconnect.c: a connection has opened; true: WOAD_EV_CONNECT is held
- *       back until the peer has sent something
- *   connect_held: WOAD_EV_CONNECT is held back until the peer has sent something
+ *   scan_for_peer_end(): ends the host's own scan, without an event
+ *   smp: of the host: the Security Manager's state; of a connection: its security
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
- *   to_identity: of smp_role: replaces a bonded peer's private address by its identity address
- *   current: connection parameters in force: CURRENT_INTERVAL (1.25 ms), _LATENCY (events),
- *       _SUPERVISION (10 ms)
- *   bond_find(): the peer's bond in memory; NULL: none
- *   bond_slot: a bond in memory takes one, and further ones for data that only some bonds have: of
- *       legacy pairing, of signed writes
- *   number: of a connection: the one in the public interface, index | generation << 8
- *   use_accept_list: connecting to any peer of the accept list
  *   target_known: a scan has received the peer, at central.target
- *   cancel_status: status of a cancelled attempt; 0: not cancelled
- *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
- *       (core/feature.h)
- *   cfg: the config that the application gave to woad_init()
- *   retries: attempts that remain */
+ *   to_identity: of smp_role: replaces a bonded peer's private address by its identity address
+ *   use_accept_list: connecting to any peer of the accept list */
 #include <woad/hci.h>
 
 #include "../core/address.h"

@@ -3,22 +3,23 @@
  * addresses.  Vol 4, Part E, 7.8.38 to 7.8.44, 7.8.77; Vol 6, Part B, 6
  *
  * Names of other files:
- *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
- *       (core/arena.h)
- *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
- *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
+ *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
+ *   bond_lru_first(): the bond used last; NULL: none
+ *   bond_lru_next(): the bond used before this one; NULL: none
+ *   bond_slot: a bond takes one, and more for data of legacy pairing and of signed writes
  *   CONNECT_REQUESTED: of `activity`: the controller is to connect
- *   resolve_dirty: the resolving list is to be written to the controller
- *   resolve_waits(): the resolving list is out of date, and the controller has one
- *   resolving_enabled: the controller resolves private addresses of bonded peers
  *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
- *   bond_slot: a bond in memory takes one, and further ones for data that only some bonds have: of
- *       legacy pairing, of signed writes
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   le_events: of a feature's needs: bits of the LE event mask
  *   lru_head: the bond used last: bonds are in the order of their use
  *   needs: what only some features require: struct woad_needs
- *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
- *       (core/feature.h) */
+ *   resolve_dirty: RESOLVE_RESTART: the resolving list is to be written; _UNDER_WAY: is being
+ *   resolve_waits(): the resolving list is out of date, and the controller has one
+ *   resolving_enabled: the controller resolves private addresses of bonded peers
+ *   smp: of the host: the Security Manager's state; of a connection: its security */
 #include "../core/own_address.h"
 #include "../hci/hci.h"
 #include "../smp/smp.h"
@@ -37,6 +38,7 @@ static void resolve_layout(struct woad *h)
     h->resolve = arena_alloc(h, 1, sizeof *h->resolve);
 }
 
+/* The controller has no list any more: write it, if there are bonds. */
 static void resolve_reset(struct woad *h)
 {
     h->resolving_enabled = false;

@@ -3,28 +3,29 @@
  * E, 7.8.10, 7.8.11
  *
  * Names of other files:
- *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
- *       (core/arena.h)
- *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
- *   feature_for_call(): at the start of a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; wakes the
- *       polling for HCI commands
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
+ *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
+ *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
+ *   CALL_ERROR: logs why a public call is refused; its value is the error, the second argument
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
- *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
- *       deadline
+ *   CONNECT_REQUESTED: of `activity`: the controller is to connect
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
- *   HOST_UP: the controller has been brought up: HCI commands may be sent
- *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
- *   CONNECT_REQUESTED: of `activity`: the controller is to connect
- *   own_address_pending(): our address or a list is to be written first: advertising, scanning and
- *       connecting pause
+ *   emit_none(): raises an event that is of no connection
  *   ext_role: functions of gap_ext.c for legacy files; NULL: not linked. adv_params(), create() and
  *       the like write an extended command and return its opcode
+ *   ext_scans(): scanning goes by extended commands, through h->ext_role
+ *   feature_for_call(): for a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; HCI is polled again
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   must_scan: of gap_reconnect.c: true: a scan for the peer's private address is needed, and begun
+ *   on_report: of gap_reconnect.c: takes the reports of its own scan
+ *   own_address_pending(): our address or a list is written first: advertising and so on pause
  *   reconnect: gap_reconnect.c, as other files call it; NULL: not linked
+ *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
- *   to_identity: of smp_role: replaces a bonded peer's private address by its identity address
- *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
- *       (core/feature.h) */
+ *   to_identity: of smp_role: replaces a bonded peer's private address by its identity address */
 #include "../core/clock.h"
 #include "../core/event.h"
 #include "../core/feature.h"
@@ -62,6 +63,7 @@ static void scan_end(struct woad *h, int status)
     }
 }
 
+/* The controller does not scan any more. */
 static void scan_reset(struct woad *h)
 {
     scan_end(h, WOAD_ECANCELED);
@@ -85,6 +87,8 @@ static uint16_t scan_write_params(struct woad *h, struct wr *params)
     wr_u8(params, s->params.accept_list);
     return OP_LE_SET_SCAN_PARAMS;
 }
+
+enum { SCAN_OFF = false, SCAN_ON = true };
 
 /* HCI_LE_Set_Scan_Enable: on u8, filter duplicates u8.  7.8.11 */
 static uint16_t scan_write_enable(struct woad *h, bool on, struct wr *params)
@@ -116,13 +120,13 @@ static uint16_t scan_command(struct woad *h, struct wr *params)
     bool on = (h->activity & ACTIVE_SCAN) != 0, paused = !s->wanted || own_address_pending(h);
     bool restart = s->dirty || s->own_type != h->own_type;
     if (on && (paused || restart)) {
-        return scan_write_enable(h, false, params);
+        return scan_write_enable(h, SCAN_OFF, params);
     }
     if (paused || on) {
         return 0;
     }
     if (!restart) {
-        return scan_write_enable(h, true, params);
+        return scan_write_enable(h, SCAN_ON, params);
     }
     return scan_write_params(h, params);
 }
@@ -184,6 +188,7 @@ void scan_for_peer(struct woad *h, const struct woad_connect_params *p)
     h->commands_idle = false;
 }
 
+/* Ends the host's own scan; the application's goes on. */
 void scan_for_peer_end(struct woad *h)
 {
     struct scan *s = h->scan;

@@ -1,53 +1,53 @@
 /* The GATT client: a queue of procedures for each connection, one request at a time on each bearer.
- * Requests, responses, notifications, security and time limits; the procedures themselves are in
- * the other files of this folder.  Vol 3, Part F, 3.3.2; Part G, 4
+ * The procedures themselves are in the other files of this folder.  Vol 3, Part F, 3.3.2; Part G, 4
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
  *   b: an ATT bearer (att/att.h)
  *   p: a queued procedure (gatt_client.h)
- *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
- *       (base/fifo.h)
- *   fifo_put(): appends a record and returns where to write its octets; NULL: no room (base/fifo.h)
- *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
- *   rd_left(): octets not read yet (base/buf.h)
- *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
- *   wr_room(): octets that still fit (base/buf.h)
- *   arena_alloc_per_conn(): an array with an element for each connection, each one's address goes
- *       into ARENA_SLOT
- *   arena_alloc_per_bearer(): an array with an element for each ATT bearer, each one's address goes
- *       into ARENA_SLOT
+ *   abort_status: status to end with when the prepared writes have been cancelled; 0: not cancelled
+ *   arena_alloc_per_bearer(): an element for each ATT bearer; its address goes into ARENA_SLOT
+ *   arena_alloc_per_conn(): an element for each connection; its address goes into ARENA_SLOT
  *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
- *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
- *       deadline
+ *   att_offer(): our MTU for an exchange, noted in c->offered_mtu: there is one exchange
+ *   att_set_mtu(): an exchange is complete: sets the MTU, and raises WOAD_EV_MTU
+ *   att_timed_out(): no answer in time: closes the bearer, and for the fixed channel the connection
+ *   awaiting_security: all procedures wait until the bonded peer has encrypted
+ *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
+ *   bearer: of a connection: its fixed ATT channel; of a procedure: where it runs; NULL: nowhere
+ *   cancelled: by woad_gattc_cancel(): it ends with WOAD_ECANCELED, whatever its functions return
+ *   cfg: the config that the application gave to woad_init()
+ *   client: of a connection: its queue of procedures; of a bearer: our request in progress
+ *   client_encrypt_to_believe(): 0: believe; CLIENT_WAIT: the peer must encrypt first; < 0: never
+ *   client_encrypt_to_send(): 0: send; CLIENT_WAIT: the bonded peer must encrypt first; < 0: never
+ *   client_peer_verified(): the connection is encrypted with the bond's key
+ *   client_raise_security(): true: begins a pairing, after which security_changed() is called
+ *   conn_for_call(): conn_of() for a public call: all connections are polled again afterwards
+ *   conn_mark_ready(): woad_tx() polls the connection again; without it, nothing more would be sent
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
- *   conn_of(): the struct of a connection by its public number; NULL: it has ended
- *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
- *       connections ready
- *   conn_mark_ready(): woad_tx() polls the connection again; without it, what is to be sent would
- *       stay
  *   emit_of(): raises an event of a connection; the application may call the host inside it
- *   att_client: the GATT client, as bearers call it; NULL: not linked
- *   att_is_fixed(): the bearer is the connection's fixed channel
- *   att_offer(): our MTU for an exchange, noted in c->offered_mtu: there is one exchange
- *   offered_mtu: the MTU that we have offered in an exchange; 0: none was begun
- *   tx_ready_due: a call has returned WOAD_EAGAIN: WOAD_EV_TX_READY follows when there is room
- *   client_encrypt_to_believe(): 0: believe what was received; CLIENT_WAIT: the bonded peer must
- *       encrypt first; < 0: it can't
- *   gattc_kind: how a kind of request is written (tx) and its response read (rx, error):
- *       gatt_client.h
- *   GATTC_EARLY: not a procedure: a notification that is kept until the peer has proved itself
- *   gattc_has_data(): the procedure has data in the queue: lists of handles, values to write
- *   security_raised: the procedure was refused for lack of security once, and repeated
- *   security_error: ATT error of the refusal, while the procedure waits for a pairing; 0: it does
- *       not wait
- *   awaiting_security: all procedures wait until the bonded peer has encrypted
- *   locked: no procedure may be removed from the queue: an event about one is being raised
  *   encrypted_only: the procedure was queued under encryption, and may leave only so
- *   confirmation_due: an indication is to be confirmed
- *   cfg: the config that the application gave to woad_init() */
+ *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
+ *   fifo_put(): appends a record and returns where to write its octets; NULL: no room (base/fifo.h)
+ *   GATTC_DONE: result of reading a response: the procedure has succeeded
+ *   GATTC_EARLY: not a procedure: a notification that is kept until the peer has proved itself
+ *   gattc_emit_pending(): raises WOAD_EV_CHARACTERISTIC for the last one found, which ends there
+ *   gattc_has_data(): the procedure has data in the queue: lists of handles, values to write
+ *   gattc_kind: how a kind of request is written (tx), its response read (rx, error): gatt_client.h
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   locked: no procedure may be removed from the queue: an event about one is being raised
+ *   MAY_FAIL: its argument; a test build makes it false in turn, as by a full queue or table
+ *   offered_mtu: the MTU that we have offered in an exchange; 0: none was begun
+ *   procs: the connection's procedures in the order of their calls, up to `end`
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline
+ *   security_error: ATT error of the refusal, while the procedure waits for a pairing; 0: none
+ *   security_raised: the procedure was refused for lack of security once, and repeated
+ *   tx_ready_due: a call has returned WOAD_EAGAIN: WOAD_EV_TX_READY follows when there is room
+ *   wr_room(): octets that still fit (base/buf.h) */
 #include "../base/bytes.h"
 #include "../base/uuid.h"
 #include "../core/clock.h"
@@ -219,7 +219,7 @@ static bool gattc_raise_security(struct att_bearer *b, struct proc *p, int statu
     return true;
 }
 
-enum { REFUSED = false, EARLY = true };
+enum { WAS_REFUSED = false, IS_EARLY = true };
 
 /* The first early value (GATTC_EARLY: gatt_client.h), or the first procedure that was refused for
  * lack of security; NULL: none. */
@@ -269,14 +269,14 @@ static void gattc_security_changed(struct conn *c, int status)
         return;
     }
     /* The whole queue waited; where a procedure was refused, that one alone did. */
-    bool queue_waited = g->awaiting_security && !gattc_first_waiting(g, REFUSED);
+    bool queue_waited = g->awaiting_security && !gattc_first_waiting(g, WAS_REFUSED);
     bool proved = client_peer_verified(c);
     g->awaiting_security = false;
     conn_mark_ready(c); /* for procedures that waited, and a confirmation */
-    while ((p = gattc_first_waiting(g, EARLY)) != NULL) {
+    while ((p = gattc_first_waiting(g, IS_EARLY)) != NULL) {
         gattc_deliver_early(c, p, proved);
     }
-    while ((p = gattc_first_waiting(g, REFUSED)) != NULL) {
+    while ((p = gattc_first_waiting(g, WAS_REFUSED)) != NULL) {
         int error = p->security_error;
         p->security_error = 0;
         if (status) {
@@ -508,8 +508,7 @@ static struct proc *gattc_next(struct att_bearer *b)
         return p;
     }
     if (p) {
-        p->bearer = NULL; /* its request is repeated, and the MTU is smaller now: another bearer may
-                           * take it */
+        p->bearer = NULL; /* to be repeated, and the MTU is smaller: another bearer may take it */
     }
     for (p = g->procs; p < g->end; p++) {
         if (gattc_may_start(b, p)) {
@@ -652,6 +651,7 @@ const struct woad_feature woad_feature_gatt_client = {
 
 /* --- what the application calls --------------------------------------------------------------- */
 
+/* Queues a procedure, with a copy of its data; the caller completes *added.  0 or an error. */
 int gattc_add(struct woad *h, uint16_t conn, const struct gattc_kind *kind, uint16_t start,
               const void *data, size_t data_len, struct proc **added)
 {

@@ -14,22 +14,23 @@
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
- *   rd_left(): octets not read yet (base/buf.h)
+ *   cancelled: by woad_gattc_cancel(): it ends with WOAD_ECANCELED, whatever its functions return
+ *   client: of a connection: its queue of procedures; of a bearer: our request in progress
  *   emit_of(): raises an event of a connection; the application may call the host inside it
- *   proc: a queued procedure of the client: gatt_client.h
- *   pending: of c->client: the characteristic whose event is not raised yet, because its end is not
- *       known; its `declaration` 0: none
- *   gattc_kind: how a kind of request is written (tx) and its response read (rx, error):
- *       gatt_client.h
+ *   filtered: of a procedure: only results with p->uuid are wanted
  *   gattc_add_range(): queues a procedure about a range of handles; with a UUID, p->uuid is that
  *       and p->filtered is set
+ *   gattc_advance(): continues after the last handle of a response; GATTC_DONE: all are found
+ *   GATTC_DONE: result of reading a response: the procedure has succeeded
+ *   gattc_is_list(): the rest of a PDU is one or more whole elements of this size
+ *   gattc_kind: how a kind of request is written (tx), its response read (rx, error): gatt_client.h
  *   gattc_tx_range(): writes the request: start, end, and the kind's `type`
  *   gattc_tx_uuid(): writes the request of gattc_tx_range() with p->uuid behind
- *   filtered: of a procedure: only results with p->uuid are wanted
- *   cancelled: woad_gattc_cancel() was called; the procedure ends with WOAD_ECANCELED whatever its
- *       functions return
- *   gattc_advance(): continues after the last handle of a response; GATTC_DONE: all are found
- *   gattc_is_list(): the rest of a PDU is one or more whole elements of this size */
+ *   pending: of c->client: the characteristic whose event is not raised yet, because its end is not
+ *       known; its `declaration` 0: none
+ *   proc: a queued procedure of the client: gatt_client.h
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   uuid_read(): false: the size is neither 2 nor 16, or the PDU is too short */
 #include "../base/uuid.h"
 #include "../core/event.h"
 #include "gatt_client.h"

@@ -9,12 +9,19 @@
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
  *   p: a queued procedure (gatt_client.h)
- *   proc: a queued procedure of the client: gatt_client.h
- *   gattc_kind: how a kind of request is written (tx) and its response read (rx, error):
- *       gatt_client.h
+ *   filtered: of a procedure: only results with p->uuid are wanted
+ *   found: of a procedure: not 0: a result has been raised
  *   gattc_add(): queues a procedure with a copy of its data
+ *   gattc_characteristics_rx(): reads a response with characteristics; sets p->found if one is
+ *       wanted
  *   gattc_data(): the data queued with a procedure, fifo_len() octets
- *   gattc_is_list(): the rest of a PDU is one or more whole elements of this size */
+ *   GATTC_DONE: result of reading a response: the procedure has succeeded
+ *   gattc_emit_pending(): raises WOAD_EV_CHARACTERISTIC for the last one found, which ends there
+ *   gattc_is_list(): the rest of a PDU is one or more whole elements of this size
+ *   gattc_kind: how a kind of request is written (tx), its response read (rx, error): gatt_client.h
+ *   gattc_tx_range(): writes the request: start, end, and the kind's `type`
+ *   proc: a queued procedure of the client: gatt_client.h
+ *   uuid_write(): writes 2 or 16 octets; a 32-bit UUID in its 128-bit form */
 #include "../base/uuid.h"
 #include "../core/log.h"
 #include "gatt_client.h"
@@ -30,6 +37,7 @@ static int find_end(const struct proc *p)
     return WOAD_ATT_ATTRIBUTE_NOT_FOUND;
 }
 
+/* ATT_FIND_BY_TYPE_VALUE_REQ: start u16, end u16, type u16, UUID.  Vol 3, Part F, 3.4.3.3 */
 static void find_service_tx(struct conn *c, struct proc *p, struct wr *out)
 {
     struct woad_uuid service;
@@ -54,6 +62,7 @@ static int find_service_rx(struct conn *c, struct proc *p, struct rd *in)
     return 0;
 }
 
+/* No service is left. */
 static int find_service_error(struct conn *c, struct proc *p, int status)
 {
     (void)c;
@@ -94,6 +103,7 @@ static int find_characteristic_rx(struct conn *c, struct proc *p, struct rd *in)
     return result;
 }
 
+/* The service has no characteristic, or no more. */
 static int find_characteristic_error(struct conn *c, struct proc *p, int status)
 {
     if (status == WOAD_ATT_ATTRIBUTE_NOT_FOUND) {

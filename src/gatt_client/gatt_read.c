@@ -5,20 +5,24 @@
  *   conn: a connection's number in the public interface
  *   b: an ATT bearer (att/att.h)
  *   p: a queued procedure (gatt_client.h)
- *   rd_left(): octets not read yet (base/buf.h)
+ *   att_max_mtu(): the largest ATT_MTU of the connection's bearers
  *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
+ *   bearer: of a connection: its fixed ATT channel; of a procedure: where it runs; NULL: nowhere
+ *   client: of a connection: its queue of procedures; of a bearer: our request in progress
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   emit_of(): raises an event of a connection; the application may call the host inside it
- *   att_max_mtu(): the largest ATT_MTU of the connection's bearers
- *   proc: a queued procedure of the client: gatt_client.h
- *   gattc_kind: how a kind of request is written (tx) and its response read (rx, error):
- *       gatt_client.h
+ *   found: of a procedure: not 0: a result has been raised
  *   gattc_add(): queues a procedure with a copy of its data
  *   gattc_add_range(): queues a procedure about a range of handles; with a UUID, p->uuid is that
  *       and p->filtered is set
  *   gattc_advance(): continues after the last handle of a response; GATTC_DONE: all are found
+ *   gattc_data(): the data queued with a procedure, fifo_len() octets
+ *   GATTC_DONE: result of reading a response: the procedure has succeeded
  *   gattc_is_list(): the rest of a PDU is one or more whole elements of this size
- *   gattc_data(): the data queued with a procedure, fifo_len() octets */
+ *   gattc_kind: how a kind of request is written (tx), its response read (rx, error): gatt_client.h
+ *   gattc_tx_uuid(): writes the request of gattc_tx_range() with p->uuid behind
+ *   proc: a queued procedure of the client: gatt_client.h
+ *   rd_left(): octets not read yet (base/buf.h) */
 #include "../base/bytes.h"
 #include "../core/event.h"
 #include "../core/log.h"
@@ -38,6 +42,8 @@ static void emit_part(struct conn *c, const struct proc *p, uint16_t handle, uin
 
 static const struct gattc_kind kind_read_blob;
 
+/* ATT_READ_REQ: handle u16.  ATT_READ_BLOB_REQ, behind a first part: handle u16, offset u16.  Vol
+ * 3, Part F, 3.4.4.3, 3.4.4.5 */
 static void read_tx(struct conn *c, struct proc *p, struct wr *out)
 {
     (void)c;
@@ -130,6 +136,7 @@ static int by_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
     return gattc_advance(p, last);
 }
 
+/* Attribute Not Found is the normal end if some were found. */
 static int by_uuid_error(struct conn *c, struct proc *p, int status)
 {
     (void)c;
@@ -147,6 +154,7 @@ static const struct gattc_kind kind_read_by_uuid = {
     .error = by_uuid_error,
 };
 
+/* ATT_READ_MULTIPLE_REQ, ATT_READ_MULTIPLE_VARIABLE_REQ: { handle u16 }, two or more. */
 static void multiple_tx(struct conn *c, struct proc *p, struct wr *out)
 {
     const uint8_t *data = gattc_data(c, p);

@@ -8,16 +8,19 @@
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
  *   p: a queued procedure (gatt_client.h)
- *   rd_left(): octets not read yet (base/buf.h)
- *   proc: a queued procedure of the client: gatt_client.h
- *   gattc_kind: how a kind of request is written (tx) and its response read (rx, error):
- *       gatt_client.h
  *   gattc_add(): queues a procedure with a copy of its data
- *   gattc_is_list(): the rest of a PDU is one or more whole elements of this size */
+ *   GATTC_DONE: result of reading a response: the procedure has succeeded
+ *   gattc_is_list(): the rest of a PDU is one or more whole elements of this size
+ *   gattc_kind: how a kind of request is written (tx), its response read (rx, error): gatt_client.h
+ *   proc: a queued procedure of the client: gatt_client.h
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   uuid_read(): false: the size is neither 2 nor 16, or the PDU is too short
+ *   uuid_short(): the 16-bit form; 0: the UUID has none */
 #include "../base/uuid.h"
 #include "../core/log.h"
 #include "gatt_client.h"
 
+/* ATT_WRITE_REQ: handle u16, bits u16.  Vol 3, Part F, 3.4.5.1 */
 static void subscribe_tx(struct conn *c, struct proc *p, struct wr *out)
 {
     (void)c;
@@ -43,6 +46,7 @@ static const struct gattc_kind kind_subscribe = {
     .rx = subscribe_rx,
 };
 
+/* ATT_FIND_INFORMATION_REQ: start u16, end u16.  Vol 3, Part F, 3.4.3.1 */
 static void find_cccd_tx(struct conn *c, struct proc *p, struct wr *out)
 {
     (void)c;

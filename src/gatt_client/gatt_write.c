@@ -4,23 +4,26 @@
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
  *   p: a queued procedure (gatt_client.h)
- *   rd_left(): octets not read yet (base/buf.h)
- *   conn_of(): the struct of a connection by its public number; NULL: it has ended
- *   att_max_value(): octets of the longest value that one PDU can carry
+ *   abort_status: status to end with when the prepared writes have been cancelled; 0: not cancelled
  *   ATT_ENCRYPTED_CMD: mark in c->queue: a Write Command that may leave only under encryption
- *   client_encrypt_to_send(): 0: send; CLIENT_WAIT: the bonded peer must encrypt first,
- *       att_client->security_changed() follows; < 0: it can't
- *   proc: a queued procedure of the client: gatt_client.h
- *   gattc_kind: how a kind of request is written (tx) and its response read (rx, error):
- *       gatt_client.h
+ *   att_max_value(): octets of the longest value that one PDU can carry
+ *   att_queue(): queues a PDU { op, handle, value }, cut at the MTU; 0 or WOAD_EAGAIN
+ *   bearer: of a connection: its fixed ATT channel; of a procedure: where it runs; NULL: nowhere
+ *   cfg: the config that the application gave to woad_init()
+ *   client: of a connection: its queue of procedures; of a bearer: our request in progress
+ *   client_encrypt_to_send(): 0: send; CLIENT_WAIT: the bonded peer must encrypt first; < 0: never
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   gattc_add(): queues a procedure with a copy of its data
  *   gattc_data(): the data queued with a procedure, fifo_len() octets
- *   abort_status: status to end with when the prepared writes have been cancelled; 0: not cancelled
- *   cfg: the config that the application gave to woad_init() */
+ *   GATTC_DONE: result of reading a response: the procedure has succeeded
+ *   gattc_kind: how a kind of request is written (tx), its response read (rx, error): gatt_client.h
+ *   proc: a queued procedure of the client: gatt_client.h
+ *   rd_left(): octets not read yet (base/buf.h) */
 #include "../core/log.h"
 #include "../core/security.h"
 #include "gatt_client.h"
 
+/* ATT_WRITE_REQ: handle u16, value.  Vol 3, Part F, 3.4.5.1 */
 static void write_tx(struct conn *c, struct proc *p, struct wr *out)
 {
     wr_le16(out, p->start);
@@ -50,6 +53,7 @@ static const struct gattc_kind kind_write = {
 
 /* --- in parts --------------------------------------------------------------------------------- */
 
+/* ATT_EXECUTE_WRITE_REQ: flags u8: 1 write, 0 cancel.  Vol 3, Part F, 3.4.6.3 */
 static void execute_tx(struct conn *c, struct proc *p, struct wr *out)
 {
     (void)c;
@@ -92,6 +96,7 @@ static size_t part_len(struct conn *c, const struct proc *p)
     return max;
 }
 
+/* ATT_PREPARE_WRITE_REQ: handle u16, offset u16, part.  Vol 3, Part F, 3.4.6.1 */
 static void prepare_tx(struct conn *c, struct proc *p, struct wr *out)
 {
     wr_le16(out, p->start);

@@ -9,36 +9,40 @@
  * Names of other files:
  *   b: an ATT bearer (att/att.h)
  *   s: the request in progress on a bearer (gatt_server.h)
- *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
- *       (base/fifo.h)
- *   rd_left(): octets not read yet (base/buf.h)
- *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
- *   wr_room(): octets that still fit (base/buf.h)
- *   wr_len(): octets written so far (base/buf.h)
- *   wr_cut(): takes back what was written behind a place
- *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
- *       (core/arena.h)
- *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
+ *   app_answered: of a feature: continues its request with the application's answer to one element
+ *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
+ *   att_ask_value(): raises WOAD_EV_GATT_READ; the application answers in it, or later
+ *   att_is_fixed(): the bearer is the connection's fixed channel
  *   att_long: att_prepare.c, as the server calls it; NULL: not linked
  *   att_multiple: att_multiple.c, as the server calls it; NULL: not linked
- *   att_is_fixed(): the bearer is the connection's fixed channel
+ *   ATT_PENDING: a handler's result: the application will answer
+ *   awaiting: whether the application has to answer the request: ANSWER_…
+ *   bearers: of the host: one a connection, then Enhanced ATT's; of c->coc: how many are open
+ *   cfg: the config that the application gave to woad_init()
  *   db_at(): the attribute of a handle; NULL: none
  *   db_tables_changed: of a request: the database has changed since it arrived;
  *       db_tables_changed(): forgets what was looked up, and builds the index of types again
- *   parts_of(): memory of the connection for prepared writes and a cached long value: gatts_parts
- *   prepared_len: octets of prepared writes
- *   long_value_handle: attribute of the cached long value; 0: none
- *   in_multi_step: an event about one element is being raised, from a loop that goes on itself
- *   awaiting: whether the application has to answer the request: ANSWER_…
  *   element_err: ATT error that the application gave for one element of a request
- *   next_element: index or offset of the next element of a request
- *   gatts_value(): a value to be read; ATT_PENDING: the application has it
- *   perm_check_read(): 0, or the ATT error of what is missing; may raise WOAD_EV_AUTHORIZE
- *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
- *       (core/feature.h)
- *   cfg: the config that the application gave to woad_init()
  *   gatts: the server's database and state: gatt_server.h
- *   gatts_bearer: the request in progress on a bearer, and its response */
+ *   gatts_bearer: the request in progress on a bearer, and its response
+ *   gatts_value(): a value to be read; ATT_PENDING: the application has it
+ *   in_multi_step: an event about one element is being raised, from a loop that goes on itself
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   long_value_handle: attribute of the cached long value; 0: none
+ *   MAY_FAIL: its argument; a test build makes it false in turn, as by a full queue or table
+ *   multiples: an element for each bearer
+ *   next_element: index or offset of the next element of a request
+ *   parts_layout(): allocates a struct gatts_parts for each connection, for both features
+ *   parts_of(): memory of the connection for prepared writes and a cached long value: gatts_parts
+ *   perm_check_read(): 0, or the ATT error of what is missing; may raise WOAD_EV_AUTHORIZE
+ *   perm_check_security(): perm_check_read() without WOAD_EV_AUTHORIZE
+ *   prepared_len: octets of prepared writes
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   server: of a connection: the client's state; of a bearer: the request in progress
+ *   wr_cut(): writes as many of the octets as fit
+ *   wr_len(): octets written so far (base/buf.h)
+ *   wr_room(): octets that still fit (base/buf.h) */
 #include "../core/feature.h"
 #include "gatt_server.h"
 
@@ -60,7 +64,7 @@ static void multiple_append(struct gatts_bearer *s, struct wr *out, const uint8_
 {
     if (s->op == ATT_READ_MULTIPLE_VARIABLE_REQ) {
         if (wr_room(out) < 2) {
-            *out = (struct wr){ out->base, out->p, out->p, out->bad }; /* full */
+            out->end = out->p; /* full */
             return;
         }
         wr_le16(out, (uint16_t)len);

@@ -4,24 +4,27 @@
  * Names of other files:
  *   b: an ATT bearer (att/att.h)
  *   s: the request in progress on a bearer (gatt_server.h)
- *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
- *       (base/fifo.h)
- *   rd_left(): octets not read yet (base/buf.h)
- *   wr_room(): octets that still fit (base/buf.h)
- *   wr_len(): octets written so far (base/buf.h)
- *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
- *       (core/arena.h)
+ *   app_begins: of att_pipeline: the application is called: the connection gets its security back
+ *   app_ends: of att_pipeline: the call has returned; takes the result of app_begins()
+ *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
  *   arena_alloc_slots(): an array; the address of each element goes into ARENA_SLOT
  *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
- *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
- *   conn_index(): index of a connection in the arrays that have an element for each
- *   att_pipeline: att_pipeline.c, as the server calls it; NULL: not linked
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
  *   att_is_fixed(): the bearer is the connection's fixed channel
- *   pipelined: more requests wait behind the one in progress
- *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
- *       (core/feature.h)
+ *   att_pipeline: att_pipeline.c, as the server calls it; NULL: not linked
+ *   busy: of a bearer's server: a request has arrived, and its response has not left
  *   cfg: the config that the application gave to woad_init()
- *   gatts_bearer: the request in progress on a bearer, and its response */
+ *   conn_index(): index of a connection in the arrays that have an element for each
+ *   enqueue: of att_pipeline: keeps a request that came before the response to the one before
+ *   gatts_bearer: the request in progress on a bearer, and its response
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   MAY_FAIL: its argument; a test build makes it false in turn, as by a full queue or table
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   pipelined: more requests wait behind the one in progress
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   server: of a connection: the client's state; of a bearer: the request in progress
+ *   wr_len(): octets written so far (base/buf.h)
+ *   wr_room(): octets that still fit (base/buf.h) */
 #include "../core/feature.h"
 #include "../core/log.h"
 #include "gatt_server.h"
@@ -112,6 +115,7 @@ static void clear_app_ends(const struct conn *c, struct clear_serving *s)
     }
 }
 
+/* The host's callback meanwhile: calls the application's. */
 static void clear_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     struct conn *c = h->conns; /* one is served at a time: pipeline_serve() runs in woad_tx() */

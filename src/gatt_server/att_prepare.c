@@ -8,39 +8,47 @@
  *   c: a connection (core/conn.h), c->h: the host
  *   b: an ATT bearer (att/att.h)
  *   s: the request in progress on a bearer (gatt_server.h)
- *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
- *       (base/fifo.h)
- *   rd_left(): octets not read yet (base/buf.h)
- *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
- *   wr_room(): octets that still fit (base/buf.h)
- *   wr_len(): octets written so far (base/buf.h)
- *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
- *       deadline
- *   deadline_in(): the time so many ms from now, for a deadline field
- *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
+ *   app_answered: of a feature: continues its request with the application's answer to one element
+ *   att_ask_application(): raises the event that puts a request to the application
+ *   att_copy_part(): writes a value from an offset on, cut at the room; 0 or Invalid Offset
  *   att_long: att_prepare.c, as the server calls it; NULL: not linked
  *   att_multiple: att_multiple.c, as the server calls it; NULL: not linked
- *   att_request_number(): by which the application answers a request of this bearer: 0: fixed
+ *   ATT_PENDING: a handler's result: the application will answer
+ *   att_request_number(): by which the application answers a request of this bearer; 0: fixed
  *       channel
+ *   awaiting: whether the application has to answer the request: ANSWER_…
+ *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
+ *   cache_value: of att_long: keeps a value for Read Blob, if it is longer than one response
+ *   cfg: the config that the application gave to woad_init()
  *   db_at(): the attribute of a handle; NULL: none
  *   db_tables_changed: of a request: the database has changed since it arrived;
  *       db_tables_changed(): forgets what was looked up, and builds the index of types again
- *   parts_of(): memory of the connection for prepared writes and a cached long value: gatts_parts
- *   prepared_len: octets of prepared writes
- *   long_value_handle: attribute of the cached long value; 0: none
- *   executing: prepared writes are being executed, and the application is asked about one
- *   in_multi_step: an event about one element is being raised, from a loop that goes on itself
- *   awaiting: whether the application has to answer the request: ANSWER_…
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   element_err: ATT error that the application gave for one element of a request
- *   next_element: index or offset of the next element of a request
- *   att_ask_application(): raises the event that puts a request to the application; it answers then
- *       or later
- *   perm_check_write(): 0, or the ATT error of what is missing; may raise WOAD_EV_AUTHORIZE
- *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
- *       (core/feature.h)
- *   cfg: the config that the application gave to woad_init()
+ *   executing: prepared writes are being executed, and the application is asked about one
  *   gatts: the server's database and state: gatt_server.h
- *   gatts_bearer: the request in progress on a bearer, and its response */
+ *   gatts_bearer: the request in progress on a bearer, and its response
+ *   gatts_table_value(): the value, in RAM, of an attribute with WOAD_PERM_VALUE
+ *   gatts_write(): a write to a value that the host has; ATT_PENDING: it is the application's
+ *   in_multi_step: an event about one element is being raised, from a loop that goes on itself
+ *   last_part: offset of the last prepared write
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   long_value_handle: attribute of the cached long value; 0: none
+ *   MAY_FAIL: its argument; a test build makes it false in turn, as by a full queue or table
+ *   multiple_handles_stored(): an unfinished Read Multiple uses the memory behind prepared writes
+ *   next_element: index or offset of the next element of a request
+ *   parts_layout(): allocates a struct gatts_parts for each connection, for both features
+ *   parts_of(): memory of the connection for prepared writes and a cached long value: gatts_parts
+ *   perm_check_write(): 0, or the ATT error of what is missing; may raise WOAD_EV_AUTHORIZE
+ *   prepared_len: octets of prepared writes
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   read_cached: of att_long: the next part of the cached value; ATT_PENDING: it is not cached
+ *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline
+ *   server: of a connection: the client's state; of a bearer: the request in progress
+ *   value_written: of att_long: the attribute was written: a cached value of it is dropped
+ *   wr_len(): octets written so far (base/buf.h)
+ *   wr_room(): octets that still fit (base/buf.h) */
 #include "../base/bytes.h"
 #include "../core/clock.h"
 #include "../core/feature.h"

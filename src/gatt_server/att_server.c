@@ -10,41 +10,66 @@
  *   conn: a connection's number in the public interface
  *   b: an ATT bearer (att/att.h)
  *   s: the request in progress on a bearer (gatt_server.h)
- *   rd_left(): octets not read yet (base/buf.h)
- *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
- *   wr_room(): octets that still fit (base/buf.h)
- *   wr_len(): octets written so far (base/buf.h)
- *   conn_of(): the struct of a connection by its public number; NULL: it has ended
- *   conn_mark_ready(): woad_tx() polls the connection again; without it, what is to be sent would
- *       stay
- *   conn_security_error(): 0, or the ATT error of the first requirement (WOAD_COC_… bits) that the
- *       connection does not meet
- *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   ANSWER_NOW: of `awaiting`: the application must answer before its event ends
+ *   ANSWERED: of `awaiting`: no answer is awaited, or not any more
+ *   app_answered: of a feature: continues its request with the application's answer to one element
+ *   att_is_fixed(): the bearer is the connection's fixed channel
  *   att_long: att_prepare.c, as the server calls it; NULL: not linked
  *   att_multiple: att_multiple.c, as the server calls it; NULL: not linked
- *   att_pipeline: att_pipeline.c, as the server calls it; NULL: not linked
- *   att_signed: sign_server.c's handler of signed writes; NULL: not linked
- *   att_is_fixed(): the bearer is the connection's fixed channel
  *   att_offer(): our MTU for an exchange, noted in c->offered_mtu: there is one exchange
- *   att_request_number(): by which the application answers a request of this bearer: 0: fixed
+ *   ATT_OP_COMMAND: bit of an opcode: the PDU has no response
+ *   ATT_PENDING: a handler's result: the application will answer
+ *   att_pipeline: att_pipeline.c, as the server calls it; NULL: not linked
+ *   att_request_number(): by which the application answers a request of this bearer; 0: fixed
  *       channel
+ *   att_set_mtu(): an exchange is complete: sets the MTU, and raises WOAD_EV_MTU
+ *   att_signed: sign_server.c's handler of signed writes; NULL: not linked
+ *   awaiting: whether the application has to answer the request: ANSWER_…
+ *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
+ *   bearers: of the host: one a connection, then Enhanced ATT's; of c->coc: how many are open
+ *   busy: of a bearer's server: a request has arrived, and its response has not left
+ *   cache_value: of att_long: keeps a value for Read Blob, if it is longer than one response
+ *   CONN_GONE: the connection has ended; its last events are being raised
+ *   conn_mark_ready(): woad_tx() polls the connection again; without it, nothing more would be sent
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   conn_security_error(): 0, or the ATT error of the first WOAD_COC_… bit that it does not meet
+ *   current_request: the bearer whose request is being raised as an event; NULL: none
  *   db_at(): the attribute of a handle; NULL: none
- *   db_next(): the first handle from this one on; 0: none
  *   db_find(): the first attribute of a type in a range
+ *   db_group_end(): the last handle of the service that is declared at this one
+ *   db_is_service(): a declaration of a primary or secondary service
+ *   db_next(): the first handle from this one on; 0: none
  *   db_tables_changed: of a request: the database has changed since it arrived;
  *       db_tables_changed(): forgets what was looked up, and builds the index of types again
- *   in_multi_step: an event about one element is being raised, from a loop that goes on itself
- *   awaiting: whether the application has to answer the request: ANSWER_…
+ *   db_type(): the attribute's type, as a UUID
  *   element_err: ATT error that the application gave for one element of a request
- *   rsp_security: WOAD_COC_… bits: what reading the values in the response takes
- *   rsp_len: octets of the response that is ready to be sent; 0: none
- *   pipelined: more requests wait behind the one in progress
- *   request_serial: order in which requests were put to the application
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   enqueue: of att_pipeline: keeps a request that came before the response to the one before
+ *   gatts: the server's database and state: gatt_server.h
+ *   gatts_bearer: the request in progress on a bearer, and its response
+ *   gatts_tx_changed(): writes Service Changed, if it is due; false: not now
  *   gatts_value(): a value to be read; ATT_PENDING: the application has it
+ *   gatts_write(): a write to a value that the host has; ATT_PENDING: it is the application's
+ *   in_multi_step: an event about one element is being raised, from a loop that goes on itself
+ *   number: of a connection: the one in the public interface, index | generation << 8
  *   perm_check_read(): 0, or the ATT error of what is missing; may raise WOAD_EV_AUTHORIZE
  *   perm_check_write(): 0, or the ATT error of what is missing; may raise WOAD_EV_AUTHORIZE
- *   gatts: the server's database and state: gatt_server.h
- *   current_request: the bearer whose request is being raised as an event; NULL: none */
+ *   pipelined: more requests wait behind the one in progress
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   read_cached: of att_long: the next part of the cached value; ATT_PENDING: it is not cached
+ *   request_serial: order in which requests were put to the application
+ *   requests_raised: serial number for the next request put to the application
+ *   rsp: the response being made, config.mtu octets
+ *   rsp_len: octets of the response that is ready to be sent; 0: none
+ *   rsp_security: WOAD_COC_… bits: what reading the values in the response takes
+ *   serve: of att_pipeline: the response has left: serves the requests that wait
+ *   server: of a connection: the client's state; of a bearer: the request in progress
+ *   uuid_read(): false: the size is neither 2 nor 16, or the PDU is too short
+ *   uuid_short(): the 16-bit form; 0: the UUID has none
+ *   uuid_write(): writes 2 or 16 octets; a 32-bit UUID in its 128-bit form
+ *   value_written: of att_long: the attribute was written: a cached value of it is dropped
+ *   wr_len(): octets written so far (base/buf.h)
+ *   wr_room(): octets that still fit (base/buf.h) */
 #include "../base/bytes.h"
 #include "../base/uuid.h"
 #include "../core/event.h"
@@ -443,7 +468,7 @@ ALWAYS_INLINE struct wr att_server_response(struct att_bearer *b)
     struct gatts_bearer *s = b->server;
     uint8_t *rsp = s->rsp;
     *rsp = (uint8_t)(s->op + 1);
-    return (struct wr){ rsp, rsp + 1, rsp + b->mtu, false };
+    return (struct wr){ .base = rsp, .p = rsp + 1, .end = rsp + b->mtu, .bad = false };
 }
 
 /* The feature that serves this opcode, if any does; NULL: it is not named. */

@@ -3,20 +3,29 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
- *   smp_role: the Security Manager, as other layers call it; NULL: not linked
- *   save_client_state: of smp_role: saves the server's state of a bonded client in its bond, with
- *       WOAD_EV_BOND; may raise WOAD_EV_BOND_WANTED before
- *   db_at(): the attribute of a handle; NULL: none
- *   db_next(): the first handle from this one on; 0: none
- *   gatts_value(): a value to be read; ATT_PENDING: the application has it
- *   perm_withdraw_queued(): marks queued values that the client may not get any more, with
- *       WOAD_EV_INDICATED for indications
- *   changed_first: the range of handles of the Service Changed to be sent; 0: none
- *   db_hash: hash of the database that the client knows
  *   CCCD_BITS: notifications and indications: the bits of a CCCD
+ *   cccd_emit(): raises WOAD_EV_SUBSCRIBE for a stored CCCD
+ *   cccd_set(): stores a client's CCCD, with its tag; 0 frees the entry; false: the table is full
+ *   cccd_tag(): bits above CCCD_BITS that identify the characteristic by its type
  *   cfg: the config that the application gave to woad_init()
+ *   changed_first: the range of handles of the Service Changed to be sent; 0: none
+ *   db_at(): the attribute of a handle; NULL: none
+ *   db_hash: hash of the database that the client knows
+ *   db_hash_verify: of gatt_bonds: queues Service Changed if the client knows another database
+ *   db_next(): the first handle from this one on; 0: none
+ *   db_type(): the attribute's type, as a UUID
+ *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
  *   gatts: the server's database and state: gatt_server.h
- *   gatts_conn: the server's state of a client: subscriptions, features, Service Changed */
+ *   gatts_conn: the server's state of a client: subscriptions, features, Service Changed
+ *   gatts_queue_changed(): queues Service Changed for a range of handles, if the client wants it
+ *   gatts_value(): a value to be read; ATT_PENDING: the application has it
+ *   perm_withdraw_queued(): withdraws queued values that the client may not get; may raise events
+ *   save_client_state: of smp_role: saves the server's state in the client's bond; may raise events
+ *   security_lowered: hook: the connection has less security than before
+ *   server: of a connection: the client's state; of a bearer: the request in progress
+ *   service_changed_confirmed: of gatt_bonds: the client has confirmed Service Changed
+ *   smp_role: the Security Manager, as other layers call it; NULL: not linked
+ *   uuid_write(): writes 2 or 16 octets; a 32-bit UUID in its 128-bit form */
 #include "../base/uuid.h"
 #include "../core/security.h"
 #include "gatt_server.h"

@@ -3,7 +3,12 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
- *   gatts: the server's database and state: gatt_server.h */
+ *   ATT_PENDING: a handler's result: the application will answer
+ *   cccd_value(): the client's CCCD, without its tag
+ *   cccd_write(): a write to a CCCD: 0 or an ATT error
+ *   gatts: the server's database and state: gatt_server.h
+ *   gatts_table_value(): the value, in RAM, of an attribute with WOAD_PERM_VALUE
+ *   uuid_write(): writes 2 or 16 octets; a 32-bit UUID in its 128-bit form */
 #include "../base/uuid.h"
 #include "../core/feature.h"
 #include "../core/log.h"

@@ -4,24 +4,27 @@
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
- *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
- *       (base/fifo.h)
- *   rd_left(): octets not read yet (base/buf.h)
- *   conn_of(): the struct of a connection by its public number; NULL: it has ended
- *   emit_of(): raises an event of a connection; the application may call the host inside it
- *   smp_role: the Security Manager, as other layers call it; NULL: not linked
- *   save_client_state: of smp_role: saves the server's state of a bonded client in its bond, with
- *       WOAD_EV_BOND; may raise WOAD_EV_BOND_WANTED before
- *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
- *   db_at(): the attribute of a handle; NULL: none
  *   CCCD_BITS: notifications and indications: the bits of a CCCD
  *   cfg: the config that the application gave to woad_init()
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   db_at(): the attribute of a handle; NULL: none
+ *   db_characteristic_of(): the declaration that a value or descriptor belongs to; 0: none
+ *   db_hash_verify: of gatt_bonds: queues Service Changed if the client knows another database
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
  *   gatts: the server's database and state: gatt_server.h
- *   gatts_conn: the server's state of a client: subscriptions, features, Service Changed */
+ *   gatts_conn: the server's state of a client: subscriptions, features, Service Changed
+ *   HANDLE_SERVICE_CHANGED: handle of Service Changed's value, in the built-in table
+ *   MAY_FAIL: its argument; a test build makes it false in turn, as by a full queue or table
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   save_client_state: of smp_role: saves the server's state in the client's bond; may raise events
+ *   server: of a connection: the client's state; of a bearer: the request in progress
+ *   smp_role: the Security Manager, as other layers call it; NULL: not linked */
 #include "../core/event.h"
 #include "../core/security.h"
 #include "gatt_server.h"
 
+/* The client's entry for a CCCD; with handle 0 a free one; NULL: none. */
 static struct woad_cccd *cccd_find(const struct conn *c, uint16_t handle)
 {
     const struct woad *h = c->h;

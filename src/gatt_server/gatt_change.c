@@ -5,31 +5,36 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
- *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
- *       (base/fifo.h)
- *   conn_index(): index of a connection in the arrays that have an element for each
- *   conn_mark_ready(): woad_tx() polls the connection again; without it, what is to be sent would
- *       stay
- *   HOST_FALLING: everything has ended, and the events that say so are being raised
+ *   add: of a value's kind: the value gets its handle; false: the row is not valid
+ *   att_indication_sent(): notes an indication as unconfirmed, with its time limit
  *   att_server_db_changed(): each request in progress notes that the database has changed; one that
  *       waits for the application about these handles is answered with Invalid Handle
- *   smp_role: the Security Manager, as other layers call it; NULL: not linked
- *   save_client_state: of smp_role: saves the server's state of a bonded client in its bond, with
- *       WOAD_EV_BOND; may raise WOAD_EV_BOND_WANTED before
+ *   attr_table: an array of attributes, n of them, `first` the handle of the first
+ *   bearer: of a connection: its fixed ATT channel; of a procedure: where it runs; NULL: nowhere
+ *   cccd_value(): the client's CCCD, without its tag
+ *   cfg: the config that the application gave to woad_init()
+ *   changed_first: the range of handles of the Service Changed to be sent; 0: none
+ *   conn_index(): index of a connection in the arrays that have an element for each
+ *   conn_mark_ready(): woad_tx() polls the connection again; without it, nothing more would be sent
+ *   db_is_service(): a declaration of a primary or secondary service
  *   db_table_index(): index of the array with this handle, or of the first one behind it
  *   db_tables_changed: of a request: the database has changed since it arrived;
  *       db_tables_changed(): forgets what was looked up, and builds the index of types again
- *   parts: for each connection: memory for prepared writes and a cached long value; NULL: neither
- *       is linked
- *   long_value_handle: attribute of the cached long value; 0: none
- *   perm_withdraw_queued(): marks queued values that the client may not get any more, with
- *       WOAD_EV_INDICATED for indications
- *   changed_first: the range of handles of the Service Changed to be sent; 0: none
- *   cfg: the config that the application gave to woad_init()
  *   gatts: the server's database and state: gatt_server.h
  *   gatts_conn: the server's state of a client: subscriptions, features, Service Changed
+ *   HANDLE_SERVICE_CHANGED: handle of Service Changed's value, in the built-in table
+ *   HOST_FALLING: everything has ended, and the events that say so are being raised
+ *   indication_handle: the indication that the client has not confirmed; 0: none
+ *   long_value_handle: attribute of the cached long value; 0: none
+ *   MAY_FAIL: its argument; a test build makes it false in turn, as by a full queue or table
  *   n_tables: arrays of attributes in the database
- *   indication_handle: the indication that the client has not confirmed; 0: none */
+ *   parts: for each connection: memory for prepared writes and a cached value; NULL: not linked
+ *   perm_withdraw_queued(): withdraws queued values that the client may not get; may raise events
+ *   save_client_state: of smp_role: saves the server's state in the client's bond; may raise events
+ *   server: of a connection: the client's state; of a bearer: the request in progress
+ *   smp_role: the Security Manager, as other layers call it; NULL: not linked
+ *   TABLE_FAULT: logs what is wrong with an array of attributes, or useless in it
+ *   tables: arrays of attributes in the order of handles; the first is the built-in one */
 #include "../core/log.h"
 #include "../core/ready.h"
 #include "../core/security.h"

@@ -2,9 +2,13 @@
  * log calls it.
  *
  * Names of other files:
+ *   attr_table: an array of attributes, n of them, `first` the handle of the first
+ *   db_is_service(): a declaration of a primary or secondary service
  *   gatts: the server's database and state: gatt_server.h
+ *   gatts_table_value(): the value, in RAM, of an attribute with WOAD_PERM_VALUE
  *   n_tables: arrays of attributes in the database
- *   db_is_service(): a declaration of a primary or secondary service */
+ *   tables: arrays of attributes in the order of handles; the first is the built-in one
+ *   text_format(): as vsnprintf(), for %s, %d, %u, %x and %c only */
 #include "../base/bytes.h"
 #include "../base/text.h"
 #include "../core/log.h"
@@ -32,6 +36,9 @@ static void fault_format(struct woad_gatt_fault *fault, const char *format, ...)
     text_format(fault->reason, sizeof fault->reason, format, values);
     va_end(values);
 }
+
+/* What is looked for: rows that woad_gatt_add() refuses; rows that can't work. */
+enum { USELESS_ROWS = false, REFUSED_ROWS = true };
 
 /* The first fault is the one that is reported. */
 static void gatt_failed(struct gatt_check *k, const struct woad_attr *a, bool refused,
@@ -209,7 +216,7 @@ static void check_rows(struct gatt_check *k, bool refused)
         }
         if (refused && before && before->kind == WOAD_ATTR_CHARACTERISTIC &&
             a->kind != WOAD_ATTR_VALUE) {
-            gatt_failed(k, before, true, "the row behind it has to be its value");
+            gatt_failed(k, before, REFUSED_ROWS, "the row behind it has to be its value");
         }
         if (db_is_service(a)) {
             k->declaration = NULL;
@@ -224,7 +231,7 @@ static void check_rows(struct gatt_check *k, bool refused)
         }
     }
     if (refused && before && before->kind == WOAD_ATTR_CHARACTERISTIC) {
-        gatt_failed(k, before, true, "the row behind it has to be its value");
+        gatt_failed(k, before, REFUSED_ROWS, "the row behind it has to be its value");
     }
 }
 
@@ -242,8 +249,8 @@ int woad_gatt_check(const struct woad_attr *attrs, uint16_t n, struct woad_gatt_
         return WOAD_EINVAL;
     }
     k.end = attrs + n;
-    check_rows(&k, true);
-    check_rows(&k, false);
+    check_rows(&k, REFUSED_ROWS);
+    check_rows(&k, USELESS_ROWS);
     if (k.failed) {
         return WOAD_EINVAL;
     }

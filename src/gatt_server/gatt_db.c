@@ -2,9 +2,14 @@
  * A handle is found by its array and its place in it; a type by the index, where there is one.
  *
  * Names of other files:
+ *   attr_table: an array of attributes, n of them, `first` the handle of the first
+ *   db_is_service(): a declaration of a primary or secondary service
  *   gatts: the server's database and state: gatt_server.h
+ *   indexed: entries of the index; 0: there is no index
+ *   last_found: result of the last db_at(), for last_found_handle
  *   n_tables: arrays of attributes in the database
- *   last_found: result of the last db_at(), for last_found_handle */
+ *   tables: arrays of attributes in the order of handles; the first is the built-in one
+ *   type_index: the index's functions: gatt_index.c; NULL: not linked */
 #include "../base/bytes.h"
 #include "gatt_server.h"
 

@@ -3,12 +3,15 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
- *   smp_role: the Security Manager, as other layers call it; NULL: not linked
- *   save_client_state: of smp_role: saves the server's state of a bonded client in its bond, with
- *       WOAD_EV_BOND; may raise WOAD_EV_BOND_WANTED before
- *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
- *       (core/feature.h)
- *   gatts_conn: the server's state of a client: subscriptions, features, Service Changed */
+ *   attr_table: an array of attributes, n of them, `first` the handle of the first
+ *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
+ *   BUILTIN_ATTRS: the rows of the built-in services, BUILTIN_COUNT of them
+ *   builtin_with_features: the built-in table with characteristics of features; NULL: the plain one
+ *   gatts_conn: the server's state of a client: subscriptions, features, Service Changed
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   save_client_state: of smp_role: saves the server's state in the client's bond; may raise events
+ *   server: of a connection: the client's state; of a bearer: the request in progress
+ *   smp_role: the Security Manager, as other layers call it; NULL: not linked */
 #include "../core/feature.h"
 #include "../core/security.h"
 #include "gatt_server.h"
@@ -67,8 +70,14 @@ static const struct woad_attr builtin_with_features[] = {
 };
 enum { WITH_EATT = sizeof builtin_with_features / sizeof *builtin_with_features };
 
-const struct attr_table gatts_features = { builtin_with_features, BUILTIN_COUNT + 2, 1 };
-const struct attr_table gatts_features_eatt = { builtin_with_features, WITH_EATT, 1 };
+/* The shorter table is without Server Supported Features. */
+enum { WITHOUT_EATT = BUILTIN_COUNT + 2 };
+const struct attr_table gatts_features = { .attrs = builtin_with_features,
+                                           .n = WITHOUT_EATT,
+                                           .first = 1 };
+const struct attr_table gatts_features_eatt = { .attrs = builtin_with_features,
+                                                .n = WITH_EATT,
+                                                .first = 1 };
 
 static void client_features_layout(struct woad *h)
 {

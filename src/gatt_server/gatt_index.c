@@ -2,16 +2,20 @@
  * linear search in a large database.
  *
  * Names of other files:
- *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
- *       (core/arena.h)
+ *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
+ *   by_type: handles sorted by type, `indexed` of them: the index
+ *   cfg: the config that the application gave to woad_init()
  *   db_at(): the attribute of a handle; NULL: none
  *   db_next(): the first handle from this one on; 0: none
- *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
- *       (core/feature.h)
- *   cfg: the config that the application gave to woad_init()
+ *   db_type(): the attribute's type, as a UUID
  *   gatts: the server's database and state: gatt_server.h
+ *   indexed: entries of the index; 0: there is no index
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
  *   n_tables: arrays of attributes in the database
- *   by_type: handles sorted by type, `indexed` of them: the index */
+ *   tables: arrays of attributes in the order of handles; the first is the built-in one
+ *   type_handles: memory of the index: config.attr_index handles
+ *   type_index: the index's functions: gatt_index.c; NULL: not linked
+ *   uuid_short(): the 16-bit form; 0: the UUID has none */
 #include "../base/uuid.h"
 #include "../core/feature.h"
 #include "gatt_server.h"
@@ -91,7 +95,7 @@ static uint16_t index_find(struct gatts *g, uint32_t start, uint16_t end,
     return 0;
 }
 
-static const struct type_index type_index = { index_make, index_find };
+static const struct type_index type_index = { .build = index_make, .find = index_find };
 
 static void index_layout(struct woad *h)
 {

@@ -4,10 +4,12 @@
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
  *   b: an ATT bearer (att/att.h)
+ *   ANSWER_LATER: of `awaiting`: the application may answer at any time
+ *   awaiting: whether the application has to answer the request: ANSWER_…
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
- *   gatts: the server's database and state: gatt_server.h
  *   current_request: the bearer whose request is being raised as an event; NULL: none
- *   awaiting: whether the application has to answer the request: ANSWER_… */
+ *   gatts: the server's database and state: gatt_server.h
+ *   server: of a connection: the client's state; of a bearer: the request in progress */
 #include "../core/log.h"
 #include "gatt_server.h"
 

@@ -4,14 +4,16 @@
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
  *   b: an ATT bearer (att/att.h)
- *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
- *   conn_security_error(): 0, or the ATT error of the first requirement (WOAD_COC_… bits) that the
- *       connection does not meet
- *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   ATT_WITHDRAWN: mark in c->queue: a value that may not be sent any more
+ *   conn_security_error(): 0, or the ATT error of the first WOAD_COC_… bit that it does not meet
  *   db_at(): the attribute of a handle; NULL: none
+ *   db_characteristic_of(): the declaration that a value or descriptor belongs to; 0: none
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
+ *   gatts: the server's database and state: gatt_server.h
+ *   number: of a connection: the one in the public interface, index | generation << 8
  *   rsp_security: WOAD_COC_… bits: what reading the values in the response takes
- *   gatts: the server's database and state: gatt_server.h */
+ *   server: of a connection: the client's state; of a bearer: the request in progress */
 #include "../core/event.h"
 #include "../core/log.h"
 #include "../core/security.h"
@@ -94,6 +96,7 @@ static __attribute__((noinline)) int perm_check_guarded_read(struct att_bearer *
     return perm_authorize(b->c, handle, a, TO_READ);
 }
 
+/* Checks a read: 0 or an ATT error.  May raise WOAD_EV_AUTHORIZE. */
 int perm_check_read(struct att_bearer *b, uint16_t handle, const struct woad_attr *a)
 {
     unsigned more = NEEDS_SECURITY | WOAD_PERM_READ_AUTHORIZED;

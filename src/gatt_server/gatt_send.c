@@ -4,16 +4,23 @@
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
- *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
- *   fifo_behind(): free octets after the last record
- *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   att_max_mtu(): the largest ATT_MTU of the connection's bearers
  *   att_max_value(): octets of the longest value that one PDU can carry
- *   gatts: the server's database and state: gatt_server.h */
+ *   att_queue(): queues a PDU { op, handle, value }, cut at the MTU; 0 or WOAD_EAGAIN
+ *   att_queue_reserve(): a PDU at the end of c->queue, which the caller fills; NULL: no room
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   fifo_behind(): free octets after the last record
+ *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
+ *   gatts: the server's database and state: gatt_server.h
+ *   HANDLE_SERVICE_CHANGED: handle of Service Changed's value, in the built-in table
+ *   perm_check_send(): 0: the value may go to this client; WOAD_EINVAL: no handle; WOAD_EACCES: it
+ *       may not
+ *   server: of a connection: the client's state; of a bearer: the request in progress */
 #include "../base/bytes.h"
 #include "../core/log.h"
 #include "gatt_server.h"
 
+/* 0, or why the application may not send this value now; c NULL: no such connection. */
 ALWAYS_INLINE int send_check(const struct woad *h, const struct conn *c, uint16_t handle)
 {
     (void)h; /* for the log */
@@ -60,6 +67,8 @@ static uint8_t *send_find_queued(const struct fifo *q, uint16_t handle)
     return pdu;
 }
 
+/* The new value goes to the end of the queue, then the one that it replaces is removed.  If there
+ * is no room for both, but for the new one in the room of the old, that is removed before. */
 int woad_gatt_notify_latest(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                             size_t len)
 {

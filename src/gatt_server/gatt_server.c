@@ -2,25 +2,27 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
- *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
- *       (core/arena.h)
- *   arena_alloc_per_conn(): an array with an element for each connection, each one's address goes
- *       into ARENA_SLOT
- *   arena_alloc_per_bearer(): an array with an element for each ATT bearer, each one's address goes
- *       into ARENA_SLOT
+ *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
+ *   arena_alloc_per_bearer(): an element for each ATT bearer; its address goes into ARENA_SLOT
+ *   arena_alloc_per_conn(): an element for each connection; its address goes into ARENA_SLOT
  *   arena_alloc_slots(): an array; the address of each element goes into ARENA_SLOT
  *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
- *   conn_index(): index of a connection in the arrays that have an element for each
- *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
  *   att_server: the GATT server, as bearers call it; NULL: not linked
+ *   attr_table: an array of attributes, n of them, `first` the handle of the first
+ *   bearers: of the host: one a connection, then Enhanced ATT's; of c->coc: how many are open
+ *   BUILTIN_ATTRS: the rows of the built-in services, BUILTIN_COUNT of them
+ *   builtin_with_features: the built-in table with characteristics of features; NULL: the plain one
+ *   cfg: the config that the application gave to woad_init()
+ *   conn_index(): index of a connection in the arrays that have an element for each
  *   db_tables_changed: of a request: the database has changed since it arrived;
  *       db_tables_changed(): forgets what was looked up, and builds the index of types again
- *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
- *       (core/feature.h)
- *   cfg: the config that the application gave to woad_init()
+ *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
  *   gatts: the server's database and state: gatt_server.h
  *   gatts_bearer: the request in progress on a bearer, and its response
- *   n_tables: arrays of attributes in the database */
+ *   gatts_conn: the server's state of a client: subscriptions, features, Service Changed
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   n_tables: arrays of attributes in the database
+ *   tables: arrays of attributes in the order of handles; the first is the built-in one */
 #include "../core/feature.h"
 #include "gatt_server.h"
 
@@ -61,6 +63,7 @@ void parts_open(struct conn *c)
     *parts = (struct gatts_parts){ .mem = parts->mem };
 }
 
+/* The host starts, or has gone down: only the built-in table is left. */
 static void gatts_reset(struct woad *h)
 {
     struct gatts *g = h->gatts;

@@ -3,6 +3,7 @@
  * Names of other files:
  *   conn: a connection's number in the public interface
  *   db_at(): the attribute of a handle; NULL: none
+ *   db_characteristic_of(): the declaration that a value or descriptor belongs to; 0: none
  *   gatts: the server's database and state: gatt_server.h */
 #include "../core/log.h"
 #include "gatt_server.h"

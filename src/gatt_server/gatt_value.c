@@ -5,18 +5,28 @@
  * attribute: then its struct woad_value is not touched any more.
  *
  * Names of other files:
- *   c: a connection's struct (core/conn.h), c->h: the host rd_left(): octets not read yet; in->bad:
- *       something was read past the end (base/buf.h)
- *   conn: a connection's number in the public interface
- *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   c: a connection (core/conn.h), c->h: the host
  *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
- *   connect_held: WOAD_EV_CONNECT is held back until the peer has sent something
- *   CHECK_LOST_WAKEUP: a test build: all connections are polled, and a forgotten conn_mark_ready()
- *       traps
- *   att_pipeline: att_pipeline.c, as the server calls it; NULL: not linked
+ *   app_begins: of att_pipeline: the application is called: the connection gets its security back
+ *   app_ends: of att_pipeline: the call has returned; takes the result of app_begins()
  *   att_long: att_prepare.c, as the server calls it; NULL: not linked
+ *   ATT_PENDING: a handler's result: the application will answer
+ *   att_pipeline: att_pipeline.c, as the server calls it; NULL: not linked
+ *   bearer: of a connection: its fixed ATT channel; of a procedure: where it runs; NULL: nowhere
+ *   callback: CALLBACK_RUNS: the application's callback runs; CALLBACK_TX: it has called woad_tx()
+ *   CHECK_LOST_WAKEUP: a test build: polls all connections; a forgotten conn_mark_ready() traps
+ *   connect_held: WOAD_EV_CONNECT is held back until the peer has sent something
  *   db_at(): the attribute of a handle; NULL: none
- *   gatts: the server's database and state: gatt_server.h */
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   event_depth: events being raised, one inside the other; only with CHECK_LOST_WAKEUP
+ *   event_raised: an event has been raised since woad_poll() began
+ *   gatts: the server's database and state: gatt_server.h
+ *   gatts_table_value(): the value, in RAM, of an attribute with WOAD_PERM_VALUE
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   peer_present: of gap_reconnect.c: raises the WOAD_EV_CONNECT that is held back
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   reconnect: gap_reconnect.c, as other files call it; NULL: not linked
+ *   value_written: of att_long: the attribute was written: a cached value of it is dropped */
 #include "../core/event.h"
 #include "../core/ready.h"
 #include "../core/reconnect_role.h"
@@ -74,6 +84,7 @@ static bool value_add(const struct woad_attr *a, uint16_t handle)
     return a->kind == WOAD_ATTR_VALUE || a->kind == WOAD_ATTR_DESCRIPTOR;
 }
 
+/* 0, an ATT error, or ATT_PENDING: no octets are here, the application has them. */
 static int value_read(const struct conn *c, uint16_t handle, const struct woad_attr *a,
                       struct gatts_value *out)
 {

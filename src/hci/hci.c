@@ -3,21 +3,25 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
- *   rd_left(): octets not read yet (base/buf.h)
+ *   LE: bit that marks a subevent of LE Meta in a table of events
+ *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
  *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
+ *   cfg: the config that the application gave to woad_init()
+ *   CHECK_LOST_WAKEUP: a test build: polls all connections; a forgotten conn_mark_ready() traps
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   conn_event: a row of a feature's table of HCI events about one connection
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
- *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
  *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
- *   pending_arg: noted with an HCI command for the moment of its answer: a connection's number, or
- *       so
- *   pending_opcode: of the HCI command that awaits its answer; 0: none
+ *   needs: what only some features require: struct woad_needs
+ *   pending_arg: set with an HCI command, for its answer: a connection's number, or the like
  *   pending_feature: the feature that has sent the pending HCI command
- *   CHECK_LOST_WAKEUP: a test build: all connections are polled, and a forgotten conn_mark_ready()
- *       traps
- *   cfg: the config that the application gave to woad_init()
- *   conn_event: a row of a feature's table of HCI events about one connection */
+ *   pending_opcode: of the HCI command that awaits its answer; 0: none
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   rx_le_event: of a feature's needs: gets each LE Meta event before the tables of events
+ *   scan_report: handler of LE Advertising Report: gap_scan.c; NULL: not linked
+ *   vendor_init_role: the manufacturer's steps before the bring-up: hci_vendor.c; NULL: not
+ *       linked */
 #include <woad/hci.h>
 
 #include "../core/clock.h"

@@ -4,24 +4,28 @@
  * a volume are of Vol 4, Part E.
  *
  * Names of other files:
- *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
- *   HOST_UP: the controller has been brought up: HCI commands may be sent
- *   own_type: type of our own address, as HCI numbers it
- *   random_dirty: our random address is to be written to the controller
- *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
+ *   up: of h->ext_role: the bring-up has ended
+ *   acl_free: the controller's ACL buffers that are not in use
+ *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
+ *   cfg: the config that the application gave to woad_init()
+ *   emit_none(): raises an event that is of no connection
  *   ext_role: functions of gap_ext.c for legacy files; NULL: not linked. adv_params(), create() and
  *       the like write an extended command and return its opcode
- *   up: of h->ext_role: the bring-up has ended
+ *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
+ *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   le_events: of a feature's needs: bits of the LE event mask
+ *   needs: what only some features require: struct woad_needs
  *   own_addr: the address that the controller uses now; woad_own_address() reads it, once the state
  *       is HOST_UP
- *   woad_feature: a part of the host that config.features names (core/feature.h); not a bit of the
- *       controller's features
- *   needs: what only some features require: struct woad_needs
- *   quirks_apply: corrects what a controller says wrongly of itself: hci_quirks.c
- *   emit_none(): raises an event that is of no connection
  *   own_has_public(): the controller's public address is neither all 0 nor all 1
- *   cfg: the config that the application gave to woad_init()
- *   acl_free: the controller's ACL buffers that are not in use */
+ *   own_type: type of our own address, as HCI numbers it
+ *   public_addr: the public address of the controller; all 0: it has none
+ *   quirks_apply: corrects what a controller says wrongly of itself: hci_quirks.c
+ *   random_addr: our random address: static, or private while privacy is on
+ *   random_dirty: our random address is to be written to the controller
+ *   woad_feature: a part of the host that config.features names (core/feature.h); not a bit of the
+ *       controller's features */
 #include "../core/event.h"
 #include "../core/feature.h"
 #include "../core/own_address.h"

@@ -7,23 +7,27 @@
  * E, 7.8.22, 7.8.23, 7.8.36, 7.8.37
  *
  * Names of other files:
- *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
- *       (core/arena.h)
- *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
+ *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
+ *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
- *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
- *       deadline
- *   HOST_UP: the controller has been brought up: HCI commands may be sent
- *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
- *   smp_role: the Security Manager, as other layers call it; NULL: not linked
- *   wipe(): zeros octets, and the compiler does not remove that
- *   zeros(): all octets are 0
- *   needs: what only some features require: struct woad_needs
+ *   CRYPTO_PENDING: the controller calculates; when it has, the whole calculation is repeated
+ *   crypto_role: cryptography by the controller: hci_crypto.c; NULL: not linked
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
+ *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
  *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
- *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
- *       (core/feature.h) */
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   le_events: of a feature's needs: bits of the LE event mask
+ *   needs: what only some features require: struct woad_needs
+ *   release: of crypto_role: forgets what this owner calculates, and its P-256 key pair
+ *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline
+ *   rx_le_event: of a feature's needs: gets each LE Meta event before the tables of events
+ *   smp_role: the Security Manager, as other layers call it; NULL: not linked
+ *   wake: of smp_role: repeats the calculations that wait for the controller
+ *   wipe(): zeros octets, and the compiler does not remove that
+ *   zeros(): all octets are 0 */
 #include "../base/bytes.h"
 #include "../core/clock.h"
 #include "../core/feature.h"

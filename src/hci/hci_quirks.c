@@ -2,11 +2,10 @@
  * ones, then the application's: woad_set_quirks().
  *
  * Names of other files:
- *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
- *       (core/arena.h)
- *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
- *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
- *       (core/feature.h) */
+ *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   public_addr: the public address of the controller; all 0: it has none */
 #include "../core/conn.h"
 #include "../core/feature.h"
 
@@ -27,6 +26,7 @@ static const uint8_t bcm4334b0[6] = { 0x00, 0x00, 0x00, 0xb0, 0x34, 0x43 };
 static const uint8_t bcm4345c5[6] = { 0xac, 0x1f, 0x00, 0xc5, 0x45, 0x43 };
 static const uint8_t bcm43341b[6] = { 0xac, 0x1f, 0x00, 0x1b, 0x34, 0x43 };
 
+/* Columns: company, first and last LMP subversion, kind, octet and bits, address. */
 static const struct woad_quirk known_quirks[] = {
     { BROADCOM, 0, ANY, WOAD_QUIRK_ADDRESS, 0, 0, bcm20702a0 },
     { BROADCOM, 0, ANY, WOAD_QUIRK_ADDRESS, 0, 0, bcm20702a1 },

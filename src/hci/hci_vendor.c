@@ -3,19 +3,20 @@
  * Vol 4, Part E, 5.4.1
  *
  * Names of other files:
- *   rd_left(): octets not read yet (base/buf.h)
+ *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
  *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
- *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
- *       (core/arena.h)
- *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
- *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
- *       deadline
+ *   bringup_command(): the next command of the bring-up
+ *   bringup_complete(): that command has been answered
+ *   bringup_step: row of the table of commands that bring the controller up
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
- *   bringup_step: row of the table of commands that bring the controller up
- *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
- *       (core/feature.h) */
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline
+ *   vendor_init_role: the manufacturer's steps before the bring-up: hci_vendor.c; NULL: not
+ *       linked */
 #include "../core/clock.h"
 #include "../core/feature.h"
 #include "../core/log.h"
@@ -32,6 +33,7 @@ struct vendor_init {
 
 ASSERT_SIZE(vendor_init, WOAD_SIZE_VENDOR_INIT);
 
+/* Steps are left: core_command() (connection.c) waits for them before the rest of the bring-up. */
 static bool vendor_pending(const struct woad *h)
 {
     return h->vendor_init->init && !h->vendor_init->done;
@@ -45,7 +47,8 @@ static uint16_t vendor_answer_ms(const struct woad *h)
     return 0;
 }
 
-static const struct vendor_init_role vendor_init_role = { vendor_pending, vendor_answer_ms };
+static const struct vendor_init_role vendor_init_role = { .pending = vendor_pending,
+                                                          .answer_ms = vendor_answer_ms };
 
 static void vendor_layout(struct woad *h)
 {
@@ -163,6 +166,7 @@ static void vendor_complete(struct woad *h, uint16_t opcode, uint8_t status, str
     }
 }
 
+/* A WOAD_STEP_WAIT is over. */
 static uint32_t vendor_run_timers(struct woad *h)
 {
     uint32_t left = deadline_left(h, h->vendor_init->deadline);

@@ -4,21 +4,20 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
- *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
- *       (core/arena.h)
- *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/woad.h promises
- *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
- *       deadline
- *   conn_of(): the struct of a connection by its public number; NULL: it has ended
- *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
+ *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
+ *   cfg: the config that the application gave to woad_init()
  *   CONN_GONE: the connection has ended; its last events are being raised
- *   pending_arg: noted with an HCI command for the moment of its answer: a connection's number, or
- *       so
- *   pending_opcode: of the HCI command that awaits its answer; 0: none
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is
+ *       0
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   last_rx_ms: the time at which the controller's last packet arrived
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
  *   number: of a connection: the one in the public interface, index | generation << 8
- *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
- *       (core/feature.h)
- *   cfg: the config that the application gave to woad_init() */
+ *   pending_arg: set with an HCI command, for its answer: a connection's number, or the like
+ *   pending_opcode: of the HCI command that awaits its answer; 0: none
+ *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline */
 #include <woad/hci.h>
 
 #include "../core/clock.h"

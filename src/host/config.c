@@ -2,9 +2,11 @@
  * same rules, with reasons.
  *
  * Names of other files:
+ *   complete_config: a feature's part of this (core/feature.h)
+ *   frame_max: of a feature's needs: octets of the largest L2CAP payload that it sends or receives
+ *   needs: what only some features require: struct woad_needs
  *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
- *   tx_frame_max: octets of the largest L2CAP payload that the host sends
- *   complete_config: a feature's part of this (core/feature.h) */
+ *   tx_frame_max: octets of the largest L2CAP payload that the host sends */
 #include "../core/config.h"
 
 #include "../core/feature.h"
@@ -12,6 +14,7 @@
 
 static const struct woad_feature *const no_features[] = { NULL };
 
+/* Raises what is less than is needed, and computes the sizes of frames.  False: not valid. */
 bool config_complete(struct woad *h, struct woad_config *c)
 {
     if (!c->features) {

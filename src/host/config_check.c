@@ -1,7 +1,10 @@
 /* woad_config_check(): what is wrong with a config, for people.  Nothing in the host calls it.
  *
  * The features are weak symbols here: one that the program does not name is not linked because of
- * this file, and its address is NULL. */
+ * this file, and its address is NULL.
+ *
+ * Names of other files:
+ *   text_format(): as vsnprintf(), for %s, %d, %u, %x and %c only */
 #include "../base/text.h"
 #include "../core/arena.h"
 #include "../core/config.h"
@@ -166,7 +169,10 @@ struct check {
     bool failed;
 };
 
-/* The first fault is the one that is reported.  `refused`: woad_size() returns 0. */
+/* `refused`: woad_size() returns 0; or the host is made, and does something else than is wanted. */
+enum { ACCEPTS = false, REFUSES = true };
+
+/* The first fault is the one that is reported. */
 static void check_failed(struct check *k, bool refused, const char *field, const char *reason, ...)
 {
     va_list values;
@@ -215,10 +221,10 @@ static void check_refused(struct check *k)
     unsigned mtu = config_mtu(k->c);
     bool raised = k->named & BIT(EATT) && mtu < CONFIG_MTU_MIN_ENHANCED; /* check_changed() */
     if (!k->c->event) {
-        check_failed(k, true, "event", "event is NULL: the host needs a function that it calls");
+        check_failed(k, REFUSES, "event", "event is NULL: the host needs a function that it calls");
     }
     if ((mtu < CONFIG_MTU_MIN && !raised) || mtu > CONFIG_MTU_MAX) {
-        check_failed(k, true, "mtu", "mtu is %u: %d to %d", mtu, CONFIG_MTU_MIN, CONFIG_MTU_MAX);
+        check_failed(k, REFUSES, "mtu", "mtu is %u: %d to %d", mtu, CONFIG_MTU_MIN, CONFIG_MTU_MAX);
     }
 }
 
@@ -231,19 +237,20 @@ static void check_changed(struct check *k)
     unsigned mtu = config_mtu(c);
     if (k->named & BIT(EATT) && mtu < CONFIG_MTU_MIN_ENHANCED) {
         mtu = CONFIG_MTU_MIN_ENHANCED;
-        check_failed(k, false, "mtu", "mtu is %u: %u is used, which woad_feature_eatt requires",
+        check_failed(k, ACCEPTS, "mtu", "mtu is %u: %u is used, which woad_feature_eatt requires",
                      c->mtu, mtu);
     }
     if (c->tx_queue && c->tx_queue < mtu + 2) {
-        check_failed(k, false, "tx_queue", "tx_queue is %u: %u is used, which is mtu + 2",
+        check_failed(k, ACCEPTS, "tx_queue", "tx_queue is %u: %u is used, which is mtu + 2",
                      c->tx_queue, mtu + 2);
     }
     if (c->request_queue && c->request_queue < mtu + 2) {
-        check_failed(k, false, "request_queue", "request_queue is %u: %u is used, which is mtu + 2",
-                     c->request_queue, mtu + 2);
+        check_failed(k, ACCEPTS, "request_queue",
+                     "request_queue is %u: %u is used, which is mtu + 2", c->request_queue,
+                     mtu + 2);
     }
     if (c->mps > CONFIG_MPS_MAX) {
-        check_failed(k, false, "mps", "mps is %u: %d is used, which is the most", c->mps,
+        check_failed(k, ACCEPTS, "mps", "mps is %u: %d is used, which is the most", c->mps,
                      CONFIG_MPS_MAX);
     }
 }
@@ -257,7 +264,8 @@ static void check_features_twice(struct check *k)
     for (const struct woad_feature *const *f = k->c->features; f && *f; f++) {
         unsigned n = feature_index(*f);
         if (n < FEATURES && seen & BIT(n)) {
-            check_failed(k, false, "features", "features has woad_feature_%s twice", names[n].name);
+            check_failed(k, ACCEPTS, "features", "features has woad_feature_%s twice",
+                         names[n].name);
         }
         seen |= BIT(n);
     }
@@ -277,18 +285,18 @@ static void check_requirements(struct check *k)
 {
     for (size_t n = 0; n < sizeof requirements / sizeof *requirements; n++) {
         if (k->named & BIT(requirements[n].feature) && !(k->named & requirements[n].one_of)) {
-            check_failed(k, false, "features",
+            check_failed(k, ACCEPTS, "features",
                          "features has woad_feature_%s without woad_feature_%s, which it requires",
                          names[requirements[n].feature].name, first_name(requirements[n].one_of));
         }
     }
     if (k->named & BIT(SECURITY_PERIPHERAL) && k->named & BIT(SECURITY_MANAGER)) {
         check_failed(
-            k, false, "features",
+            k, ACCEPTS, "features",
             "features has woad_feature_security_manager and _security_peripheral: name one");
     }
     if (k->named & BIT(SECURITY_PERIPHERAL) && k->named & BIT(CENTRAL)) {
-        check_failed(k, false, "features",
+        check_failed(k, ACCEPTS, "features",
                      "a central pairs by woad_feature_security_manager, not _security_peripheral");
     }
 }
@@ -310,7 +318,7 @@ static void check_capacities(struct check *k)
         const struct capacity *capacity = &capacities[n];
         unsigned value = capacity_value(k->c, capacity);
         if (value && !(k->named & capacity->one_of)) {
-            check_failed(k, false, capacity->name,
+            check_failed(k, ACCEPTS, capacity->name,
                          "%s is %u, and has no effect without woad_feature_%s", capacity->name,
                          value, first_name(capacity->one_of));
         }
@@ -320,7 +328,7 @@ static void check_capacities(struct check *k)
         conns = WOAD_DEFAULT_CONNS;
     }
     if (k->c->pairings > conns) {
-        check_failed(k, false, "pairings", "pairings is %u: more than conns, %u", k->c->pairings,
+        check_failed(k, ACCEPTS, "pairings", "pairings is %u: more than conns, %u", k->c->pairings,
                      conns);
     }
 }
@@ -331,37 +339,37 @@ static void check_cryptography(struct check *k)
     const struct woad_config *c = k->c;
     if (k->named & SECURITY && !(k->named & BIT(CONTROLLER_CRYPTO))) {
         if (!c->crypto) {
-            check_failed(k, false, "crypto",
+            check_failed(k, ACCEPTS, "crypto",
                          "crypto is NULL, and features lacks woad_feature_controller_crypto: "
                          "nothing can pair");
         }
         if (!c->random) {
-            check_failed(k, false, "random",
+            check_failed(k, ACCEPTS, "random",
                          "random is NULL, and features lacks woad_feature_controller_crypto: "
                          "nothing can pair");
         }
     }
     if (k->named & SECURITY && c->crypto &&
         (!c->crypto->aes128 || !c->crypto->p256_public || !c->crypto->p256_dh)) {
-        check_failed(k, false, "crypto",
+        check_failed(k, ACCEPTS, "crypto",
                      "a function of *crypto is NULL: a pairing that calls it crashes");
     }
     uint32_t need = k->named & (BIT(OUT_OF_BAND) | BIT(SIGNED_WRITES));
     if (need && !c->crypto) {
-        check_failed(k, false, "crypto",
+        check_failed(k, ACCEPTS, "crypto",
                      "crypto is NULL: woad_feature_%s needs a library, not the controller",
                      first_name(need));
     }
     if (!(k->named & SECURITY) && k->named & BIT(CONTROLLER_CRYPTO)) {
-        check_failed(k, false, "features",
+        check_failed(k, ACCEPTS, "features",
                      "features has woad_feature_controller_crypto, and nothing that uses it");
     }
     if (!(k->named & SECURITY) && c->crypto) {
-        check_failed(k, false, "crypto",
+        check_failed(k, ACCEPTS, "crypto",
                      "crypto has no effect without woad_feature_security_manager");
     }
     if (!(k->named & SECURITY) && c->random) {
-        check_failed(k, false, "random",
+        check_failed(k, ACCEPTS, "random",
                      "random has no effect without woad_feature_security_manager");
     }
 }
@@ -372,10 +380,10 @@ static void check_connections(struct check *k)
     uint32_t served = BIT(GATT_SERVER) | BIT(GATT_CLIENT) | BIT(L2CAP_CHANNELS) | SECURITY;
     uint32_t made_by = BIT(ADVERTISER) | BIT(EXTENDED_ADVERTISING) | BIT(CENTRAL);
     if (!k->named) {
-        check_failed(k, false, "features", "features names none: the host can do nothing");
+        check_failed(k, ACCEPTS, "features", "features names none: the host can do nothing");
     }
     if (k->named & served && !(k->named & made_by)) {
-        check_failed(k, false, "features",
+        check_failed(k, ACCEPTS, "features",
                      "features: woad_feature_%s needs connections: woad_feature_advertiser or "
                      "woad_feature_central",
                      first_name(k->named & served));
@@ -385,9 +393,9 @@ static void check_connections(struct check *k)
 int woad_config_check(const struct woad_config *config, struct woad_config_fault *fault)
 {
     struct woad_config_fault found;
-    struct check k = { config, fault ? fault : &found, 0, false };
+    struct check k = { .c = config, .fault = fault ? fault : &found, .named = 0, .failed = false };
     if (!config) {
-        check_failed(&k, true, "config", "config is NULL");
+        check_failed(&k, REFUSES, "config", "config is NULL");
         return WOAD_EINVAL;
     }
     k.named = features_named(config);
@@ -408,18 +416,19 @@ int woad_init_check(const void *mem, size_t len, const struct woad_config *confi
                     struct woad_config_fault *fault)
 {
     struct woad_config_fault found;
-    struct check k = { config, fault ? fault : &found, 0, false };
+    struct check k = { .c = config, .fault = fault ? fault : &found, .named = 0, .failed = false };
     size_t need = woad_size(config);
     if (!need) {
         return woad_config_check(config, fault);
     }
     if (!mem) {
-        check_failed(&k, true, "mem", "mem is NULL: %u octets are needed", (unsigned)need);
+        check_failed(&k, REFUSES, "mem", "mem is NULL: %u octets are needed", (unsigned)need);
     } else if ((uintptr_t)mem % sizeof(union align)) {
-        check_failed(&k, true, "mem", "mem is not aligned: its address has to be a multiple of %u",
+        check_failed(&k, REFUSES, "mem",
+                     "mem is not aligned: its address has to be a multiple of %u",
                      (unsigned)sizeof(union align));
     } else if (len < need) {
-        check_failed(&k, true, "len", "len is %u: %u octets are needed, woad_size() says",
+        check_failed(&k, REFUSES, "len", "len is %u: %u octets are needed, woad_size() says",
                      (unsigned)len, (unsigned)need);
         return WOAD_ENOMEM;
     }

@@ -5,43 +5,67 @@
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
- *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
- *       (base/fifo.h)
- *   rd_left(): octets not read yet (base/buf.h)
- *   conn_of(): the struct of a connection by its public number; NULL: it has ended
- *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
- *   HOST_UP: the controller has been brought up: HCI commands may be sent
- *   CONN_GONE: the connection has ended; its last events are being raised
+ *   LE: bit that marks a subevent of LE Meta in a table of events
+ *   acl_abandon(): drops the frame of this connection that is partly sent
+ *   acl_free: the controller's ACL buffers that are not in use
  *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
- *   CONNECT_REQUESTED: of `activity`: the controller is to connect
- *   random_dirty: our random address is to be written to the controller
- *   pending_arg: noted with an HCI command for the moment of its answer: a connection's number, or
- *       so
- *   reconnect: gap_reconnect.c, as other files call it; NULL: not linked
- *   connect_held: WOAD_EV_CONNECT is held back until the peer has sent something
- *   smp_role: the Security Manager, as other layers call it; NULL: not linked
- *   to_identity: of smp_role: replaces a bonded peer's private address by its identity address
- *   packets_in_controller: ACL packets sent that the controller has not completed
- *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
- *   want_update: HCI's parameter update is to be sent
- *   want_sig_update: L2CAP's parameter update request is to be sent
- *   update_pending: WOAD_EV_CONN_UPDATE must follow
- *   current: connection parameters in force: CURRENT_INTERVAL (1.25 ms), _LATENCY (events),
- *       _SUPERVISION (10 ms)
- *   own_air: address of our side when the connection was opened
- *   peer_air: address of the peer when the connection was opened
- *   wipe(): zeros octets, and the compiler does not remove that
- *   zeros(): all octets are 0
- *   NO_STATUS: the HCI event has no status field, `rx` gets 0
- *   STATUS: the HCI event has a status field
- *   refused_handles: connections for which there was no slot, to be disconnected
+ *   att_close(): ends the bearer's indication, procedure and request, with their events
+ *   att_drop_queue(): drops c->queue, with WOAD_EV_INDICATED for each indication in it
+ *   awaits: HCI events that must follow: bits of woad_link_item, and AWAITS_…; see conn_watch()
+ *   bearer: of a connection: its fixed ATT channel; of a procedure: where it runs; NULL: nowhere
+ *   bringup_command(): the next command of the bring-up
+ *   bringup_complete(): that command has been answered
  *   bringup_step: row of the table of commands that bring the controller up
- *   number: of a connection: the one in the public interface, index | generation << 8
  *   cfg: the config that the application gave to woad_init()
  *   conn_event: a row of a feature's table of HCI events about one connection
+ *   CONN_GONE: the connection has ended; its last events are being raised
+ *   conn_next_number(): the public number of the slot's next connection
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   conn_rx_params(): reads the peer's parameter request; true: accepted, in c->requested_params
+ *   conn_updated(): raises WOAD_EV_CONN_UPDATE; ends an update that has been sent
+ *   conn_wr_params(): writes a request's parameters in the form in which HCI's commands end
+ *   connect_held: WOAD_EV_CONNECT is held back until the peer has sent something
+ *   CONNECT_REQUESTED: of `activity`: the controller is to connect
+ *   current: connection parameters in force: CURRENT_INTERVAL (1.25 ms), _LATENCY (events),
+ *       _SUPERVISION (10 ms)
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
+ *   emit(): raises an event whose type and connection the caller has set
+ *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   key_request: of smp_role: true: it replies to Long Term Key Request; false: there is no key
+ *   MAY_FAIL: its argument; a test build makes it false in turn, as by a full queue or table
+ *   NO_STATUS: the HCI event has no status field, `rx` gets 0
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   own_addr: the address that the controller uses now; woad_own_address() reads it, once the state
+ *       is HOST_UP
+ *   own_air: address of our side when the connection was opened
+ *   packets_in_controller: ACL packets sent that the controller has not completed
+ *   peer_air: address of the peer when the connection was opened
+ *   pending_arg: set with an HCI command, for its answer: a connection's number, or the like
+ *   random_addr: our random address: static, or private while privacy is on
+ *   random_dirty: our random address is to be written to the controller
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   reconnect: gap_reconnect.c, as other files call it; NULL: not linked
+ *   refuse_params: the reply to the peer's parameter request is the negative one
  *   refused_count: entries of refused_handles
+ *   refused_handles: connections for which there was no slot, to be disconnected
+ *   refused_max(): how many refused_handles there may be
+ *   requested_by_app: requested_params are of woad_conn_update(), not the peer's
+ *   requested_params: parameters of the one request that is being sent or answered: PARAM_…
+ *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
+ *   sig_queue: signalling responses to be sent
+ *   sig_queue_size: octets of each connection's queue of signalling responses
+ *   smp_role: the Security Manager, as other layers call it; NULL: not linked
+ *   STATUS: the HCI event has a status field
+ *   to_identity: of smp_role: replaces a bonded peer's private address by its identity address
+ *   update_pending: WOAD_EV_CONN_UPDATE must follow
+ *   vendor_init_role: the manufacturer's steps before the bring-up: hci_vendor.c; NULL: not linked
  *   want_ltk_reply: the negative reply to Long Term Key Request is to be sent
- *   acl_free: the controller's ACL buffers that are not in use */
+ *   want_param_reply: HCI's reply to the peer's parameter request is to be sent
+ *   want_sig_update: L2CAP's parameter update request is to be sent
+ *   want_update: HCI's parameter update is to be sent
+ *   wipe(): zeros octets, and the compiler does not remove that
+ *   zeros(): all octets are 0 */
 #include <woad/hci.h>
 
 #include "../att/att.h"
@@ -90,6 +114,7 @@ static struct conn *conn_take(struct woad *h)
     if (!MAY_FAIL(c != NULL)) {
         return NULL;
     }
+    /* all but what belongs to the slot: that is from `number` to before rx_len */
     memset(c, 0, offsetof(struct conn, number));
     memset(&c->rx_len, 0, sizeof *c - offsetof(struct conn, rx_len));
     c->state = CONN_OPEN;
@@ -111,6 +136,8 @@ static void conn_read_rpa(struct woad_addr *a, struct rd *in)
     }
 }
 
+/* An attempt to connect (central), or advertising, has ended without a connection: the features'
+ * hooks. */
 static void connect_failed(struct woad *h, bool central, int status)
 {
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
@@ -239,7 +266,8 @@ void conn_close_all(struct woad *h, uint8_t reason)
     }
 }
 
-/* HCI_Disconnection_Complete: status u8, handle u16, reason u8.  7.7.5 */
+/* HCI_Disconnection_Complete: status u8, handle u16, reason u8.  7.7.5  With a status other than 0
+ * the connection still exists. */
 static void conn_rx_disconnected(struct conn *c, uint8_t status, struct rd *in)
 {
     if (!status) {
@@ -286,6 +314,7 @@ static void conn_rx_ltk_request(struct conn *c, uint8_t status, struct rd *in)
     c->want_ltk_reply = !role || !role->key_request(c, rand, rd_le16(in));
 }
 
+/* Columns: event code, whether it has a status, octets of all parameters, function. */
 static const struct conn_event conn_events[] = {
     { EVT_DISCONNECTION_COMPLETE, STATUS, 4, conn_rx_disconnected },
     { LE | LE_CONNECTION_UPDATE, STATUS, 9, conn_rx_update },

@@ -4,30 +4,42 @@
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
  *   b: an ATT bearer (att/att.h)
- *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
- *       (core/arena.h)
- *   arena_alloc_per_conn(): an array with an element for each connection, each one's address goes
- *       into ARENA_SLOT
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
+ *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
+ *   arena_alloc_per_conn(): an element for each connection; its address goes into ARENA_SLOT
  *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
+ *   bearer: of a connection: its fixed ATT channel; of a procedure: where it runs; NULL: nowhere
+ *   bearers: of the host: one a connection, then Enhanced ATT's; of c->coc: how many are open
+ *   callback: CALLBACK_RUNS: the application's callback runs; CALLBACK_TX: it has called woad_tx()
+ *   cfg: the config that the application gave to woad_init()
+ *   CHECK_LOST_WAKEUP: a test build: polls all connections; a forgotten conn_mark_ready() traps
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
- *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
- *       deadline
+ *   config_complete(): chooses for fields of 0, computes the sizes of frames; false: not valid
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
+ *   emit_none(): raises an event that is of no connection
+ *   event_depth: events being raised, one inside the other; only with CHECK_LOST_WAKEUP
+ *   event_raised: an event has been raised since woad_poll() began
+ *   hci_clock_set(): the clock is known: the time limit of a command sent before begins now
  *   HOST_FALLING: everything has ended, and the events that say so are being raised
- *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
- *   pending_opcode: of the HCI command that awaits its answer; 0: none
- *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
- *   tx_frame_max: octets of the largest L2CAP payload that the host sends
- *   refused_handles: connections for which there was no slot, to be disconnected
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   in_tx: woad_tx() is on the call stack
- *   tx_unfinished: woad_tx() returned 0 before all ready connections were polled
- *   CHECK_LOST_WAKEUP: a test build: all connections are polled, and a forgotten conn_mark_ready()
- *       traps
- *   cfg: the config that the application gave to woad_init()
+ *   last_rx_ms: the time at which the controller's last packet arrived
+ *   MALFORMED: logs a malformed packet; its value is the result, the second argument
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   pending_opcode: of the HCI command that awaits its answer; 0: none
  *   refused_count: entries of refused_handles
+ *   refused_handles: connections for which there was no slot, to be disconnected
+ *   refused_max(): how many refused_handles there may be
+ *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline
+ *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
  *   sig_queue: signalling responses to be sent
- *   tx_frame: a frame that is sent in fragments, of tx_frame_of.conn */
+ *   sig_queue_size: octets of each connection's queue of signalling responses
+ *   SIGNALLING_QUEUE: octets of the queue of signalling responses, for so many channels
+ *   tx_frame: a frame that is sent in fragments, of tx_frame_of.conn
+ *   tx_frame_max: octets of the largest L2CAP payload that the host sends
+ *   tx_frame_of: the connection of the frame in tx_frame; while memory is laid out: the arena
+ *   tx_unfinished: woad_tx() returned 0 before all ready connections were polled */
 #include <woad/hci.h>
 
 #include "../att/att.h"
@@ -65,7 +77,7 @@ static void layout(struct woad *h)
  * that is thrown away. */
 static size_t lay_out(struct woad *h, uint8_t *mem, const struct woad_config *config)
 {
-    struct arena a = { mem, sizeof *h };
+    struct arena a = { .mem = mem, .len = sizeof *h };
     h->tx_frame_of.arena = &a;
     h->cfg = *config;
     h->sig_queue_size = SIGNALLING_QUEUE(0);
@@ -131,6 +143,8 @@ int woad_start(struct woad *h)
     return 0;
 }
 
+/* When the connections have ended, connection.c resets the controller, and host_down() follows; or
+ * at stop_deadline. */
 int woad_stop(struct woad *h)
 {
     if (h->state <= HOST_FALLING) {

@@ -4,36 +4,42 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
- *   rd_left(): octets not read yet (base/buf.h)
+ *   acl_free: the controller's ACL buffers that are not in use
+ *   att_check_tx_done(): raises WOAD_EV_TX_DONE, if it is wanted and everything has left
+ *   became_ready: marked ready since its last turn: it stays on the ready list
+ *   CHECK_LOST_WAKEUP: a test build: polls all connections; a forgotten conn_mark_ready() traps
+ *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   conn_arrived(): an awaited HCI event has arrived, or is not awaited any more
  *   conn_mark_queue_ready(): puts the connection on the ready list; tx_pending stays as it is,
  *       which is enough for c->queue: notifications, indications, write commands
- *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
+ *   event_depth: events being raised, one inside the other; only with CHECK_LOST_WAKEUP
  *   frame_copied: of coc_role: all of tx_channel's frame is in packets: sets tx_channel to NULL,
  *       and may raise WOAD_EV_COC_SENT
  *   l2cap_tx(): writes the next frame's payload to `body` and returns its CID; 0: none. If a
  *       channel's data do not fit there, tx_channel is set, `tail` is the data in the application's
  *       SDU, and `body` has at most the SDU's length
- *   att_check_tx_done(): raises WOAD_EV_TX_DONE, if it is wanted and everything has left
+ *   number: of a connection: the one in the public interface, index | generation << 8
  *   packets_in_controller: ACL packets sent that the controller has not completed
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   ready_next: the ready list, a ring; NULL: not on it
+ *   ready_tail: tail of the ready list, a ring of connections; NULL: empty
+ *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
+ *   rx_len: octets of the incomplete frame in c->rx
+ *   sig_too_long(): queues Command Reject: the command is longer than the signalling MTU
+ *   tx_channel: the channel of the frame being sent; NULL: none, or closed
+ *   tx_frame: a frame that is sent in fragments, of tx_frame_of.conn
+ *   tx_frame_max: octets of the largest L2CAP payload that the host sends
+ *   tx_frame_of: the connection of the frame in tx_frame; while memory is laid out: the arena
  *   tx_left: octets of the frame being sent that are in no packet yet
+ *   tx_pending: what woad_tx() polls: TX_PENDING_FIXED (signalling, SMP, ATT), TX_PENDING_CHANNELS
+ *   TX_PENDING_CHANNELS: bit of tx_pending: the credit-based channels are to be polled
+ *   TX_PENDING_FIXED: bit of tx_pending: signalling, SMP and ATT are to be polled
  *   tx_tail: where the rest of the frame being sent is: in tx_frame, or in the application's SDU;
  *       NULL: zeros are sent in its place, because the channel has closed
- *   tx_channel: the channel of the frame being sent; NULL: none, or closed
- *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
- *   tx_frame_max: octets of the largest L2CAP payload that the host sends
- *   wipe(): zeros octets, and the compiler does not remove that
- *   waits_for_buffers: a connection that used up its share of buffers has left the ready list
- *   became_ready: marked ready since its last turn: it stays on the ready list
- *   ready_next: the ready list, a ring; NULL: not on it
- *   tx_pending: what woad_tx() polls: TX_PENDING_FIXED (signalling, SMP, ATT), TX_PENDING_CHANNELS
  *   tx_unfinished: woad_tx() returned 0 before all ready connections were polled
- *   CHECK_LOST_WAKEUP: a test build: all connections are polled, and a forgotten conn_mark_ready()
- *       traps
- *   event_depth: events that are being raised, one inside the other; counted only with
- *       CHECK_LOST_WAKEUP
- *   acl_free: the controller's ACL buffers that are not in use
- *   tx_frame: a frame that is sent in fragments, of tx_frame_of.conn */
+ *   waits_for_buffers: a connection that used up its share of buffers has left the ready list
+ *   wipe(): zeros octets, and the compiler does not remove that */
 #include "../base/bytes.h"
 #include "../core/log.h"
 #include "../core/ready.h"
@@ -264,7 +270,7 @@ static size_t acl_tx_conn(struct woad *h, struct conn *c, uint8_t *buf, size_t r
         frame = buf + ACL_HDR;
     }
     struct wr body = wr_of(frame + L2CAP_HDR, h->tx_frame_max);
-    struct rd tail = { NULL, NULL, false };
+    struct rd tail = { .p = NULL, .end = NULL, .bad = false };
     uint16_t cid = l2cap_tx(c, &body, &tail);
     if (!cid) {
         return 0;

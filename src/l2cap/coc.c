@@ -5,46 +5,71 @@
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
  *   ch: a credit-based channel (l2cap/coc.h)
- *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
- *       (base/fifo.h)
- *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
- *       (core/arena.h)
- *   arena_alloc_per_conn(): an array with an element for each connection, each one's address goes
- *       into ARENA_SLOT
+ *   id: of a channel: identifier of the request that opens or closes it
+ *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
+ *   arena_alloc_per_conn(): an element for each connection; its address goes into ARENA_SLOT
  *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
- *   feature_for_call(): at the start of a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; wakes the
- *       polling for HCI commands
- *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
- *       deadline
- *   deadline_in(): the time so many ms from now, for a deadline field
- *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
- *   conn_of(): the struct of a connection by its public number; NULL: it has ended
- *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
- *       connections ready
- *   conn_mark_ready(): woad_tx() polls the connection again; without it, what is to be sent would
- *       stay
- *   conn_mark_channels_ready(): woad_tx() polls the channels of the connection again
- *   conn_security_error(): 0, or the ATT error of the first requirement (WOAD_COC_… bits) that the
- *       connection does not meet
- *   emit_of(): raises an event of a connection; the application may call the host inside it
- *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
- *   tx_tail: where the rest of the frame being sent is: in tx_frame, or in the application's SDU;
- *       NULL: zeros are sent in its place, because the channel has closed
- *   tx_channel: the channel of the frame being sent; NULL: none, or closed
- *   turn: the channel of the connection that sends next; NULL: the first
- *   coc_sig_pending: a channel may have a signalling command to send
- *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
- *   COC_ENDED: a channel's state while it is made, or while its last event is raised
- *   COC_REQUEST_DUE: a channel's state: our request for it is to be sent
- *   COC_WAIT_DECISION: a channel's state: the application is to accept or refuse the peer's request
- *   COC_RESPONSE_DUE: a channel's state: our response to the peer's request is to be sent
- *   hidden: the application does not see the channel any more
  *   awaits_encryption: our request for the channel waits until the bonded peer has encrypted
+ *   CALL_ERROR: logs why a public call is refused; its value is the error, the second argument
+ *   cfg: the config that the application gave to woad_init()
+ *   channels_turn: the next frame is a channel's, not of c->queue: they have turns
  *   close_status: the status that WOAD_EV_COC_CLOSED will have
  *   close_when_open: the caller has closed it before the response: it is closed as soon as it opens
+ *   coc_credits_to_give(): credits to grant to the peer now; 0: none, or too few for a packet
+ *   COC_DISCONNECT_DUE: a channel's state: our disconnection request is to be sent
+ *   COC_ENDED: a channel's state while it is made, or while its last event is raised
+ *   coc_enhanced: coc_enhanced.c, as coc.c and coc_sig.c call it; NULL: not linked
+ *   COC_ENHANCED: a channel requested by an enhanced request; COC_BASIC: by the other kind
+ *   coc_mtu_min(): the smallest MTU and MPS: 23; of an enhanced channel 64
+ *   coc_new_id(): an identifier that no unanswered request of ours has
+ *   COC_OPEN: a channel's state; from this one on, both sides have identifiers
+ *   COC_REQUEST_DUE: a channel's state: our request for it is to be sent
+ *   COC_RESPONSE_DUE: a channel's state: our response to the peer's request is to be sent
+ *   COC_RING_MAX: the most octets that are used of a channel's memory or receive buffer
+ *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
+ *   coc_sig_pending: a channel may have a signalling command to send
+ *   coc_timed_out(): what the channel's deadline limits is late
+ *   COC_WAIT_DECISION: a channel's state: the application is to accept or refuse the peer's request
+ *   COC_WAIT_DISCONNECTED: a channel's state: the response to our disconnection request is awaited
+ *   COC_WAIT_RESPONSE: a channel's state: the response to our request is awaited
+ *   cocs: all channels: config.l2cap_channels, then config.att_bearers; and the PSMs listened to
+ *   complete_config: a feature's part of this (core/feature.h)
+ *   conn_for_call(): conn_of() for a public call: all connections are polled again afterwards
+ *   conn_mark_channels_ready(): woad_tx() polls the channels of the connection again
+ *   conn_mark_ready(): woad_tx() polls the connection again; without it, nothing more would be sent
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   conn_security_error(): 0, or the ATT error of the first WOAD_COC_… bit that it does not meet
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
+ *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   feature_for_call(): for a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; HCI is polled again
+ *   frame_copied: of coc_role: all of tx_channel's frame is in packets: sets tx_channel to NULL,
+ *       and may raise WOAD_EV_COC_SENT
+ *   frame_max: of a feature's needs: octets of the largest L2CAP payload that it sends or receives
+ *   hidden: the application does not see the channel any more
+ *   initiator: the channel was opened by our request
+ *   last_frame: the frame on its way is the last of the SDU
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   MAY_FAIL: its argument; a test build makes it false in turn, as by a full queue or table
+ *   needs: what only some features require: struct woad_needs
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   own: our [COC_CID], [COC_MTU], [COC_MPS]; [COC_CREDITS]: frames that the peer may still send
+ *   peer: the peer's values, as `own`; [COC_CREDITS]: frames that we may still send
+ *   ring: received SDUs, { length u16, octets } each, in the application's memory
+ *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline
+ *   rx_buf: the buffer of woad_coc_receive(), rx_buf_len of rx_buf_size octets filled; NULL: none
+ *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
+ *   security_changed: hook: a pairing or an encryption has ended, with 0 or the reason
+ *   security_lowered: hook: the connection has less security than before
+ *   senders: channels with an SDU to send
  *   sending: an SDU is being sent; c->coc->senders counts such channels
- *   own: values of our side, [COC_CID], [COC_MTU], [COC_MPS], [COC_CREDITS]; `peer`: of the other
- *   cfg: the config that the application gave to woad_init() */
+ *   sig_queue_size: octets of each connection's queue of signalling responses
+ *   SIGNALLING_QUEUE: octets of the queue of signalling responses, for so many channels
+ *   turn: the channel of the connection that sends next; NULL: the first
+ *   tx_channel: the channel of the frame being sent; NULL: none, or closed
+ *   tx_tail: where the rest of the frame being sent is: in tx_frame, or in the application's SDU;
+ *       NULL: zeros are sent in its place, because the channel has closed */
 #include "../base/bytes.h"
 #include "../core/clock.h"
 #include "../core/event.h"
@@ -76,6 +101,7 @@ struct coc *coc_by_peer_cid(const struct conn *c, uint16_t cid)
     return ch;
 }
 
+/* A channel that the application sees: no ATT bearer's, and neither refused nor closed. */
 struct coc *coc_find(const struct woad *h, uint16_t conn, uint16_t cid)
 {
     const struct conn *c = NULL;
@@ -113,6 +139,7 @@ static struct woad_coc_params *coc_psm(const struct woad *h, uint16_t psm)
     return NULL;
 }
 
+/* The parameters of a PSM that is listened to; false: it is not. */
 bool coc_listener(const struct woad *h, uint16_t psm, struct woad_coc_params *p)
 {
     if (psm == PSM_EATT && h->eatt_role) {
@@ -170,6 +197,8 @@ static uint16_t coc_new_cid(const struct conn *c)
     return 0;
 }
 
+/* Allocates a channel, the last of the connection's; the caller sets its state.  NULL: no slot is
+ * free, or no identifier. */
 struct coc *coc_new(struct conn *c, const struct woad_coc_params *p, bool enhanced)
 {
     struct woad *h = c->h;
@@ -186,7 +215,7 @@ struct coc *coc_new(struct conn *c, const struct woad_coc_params *p, bool enhanc
                         .c = c,
                         .att_bearer = att_bearer,
                         .psm = p->psm,
-                        .own = { cid, p->mtu, p->mps, 0 },
+                        .own = { [COC_CID] = cid, [COC_MTU] = p->mtu, [COC_MPS] = p->mps },
                         .credits_per_sdu = p->credits_per_sdu,
                         .security = p->security,
                         .enhanced = enhanced };
@@ -213,6 +242,7 @@ static void coc_abandon(struct coc *ch)
     }
 }
 
+/* Frees a channel, without an event. */
 void coc_free(struct coc *ch)
 {
     struct coc_conn *cc = ch->c->coc;
@@ -243,6 +273,7 @@ void coc_mark_signalling(const struct coc *ch)
 
 /* --- a channel's life ------------------------------------------------------------------------- */
 
+/* Raises an event of the channel; of an ATT bearer's channel it goes to eatt.c. */
 void coc_emit(struct coc *ch, enum woad_event_type type, int status)
 {
     struct woad *h = ch->c->h;
@@ -291,6 +322,7 @@ static void coc_set_memory(struct coc *ch, void *rx, size_t rx_size)
     ch->own[COC_CREDITS] = coc_credits_to_give(ch);
 }
 
+/* The application, or eatt.c, accepts the peer's request: coc_sig.c sends the response. */
 void coc_accept(struct coc *ch, void *rx, size_t rx_size)
 {
     coc_set_memory(ch, rx, rx_size);
@@ -299,6 +331,7 @@ void coc_accept(struct coc *ch, void *rx, size_t rx_size)
     coc_mark_signalling(ch);
 }
 
+/* The application may decide in the event. */
 void coc_await_decision(struct coc *ch)
 {
     struct woad *h = ch->c->h;
@@ -307,6 +340,7 @@ void coc_await_decision(struct coc *ch)
     coc_emit(ch, WOAD_EV_COC_REQUEST, 0);
 }
 
+/* Both sides have agreed. */
 void coc_opened(struct coc *ch)
 {
     ch->state = COC_OPEN;
@@ -332,6 +366,7 @@ static void coc_emit_ended(struct coc *ch, int status)
     }
 }
 
+/* The channel has ended: the event, then the slot is free. */
 void coc_ended(struct coc *ch, int status)
 {
     coc_emit_ended(ch, status);
@@ -354,6 +389,7 @@ void coc_response_timed_out(struct coc *ch, int status)
     ch->deadline = deadline_in(ch->c->h, SIG_TIMEOUT_MS);
 }
 
+/* Refuses the peer's request: the slot is free when coc_sig.c has sent the response. */
 void coc_refuse(struct coc *ch, uint8_t result)
 {
     ch->state = COC_RESPONSE_DUE;
@@ -362,6 +398,8 @@ void coc_refuse(struct coc *ch, uint8_t result)
     coc_mark_signalling(ch);
 }
 
+/* Disconnects a channel; WOAD_EV_COC_CLOSED, with this status, follows when the peer has answered,
+ * or is late. */
 void coc_fail(struct coc *ch, int status)
 {
     LOG(ch->c->h, WOAD_LOG_WARNING, "connection %x: the host closes channel %x: error %d",
@@ -376,6 +414,7 @@ static void coc_conn_open(struct conn *c)
     *c->coc = (struct coc_conn){ 0 };
 }
 
+/* The connection has ended: so have its channels.  coc_ended() takes each off the list. */
 static void coc_conn_close(struct conn *c)
 {
     while (c->coc->first) {
@@ -388,6 +427,8 @@ static void coc_conn_close(struct conn *c)
     }
 }
 
+/* Ends a request that has not been sent; lets a channel open that is about to, and closes it then;
+ * refuses the peer's request; disconnects an open channel.  In other states it ends already. */
 void coc_close(struct coc *ch, int status)
 {
     ch->close_status = status;
@@ -498,7 +539,7 @@ static void coc_layout(struct woad *h)
     struct woad_coc_params *psms = arena_alloc(h, h->cfg.psms, sizeof *psms);
     arena_alloc_per_conn(h, sizeof(struct coc_conn), ARENA_SLOT(h->conns, coc));
     if (t) { /* NULL: the memory is only measured, arena.h */
-        *t = (struct cocs){ channels, psms };
+        *t = (struct cocs){ .channels = channels, .psms = psms };
         h->cocs = t;
     }
     h->coc_role = &coc_role;
@@ -614,6 +655,8 @@ int woad_coc_refuse(struct woad *h, uint16_t conn, uint16_t cid, uint8_t result)
     return 0;
 }
 
+/* Requests n channels, with one identifier: all or none.  rx NULL: ATT bearers', which have memory
+ * of their own. */
 int coc_connect(struct conn *c, const struct woad_coc_params *p, void *const rx[], size_t rx_size,
                 size_t n, uint16_t cids[], bool enhanced)
 {

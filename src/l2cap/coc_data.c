@@ -7,38 +7,49 @@
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
  *   ch: a credit-based channel (l2cap/coc.h)
- *   MAY_FAIL: its argument; a test build makes it false in turn: full queue, full table
- *       (base/fifo.h)
- *   rd_left(): octets not read yet (base/buf.h)
  *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
- *   wr_room(): octets that still fit (base/buf.h)
- *   emit_of(): raises an event of a connection; the application may call the host inside it
- *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
- *   tx_tail: where the rest of the frame being sent is: in tx_frame, or in the application's SDU;
- *       NULL: zeros are sent in its place, because the channel has closed
- *   tx_channel: the channel of the frame being sent; NULL: none, or closed
+ *   bearers: of the host: one a connection, then Enhanced ATT's; of c->coc: how many are open
+ *   change: our reconfiguration of the channel: CHANGE_NONE, _DUE: to be sent, _SENT
  *   channels_turn: the next frame is a channel's, not of c->queue: they have turns
- *   turn: the channel of the connection that sends next; NULL: the first
- *   coc_sig_pending: a channel may have a signalling command to send
+ *   coc_by_cid(): the channel with this identifier of ours; NULL: none
+ *   COC_ENDED: a channel's state while it is made, or while its last event is raised
+ *   coc_fail(): disconnects an open channel
  *   coc_find(): a channel that the application still sees
  *   coc_for_call(): coc_find() for a call that may change what is to be sent
  *   coc_mark_signalling(): the channel may have a signalling command to send, credits for example
- *   coc_fail(): disconnects an open channel
- *   COC_ENDED: a channel's state while it is made, or while its last event is raised
+ *   COC_OPEN: a channel's state; from this one on, both sides have identifiers
+ *   COC_RING_MAX: the most octets that are used of a channel's memory or receive buffer
+ *   coc_sig_pending: a channel may have a signalling command to send
  *   COC_WAIT_DECISION: a channel's state: the application is to accept or refuse the peer's request
- *   last_frame: the frame on its way is the last of the SDU
- *   rx_left: octets of the SDU being received that have not arrived
- *   ring_sdus: SDUs in the channel's ring, the one being received included
- *   ring_used: octets in the channel's ring
- *   ring_head: index of the first octet in the channel's ring
+ *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   filling: the ring is being emptied: guards against reentry from an event
- *   sending: an SDU is being sent; c->coc->senders counts such channels
- *   senders: channels with an SDU to send
- *   own: values of our side, [COC_CID], [COC_MTU], [COC_MPS], [COC_CREDITS]; `peer`: of the other
- *   rx_buf: the buffer of woad_coc_receive(), rx_buf_len of rx_buf_size octets filled; NULL: none
+ *   l2cap_in_packet(): `body` lies in the packet itself, not in h->tx_frame
+ *   last_frame: the frame on its way is the last of the SDU
+ *   load_pdu: of eatt_role: begins to send the bearer's next PDU; false: none; may raise events
+ *   MAY_FAIL: its argument; a test build makes it false in turn, as by a full queue or table
+ *   new_mps: MPS of our reconfiguration
+ *   own: our [COC_CID], [COC_MTU], [COC_MPS]; [COC_CREDITS]: frames that the peer may still send
+ *   peer: the peer's values, as `own`; [COC_CREDITS]: frames that we may still send
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   read_begun: the length of the ring's first SDU has been taken off it, to read_left
  *   read_left: octets of the SDU being read that the caller has not got; valid while read_begun
+ *   ring: received SDUs, { length u16, octets } each, in the application's memory
+ *   ring_head: index of the first octet in the channel's ring
+ *   ring_sdus: lengths in the ring: one for each SDU that is in it and not being read yet
+ *   ring_used: octets in the channel's ring
+ *   rx_buf: the buffer of woad_coc_receive(), rx_buf_len of rx_buf_size octets filled; NULL: none
+ *   rx_left: octets of the SDU being received that have not arrived
+ *   sdu: the application's SDU that is being sent; NULL: none, or an empty one
+ *   sdu_begun: the SDU's first frame, with its length, has been sent
  *   sdu_off: octets of the SDU being sent that are in frames
- *   new_mps: MPS of our reconfiguration */
+ *   senders: channels with an SDU to send
+ *   sending: an SDU is being sent; c->coc->senders counts such channels
+ *   turn: the channel of the connection that sends next; NULL: the first
+ *   tx_channel: the channel of the frame being sent; NULL: none, or closed
+ *   tx_tail: where the rest of the frame being sent is: in tx_frame, or in the application's SDU;
+ *       NULL: zeros are sent in its place, because the channel has closed
+ *   wr_room(): octets that still fit (base/buf.h) */
 #include "../base/bytes.h"
 #include "../core/event.h"
 #include "../core/log.h"
@@ -47,7 +58,8 @@
 
 /* --- receiving -------------------------------------------------------------------------------- */
 
-/* The peer has more than half of all credits: coc_credits_to_give() is 0, without computing it. */
+/* The peer's credits are worth more than half of the ring, so it has more than half of all:
+ * coc_credits_to_give() is 0, without computing it. */
 static bool coc_has_plenty(const struct coc *ch)
 {
     return !ch->credits_per_sdu && !ch->change &&
@@ -59,14 +71,15 @@ static bool coc_has_plenty(const struct coc *ch)
  * for a whole SDU, when everything received has been read. */
 uint16_t coc_credits_to_give(const struct coc *ch)
 {
-    uint16_t each = ch->own[COC_MPS];
-    if (ch->change && ch->new_mps > each) {
-        each = ch->new_mps;
+    uint16_t credit = ch->own[COC_MPS]; /* octets that one is worth */
+    if (ch->change && ch->new_mps > credit) {
+        credit = ch->new_mps;
     }
-    uint32_t fit = (ch->ring_size - ch->ring_used) / each, all = ch->ring_size / each;
+    uint32_t fit = (ch->ring_size - ch->ring_used) / credit, all = ch->ring_size / credit;
     if (ch->credits_per_sdu) {
         bool idle = !ch->ring_used && !ch->rx_left;
-        if (!idle && (ch->own[COC_CREDITS] || !ch->rx_left)) {
+        if (!idle &&
+            (ch->own[COC_CREDITS] || !ch->rx_left)) { /* else the peer is stuck in an SDU */
             return 0;
         }
         all = (ch->own[COC_MTU] + 2u + ch->own[COC_MPS] - 1) / ch->own[COC_MPS];
@@ -126,6 +139,7 @@ static void ring_take(struct coc *ch, uint8_t *p, size_t n)
     }
 }
 
+/* Copies octets of the first SDU in the ring; returns how many.  *end: the SDU ends with them. */
 size_t coc_read_sdu(struct coc *ch, uint8_t *p, size_t room, bool *end)
 {
     uint8_t len[2];
@@ -140,7 +154,7 @@ size_t coc_read_sdu(struct coc *ch, uint8_t *p, size_t room, bool *end)
         ch->ring_sdus--;
     }
     size_t n = ch->read_left;
-    if (!ch->ring_sdus) {
+    if (!ch->ring_sdus) { /* else another SDU is behind it: it is complete */
         n = min_u32(ch->read_left, ch->ring_used);
     }
     if (n > room) {
@@ -211,7 +225,7 @@ static bool coc_rx_length(struct coc *ch, struct rd *in)
         return false;
     }
     if (ch->rx_buf && !ch->ring_used) {
-        ch->read_begun = true;
+        ch->read_begun = true; /* as if its length had been taken off the ring */
         ch->read_left = sdu;
     } else {
         ring_put(ch, len, 2);
@@ -241,7 +255,8 @@ static void coc_rx_part(struct coc *ch, const uint8_t *p, size_t n)
 }
 
 /* The channel is closed if the peer had no credit, the frame is longer than the MPS, or too short
- * for the SDU length, or the SDU is longer than the MTU or than its length.  3.4.3, 10.1 */
+ * for the SDU length, or the SDU is longer than the MTU or than its length.  coc_rx_length() takes
+ * the length off `in`.  An event may close the channel, but its struct stays.  3.4.3, 10.1 */
 void coc_rx(struct conn *c, uint16_t cid, struct rd *in)
 {
     struct coc *ch = coc_by_cid(c, cid);
@@ -258,6 +273,7 @@ void coc_rx(struct conn *c, uint16_t cid, struct rd *in)
     if (ch->ring_used || !ch->rx_left || ch->rx_buf_len == ch->rx_buf_size) {
         coc_fill(ch); /* else the octets went into the buffer, which is not full */
     }
+    /* no buffer waits, and there is an SDU: a whole one, or the peer can send no more of it */
     if (!ch->rx_buf && (ch->ring_sdus || ch->read_begun) &&
         (!ch->rx_left || (!ch->own[COC_CREDITS] && !coc_credits_to_give(ch)))) {
         coc_emit_data(ch, WOAD_EV_COC_DATA, NULL, coc_readable(ch), !ch->rx_left);
@@ -267,6 +283,7 @@ void coc_rx(struct conn *c, uint16_t cid, struct rd *in)
     }
 }
 
+/* A frame is longer than the host can reassemble. */
 void coc_rx_too_long(struct conn *c, uint16_t cid)
 {
     struct coc *ch = coc_by_cid(c, cid);
@@ -327,6 +344,7 @@ int woad_coc_receive(struct woad *h, uint16_t conn, uint16_t cid, void *buf, siz
 
 /* --- sending ---------------------------------------------------------------------------------- */
 
+/* Begins to send an SDU, which stays where it is until WOAD_EV_COC_SENT. */
 void coc_send_sdu(struct coc *ch, const void *data, size_t len)
 {
     ch->sdu = data;
@@ -358,7 +376,7 @@ int woad_coc_send(struct woad *h, uint16_t conn, uint16_t cid, const void *data,
 }
 
 /* All of a frame has been copied into packets.  After the last one the SDU's buffer is the
- * application's again. */
+ * application's again, which may send the next SDU in the event. */
 static void coc_copied(struct coc *ch)
 {
     if (ch->last_frame) {
@@ -368,6 +386,7 @@ static void coc_copied(struct coc *ch)
     }
 }
 
+/* c->tx_channel is not NULL: acl.c calls it only for a channel's frame. */
 void coc_frame_copied(struct conn *c)
 {
     struct coc *ch = c->tx_channel;
@@ -408,7 +427,8 @@ static void coc_tx_part(struct coc *ch, struct wr *body, struct rd *tail)
     }
 }
 
-/* The channels in turn, a frame each; behind the last one it is the turn of conn.queue. */
+/* The channels in turn, a frame each, from cc->turn to the last one; 0: no frame is left in this
+ * round: it is the turn of c->queue.  l2cap_tx() then ends the round: c->channels_turn. */
 uint16_t coc_tx(struct conn *c, struct wr *body, struct rd *tail)
 {
     struct woad *h = c->h;

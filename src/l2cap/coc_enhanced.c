@@ -6,36 +6,55 @@
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
  *   ch: a credit-based channel (l2cap/coc.h)
- *   rd_left(): octets not read yet (base/buf.h)
+ *   id: of a channel: identifier of the request that opens or closes it
  *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
- *   deadline_in(): the time so many ms from now, for a deadline field
- *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
- *       connections ready
- *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
- *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
- *   sig_respond(): queues a signalling response; false: the queue is full
+ *   change: our reconfiguration of the channel: CHANGE_NONE, _DUE: to be sent, _SENT
+ *   change_id: identifier of our reconfiguration request
+ *   coc_await_decision(): raises WOAD_EV_COC_REQUEST, and limits the time for the decision
+ *   coc_by_peer_cid(): the channel with this identifier of the peer's; NULL: none
+ *   coc_by_request(): a channel in this state, of our request with this identifier; NULL: none
+ *   coc_check_peer_cid(): 0, or the result for an identifier that the peer may not use
+ *   coc_check_request(): 0, and the PSM's parameters; else the result to refuse the request with
+ *   coc_credits_to_give(): credits to grant to the peer now; 0: none, or too few for a packet
+ *   coc_emit(): raises an event of the channel, or passes it to eatt.c
+ *   coc_ended(): the channel has ended: raises WOAD_EV_COC_CLOSED and frees it
+ *   coc_enhanced: coc_enhanced.c, as coc.c and coc_sig.c call it; NULL: not linked
+ *   COC_ENHANCED: a channel requested by an enhanced request; COC_BASIC: by the other kind
  *   coc_find(): a channel that the application still sees
  *   coc_for_call(): coc_find() for a call that may change what is to be sent
+ *   coc_free(): frees a channel, without an event
+ *   coc_granted(): the peer's response grants the channel; its values are in ch->peer
  *   coc_mark_signalling(): the channel may have a signalling command to send, credits for example
- *   coc_credits_to_give(): credits to grant to the peer now; 0: none, or not enough to be worth a
- *       packet
- *   coc_ended(): the channel has ended: raises WOAD_EV_COC_CLOSED and frees it
- *   coc_opened(): both sides have agreed: raises WOAD_EV_COC_OPEN
  *   coc_new(): allocates a channel; NULL: no room, or no identifier
- *   coc_emit(): raises an event of the channel, or passes it to eatt.c
+ *   coc_new_id(): an identifier that no unanswered request of ours has
+ *   COC_OPEN: a channel's state; from this one on, both sides have identifiers
+ *   coc_open_status(): `status`; for a channel that the caller has closed meanwhile, its own
+ *   coc_opened(): both sides have agreed: raises WOAD_EV_COC_OPEN
  *   COC_REQUEST_DUE: a channel's state: our request for it is to be sent
- *   COC_WAIT_DECISION: a channel's state: the application is to accept or refuse the peer's request
  *   COC_RESPONSE_DUE: a channel's state: our response to the peer's request is to be sent
- *   ring_used: octets in the channel's ring
- *   own: values of our side, [COC_CID], [COC_MTU], [COC_MPS], [COC_CREDITS]; `peer`: of the other
- *   change_id: identifier of our reconfiguration request
+ *   COC_WAIT_DECISION: a channel's state: the application is to accept or refuse the peer's request
+ *   COC_WAIT_RESPONSE: a channel's state: the response to our request is awaited
+ *   cocs: all channels: config.l2cap_channels, then config.att_bearers; and the PSMs listened to
+ *   conn_for_call(): conn_of() for a public call: all connections are polled again afterwards
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
+ *   frame_max: of a feature's needs: octets of the largest L2CAP payload that it sends or receives
+ *   initiator: the channel was opened by our request
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
  *   needs: what only some features require: struct woad_needs
- *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
- *       (core/feature.h)
  *   new_mps: MPS of our reconfiguration
  *   new_mtu: MTU of our reconfiguration
+ *   own: our [COC_CID], [COC_MTU], [COC_MPS]; [COC_CREDITS]: frames that the peer may still send
+ *   peer: the peer's values, as `own`; [COC_CREDITS]: frames that we may still send
+ *   peer_requested: of eatt_role: the peer requests bearers, perhaps in vain
+ *   PENDING_MAX: how many responses "pending" restart the timer of a request
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   request_count: how many channels the enhanced request asks for
  *   request_index: which channel of an enhanced request it is, of request_count
- *   initiator: the channel was opened by our request */
+ *   request_result: why other channels of the same enhanced request were refused; 0: none was
+ *   ring_used: octets in the channel's ring
+ *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
+ *   sig_respond(): queues a signalling response; false: the queue is full */
 #include "../core/clock.h"
 #include "../core/feature.h"
 #include "../core/log.h"
@@ -387,6 +406,7 @@ static bool enhanced_rx_reconfigure(struct conn *c, uint8_t id, struct rd *in)
     return true;
 }
 
+/* A channel with this state of a reconfiguration, whose request has this identifier; NULL: none. */
 static struct coc *reconfigure_find(const struct conn *c, enum coc_change change, uint8_t id)
 {
     struct coc *ch = c->coc->first;

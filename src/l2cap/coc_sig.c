@@ -4,33 +4,53 @@
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
  *   ch: a credit-based channel (l2cap/coc.h)
- *   rd_left(): octets not read yet (base/buf.h)
- *   deadline_in(): the time so many ms from now, for a deadline field
- *   conn_security_error(): 0, or the ATT error of the first requirement (WOAD_COC_… bits) that the
- *       connection does not meet
- *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
- *   coc_enhanced: coc_enhanced.c, as coc.c and coc_sig.c call it; NULL: not linked
- *   coc_sig_pending: a channel may have a signalling command to send
- *   sig_id: identifier of our parameter update request; 0: none unanswered
- *   sig_respond(): queues a signalling response; false: the queue is full
- *   coc_credits_to_give(): credits to grant to the peer now; 0: none, or not enough to be worth a
- *       packet
- *   coc_ended(): the channel has ended: raises WOAD_EV_COC_CLOSED and frees it
- *   coc_fail(): disconnects an open channel
- *   coc_opened(): both sides have agreed: raises WOAD_EV_COC_OPEN
- *   coc_new(): allocates a channel; NULL: no room, or no identifier
- *   coc_emit(): raises an event of the channel, or passes it to eatt.c
- *   COC_ENDED: a channel's state while it is made, or while its last event is raised
- *   COC_REQUEST_DUE: a channel's state: our request for it is to be sent
- *   COC_WAIT_DECISION: a channel's state: the application is to accept or refuse the peer's request
- *   COC_RESPONSE_DUE: a channel's state: our response to the peer's request is to be sent
+ *   id: of a channel: identifier of the request that opens or closes it
  *   awaits_encryption: our request for the channel waits until the bonded peer has encrypted
- *   close_status: the status that WOAD_EV_COC_CLOSED will have
- *   own: values of our side, [COC_CID], [COC_MTU], [COC_MPS], [COC_CREDITS]; `peer`: of the other
+ *   change: our reconfiguration of the channel: CHANGE_NONE, _DUE: to be sent, _SENT
  *   change_id: identifier of our reconfiguration request
- *   client_encrypt_to_send(): 0: send; CLIENT_WAIT: the bonded peer must encrypt first,
- *       att_client->security_changed() follows; < 0: it can't
- *   initiator: the channel was opened by our request */
+ *   client_encrypt_to_send(): 0: send; CLIENT_WAIT: the bonded peer must encrypt first; < 0: never
+ *   CLIENT_WAIT: encryption has been started; att_client->security_changed() follows
+ *   close_status: the status that WOAD_EV_COC_CLOSED will have
+ *   coc_add_credits(): adds credits of the peer; closes the channel if they are 0 or too many
+ *   coc_await_decision(): raises WOAD_EV_COC_REQUEST, and limits the time for the decision
+ *   coc_by_cid(): the channel with this identifier of ours; NULL: none
+ *   coc_by_peer_cid(): the channel with this identifier of the peer's; NULL: none
+ *   coc_credits_to_give(): credits to grant to the peer now; 0: none, or too few for a packet
+ *   COC_DISCONNECT_DUE: a channel's state: our disconnection request is to be sent
+ *   coc_emit(): raises an event of the channel, or passes it to eatt.c
+ *   coc_ended(): the channel has ended: raises WOAD_EV_COC_CLOSED and frees it
+ *   COC_ENDED: a channel's state while it is made, or while its last event is raised
+ *   coc_enhanced: coc_enhanced.c, as coc.c and coc_sig.c call it; NULL: not linked
+ *   coc_fail(): disconnects an open channel
+ *   coc_free(): frees a channel, without an event
+ *   coc_listener(): the parameters of a PSM that is listened to; false: it is not
+ *   coc_mtu_min(): the smallest MTU and MPS: 23; of an enhanced channel 64
+ *   coc_new(): allocates a channel; NULL: no room, or no identifier
+ *   COC_OPEN: a channel's state; from this one on, both sides have identifiers
+ *   coc_open_status(): `status`; for a channel that the caller has closed meanwhile, its own
+ *   coc_opened(): both sides have agreed: raises WOAD_EV_COC_OPEN
+ *   coc_refuse(): refuses the peer's request; the application sees the channel no more
+ *   COC_REQUEST_DUE: a channel's state: our request for it is to be sent
+ *   COC_RESPONSE_DUE: a channel's state: our response to the peer's request is to be sent
+ *   coc_response_timed_out(): coc_ended(), but the channel stays allocated for a late response
+ *   coc_sig_pending: a channel may have a signalling command to send
+ *   COC_WAIT_DECISION: a channel's state: the application is to accept or refuse the peer's request
+ *   COC_WAIT_DISCONNECTED: a channel's state: the response to our disconnection request is awaited
+ *   COC_WAIT_RESPONSE: a channel's state: the response to our request is awaited
+ *   conn_mark_ready(): woad_tx() polls the connection again; without it, nothing more would be sent
+ *   conn_security_error(): 0, or the ATT error of the first WOAD_COC_… bit that it does not meet
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
+ *   initiator: the channel was opened by our request
+ *   own: our [COC_CID], [COC_MTU], [COC_MPS]; [COC_CREDITS]: frames that the peer may still send
+ *   peer: the peer's values, as `own`; [COC_CREDITS]: frames that we may still send
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   sig_id: identifier of our parameter update request; 0: none unanswered
+ *   sig_reject_cid(): queues Command Reject: there is no such channel
+ *   sig_respond(): queues a signalling response; false: the queue is full
+ *   write_reconfigure: of coc_enhanced: writes our reconfiguration of this channel and the others
+ *   write_request: of coc_enhanced: writes the request of this channel and of those with its `id`
+ *   write_response: of coc_enhanced: writes the response to it; false: a channel is undecided */
 #include "../core/clock.h"
 #include "../core/ready.h"
 #include "../core/security.h"
@@ -38,12 +58,14 @@
 #include "l2cap.h"
 #include "sig.h"
 
+/* The header of a command: code u8, identifier u8, length of the data u16. */
 void sig_head(struct wr *out, uint8_t code, uint8_t id, uint16_t len)
 {
     const uint8_t head[] = { code, id, (uint8_t)len, (uint8_t)(len >> 8) };
     wr_bytes(out, head, sizeof head);
 }
 
+/* A channel in this state, opened or closed by our request with this identifier; NULL: none. */
 struct coc *coc_by_request(const struct conn *c, enum coc_state state, uint8_t id)
 {
     struct coc *ch = c->coc->first;
@@ -79,6 +101,8 @@ uint8_t coc_new_id(struct conn *c)
 
 /* --- requests of the peer --------------------------------------------------------------------- */
 
+/* The result for a request of the peer for this PSM, if it has to be refused; 0, and the PSM's
+ * parameters. */
 uint8_t coc_check_request(const struct conn *c, uint16_t psm, struct woad_coc_params *p)
 {
     const struct woad *h = c->h;
@@ -336,6 +360,7 @@ static bool coc_tx_conn_rsp(struct coc *ch, struct wr *out)
     return true;
 }
 
+/* L2CAP_DISCONNECTION_REQ: destination CID u16, the peer's; source CID u16, ours.  4.6 */
 static void coc_tx_disc_req(struct coc *ch, struct wr *out)
 {
     struct woad *h = ch->c->h;

@@ -4,17 +4,19 @@
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
- *   deadline_in(): the time so many ms from now, for a deadline field
- *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
- *       connections ready
- *   emit_of(): raises an event of a connection; the application may call the host inside it
- *   want_update: HCI's parameter update is to be sent
- *   want_sig_update: L2CAP's parameter update request is to be sent
- *   update_pending: WOAD_EV_CONN_UPDATE must follow
+ *   conn_for_call(): conn_of() for a public call: all connections are polled again afterwards
  *   current: connection parameters in force: CURRENT_INTERVAL (1.25 ms), _LATENCY (events),
  *       _SUPERVISION (10 ms)
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   refuse_params: the reply to the peer's parameter request is the negative one
+ *   requested_by_app: requested_params are of woad_conn_update(), not the peer's
+ *   requested_params: parameters of the one request that is being sent or answered: PARAM_…
  *   sig_id: identifier of our parameter update request; 0: none unanswered
- *   requested_params: parameters of the one request that is being sent or answered: PARAM_… */
+ *   update_pending: WOAD_EV_CONN_UPDATE must follow
+ *   want_param_reply: HCI's reply to the peer's parameter request is to be sent
+ *   want_sig_update: L2CAP's parameter update request is to be sent
+ *   want_update: HCI's parameter update is to be sent */
 #include "../core/clock.h"
 #include "../core/event.h"
 #include "../core/log.h"
@@ -53,6 +55,8 @@ int woad_set_conn_limits(struct woad *h, const struct woad_conn_limits *limits)
     return 0;
 }
 
+/* An update has ended, or the controller has changed the parameters.  It ends an update of the
+ * application, unless that is still to be sent. */
 void conn_updated(struct conn *c, int status)
 {
     if (!c->want_update && !c->want_sig_update) {

@@ -3,12 +3,20 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
- *   commands_idle: no feature has an HCI command to send; false: poll them all again
- *   smp_role: the Security Manager, as other layers call it; NULL: not linked
- *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
+ *   att_tx(): the next request, response or confirmation of a bearer; false: none
+ *   att_tx_queue(): the next PDU of c->queue; false: none may leave on this bearer now
+ *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
+ *   bearer: of a connection: its fixed ATT channel; of a procedure: where it runs; NULL: nowhere
  *   channels_turn: the next frame is a channel's, not of c->queue: they have turns
+ *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
+ *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   pairing_refusal_due: Pairing Failed is to be sent: there is no Security Manager
+ *   sig_tx_pending(): the signalling channel has something to send
+ *   smp_role: the Security Manager, as other layers call it; NULL: not linked
  *   tx_pending: what woad_tx() polls: TX_PENDING_FIXED (signalling, SMP, ATT), TX_PENDING_CHANNELS
- *   pairing_refusal_due: Pairing Failed is to be sent: there is no Security Manager */
+ *   TX_PENDING_CHANNELS: bit of tx_pending: the credit-based channels are to be polled
+ *   TX_PENDING_FIXED: bit of tx_pending: signalling, SMP and ATT are to be polled */
 #include "../core/log.h"
 #include "../core/ready.h"
 #include "../core/security.h"

@@ -4,19 +4,21 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
- *   fifo_put(): appends a record and returns where to write its octets; NULL: no room (base/fifo.h)
- *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
- *   rd_left(): octets not read yet (base/buf.h)
- *   deadline_in(): the time so many ms from now, for a deadline field
- *   conn_mark_ready(): woad_tx() polls the connection again; without it, what is to be sent would
- *       stay
  *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
- *   want_update: HCI's parameter update is to be sent
- *   want_sig_update: L2CAP's parameter update request is to be sent
- *   update_pending: WOAD_EV_CONN_UPDATE must follow
- *   sig_id: identifier of our parameter update request; 0: none unanswered
+ *   conn_mark_ready(): woad_tx() polls the connection again; without it, nothing more would be sent
+ *   conn_rx_params(): reads the peer's parameter request; true: accepted, in c->requested_params
+ *   conn_updated(): raises WOAD_EV_CONN_UPDATE; ends an update that has been sent
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
+ *   fifo_put(): appends a record and returns where to write its octets; NULL: no room (base/fifo.h)
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   rd_left(): octets not read yet (base/buf.h)
  *   requested_params: parameters of the one request that is being sent or answered: PARAM_…
- *   sig_queue: signalling responses to be sent */
+ *   sig_id: identifier of our parameter update request; 0: none unanswered
+ *   sig_queue: signalling responses to be sent
+ *   update_pending: WOAD_EV_CONN_UPDATE must follow
+ *   want_sig_update: L2CAP's parameter update request is to be sent
+ *   want_update: HCI's parameter update is to be sent */
 #include "../core/clock.h"
 #include "../core/log.h"
 #include "../core/ready.h"
@@ -43,6 +45,7 @@ bool sig_respond(struct conn *c, uint8_t code, uint8_t id, const void *data, uin
     return true;
 }
 
+/* Command Reject; not to identifier 0, which is never valid. */
 void sig_too_long(struct conn *c, uint8_t id)
 {
     static const uint8_t reason[4] = { SIG_MTU_EXCEEDED, 0, SIG_MTU, 0 };
@@ -124,6 +127,7 @@ static bool sig_rx_other(struct conn *c, uint8_t code, uint8_t id, struct rd *in
     return h->coc_role && h->coc_role->sig_rx(c, code, id, in);
 }
 
+/* A frame of the channel. */
 void sig_rx(struct conn *c, struct rd *in)
 {
     const uint8_t *head = rd_bytes(in, SIG_HDR);

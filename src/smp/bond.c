@@ -11,25 +11,28 @@
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
- *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
- *       (core/arena.h)
+ *   addr_same(): compares identities: the types 2 and 3 equal 0 and 1
  *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
- *   emit_of(): raises an event of a connection; the application may call the host inside it
- *   resolve_dirty: the resolving list is to be written to the controller
- *   resolve_changed(): sets resolve_dirty, and the list is written from its first entry: bonds
- *       or our key have changed
+ *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
  *   bond_key_tried: our GATT client has asked for encryption with the bond's key: what arrives
  *       before the connection is encrypted is ignored
- *   lru_head: the bond used last: bonds are in the order of their use
- *   stored_only: after bond_fetch(): bits of a bond that the store has but for which there are
- *       too few slots; key_size 0: none
- *   gatts_save_client(): the server's state of a client; its `cccd` points into the connection's
- *   wipe(): zeros octets, and the compiler does not remove that
- *   number: of a connection: the one in the public interface, index | generation << 8
+ *   bond_slot: a bond takes one, and more for data of legacy pairing and of signed writes
  *   cfg: the config that the application gave to woad_init()
- *   lru_next: the bond used before this one, or the next slot of the same bond
+ *   emit_at(): raises an event of a connection by its number; WOAD_NO_CONN: of none
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   fetching: the WOAD_EV_BOND_WANTED being raised, with its peer; NULL: none
+ *   free_head: the first free slot of bonds
+ *   gatts_save_client(): the server's state of a client; its `cccd` points into the connection's
  *   hash_next: the next bond in the chain of its hash
- *   fetching: the WOAD_EV_BOND_WANTED being raised, with its peer; NULL: none */
+ *   lru_head: the bond used last: bonds are in the order of their use
+ *   lru_next: the bond used before this one, or the next slot of the same bond
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   resolve_changed(): bonds or our key have changed: the resolving list is written from its start
+ *   resolve_dirty: RESOLVE_RESTART: the resolving list is to be written; _UNDER_WAY: is being
+ *   smp: of the host: the Security Manager's state; of a connection: its security
+ *   stored_only: after bond_fetch(): of a bond that the store has and that does not fit; key_size
+ *       0: none
+ *   wipe(): zeros octets, and the compiler does not remove that */
 #include "../core/address.h"
 #include "../core/event.h"
 #include "../core/log.h"
@@ -67,6 +70,7 @@ void bond_layout(struct woad *h)
     }
 }
 
+/* The bond used last, then each one used before; NULL: no more. */
 struct bond_slot *bond_lru_first(const struct woad *h)
 {
     return bond_slot_at(h, h->smp->lru_head);
@@ -147,6 +151,8 @@ typedef char
                              ? 1
                              : -1];
 
+enum { INTO_SLOTS = false, OUT_OF_SLOTS = true };
+
 /* Copies the fields out of the slots, or into them. */
 static void bond_copy(const struct woad *h, struct bond_slot *slot, struct woad_bond *bond,
                       bool out)
@@ -173,7 +179,7 @@ void bond_get(const struct woad *h, const struct bond_slot *slot, struct woad_bo
     bond->peer.type = slot->bits.random;
     /* LE Secure Connections: one key; a slot for legacy pairing overwrites peer_ltk below */
     memcpy(bond->peer_ltk, slot->ltk, sizeof slot->ltk);
-    bond_copy(h, (struct bond_slot *)slot, bond, true);
+    bond_copy(h, (struct bond_slot *)slot, bond, OUT_OF_SLOTS);
     bond->database = slot->database;
     bond->cccd = slot->cccd;
     uint16_t n = 0;
@@ -212,6 +218,7 @@ static uint8_t *bond_hash_head(const struct woad *h, const uint8_t peer[6])
     return &bond_slot_at(h, (uint8_t)(hash % h->cfg.bonds + 1))->hash_head;
 }
 
+/* The peer's bond in memory; NULL: none. */
 struct bond_slot *bond_find(const struct woad *h, const struct woad_addr *peer)
 {
     struct bond_slot *slot = bond_slot_at(h, *bond_hash_head(h, peer->octet));
@@ -223,6 +230,8 @@ struct bond_slot *bond_find(const struct woad *h, const struct woad_addr *peer)
     return slot;
 }
 
+/* Also raises WOAD_EV_BOND_WANTED, in which the application may add the bond.  NULL: none;
+ * smp->stored_only tells whether the application has one that does not fit. */
 struct bond_slot *bond_fetch(const struct conn *c, const struct woad_addr *peer)
 {
     struct woad *h = c->h;
@@ -242,6 +251,7 @@ struct bond_slot *bond_fetch(const struct conn *c, const struct woad_addr *peer)
     return slot;
 }
 
+/* Whether a key of this strength may not replace the bond `is`; key_size 0: there is no bond. */
 bool bond_stronger(const struct bond_bits *is, unsigned flags, unsigned key_size)
 {
     return is->key_size && ((is->flags & ~flags) || is->key_size > key_size);
@@ -283,6 +293,7 @@ static void bond_move_to(struct woad *h, struct bond_slot *slot, uint8_t *to)
     bond_move_slots(h, from, slots_of(&slot->bits), to);
 }
 
+/* The bond is in use: it becomes the first of the list. */
 void bond_touch(struct woad *h, struct bond_slot *slot)
 {
     bond_move_to(h, slot, &h->smp->lru_head);
@@ -394,7 +405,7 @@ struct bond_slot *bond_put(struct woad *h, const struct woad_bond *bond, bool of
             uint8_t *at = bond_hash_head(h, bond->peer.octet);
             slot = bond_lru_first(h);
             slot->bits = is;
-            bond_copy(h, slot, (struct woad_bond *)bond, false);
+            bond_copy(h, slot, (struct woad_bond *)bond, INTO_SLOTS);
             bond_put_client(h, slot, bond);
             slot->hash_next = *at;
             *at = s->lru_head;

@@ -3,7 +3,12 @@
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
+ *   att_queue_reserve(): a PDU at the end of c->queue, which the caller fills; NULL: no room
+ *   bearer: of a connection: its fixed ATT channel; of a procedure: where it runs; NULL: nowhere
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   sign_emit_bond(): raises WOAD_EV_BOND: the store keeps the counter before the write can leave
+ *   sign_make(): makes a signature, which uses up a counter value; 0, WOAD_EACCES or WOAD_EIO
+ *   SIGNATURE: octets of the counter and the MAC at the end of a signed write
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
  *   tx_ready_due: a call has returned WOAD_EAGAIN: WOAD_EV_TX_READY follows when there is room */
 #include "../core/log.h"
@@ -45,7 +50,7 @@ int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, cons
         wr_bytes(&out, signature, sizeof signature);
         sign_emit_bond(c);
     }
-    if (!pdu && !err) {
+    if (!pdu && !err) { /* the application has filled the queue, in an event of sign_make() */
         return WOAD_EAGAIN;
     }
     return err;

@@ -6,45 +6,65 @@
  *   conn: a connection's number in the public interface
  *   p: a pairing (smp.h)
  *   s: a connection's security (smp.h)
- *   rd_left(): octets not read yet (base/buf.h)
- *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
- *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
- *       (core/arena.h)
- *   arena_alloc_per_conn(): an array with an element for each connection, each one's address goes
- *       into ARENA_SLOT
+ *   address_pending: ADDRESS_…: our next private address is calculated, failed, or due; 0: none is
+ *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
+ *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
+ *   arena_alloc_per_conn(): an element for each connection; its address goes into ARENA_SLOT
  *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
- *   run_timers: a feature's hook in woad_poll(): ends what has timed out, returns ms to its next
- *       deadline
+ *   att_client: the GATT client, as bearers call it; NULL: not linked
+ *   attempts_ms_left(): ms until the next peer need not wait any more
+ *   attempts_wait(): the peer has failed to pair too often, and must wait
+ *   AWAIT: a step that waits for the PDU of this code
+ *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
+ *   cfg: the config that the application gave to woad_init()
+ *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
+ *   conn_for_call(): conn_of() for a public call: all connections are polled again afterwards
+ *   conn_index(): index of a connection in the arrays that have an element for each
+ *   conn_mark_ready(): woad_tx() polls the connection again; without it, nothing more would be sent
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   crypto_owner: the owner of the calculation that the controller makes
+ *   CRYPTO_PENDING: the controller calculates; when it has, the whole calculation is repeated
+ *   crypto_role: cryptography by the controller: hci_crypto.c; NULL: not linked
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
- *   conn_of(): the struct of a connection by its public number; NULL: it has ended
- *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
- *       connections ready
- *   conn_index(): index of a connection in the arrays that have an element for each
- *   smp_role: the Security Manager, as other layers call it; NULL: not linked
- *   crypto_role: cryptography by the controller: hci_crypto.c; NULL: not linked
- *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
- *   att_client: the GATT client, as bearers call it; NULL: not linked
- *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
- *   SEND: a step that sends the PDU of this code
- *   AWAIT: a step that waits for the PDU of this code
- *   may_multiply: woad_poll() runs and has done no P-256 multiplication yet
- *   received_pdu: code of the PDU received, for AWAIT; 0: none
- *   pdu_to_send: code of the PDU to be sent; 0: none
- *   key_command_due: the HCI command that starts or answers encryption is to be sent
- *   encryption_pending: the HCI command for encryption has been sent; Encryption Change is to
- *       follow
- *   security_request_due: a Security Request is to be sent
- *   discard_encryption: encryption with the key of a failed pairing is under way: its success does
- *       not count
+ *   discard_encryption: a failed pairing's encryption is under way: its success does not count
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   encryption_pending(): the HCI command for encryption has been sent; Encryption Change follows
  *   failed_reason: of the Pairing Failed to be sent; 0: none
- *   attempts_wait(): the peer has failed to pair too often, and must wait
- *   wipe(): zeros octets, and the compiler does not remove that
- *   privacy_ops: private addresses: smp_privacy.c; NULL: not linked
- *   cfg: the config that the application gave to woad_init()
- *   user_state: of the user's part: USER_PENDING, USER_ANSWERED
+ *   from_bond: the connection's key is a bond's, else the pairing's
+ *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
+ *   has_key: of smp_role: there is a bond with a key
+ *   INITIATOR: index in p->side: the central
+ *   key_command_due: the HCI command that starts or answers encryption is to be sent
  *   keypress_due: a keypress notification is to be sent
- *   crypto_owner: the owner of the calculation that the controller makes */
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   link_flags: WOAD_BOND_… of the key that encrypts, or is about to
+ *   may_multiply: woad_poll() runs and has done no P-256 multiplication yet
+ *   passkey_action: what the user is to do: WOAD_PASSKEY_…
+ *   pdu_to_send: code of the PDU to be sent; 0: none
+ *   privacy_ops: private addresses: smp_privacy.c; NULL: not linked
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   received_pdu: code of the PDU received, for AWAIT; 0: none
+ *   release: of crypto_role: forgets what this owner calculates, and its P-256 key pair
+ *   RESPONDER: index in p->side: the peripheral
+ *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline
+ *   save_client_state: of smp_role: saves the server's state in the client's bond; may raise events
+ *   security_changed: hook: a pairing or an encryption has ended, with 0 or the reason
+ *   security_request_due: a Security Request is to be sent
+ *   SEND: a step that sends the PDU of this code
+ *   smp: of the host: the Security Manager's state; of a connection: its security
+ *   SMP_FEATURE: the hooks that both features of the Security Manager have (smp.h)
+ *   smp_keypress: handler of Keypress Notification: smp_keypress.c; NULL: not linked
+ *   smp_read(): reads a PDU that the steps expect into the pairing: 0 or a reason
+ *   smp_role: the Security Manager, as other layers call it; NULL: not linked
+ *   STEP_BLOCKED: a step's result: it is not done, and is called again
+ *   timed_out: the Security Manager timer has expired: no more SMP PDUs on this connection
+ *   timer: deadline of the Security Manager timer, 30 s; 0: it does not run
+ *   to_air_address: of smp_role: replaces a peer's identity address by the private one it uses
+ *   to_identity: of smp_role: replaces a bonded peer's private address by its identity address
+ *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
+ *   user_state: of the user's part: USER_PENDING, USER_ANSWERED
+ *   wipe(): zeros octets, and the compiler does not remove that */
 #include <woad/crypto.h>
 
 #include "../core/clock.h"
@@ -66,6 +86,7 @@ void smp_free_pairing(struct conn *c)
     }
 }
 
+/* NULL: no pairing runs; there may be out-of-band data for one, with `steps` NULL. */
 struct pairing *smp_active_pairing(const struct conn *c)
 {
     struct pairing *p = c->smp->pairing;
@@ -75,6 +96,7 @@ struct pairing *smp_active_pairing(const struct conn *c)
     return p;
 }
 
+/* The connection's pairing, else a free one for it; NULL: config.pairings are in use. */
 struct pairing *smp_get_pairing(struct conn *c)
 {
     struct pairing *p = c->h->smp->pairings, *end = p + pairings(c->h);
@@ -95,8 +117,7 @@ struct pairing *smp_get_pairing(struct conn *c)
     return p;
 }
 
-/* Raises WOAD_EV_SECURITY with what the connection has now, then tells the client and the channels.
- */
+/* Raises WOAD_EV_SECURITY with what the connection has now; then client and channels go on. */
 void smp_emit_security(struct conn *c, int status)
 {
     struct woad *h = c->h;
@@ -146,6 +167,8 @@ void smp_restart_timer(const struct conn *c)
     c->smp->timer = deadline_in(c->h, SMP_TIMEOUT_MS);
 }
 
+/* smp_command() will send the HCI command.  What `size` and `flags` say of the key will be in
+ * c->security when it encrypts. */
 void link_request_encryption(const struct conn *c, uint8_t size, uint8_t flags, bool from_bond)
 {
     struct smp_conn *s = c->smp;
@@ -208,14 +231,14 @@ void smp_fail(struct conn *c, uint8_t reason)
     smp_ended(c, reason);
 }
 
-/* --- cryptography: the application's or the controller's ---------------------------------------
- */
+/* --- cryptography: the application's or the controller's -------------------------------------- */
 
 bool smp_has_crypto(const struct woad *h)
 {
     return h->crypto_role || (h->cfg.crypto && h->cfg.random);
 }
 
+/* Call it only if smp_has_crypto(): crypto_role is there, or config.crypto. */
 bool smp_has_p256(const struct woad *h)
 {
     return h->cfg.crypto || h->crypto_role->has_p256(h);
@@ -617,7 +640,7 @@ void smp_layout(struct woad *h)
     arena_alloc_per_conn(h, sizeof(struct smp_conn), ARENA_SLOT(h->conns, smp));
     if (s) {
         s->pairings = all;
-        s->toolbox = (struct toolbox){ box_aes, h };
+        s->toolbox = (struct toolbox){ .aes = box_aes, .ctx = h };
         s->policy.io = WOAD_IO_NONE;
         s->crypto_owner = CRYPTO_NO_OWNER;
         h->smp = s;
@@ -646,6 +669,7 @@ void smp_close(struct conn *c)
     }
 }
 
+/* No private address (rpa_…) is used or being made.  Pairings have ended with their connections. */
 void smp_reset(struct woad *h)
 {
     h->smp->privacy = 0;

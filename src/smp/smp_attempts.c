@@ -4,9 +4,12 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
+ *   addr_same(): compares identities: the types 2 and 3 equal 0 and 1
+ *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
- *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands */
+ *   emit_none(): raises an event that is of no connection
+ *   smp: of the host: the Security Manager's state; of a connection: its security */
 #include "../core/address.h"
 #include "../core/clock.h"
 #include "../core/event.h"
@@ -16,6 +19,7 @@
 
 enum { FIRST_MS = 250, DOUBLINGS = 11 }; /* at most 250 ms x 2^10: four minutes */
 
+/* The peer's entry; NULL: it has not failed, or has passed since. */
 static struct attempts *attempts_of(const struct woad *h, const struct woad_addr *peer)
 {
     for (struct attempts *a = h->smp->attempts; a < h->smp->attempts + ATTEMPTS; a++) {
@@ -81,6 +85,7 @@ void attempts_emit(struct woad *h, const struct woad_addr *peer)
     emit_none(h, WOAD_EV_ATTEMPTS, &ev);
 }
 
+/* The caller raises WOAD_EV_ATTEMPTS, by attempts_emit(), behind its own event. */
 void attempts_failed(struct woad *h, const struct woad_addr *peer)
 {
     const struct attempts *a = attempts_of(h, peer);

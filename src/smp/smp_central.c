@@ -4,28 +4,30 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
- *   emit_of(): raises an event of a connection; the application may call the host inside it
- *   SEND: a step that sends the PDU of this code
  *   AWAIT: a step that waits for the PDU of this code
- *   PUBLIC_KEYS_CENTRAL: several steps: our key pair, both public keys, DHKey (smp.h)
+ *   bond_fetch(): the peer's bond; may raise WOAD_EV_BOND_WANTED to get it from the application
+ *   bond_slot: a bond takes one, and more for data of legacy pairing and of signed writes
  *   CHECKS_TO_BOND_CENTRAL: all steps after the method's: f5, DHKey Checks, encryption, keys, bond,
  *       STEP_END (smp.h)
- *   STEP_USER: waits for the user's answer to WOAD_EV_PASSKEY, if STEP_COMPARE or STEP_ASK has
- *       raised it
- *   STEP_FLUSH: waits until the controller has acknowledged the key PDUs, at most 500 ms
- *   STEP_PAUSE: waits while the peer must wait after failures, or encryption of a failed pairing is
- *       under way
- *   SMP_FEATURE: the hooks that both features of the Security Manager have (smp.h)
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   failed_reason: of the Pairing Failed to be sent; 0: none
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
  *   link_request_encryption(): starts encryption with the pairing's key, or the bond's
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   PUBLIC_KEYS_CENTRAL: several steps: our key pair, both public keys, DHKey (smp.h)
+ *   SEND: a step that sends the PDU of this code
+ *   smp: of the host: the Security Manager's state; of a connection: its security
+ *   smp_begin_pairing(): begins a list of steps for the connection; NULL: all pairings are in use
+ *   SMP_FEATURE: the hooks that both features of the Security Manager have (smp.h)
  *   smp_run(): does the pairing's steps until one blocks
  *   smp_security_pending(): WOAD_EV_SECURITY will follow by itself
- *   bond_fetch(): the peer's bond; may raise WOAD_EV_BOND_WANTED to get it from the application
- *   bond_slot: a bond in memory takes one, and further ones for data that only some bonds have: of
- *       legacy pairing, of signed writes
- *   number: of a connection: the one in the public interface, index | generation << 8
- *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
- *       (core/feature.h) */
+ *   STEP_FLUSH: waits until the controller has acknowledged the key PDUs, at most 500 ms
+ *   step_lists: lists of steps: by method, or of out-of-band pairing by role
+ *   STEP_PAUSE: waits while the peer must wait after failures, or encryption of a failed pairing is
+ *       under way
+ *   STEP_USER: waits for the user's answer to WOAD_EV_PASSKEY, if STEP_COMPARE or STEP_ASK has
+ *       raised it
+ *   timed_out: the Security Manager timer has expired: no more SMP PDUs on this connection */
 #include "../core/event.h"
 #include "../core/log.h"
 #include "smp.h"

@@ -2,21 +2,25 @@
  * 3, Part C, 10.8; Vol 6, Part B, 1.3.2.3
  *
  * Names of other files:
- *   deadline_in(): the time so many ms from now, for a deadline field
- *   resolve_changed(): sets resolve_dirty, and the list is written from its first entry: bonds
- *       or our key have changed
- *   resolving_enabled: the controller resolves private addresses of bonded peers
- *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
  *   bond_find(): the peer's bond in memory; NULL: none
- *   bond_slot: a bond in memory takes one, and further ones for data that only some bonds have: of
- *       legacy pairing, of signed writes
- *   lru_head: the bond used last: bonds are in the order of their use
- *   rpa_deadline: when the next private address is made
- *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
- *   reversed(): copies in the opposite order of octets
+ *   bond_lru_first(): the bond used last; NULL: none
+ *   bond_lru_next(): the bond used before this one; NULL: none
+ *   bond_peer(): the address of the bond's peer
+ *   bond_slot: a bond takes one, and more for data of legacy pairing and of signed writes
  *   cfg: the config that the application gave to woad_init()
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
+ *   identity: our identity address, while private ones are used
+ *   KIND_SHIFT: of a random address: its kind is in the two top bits (NRPA, RPA, STATIC)
  *   last_rpa: the private address that the peer was seen with last
- *   KIND_SHIFT: of a random address: its kind is in the two top bits (NRPA, RPA, STATIC) */
+ *   lru_head: the bond used last: bonds are in the order of their use
+ *   privacy: enum woad_privacy; 0: we use our identity address
+ *   resolve_changed(): bonds or our key have changed: the resolving list is written from its start
+ *   resolving_enabled: the controller resolves private addresses of bonded peers
+ *   reversed(): copies in the opposite order of octets
+ *   rpa_deadline: when the next private address is made
+ *   smp: of the host: the Security Manager's state; of a connection: its security
+ *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h */
 #include "../core/clock.h"
 #include "../core/own_address.h"
 #include "../hci/hci.h"

@@ -3,11 +3,15 @@
  * Names of other files:
  *   p: a pairing (smp.h)
  *   emit_of(): raises an event of a connection; the application may call the host inside it
- *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
- *       (core/feature.h)
- *   user_state: of the user's part: USER_PENDING, USER_ANSWERED
+ *   keypress_due: a keypress notification is to be sent
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   pairing_for_call(): the running pairing; NULL: none. *err is the reason, WOAD_ENOENT with one,
+ *       too
  *   passkey_action: what the user is to do: WOAD_PASSKEY_…
- *   keypress_due: a keypress notification is to be sent */
+ *   smp_fail(): smp_ended() for a failure found here: sends Pairing Failed
+ *   smp_keypress: handler of Keypress Notification: smp_keypress.c; NULL: not linked
+ *   smp_restart_timer(): the Security Manager timer runs for 30 s from now
+ *   user_state: of the user's part: USER_PENDING, USER_ANSWERED */
 #include "../core/event.h"
 #include "../core/log.h"
 #include "smp.h"

@@ -7,45 +7,76 @@
  *   conn: a connection's number in the public interface
  *   p: a pairing (smp.h)
  *   s: a connection's security (smp.h)
- *   deadline_in(): the time so many ms from now, for a deadline field
- *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
- *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   acl_abandon(): drops the frame of this connection that is partly sent
  *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
- *   HOST_UP: the controller has been brought up: HCI commands may be sent
- *   pending_arg: noted with an HCI command for the moment of its answer: a connection's number, or
- *       so
- *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
- *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
  *   att_check_tx_done(): raises WOAD_EV_TX_DONE, if it is wanted and everything has left
- *   packets_in_controller: ACL packets sent that the controller has not completed
- *   tx_left: octets of the frame being sent that are in no packet yet
- *   smp_conn: a connection's security beside its pairing: smp.h
- *   pdu_to_send: code of the PDU to be sent; 0: none
- *   key_command_due: the HCI command that starts or answers encryption is to be sent
- *   encryption_pending(): the HCI command for encryption has been sent; Encryption Change is to
- *       follow
- *   discard_encryption: encryption with the key of a failed pairing is under way: its success does
- *       not count
- *   from_bond: the connection's key is a bond's, else the pairing's
- *   keys_to_send: key PDUs that remain to be sent, a bit each
- *   keys_to_receive: key PDUs that remain to be received, a bit each
- *   link_request_encryption(): starts encryption with the pairing's key, or the bond's
- *   smp_run(): does the pairing's steps until one blocks
- *   smp_active_pairing(): the connection's pairing; NULL: none runs
- *   smp_random(): random octets: 0, CRYPTO_PENDING, or a WOAD_E…
+ *   attempts_passed(): forgets the peer's failures, with WOAD_EV_ATTEMPTS
+ *   awaits: HCI events that must follow: bits of woad_link_item, and AWAITS_…; see conn_watch()
+ *   bond_bits: what a bond has: key_size (0: no bond), flags, which keys
+ *   bond_emit_slot(): raises WOAD_EV_BOND about a bond in memory
  *   bond_fetch(): the peer's bond; may raise WOAD_EV_BOND_WANTED to get it from the application
  *   bond_find(): the peer's bond in memory; NULL: none
- *   bond_slot: a bond in memory takes one, and further ones for data that only some bonds have: of
- *       legacy pairing, of signed writes
- *   stored_only: after bond_fetch(): bits of a bond that the store has but for which there are
- *       too few slots; key_size 0: none
- *   wipe(): zeros octets, and the compiler does not remove that
- *   zeros(): all octets are 0
- *   same(): compares in constant time
- *   number: of a connection: the one in the public interface, index | generation << 8
+ *   bond_legacy(): the bond's data of legacy pairing; NULL: none
+ *   bond_lru_first(): the bond used last; NULL: none
+ *   bond_put(): stores a bond in the place of the peer's, or of others; NULL: not kept
+ *   bond_slot: a bond takes one, and more for data of legacy pairing and of signed writes
+ *   bond_stronger(): a key of this strength may not replace the bond
+ *   bond_touch(): the bond is in use: it is the last that gives way to others
+ *   bonding: both sides want the keys to be kept
+ *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
+ *   conn_arrived(): an awaited HCI event has arrived, or is not awaited any more
+ *   conn_event: a row of a feature's table of HCI events about one connection
+ *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   deadline_in(): the time so many ms from now, for a deadline field
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
+ *   discard_encryption: a failed pairing's encryption is under way: its success does not count
+ *   encryption_pending(): the HCI command for encryption has been sent; Encryption Change follows
+ *   from_bond: the connection's key is a bond's, else the pairing's
+ *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
  *   gatts: the server's database and state: gatt_server.h
+ *   gatts_restore_client(): takes over what the bond says of the client: CCCDs, features, database
+ *   gatts_save_client(): the server's state of a client; its `cccd` points into the connection's
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   in_tx: woad_tx() is on the call stack
+ *   key_command_due: the HCI command that starts or answers encryption is to be sent
+ *   KEY_OF_PAIRING: the key is the pairing's; KEY_OF_BOND: the bond's
+ *   keys_to_receive: key PDUs that remain to be received, a bit each
+ *   keys_to_send: key PDUs that remain to be sent, a bit each
+ *   KIND_SHIFT: of a random address: its kind is in the two top bits (NRPA, RPA, STATIC)
+ *   last_rpa: the private address that the peer was seen with last
+ *   link_flags: WOAD_BOND_… of the key that encrypts, or is about to
+ *   link_key_size: octets of the key that encrypts, or is about to
+ *   link_request_encryption(): starts encryption with the pairing's key, or the bond's
+ *   MAY_FETCH: WOAD_EV_BOND_WANTED may be raised; IN_MEMORY: not
+ *   number: of a connection: the one in the public interface, index | generation << 8
+ *   packets_in_controller: ACL packets sent that the controller has not completed
+ *   pdu_to_send: code of the PDU to be sent; 0: none
+ *   peer_air: address of the peer when the connection was opened
+ *   pending_arg: set with an HCI command, for its answer: a connection's number, or the like
+ *   rpa_identity(): our identity address
+ *   same(): compares in constant time
+ *   security_lowered: hook: the connection has less security than before
+ *   security_request_due: a Security Request is to be sent
+ *   smp: of the host: the Security Manager's state; of a connection: its security
+ *   smp_active_pairing(): the connection's pairing; NULL: none runs
+ *   smp_conn: a connection's security beside its pairing: smp.h
+ *   smp_emit_security(): raises WOAD_EV_SECURITY; then the client and the channels go on
+ *   smp_ended(): ends a pairing or a Security Request, with WOAD_EV_SECURITY
+ *   smp_free_pairing(): wipes and frees the connection's pairing, without an event
+ *   smp_random(): random octets: 0, CRYPTO_PENDING, or a WOAD_E…
+ *   smp_run(): does the pairing's steps until one blocks
+ *   smp_step_result(): a step's result from a calculation's
+ *   STATUS: the HCI event has a status field
+ *   STEP_BLOCKED: a step's result: it is not done, and is called again
+ *   step_deadline: deadline of a step that has its own; 0: none
  *   stk: the key of legacy pairing, with which it encrypts
- *   last_rpa: the private address that the peer was seen with last */
+ *   stored_only: after bond_fetch(): of a bond that the store has and that does not fit; key_size
+ *       0: none
+ *   timer: deadline of the Security Manager timer, 30 s; 0: it does not run
+ *   tx_left: octets of the frame being sent that are in no packet yet
+ *   want_ltk_reply: the negative reply to Long Term Key Request is to be sent
+ *   wipe(): zeros octets, and the compiler does not remove that
+ *   zeros(): all octets are 0 */
 #include <woad/hci.h>
 
 #include "../core/address.h"
@@ -115,7 +146,8 @@ static const struct {
     [SMP_CSRK - SMP_LTK] = { { KEY_AT(own_csrk), KEY_AT(csrk) }, 16 },
 };
 
-/* Where the bond of the pairing has the key of a key PDU: ours, or the peer's. */
+/* Where the bond of the pairing has the key of a key PDU: ours, or the peer's.  Not for
+ * SMP_IDENTITY, which has no row. */
 enum { OWN_KEY, PEER_KEY };
 static uint8_t *key_of(struct pairing *p, uint8_t code, unsigned side)
 {
@@ -286,7 +318,8 @@ static bool key_is_agreed(const struct pairing *p)
 }
 
 /* The peer asks for encryption.  Uses the key of the running pairing, or the LTK that this pairing
- * has just sent; without a pairing, the bond's key that EDIV and Rand name.  False: no key. */
+ * has just sent; without a pairing, the bond's key that EDIV and Rand name (`numbered`).  They are
+ * zeros for the key of LE Secure Connections and for the STK.  False: no key. */
 bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv)
 {
     struct pairing *p = smp_active_pairing(c);
@@ -301,7 +334,7 @@ bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv)
     } else if (!key_is_agreed(p)) {
         return false;
     } else if (p->bond.has_own_ltk) {
-        l = (const void *)&p->bond.own_ediv;
+        l = (const void *)&p->bond.own_ediv; /* laid out as a struct bond_legacy */
     }
     bool numbered = l && ediv == l->own_ediv && same(rand, l->own_rand, 8);
     if (!numbered && ((slot && l) || ediv || !zeros(rand, 8))) {
@@ -500,6 +533,7 @@ static void link_changed(struct conn *c, uint8_t status, bool on)
     }
 }
 
+/* A refused command ends the encryption; Encryption Change follows an accepted one. */
 void smp_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct conn *c = conn_of(h, h->hci.pending_arg);
@@ -523,6 +557,7 @@ static void link_rx_refresh(struct conn *c, uint8_t status, struct rd *in)
     link_changed(c, status, ENCRYPTION_ON);
 }
 
+/* Columns: event code, whether it has a status, octets of all parameters, function. */
 const struct conn_event smp_events[] = { { EVT_ENCRYPTION_CHANGE, STATUS, 4, link_rx_change },
                                          { EVT_KEY_REFRESH, STATUS, 3, link_rx_refresh },
                                          { 0 } };

@@ -5,29 +5,38 @@
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
  *   p: a pairing (smp.h)
- *   arena_alloc(): the host's memory is laid out once; NULL while it is only measured
- *       (core/arena.h)
- *   commands_idle: no feature has an HCI command to send; false: poll them all again
- *   conn_for_call(): conn_of() for a public call, which may change what is to be sent: marks all
- *       connections ready
- *   HOST_UP: the controller has been brought up: HCI commands may be sent
- *   own: values of our side, [COC_CID], [COC_MTU], [COC_MPS], [COC_CREDITS]; `peer`: of the other
- *   SEND: a step that sends the PDU of this code
+ *   r: of a side: passkey or out-of-band random, for f6; of ours in legacy pairing: TK
+ *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
  *   AWAIT: a step that waits for the PDU of this code
+ *   cfg: the config that the application gave to woad_init()
+ *   CHECKS_TO_BOND_CENTRAL: all steps after the method's: f5, DHKey Checks, encryption, keys, bond,
+ *       STEP_END (smp.h)
+ *   CHECKS_TO_BOND_PERIPHERAL: all steps after the method's, as CHECKS_TO_BOND_CENTRAL
+ *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   conn_for_call(): conn_of() for a public call: all connections are polled again afterwards
+ *   emit_none(): raises an event that is of no connection
+ *   has_oob: the pairing has LE Secure Connections' data from out of band
+ *   has_tk: the pairing has a TK from out of band
+ *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
  *   may_multiply: woad_poll() runs and has done no P-256 multiplication yet
+ *   OOB_MADE: state of woad_oob_make(): there are data, for one pairing; OOB_WANTED: to be made
+ *   own_private: our private key of this pairing
+ *   PUBLIC_KEYS_CENTRAL: several steps: our key pair, both public keys, DHKey (smp.h)
+ *   PUBLIC_KEYS_PERIPHERAL: several steps: Pairing Response, our key pair, both public keys,
+ *       DHKey
+ *   reversed(): copies in the opposite order of octets
+ *   same(): compares in constant time
+ *   SEND: a step that sends the PDU of this code
+ *   smp: of the host: the Security Manager's state; of a connection: its security
  *   smp_active_pairing(): the connection's pairing; NULL: none runs
+ *   smp_get_pairing(): the connection's pairing, else a free one for it; NULL: none is free
+ *   smp_side: one side's values in a pairing, the most significant octet first
  *   smp_step_result(): a step's result from a calculation's
+ *   step_lists: lists of steps: by method, or of out-of-band pairing by role
  *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
  *   wipe(): zeros octets, and the compiler does not remove that
- *   zeros(): all octets are 0
- *   same(): compares in constant time
- *   reversed(): copies in the opposite order of octets
- *   layout: with reset, command, complete, conn_open and the like: a feature's hooks
- *       (core/feature.h)
- *   cfg: the config that the application gave to woad_init()
- *   has_tk: the pairing has a TK from out of band
- *   has_oob: the pairing has LE Secure Connections' data from out of band
- *   own_private: our private key of this pairing */
+ *   zeros(): all octets are 0 */
 #include <woad/crypto.h>
 
 #include "../core/event.h"

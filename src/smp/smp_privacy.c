@@ -2,28 +2,38 @@
  * woad_set_privacy().  Vol 3, Part C, 10.7; Vol 6, Part B, 1.3.2
  *
  * Names of other files:
+ *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
+ *   address_pending: ADDRESS_…: our next private address is calculated, failed, or due; 0: none is
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   CRYPTO_PENDING: the controller calculates; when it has, the whole calculation is repeated
+ *   CRYPTO_PRIVACY: owner of the calculation of our private address
+ *   crypto_role: cryptography by the controller: hci_crypto.c; NULL: not linked
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
- *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
+ *   identity: our identity address, while private ones are used
+ *   KIND_SHIFT: of a random address: its kind is in the two top bits (NRPA, RPA, STATIC)
+ *   next_rpa: the private address that is being made
  *   own_type: type of our own address, as HCI numbers it
+ *   privacy: enum woad_privacy; 0: we use our identity address
+ *   privacy_ops: private addresses: smp_privacy.c; NULL: not linked
+ *   random_addr: our random address: static, or private while privacy is on
  *   random_dirty: our random address is to be written to the controller
- *   address_pending: the controller calculates our next private address
- *   crypto_role: cryptography by the controller: hci_crypto.c; NULL: not linked
+ *   release: of crypto_role: forgets what this owner calculates, and its P-256 key pair
+ *   reversed(): copies in the opposite order of octets
+ *   rpa_deadline: when the next private address is made
+ *   rpa_failures: failed attempts in a row to make a private address
+ *   rpa_in_progress: the next private address has its random part, and waits for its hash
+ *   smp: of the host: the Security Manager's state; of a connection: its security
  *   smp_calculate(): runs a function that may need the controller's cryptography, repeating it when
  *       that has answered
+ *   smp_has_crypto(): there is AES and a random source: the application's, or the controller's
  *   smp_random(): random octets: 0, CRYPTO_PENDING, or a WOAD_E…
- *   CRYPTO_PENDING: the controller calculates; the caller is woken and repeats the whole
- *       calculation
- *   rpa_deadline: when the next private address is made
+ *   static_addr: our static random address, while private ones are used
+ *   STEP_BLOCKED: a step's result: it is not done, and is called again
  *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
- *   wipe(): zeros octets, and the compiler does not remove that
- *   reversed(): copies in the opposite order of octets
- *   rpa_in_progress: the next private address has its random part, and waits for its hash
- *   rpa_failures: failed attempts in a row to make a private address
- *   KIND_SHIFT: of a random address: its kind is in the two top bits (NRPA, RPA, STATIC) */
+ *   wipe(): zeros octets, and the compiler does not remove that */
 #include "../core/clock.h"
 #include "../core/log.h"
 #include "../hci/roles.h"
@@ -155,7 +165,8 @@ static uint32_t private_run_timers(struct woad *h)
     return deadline_left(h, s->rpa_deadline);
 }
 
-static const struct privacy_ops privacy_ops = { private_run_timers, private_calculated };
+static const struct privacy_ops privacy_ops = { .run_timers = private_run_timers,
+                                                .calculated = private_calculated };
 
 int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
 {

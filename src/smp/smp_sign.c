@@ -4,16 +4,20 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
+ *   bond_emit_slot(): raises WOAD_EV_BOND about a bond in memory
  *   bond_fetch(): the peer's bond; may raise WOAD_EV_BOND_WANTED to get it from the application
  *   bond_find(): the peer's bond in memory; NULL: none
- *   bond_slot: a bond in memory takes one, and further ones for data that only some bonds have: of
- *       legacy pairing, of signed writes
- *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
- *   wipe(): zeros octets, and the compiler does not remove that
- *   zeros(): all octets are 0
- *   same(): compares in constant time
+ *   bond_signs(): the bond's data of signed writes; NULL: none
+ *   bond_slot: a bond takes one, and more for data of legacy pairing and of signed writes
+ *   number: of a connection: the one in the public interface, index | generation << 8
  *   reversed(): copies in the opposite order of octets
- *   number: of a connection: the one in the public interface, index | generation << 8 */
+ *   same(): compares in constant time
+ *   SIGNATURE: octets of the counter and the MAC at the end of a signed write
+ *   smp: of the host: the Security Manager's state; of a connection: its security
+ *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
+ *   toolbox_mac_back(): adds octets to the MAC, the last one first
+ *   wipe(): zeros octets, and the compiler does not remove that
+ *   zeros(): all octets are 0 */
 #include "smp.h"
 
 enum { SIGN_HEAD = 3, SIGN_MAC = 8, SIGN_COUNT = 4 };

@@ -9,36 +9,53 @@
  *
  * Names of other files:
  *   p: a pairing (smp.h)
- *   conn_index(): index of a connection in the arrays that have an element for each
- *   emit_of(): raises an event of a connection; the application may call the host inside it
- *   crypto_role: cryptography by the controller: hci_crypto.c; NULL: not linked
+ *   r: of a side: passkey or out-of-band random, for f6; of ours in legacy pairing: TK
  *   att_signed: sign_server.c's handler of signed writes; NULL: not linked
- *   INITIATOR: index in p->side: the central
- *   RESPONDER: index in p->side: the peripheral
- *   may_multiply: woad_poll() runs and has done no P-256 multiplication yet
- *   received_pdu: code of the PDU received, for AWAIT; 0: none
- *   encryption_pending: the HCI command for encryption has been sent; Encryption Change is to
- *       follow
- *   keys_to_send: key PDUs that remain to be sent, a bit each
- *   keys_to_receive: key PDUs that remain to be received, a bit each
- *   link_request_encryption(): starts encryption with the pairing's key, or the bond's
- *   smp_random(): random octets: 0, CRYPTO_PENDING, or a WOAD_E…
- *   CRYPTO_PENDING: the controller calculates; the caller is woken and repeats the whole
- *       calculation
  *   attempts_wait(): the peer has failed to pair too often, and must wait
- *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
- *   own_air: address of our side when the connection was opened
- *   peer_air: address of the peer when the connection was opened
- *   wipe(): zeros octets, and the compiler does not remove that
- *   zeros(): all octets are 0
- *   same(): compares in constant time
- *   reversed(): copies in the opposite order of octets
+ *   AWAIT: a step that waits for the PDU of this code
+ *   bonding: both sides want the keys to be kept
+ *   by_method: lists of steps by enum woad_method; [0]: legacy pairing
  *   cfg: the config that the application gave to woad_init()
- *   has_tk: the pairing has a TK from out of band
+ *   conn_index(): index of a connection in the arrays that have an element for each
+ *   CRYPTO_PENDING: the controller calculates; when it has, the whole calculation is repeated
+ *   crypto_role: cryptography by the controller: hci_crypto.c; NULL: not linked
+ *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   encryption_pending(): the HCI command for encryption has been sent; Encryption Change follows
  *   has_oob: the pairing has LE Secure Connections' data from out of band
- *   passkey_action: what the user is to do: WOAD_PASSKEY_…
+ *   has_tk: the pairing has a TK from out of band
+ *   INITIATOR: index in p->side: the central
+ *   key_cut(): clears the octets that a key of this size does not have
+ *   KEY_OF_PAIRING: the key is the pairing's; KEY_OF_BOND: the bond's
+ *   keys_bond_is_stronger(): the peer has a bond that this pairing may not replace; may raise
+ *       events
+ *   keys_rx(): reads a key PDU of the peer into p->bond: 0 or a reason
+ *   keys_to_receive: key PDUs that remain to be received, a bit each
+ *   keys_to_send: key PDUs that remain to be sent, a bit each
+ *   keys_write(): writes a key PDU of ours
+ *   link_request_encryption(): starts encryption with the pairing's key, or the bond's
+ *   may_multiply: woad_poll() runs and has done no P-256 multiplication yet
+ *   own_air: address of our side when the connection was opened
  *   own_private: our private key of this pairing
- *   stk: the key of legacy pairing, with which it encrypts */
+ *   passkey_action: what the user is to do: WOAD_PASSKEY_…
+ *   peer_air: address of the peer when the connection was opened
+ *   received_pdu: code of the PDU received, for AWAIT; 0: none
+ *   RESPONDER: index in p->side: the peripheral
+ *   reversed(): copies in the opposite order of octets
+ *   same(): compares in constant time
+ *   SEND: a step that sends the PDU of this code
+ *   smp: of the host: the Security Manager's state; of a connection: its security
+ *   smp_auth(): AuthReq of our PDUs, from the policy
+ *   smp_begin(): begins a list of steps at its first one, and the timer
+ *   smp_random(): random octets: 0, CRYPTO_PENDING, or a WOAD_E…
+ *   smp_restart_timer(): the Security Manager timer runs for 30 s from now
+ *   smp_side: one side's values in a pairing, the most significant octet first
+ *   STEP_BLOCKED: a step's result: it is not done, and is called again
+ *   step_lists: lists of steps: by method, or of out-of-band pairing by role
+ *   stk: the key of legacy pairing, with which it encrypts
+ *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
+ *   user_state: of the user's part: USER_PENDING, USER_ANSWERED
+ *   wipe(): zeros octets, and the compiler does not remove that
+ *   zeros(): all octets are 0 */
 #include <woad/crypto.h>
 
 #include "../core/address.h"
@@ -219,6 +236,7 @@ static int policy_error(const struct pairing *p)
     return err;
 }
 
+/* An address as f5, f6 and c1 take it: type, octets with the most significant first. */
 static __attribute__((noinline)) void side_address(struct smp_side *side, const struct woad_addr *a)
 {
     side->address[0] = a->type & 1;
@@ -310,7 +328,7 @@ static int key_pair_by_controller(struct pairing *p)
 
 /* Makes our key pair, a new one for each pairing.  If the peer says that it has our out-of-band
  * data, takes the pair of woad_oob_make(), which serves once: otherwise our r would be zeros, which
- * an attacker knows.  2.3.5.6.4 */
+ * an attacker knows.  h->oob is there: choose_steps() has looked.  2.3.5.6.4 */
 static int step_key_pair(struct pairing *p)
 {
     struct woad *h = p->c->h;
@@ -690,6 +708,7 @@ int smp_step(struct woad *h, uint16_t owner, uint8_t step)
 
 /* --- the PDUs --------------------------------------------------------------------------------- */
 
+/* PDUs have the least significant octet first. */
 static void pdu_put(struct wr *out, const uint8_t *value, size_t len)
 {
     uint8_t b[32];

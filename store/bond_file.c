@@ -297,7 +297,11 @@ static int file_make(const char *path)
         unlink(path);
         return fd;
     }
-    if (file_lock(fd) < 0 || !path_is_file(path, fd)) {
+    int err = file_lock(fd); /* not had: another program looks whether it is left over */
+    if (err < 0 && path_is_file(path, fd)) {
+        unlink(path); /* empty, it would stay for ever */
+    }
+    if (err < 0 || !path_is_file(path, fd)) {
         close(fd);
         return -EEXIST;
     }

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -195,6 +196,31 @@ static void many_programs_one_after_the_other(void **state)
         assert_int_equal(status, 0);
     }
     assert_int_equal(bonds_in("bonds"), PROGRAMS * BONDS_EACH);
+}
+
+/* Another program looks whether a temporary file is of a dead one, at the moment in which it is
+ * made: no empty file is left, of which ten would end all storing. */
+static void a_temporary_file_that_another_looks_at(void **state)
+{
+    (void)state;
+    woad_bond_file_close(opened("bonds"));
+    pid_t looks = fork();
+    while (!looks) {
+        int fd = open("bonds.new", O_RDONLY);
+        if (fd >= 0) {
+            flock(fd, LOCK_EX | LOCK_NB);
+            close(fd);
+        }
+    }
+    for (int n = 0; n < 2000; n++) {
+        int error;
+        woad_bond_file_close(woad_bond_file_open("bonds", &error));
+        assert_int_equal(error, 0);
+    }
+    kill(looks, SIGKILL);
+    assert_int_equal(waitpid(looks, NULL, 0), looks);
+    assert_int_equal(access("bonds.new", F_OK), -1);
+    assert_int_equal(access("bonds.new1", F_OK), -1);
 }
 
 /* The path is a symbolic link: its target is written, the link stays.  A dangling link is
@@ -459,6 +485,7 @@ int main(void)
         CASE(what_an_earlier_run_left_beside_is_taken_away),
         CASE(a_second_program_is_refused_until_the_first_has_closed),
         CASE(many_programs_one_after_the_other),
+        CASE(a_temporary_file_that_another_looks_at),
         CASE(a_symbolic_link_stays_one),
         CASE(a_relative_path_stays_where_it_was),
         CASE(another_file_put_in_its_place_stays),

@@ -115,9 +115,29 @@ static const char *const acts[] = {
 };
 enum { ACTS = sizeof acts / sizeof *acts };
 
+/* Each connection's events are between its WOAD_EV_CONNECT and its WOAD_EV_DISCONNECT. */
+static void expect_open(struct run *r, const struct woad_event *ev)
+{
+    if (ev->conn == WOAD_NO_CONN) {
+        return;
+    }
+    unsigned *open = &r->open[ev->conn & 1];
+    if (ev->type == WOAD_EV_CONNECT) {
+        *open = ev->conn + 1u;
+    }
+    if (*open != ev->conn + 1u) {
+        printf("FAIL: %s of a connection that is not open\n", woad_event_name(ev->type));
+        abort();
+    }
+    if (ev->type == WOAD_EV_DISCONNECT) {
+        *open = 0;
+    }
+}
+
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     struct run *r = ctx;
+    expect_open(r, ev);
     if (ev->type == WOAD_EV_CONNECT) {
         r->conn = ev->conn;
     }

@@ -26,6 +26,7 @@ struct run {
     char event[EVENTS][TEXT];
     size_t events, seen; /* likewise of events */
     uint16_t conn;
+    unsigned open[2];                        /* each connection's number + 1; 0: none */
     bool manual, answers, forgets, commands; /* the case has this line, see run.c */
     size_t raised, act_at, act; /* events so far; event number at which `acts[act]` is called */
     struct packet frame;        /* an L2CAP frame of the host, joined from fragments */

@@ -55,8 +55,12 @@ void emit_none(struct woad *h, enum woad_event_type type, struct woad_event *ev)
     emit_at(h, WOAD_NO_CONN, type, ev);
 }
 
+/* The callback may have ended the host in an event before, and with it the connection. */
 void emit_of(const struct conn *c, enum woad_event_type type, struct woad_event *ev)
 {
+    if (c->state == CONN_FREE) {
+        return;
+    }
     if (c->connect_held) { /* WOAD_EV_CONNECT is always the first event of a connection */
         c->h->reconnect->peer_present(c);
     }

@@ -454,6 +454,10 @@ int usb_open(const char *spec, struct hci_transport *transport, char message[WOA
     }
     u->epoll = fd_above_stdio(epoll_create1(EPOLL_CLOEXEC));
     u->timer = fd_above_stdio(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+    if (u->epoll < 0 || u->timer < 0) {
+        usb_close(u);
+        return transport_fail(message, EMFILE, "usb:%.40s: no descriptors left", spec);
+    }
     int err = usb_start(u, spec);
     if (err) {
         usb_close(u);

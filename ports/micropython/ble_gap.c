@@ -247,7 +247,8 @@ static mp_obj_t gap_connect(size_t n_args, const mp_obj_t *args)
         ble_flush();
         return mp_const_none;
     }
-    struct woad_addr peer = { .type = (uint8_t)mp_obj_get_int(args[1]) };
+    mp_int_t type = mp_obj_get_int(args[1]);
+    struct woad_addr peer = { .type = (uint8_t)(type < 0 || type > 255 ? 255 : type) };
     mp_buffer_info_t buf;
     mp_get_buffer_raise(args[2], &buf, MP_BUFFER_READ);
     if (buf.len != 6) {

@@ -138,7 +138,8 @@ MP_DEFINE_CONST_FUN_OBJ_2(ble_gap_connection_obj, gap_connection);
 static mp_obj_t gap_update(size_t n_args, const mp_obj_t *args)
 {
     mp_int_t v[] = { 0, 0, 0, 0, 2560 };
-    for (size_t i = 1; i < n_args; i++) {
+    uint16_t conn = ble_arg_conn(args[1]);
+    for (size_t i = 2; i < n_args; i++) {
         v[i - 1] = mp_obj_get_int(args[i]);
     }
     struct woad *h = ble_active();
@@ -153,7 +154,7 @@ static mp_obj_t gap_update(size_t n_args, const mp_obj_t *args)
         .latency = (uint16_t)MIN(v[3], 0xffff),
         .supervision_10ms = (uint16_t)MIN(v[4] / 10, 0xffff),
     };
-    ble_raise(woad_conn_update(h, (uint16_t)v[0], &params));
+    ble_raise(woad_conn_update(h, conn, &params));
     ble_flush();
     return mp_const_none;
 }
@@ -205,13 +206,14 @@ MP_DEFINE_CONST_FUN_OBJ_3(ble_gap_data_length_obj, gap_data_length);
 static mp_obj_t gap_phy(size_t n_args, const mp_obj_t *args)
 {
     mp_int_t v[] = { 0, 0, 0, 0 };
-    for (size_t i = 1; i < n_args; i++) {
+    uint16_t conn = ble_arg_conn(args[1]);
+    for (size_t i = 2; i < n_args; i++) {
         v[i - 1] = mp_obj_get_int(args[i]);
     }
     struct woad *h = ble_active();
     bool ok = v[1] >= 0 && v[1] <= 7 && v[2] >= 0 && v[2] <= 7 && v[3] >= 0 && v[3] <= 2;
-    return link_done(ok ? woad_link_set_phy(h, (uint16_t)v[0], (uint8_t)v[1], (uint8_t)v[2],
-                                            (enum woad_coding)v[3])
-                        : WOAD_EINVAL);
+    return link_done(
+        ok ? woad_link_set_phy(h, conn, (uint8_t)v[1], (uint8_t)v[2], (enum woad_coding)v[3])
+           : WOAD_EINVAL);
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_phy_obj, 4, 5, gap_phy);

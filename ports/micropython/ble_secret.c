@@ -236,11 +236,12 @@ void ble_store_bonds(void)
     memset(&bond, 0, sizeof bond);
 }
 
-/* The host's bond of this peer now: a queued event may be older.  False: it has none. */
+/* The host's bond of this peer now: a queued event may be older.  False: it has none.  Types 2 and
+ * 3 of an address are 0 and 1, resolved by the controller. */
 bool ble_bond_in_host(const struct woad_addr *peer, struct woad_bond *b)
 {
     for (uint16_t n = 0; ble.host && woad_bond_at(ble.host, n, b) == 0; n++) {
-        if (b->peer.type == peer->type && memcmp(b->peer.octet, peer->octet, 6) == 0) {
+        if (b->peer.type % 2 == peer->type % 2 && memcmp(b->peer.octet, peer->octet, 6) == 0) {
             return true;
         }
     }

@@ -146,6 +146,7 @@ static const struct gattc_kind kind_prepare = {
 
 #define WRITE_LIMITS \
     "handle %u, %u octets: a handle is not 0; 512 and config.request_queue - 3 (%u) at most"
+#define MTU_CURE "woad_gattc_exchange_mtu(), or woad_gattc_write_long()"
 
 static bool write_fits(const struct woad *h, uint16_t handle, size_t len, size_t max)
 {
@@ -157,14 +158,8 @@ int woad_gattc_write(struct woad *h, uint16_t conn, uint16_t handle, const void 
     const struct conn *c = conn_of(h, conn);
     struct proc *p;
     if (c && !write_fits(h, handle, len, att_max_value(c))) {
-        if (len > att_max_value(c)) {
-            return REFUSED(h, WOAD_EINVAL,
-                           "%u octets: ATT_MTU takes %u now; woad_gattc_exchange_mtu(), or "
-                           "woad_gattc_write_long()",
-                           (unsigned)len, (unsigned)att_max_value(c));
-        }
-        return REFUSED(h, WOAD_EINVAL, WRITE_LIMITS, handle, (unsigned)len,
-                       h->cfg.request_queue - 3u);
+        return REFUSED(h, WOAD_EINVAL, WRITE_LIMITS "; ATT_MTU takes %u now: " MTU_CURE, handle,
+                       (unsigned)len, h->cfg.request_queue - 3u, (unsigned)att_max_value(c));
     }
     return gattc_add(h, conn, &kind_write, handle, data, len, &p);
 }

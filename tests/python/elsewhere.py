@@ -157,6 +157,8 @@ def test_numbers_that_are_no_handles():
     """, CLIENT + """
     raises(107, ble.gattc_read, conn + 65536, 12)
     raises(22, ble.gattc_discover_characteristics, conn, 1, 65536 + 20)
+    raises(107, ble.gap_update, conn + 65536, 30000, 50000)
+    raises(22, ble.gap_connect, 256, bytes(6))
     ble.gap_disconnect(conn)
     wait(8)
     """)

@@ -102,7 +102,8 @@ static void wrong_calls_about_gatt(void **state)
     SAYS(woad_gatt_notify(h, 0x222, 3, data, 1), WOAD_ENOTCONN, "the connection is not open");
     SAYS(woad_gatt_indicate(h, conn, 8, data, 1), WOAD_EINVAL, "handle 8, Service Changed");
     SAYS(woad_gattc_read(h, 0x222, 3), WOAD_ENOTCONN, "no open connection has the number 222");
-    SAYS(woad_gattc_write(h, conn, 3, data, 100), WOAD_EINVAL, "100 octets: ATT_MTU takes 20 now");
+    SAYS(woad_gattc_write(h, conn, 3, data, 100), WOAD_EINVAL,
+         "ATT_MTU takes 20 now: woad_gattc_exchange_mtu()");
     SAYS(woad_gattc_write(h, conn, 0, data, 2), WOAD_EINVAL, "handle 0, 2 octets: a handle is");
     SAYS(woad_gattc_characteristics(h, conn, 9, 3, NULL), WOAD_EINVAL,
          "handles 9 to 3: from 1, and the last not below the first");

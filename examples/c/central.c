@@ -54,7 +54,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         }
         break;
     case WOAD_EV_CONNECT_FAILED:
-    case WOAD_EV_DISCONNECT:
+    case WOAD_EV_DISCONNECT: app->done = true; break;
     default: break;
     }
 }

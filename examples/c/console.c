@@ -18,6 +18,7 @@ static struct {
     uint16_t first;
     uint8_t text[20]; /* fits every connection's ATT_MTU */
     int len;          /* typed, and not sent yet */
+    bool done;
 } app;
 
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
@@ -41,7 +42,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         if (ev->u.gatt_write.need_answer)
             woad_gatt_answer(h, ev->conn, 0, NULL, 0);
         break;
-    case WOAD_EV_DISCONNECT:
+    case WOAD_EV_DISCONNECT: app.done = true; break;
     default: break;
     }
 }
@@ -61,5 +62,5 @@ static uint32_t loop(void *ctx, struct woad *h, uint32_t now_ms)
 int main(void)
 {
     const struct woad_config config = { .features = features, .event = on_event };
-    return woad_port_run(&config, "console", loop, NULL);
+    return woad_port_run(&config, "console", loop, &app.done);
 }

@@ -50,7 +50,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     case WOAD_EV_TX_DONE: app.sending = false; break;
     case WOAD_EV_SCAN_DONE: app.done = !app.found; break;
     case WOAD_EV_DISCONNECT:
-    case WOAD_EV_CONNECT_FAILED:
+    case WOAD_EV_CONNECT_FAILED: app.done = true; break;
     default: break;
     }
 }

@@ -46,7 +46,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         break;
     case WOAD_EV_SCAN_DONE: done = !found; break;
     case WOAD_EV_CONNECT_FAILED:
-    case WOAD_EV_DISCONNECT:
+    case WOAD_EV_DISCONNECT: done = true; break;
     default: break;
     }
 }

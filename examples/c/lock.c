@@ -22,6 +22,7 @@ static const struct woad_feature *const features[] = { &woad_feature_advertiser,
                                                        &woad_feature_security_manager, NULL };
 
 static struct woad_bond_file *bonds;
+static bool done;
 
 static void begin(struct woad *h)
 {
@@ -53,7 +54,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     case WOAD_EV_PASSKEY: printf("to open it, type %06u\n", ev->u.passkey.passkey); break;
     case WOAD_EV_SECURITY: printf("pairing: %s\n", woad_smp_strerror(ev->u.security.status)); break;
     case WOAD_EV_GATT_WRITE: printf("%s\n", is_open ? "open" : "shut"); break;
-    case WOAD_EV_DISCONNECT:
+    case WOAD_EV_DISCONNECT: done = true; break;
     default: break;
     }
     fflush(stdout);
@@ -71,7 +72,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s: %s\n", path, strerror(-error));
         return 1;
     }
-    int status = woad_port_run(&config, "lock", NULL, NULL);
+    int status = woad_port_run(&config, "lock", NULL, &done);
     woad_bond_file_close(bonds);
     return status;
 }

@@ -20,7 +20,8 @@
  *   CMD_STATUS: flag of a command: answered by Command Status
  *   chm: channel map, a bit each
  *   periodic: periodic advertising of a set
- *   sending: of periodic advertising: the host wants it, and its set has been enabled once
+ *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
+ *       stream: an SDU is sent in this event
  *   big: a broadcast isochronous group: ll.h
  *   is_receiver: of a group: received, not sent
  *   bn_tx: payloads of an event that we send

@@ -5,7 +5,12 @@
  *   air_random(): the next number of the world's random sequence
  *   ADV_AA: access address of advertising
  *   big: a broadcast isochronous group: ll.h
- *   is_receiver: of a group: received, not sent */
+ *   is_receiver: of a group: received, not sent
+ *   sets: the advertising sets, n_sets of them; legacy advertising is the first
+ *   periodic: periodic advertising of a set
+ *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
+ *       stream: an SDU is sent in this event
+ *   seed: of a group: its streams' access addresses are made of it */
 #include "ll.h"
 
 static unsigned ones(uint32_t v)

@@ -41,7 +41,29 @@
  *   channel_bits: channels that the set uses, a bit each: 37, 38, 39
  *   ADV_AA: access address of advertising
  *   conn_peer: the peer of the connection request that is out
- *   address_bits(): TxAdd and RxAdd of an advertising PDU */
+ *   address_bits(): TxAdd and RxAdd of an advertising PDU
+ *   sets: the advertising sets, n_sets of them; legacy advertising is the first
+ *   until: us: when the host's Duration of scanning ends; NEVER: not at all
+ *   periodic: periodic advertising of a set
+ *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
+ *       stream: an SDU is sent in this event
+ *   events: advertising events since the set was enabled
+ *   max_events: events after which the set ends; 0: no limit
+ *   random_set: the set has a random address of its own
+ *   power_limited: the host has limited the set's power
+ *   kind: of legacy PDUs: ADV_KIND_…, the event type of HCI
+ *   filter: filter policy of the set: ADV_FILTER_…, bits
+ *   next: us: the set's next advertising event
+ *   evt_set_terminated(): LE Advertising Set Terminated
+ *   evt_connected(): LE Connection Complete; with a status that is not 0: none was made
+ *   ext_adv_begin(): plans the auxiliary packet of this advertising event
+ *   ext_adv_send_primary(): sends ADV_EXT_IND
+ *   ext_adv_send_connect_rsp(): sends AUX_CONNECT_RSP; the connection begins when it has been sent
+ *   periodic_adv_next(): when the set's periodic advertising has a packet to send; NEVER: none
+ *   radio_airtime(): us of a packet with so many octets of PDU, its header included
+ *   conn_request: what a request says besides its LLData
+ *   props: PROP_…: properties of a set with extended PDUs
+ *   power: dBm */
 #include "host.h"
 #include "ext.h"
 

@@ -43,7 +43,20 @@
  *   connect_ind_out: CONNECT_IND is on its way
  *   connect_req_out: AUX_CONNECT_REQ is on its way, or its response is awaited
  *   phase: of a turn: any of its times
- *   interval_us: of a turn: us from one to the next */
+ *   interval_us: of a turn: us from one to the next
+ *   index: of the connection, stream, sync or set that has the radio
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   turn: a turn of an activity: when, how often, for how long
+ *   skip: events that a sync may leave out after one that it has received
+ *   tries: events without a packet so far, until it is established
+ *   aa: access address
+ *   on_preempt: of an activity: another one takes the radio; called after radio_off()
+ *   scan_abort(): ends what the scanner has begun; scan_resume() goes on when the radio is free
+ *   adv_connectable(): connections can be made through the set
+ *   big_next(): when the first group has something to do besides its streams; NEVER: none has
+ *   lot: of the turn that has the radio: see lot_of()
+ *   link_turn(): writes a connection's next turn; *t stays as it is if it has none
+ *   LAST_EVENTS: with fewer events left, a connection gives up a turn to another turn only */
 #include "iso.h"
 #include "periodic.h"
 

@@ -40,7 +40,43 @@
  *   sync_delay: us that a stream or a group takes in its interval
  *   phase: of a turn: any of its times
  *   interval_us: of a turn: us from one to the next
- *   spacing: us from one stream of a group to the next */
+ *   spacing: us from one stream of a group to the next
+ *   anchor: us: the start of the event
+ *   at: us: when the stream's next subevent begins; NEVER: it runs, or the stream is off
+ *   subevent: number of the subevent that runs, or is next, in its event
+ *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
+ *       stream: an SDU is sent in this event
+ *   tries: events without a packet so far, until it is established
+ *   n_isos_on: streams that are on
+ *   rx_done: payloads of this event that are received
+ *   csa2_channel(): the channel of an event by channel selection algorithm 2
+ *   turn_place(): where the arbiter finds room for a new turn: steps of 1.25 ms from its phase
+ *   iso_payloads(): payloads that an SDU of this length takes
+ *   iso_payload(): the payload of a number, of the SDU that is sent; returns its LLID
+ *   iso_channel(): the channel of a subevent
+ *   iso_event_begin(): sets tx_done, rx_done, and whether an SDU is sent in this event
+ *   iso_event_end(): drops the SDU that was sent in this event, gives the host the one received,
+ *       counts event
+ *   iso_take(): takes the next payload of the SDU that is received; counts rx_done
+ *   iso_stop(): ends a stream's events; buffers go back to the host
+ *   ll_bis_access_address(): access address of a group's stream; number 0: of its control subevents
+ *   remap_settle(): at the instant of an update the new map replaces the old one
+ *   remap_begin(): begins an update if the host's channel classification differs from the map
+ *   evt_big(): reports that the group has begun, or why it has not
+ *   evt_big_ended(): reports the end of a group that has begun
+ *   cssn: number of the last control PDU of a group
+ *   control_at: us: the group's control subevent; NEVER: none
+ *   control_channel: channel of that control subevent
+ *   awaits_info: of a group that is received: it has no BIGInfo yet
+ *   adv_set: of a group that is sent: the index of its advertising set
+ *   rx_control: the radio listens for a control PDU of the group
+ *   crc_base: upper half of the CRCInit of a group's streams
+ *   seed: of a group: its streams' access addresses are made of it
+ *   num: streams of a group, those included that we do not receive
+ *   bn: payloads of an event of a stream
+ *   ISO_HEAR_US: us that a receiver listens beyond the time at which a packet may begin
+ *   channels_valid(): a channel map has two channels at least
+ *   sync: a sync with periodic advertising of another device: ll.h */
 #include "host.h"
 #include "channels.h"
 #include "iso.h"

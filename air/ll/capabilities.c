@@ -5,7 +5,7 @@
  * Names of other files:
  *   c: the controller
  *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
- */
+ *   host_features: features that the host has set: bits */
 #include "host.h"
 
 #define BIT(n) (1ull << (n))

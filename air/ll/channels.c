@@ -4,7 +4,10 @@
  *
  * Names of other files:
  *   c: the controller
- *   remap: a channel map that counts from an instant on: channels.c */
+ *   remap: a channel map that counts from an instant on: channels.c
+ *   chm: channel map, a bit each
+ *   instant: the connection event at which a change takes effect
+ *   channel_map: the host's channel classification: a bit each, 1: not known to be bad */
 #include "channels.h"
 
 enum { AD_CHANNEL_MAP = 0x28, AHEAD = 24 };

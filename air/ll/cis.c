@@ -40,7 +40,47 @@
  *   position: us from the first stream of its group
  *   group_delay: us that a group takes in its interval
  *   MIC: octets of the code that authenticates an encrypted payload
- *   cipher: key and nonce of an encrypted packet */
+ *   cipher: key and nonce of an encrypted packet
+ *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us
+ *   widening: us: listening begins so much earlier, for the error of both clocks
+ *   n_isos_on: streams that are on
+ *   established: a packet has been received; until then it is lost after six events
+ *   sync_delay: us that a stream or a group takes in its interval
+ *   on_refused: of a procedure: called when the peer has refused it
+ *   begin: of a procedure: starts it
+ *   local_procedure: P_… that we have begun
+ *   ll_access_address(): a random access address that fits the rules and is not in use
+ *   iso_free(): an unused stream, all zeros; its user sets kind; NULL: none is left
+ *   iso_stop(): ends a stream's events; buffers go back to the host
+ *   iso_event_begin(): sets tx_done, rx_done, and whether an SDU is sent in this event
+ *   iso_event_end(): drops the SDU that was sent in this event, gives the host the one received,
+ *       counts event
+ *   iso_payload(): the payload of a number, of the SDU that is sent; returns its LLID
+ *   iso_take(): takes the next payload of the SDU that is received; counts rx_done
+ *   iso_channel(): the channel of a subevent
+ *   iso_payloads(): payloads that an SDU of this length takes
+ *   at: us: when the stream's next subevent begins; NEVER: it runs, or the stream is off
+ *   anchor: us: the start of the event
+ *   subevent: number of the subevent that runs, or is next, in its event
+ *   tries: events without a packet so far, until it is established
+ *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
+ *       stream: an SDU is sent in this event
+ *   payload_unacked: the last packet carried a payload, which is not acknowledged yet
+ *   cis_terminating: index + 1 of the stream whose LL_CIS_TERMINATE_IND is on its way; 0: none
+ *   session_key: key of the connection's encryption
+ *   evt_le_enabled(): the host has unmasked this LE event
+ *   evt_cis_established(): LE CIS Established, with a status
+ *   ISO_HEAR_US: us that a receiver listens beyond the time at which a packet may begin
+ *   crypt_seal_with(): encrypts in place with a key and nonce, and appends the MIC
+ *   crypt_open_with(): decrypts in place with a key and nonce; false: the MIC is wrong
+ *   link_close(): ends the connection with a reason, at once; the host gets Disconnection Complete
+ *   phase: of a turn: any of its times
+ *   turn_place(): where the arbiter finds room for a new turn: steps of 1.25 ms from its phase
+ *   radio_claim(): takes the radio for a turn; false: a more urgent activity has it
+ *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
+ *       sends that
+ *   plain: of a packet, for a sniffer: the PDU before encryption, of plain_len octets; 0: not
+ *       encrypted */
 #include "host.h"
 #include "control.h"
 #include "iso.h"

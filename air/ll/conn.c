@@ -38,7 +38,59 @@
  *   active_until_event: all events until this one are used, in spite of subrating
  *   auth_payload_by: us: until when a packet with a MIC must arrive
  *   ping_at: us: when LL_PING_REQ is sent, so that a packet with a MIC arrives in time
- *   new_subrate: the subrate parameters that are to be in force */
+ *   new_subrate: the subrate parameters that are to be in force
+ *   leaving: the controller makes no new connections: woad_air_leave()
+ *   acl_first: of a connection: the first of its buffers with data of the host
+ *   acl_last: of a connection: the last of its buffers with data of the host
+ *   max_tx: octets of a packet that both sides can do
+ *   max_rx: octets of a packet of the peer's that both sides can do
+ *   host_max_tx: octets that our host wants in a packet
+ *   default_tx: octets in a packet that the host suggests for new connections
+ *   past: how LL_PERIODIC_SYNC_IND is handled: the host's setting (past.c)
+ *   acceptable_subrate: what the host allows the peer to request
+ *   payload_timeout: 10 ms: the authenticated payload timeout
+ *   terminate_by: us: the connection ends then, if LL_TERMINATE_IND is not acknowledged before
+ *   length_begin_link(): calculates effective_tx and effective_rx of a new connection
+ *   effective_rx: octets of the peer's packets that fit on this PHY
+ *   data_next(): writes the next PDU to tx_pdu: control, data or empty; one that is unacked stays
+ *   data_next_empty(): writes an empty PDU to tx_pdu, unless the one there is unacked
+ *   data_more(): another PDU follows the one in tx_pdu
+ *   data_next_len(): octets of the next PDU's payload, with its MIC
+ *   data_to_host(): gives a payload to the host; false: it has no room, and nothing was taken
+ *   data_pending(): something is to be sent
+ *   data_on_ack(): tx_pdu is acknowledged: a buffer may go back to the host
+ *   subrate_ahead(): events from the last one attended to the next one that is used
+ *   subrate_base: a connection event that is used: of the others each subrate_factor-th from it
+ *   subrate_ind_out: LL_SUBRATE_IND is not acknowledged: the peer may have it or not
+ *   control_instant(): the procedure instant_procedure takes effect, and ends
+ *   control_has_room(): a response can be queued
+ *   control_request(): the procedure P_… is wanted: it begins when no other runs
+ *   payload_on_timer(): auth_payload_by or ping_at has been reached
+ *   payload_timeout_restart(): a packet with a MIC has been received: sets auth_payload_by and
+ *       ping_at
+ *   crypt_open(): decrypts in place; false: the MIC is wrong
+ *   iso_streams_next(): when the first stream has something to do; NEVER: none has
+ *   tx_plain: for a sniffer: the payload of tx_pdu before encryption, of tx_plain_len octets
+ *   plain: of a packet, for a sniffer: the PDU before encryption, of plain_len octets; 0: not
+ *       encrypted
+ *   new_offset: 1.25 ms: the transmit window at an update begins so much after the old anchor
+ *   new_window: 1.25 ms: length of the transmit window at an update
+ *   closes_event: of a peripheral: the packet that it sends ends the event
+ *   rx_in_event: a packet has been received in this event
+ *   LAST_EVENTS: with fewer events left, a connection gives up a turn to another turn only
+ *   ref_carry: the carry of ref_anchor
+ *   conn_request: what a request says besides its LLData
+ *   peer_power: dBm: of the peer's transmitter; DBM_UNKNOWN: not known
+ *   rx_counter: packets decrypted, without repeated ones; link_accept_payload() counts
+ *   rx_encrypted: packets from the peer are encrypted
+ *   rx_pausing: the next new packet, the central's LL_PAUSE_ENC_RSP, is not encrypted
+ *   tx_opcode: opcode of the control PDU in that packet; 0xff: none
+ *   radio_claim(): takes the radio for a turn; false: a more urgent activity has it
+ *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
+ *       sends that
+ *   radio_send(): sends at a time; then the activity's on_tx_done is called
+ *   phase: of a turn: any of its times
+ *   aux: of a request: it was AUX_CONNECT_REQ, on a secondary channel */
 #include "host.h"
 #include "control.h"
 

@@ -28,7 +28,12 @@
  *   on_instant: of a procedure: called when its instant is reached
  *   begin: of a procedure: starts it
  *   encryption_pdus_only: any control PDU that is not about encryption ends the connection
- *   new_subrate: the subrate parameters that are to be in force */
+ *   new_subrate: the subrate parameters that are to be in force
+ *   queued_procedures: bits 1 << P_…: procedures that are to be begun by us
+ *   held_control: a PDU of the peer's, received while encryption starts; len 0: none
+ *   request: of a procedure: opcodes of ours that a rejection of the peer's may name
+ *   terminate_by: us: the connection ends then, if LL_TERMINATE_IND is not acknowledged before
+ *   turn_next(): when the first turn of another activity begins; ACTIVITY_NONE: of any */
 #include "host.h"
 #include "control.h"
 

@@ -21,7 +21,23 @@
  *   tx_pdu: the packet that is sent until it is acknowledged, of tx_len octets
  *   tx_opcode: opcode of the control PDU in that packet; 0xff: none
  *   effective_tx: octets that fit a packet on this PHY
- *   host_credits: buffers that the host has free, if host_flow */
+ *   host_credits: buffers that the host has free, if host_flow
+ *   MIC: octets of the code that authenticates an encrypted payload
+ *   tx_plain: for a sniffer: the payload of tx_pdu before encryption, of tx_plain_len octets
+ *   host_flow: the host counts its buffers by Host Number Of Completed Packets
+ *   host_acl_len: octets in each of the host's buffers, if host_flow
+ *   is_start: the buffer begins an L2CAP packet
+ *   tx_is_data: tx_pdu carries data of the host
+ *   tx_is_last: tx_pdu ends an HCI packet of the host's
+ *   evt_completed(): Number Of Completed Packets: buffers go back to the host
+ *   evt_overflow(): Data Buffer Overflow
+ *   fifo_put(): room for a packet at the queue's end; NULL: there is none
+ *   ROOM_FOR_DATA: octets of the queue to the host that data leave free for events
+ *   subrate_on_ack(): the peer has LL_SUBRATE_IND: the new subrate is in force
+ *   cis_on_terminate_acked(): the peer has LL_CIS_TERMINATE_IND: the stream ends, the next is sent
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
+ *       is to be
+ *   crypt_seal(): encrypts in place, and appends the MIC */
 #include "host.h"
 #include "control.h"
 

@@ -33,7 +33,8 @@
  *       refresh
  *   control_release(): handles the peer's request that waited for the end of encryption
  *   MIC: octets of the code that authenticates an encrypted payload
- *   cipher: key and nonce of an encrypted packet */
+ *   cipher: key and nonce of an encrypted packet
+ *   close_reason: the connection ends after this event, for this reason; 0: it goes on */
 #include "host.h"
 #include "control.h"
 

@@ -16,7 +16,18 @@
  *   nse: subevents of an event
  *   sync_delay: us that a stream or a group takes in its interval
  *   group_delay: us that a group takes in its interval
- *   spacing: us from one stream of a group to the next */
+ *   spacing: us from one stream of a group to the next
+ *   own_air: our address in the connection request
+ *   peer_air: the peer's address in the connection request
+ *   event_mask: the host's mask of events, a bit each
+ *   fifo_put(): room for a packet at the queue's end; NULL: there is none
+ *   fifo_has_room(): the queue has room for so many octets
+ *   ROOM_FOR_REPORT: octets of the queue to the host that reports leave free for data and events
+ *   num: streams of a group, those included that we do not receive
+ *   bn: payloads of an event of a stream
+ *   irc: immediate repetition count
+ *   event_mask_2: the same of page 2
+ *   le_mask: the same of LE events */
 #include "host.h"
 #include "iso.h"
 

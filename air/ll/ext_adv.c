@@ -26,7 +26,8 @@
  *   has_adv: fields of an extended PDU (struct ext) that are there: has_…
  *   sync: a sync with periodic advertising of another device: ll.h
  *   periodic: periodic advertising of a set
- *   sending: of periodic advertising: the host wants it, and its set has been enabled once
+ *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
+ *       stream: an SDU is sent in this event
  *   sent_len: octets of the data that are in packets so far
  *   channel_bits: channels that the set uses, a bit each: 37, 38, 39
  *   ADV_AA: access address of advertising
@@ -34,7 +35,26 @@
  *   conn_peer_air: address on the air of the peer of that connection request
  *   conn_index: the connection that begins
  *   address_bits(): TxAdd and RxAdd of an advertising PDU
- *   csa2_channel(): the channel of an event by channel selection algorithm 2 */
+ *   csa2_channel(): the channel of an event by channel selection algorithm 2
+ *   sets: the advertising sets, n_sets of them; legacy advertising is the first
+ *   props: PROP_…: properties of a set with extended PDUs
+ *   primary: PHY of the primary channels; 0: not set, 1M
+ *   secondary: PHY of the secondary channels; 0: not set, 1M
+ *   stage: AT_…: which packets of the event are being sent
+ *   next_channel: channel of the packet that the last one named
+ *   conn_lldata: LLData of the request that was accepted
+ *   conn_request_end: us: when that request ended
+ *   adv_own(): the set's address on the air
+ *   adv_power(): dBm of the set's packets
+ *   adv_connected(): the set is disabled, because a connection was made
+ *   adv_may_be_connected(): there is a place for a connection, and the radio is free until then
+ *   periodic_adv_sync_info(): SyncInfo of the first event that is at least so many us after a
+ *       packet
+ *   did: data ID of ADI: changes with the data
+ *   acad: additional controller advertising data
+ *   T_MAFS: us from the end of a packet to the auxiliary packet that it names
+ *   radio_airtime(): us of a packet with so many octets of PDU, its header included
+ *   packet: of the radio: the packet that is being sent, or was sent last */
 #include "periodic.h"
 
 enum { ANSWER_US = T_IFS + 2 + 40, PAYLOAD_MAX = 255 };

@@ -10,7 +10,14 @@
  *   has_adv: fields of an extended PDU (struct ext) that are there: has_…
  *   evt_le(): an LE event for the host, unless it is masked
  *   evt_room(): the queue to the host has room for so many octets
- *   by_host: the sync was begun by the host, else by a peer */
+ *   by_host: the sync was begun by the host, else by a peer
+ *   reporting: the host wants reports of the sync
+ *   past_conn: of a sync by transfer: index of the connection by which it came
+ *   past_data: of a sync by transfer: the Service_Data that came with it
+ *   primary_phy: PHY of the ADV_EXT_IND that named the chain
+ *   ROOM_FOR_REPORT: octets of the queue to the host that reports leave free for data and events
+ *   DBM_UNKNOWN: HCI's value for a power that is not known
+ *   events: advertising events since the set was enabled */
 #include "host.h"
 #include "periodic.h"
 

@@ -31,7 +31,34 @@
  *   scan_req_out: a scan request has been sent, to scan_req_to
  *   ADV_AA: access address of advertising
  *   conn_index: the connection that begins
- *   address_bits(): TxAdd and RxAdd of an advertising PDU */
+ *   address_bits(): TxAdd and RxAdd of an advertising PDU
+ *   period_at: us: when the next period of scanning begins
+ *   until: us: when the host's Duration of scanning ends; NEVER: not at all
+ *   duration: us: of a scan; 0: without end
+ *   period: us: from the begin of a scan to the next
+ *   between_periods: scanning is on, and pauses until period_at
+ *   listening_aux: the radio listens for an auxiliary packet, of which in_chain (AUX_CHAIN_IND) and
+ *       in_scan_response (of AUX_SCAN_RSP) say what it continues (ext_scan.c)
+ *   chain_head: the first packet of the chain
+ *   report_type: Event_Type of the chain's reports
+ *   primary_phy: PHY of the ADV_EXT_IND that named the chain
+ *   aux_unit: us: the auxiliary packet may begin so much later than aux_offset says
+ *   conn_peer_air: address on the air of the peer of that connection request
+ *   conn_own_air: our address in the connection request that is out
+ *   scan_req_to: address on the air to which that request was sent
+ *   scan_enable(): begins or ends scanning; the caller sets the times
+ *   scan_send_aux_connect_req(): sends AUX_CONNECT_REQ to the sender of a packet that ended at
+ *       `end`
+ *   scan_on_aux_connect_rsp(): AUX_CONNECT_RSP is there: the connection begins
+ *   scan_note_new_adi(): notes the set's DID; false: its data have been reported already
+ *   scan_backoff_over(): a scan request may be sent now
+ *   scan_req_answered(): counts an answer for the backoff
+ *   sync_consider(): begins a sync, if the host wants one with this advertiser
+ *   accept_has_anonymous(): the accept list allows advertisers without an address
+ *   turn_next(): when the first turn of another activity begins; ACTIVITY_NONE: of any
+ *   radio_airtime(): us of a packet with so many octets of PDU, its header included
+ *   DBM_UNKNOWN: HCI's value for a power that is not known
+ *   in_scan_response: the chain is that of an AUX_SCAN_RSP */
 #include "host.h"
 #include "ext.h"
 

@@ -18,7 +18,17 @@
  *   effective_tx: octets that fit a packet on this PHY
  *   max_tx: octets of a packet that both sides can do
  *   host_max_tx: octets that our host wants in a packet
- *   controller_version(): its version, as HCI numbers them */
+ *   controller_version(): its version, as HCI numbers them
+ *   length_begin_link(): calculates effective_tx and effective_rx of a new connection
+ *   version_sent: LL_VERSION_IND has been sent; each side may send one
+ *   version_known: the peer's LL_VERSION_IND has been received
+ *   max_rx: octets of a packet of the peer's that both sides can do
+ *   effective_rx: octets of the peer's packets that fit on this PHY
+ *   peer_rx_time: us of a packet that the peer can receive
+ *   peer_tx_time: us of a packet that the peer sends
+ *   tx_time: us: connEffectiveMaxTxTime
+ *   rx_time: us: connEffectiveMaxRxTime
+ *   host_max_tx_time: us that a packet of ours may take, as our host wants */
 #include "host.h"
 #include "control.h"
 

@@ -29,7 +29,24 @@
  *   phase: of a turn: any of its times
  *   interval_us: of a turn: us from one to the next
  *   path_in: there is a data path from the host
- *   path_out: there is a data path to the host */
+ *   path_out: there is a data path to the host
+ *   turn: a turn of an activity: when, how often, for how long
+ *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
+ *       stream: an SDU is sent in this event
+ *   at: us: when the stream's next subevent begins; NEVER: it runs, or the stream is off
+ *   subevent: number of the subevent that runs, or is next, in its event
+ *   n_sdus: SDUs in sdu[], the first is the next to be sent
+ *   sdu_partial: the last SDU in sdu[] is not complete: the host sends the rest
+ *   total_len: octets of the whole SDU, of which those up to `len` have been received from the host
+ *   packets: HCI packets of the SDU, that are given back with it
+ *   rx_bad: the SDU that is received does not fit: it is reported as lost
+ *   rx_end: the last part of the SDU has been received
+ *   rx_len: octets received of the SDU
+ *   csa2_first(): the channel of an event, and the state from which csa2_next() goes on
+ *   evt_completed(): Number Of Completed Packets: buffers go back to the host
+ *   ROOM_FOR_DATA: octets of the queue to the host that data leave free for events
+ *   big_next(): when the first group has something to do besides its streams; NEVER: none has
+ *   fifo_put(): room for a packet at the queue's end; NULL: there is none */
 #include "host.h"
 #include "iso.h"
 

@@ -22,8 +22,19 @@
  *   chm: channel map, a bit each
  *   sync_info: where the next event of periodic advertising is: ll.h
  *   periodic: periodic advertising of a set
- *   sending: of periodic advertising: the host wants it, and its set has been enabled once
- *   ref: us: when the next event is expected */
+ *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
+ *       stream: an SDU is sent in this event
+ *   ref: us: when the next event is expected
+ *   sync: a sync with periodic advertising of another device: ll.h
+ *   CMD_EXTENDED: flag of a command: of the extended family, which does not mix with the legacy one
+ *   control_has_spare(): a PDU that is not a response can be queued, too
+ *   sync_info_write(): writes SyncInfo
+ *   remap_wait(): events by which SyncInfo must point further ahead, beyond an instant that is near
+ *   past: how LL_PERIODIC_SYNC_IND is handled: the host's setting (past.c)
+ *   past_conn: of a sync by transfer: index of the connection by which it came
+ *   past_data: of a sync by transfer: the Service_Data that came with it
+ *   reporting: the host wants reports of the sync
+ *   adv_own(): the set's address on the air */
 #include "host.h"
 #include "channels.h"
 #include "control.h"

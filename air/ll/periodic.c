@@ -22,12 +22,28 @@
  *   chm: channel map, a bit each
  *   sync_info: where the next event of periodic advertising is: ll.h
  *   periodic: periodic advertising of a set
- *   sending: of periodic advertising: the host wants it, and its set has been enabled once
+ *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
+ *       stream: an SDU is sent in this event
  *   chain_at: us: the next AUX_CHAIN_IND; NEVER: none
  *   phase: of a turn: any of its times
  *   interval_us: of a turn: us from one to the next
  *   sent_len: octets of the data that are in packets so far
- *   csa2_channel(): the channel of an event by channel selection algorithm 2 */
+ *   csa2_channel(): the channel of an event by channel selection algorithm 2
+ *   NEVER: a deadline that does not exist: later than any time
+ *   remap_settle(): at the instant of an update the new map replaces the old one
+ *   remap_begin(): begins an update if the host's channel classification differs from the map
+ *   remap_wait(): events by which SyncInfo must point further ahead, beyond an instant that is near
+ *   remap_write(): writes the update to ACAD; returns the octets, 0: there is none
+ *   big_acad(): writes BIGInfo of the set's group; returns the octets, 0: it has none
+ *   ext_write(): writes header, payload, and as much data as fits; returns how much
+ *   ext_write_part(): shortens data to one packet; if there is more, sets has_aux and its fields
+ *   next_at: us: the next AUX_SYNC_IND
+ *   adv_secondary(): the PHY of the set's secondary channels
+ *   enabled: of periodic advertising: by the host
+ *   counter: of periodic advertising: event counter of the next event
+ *   channel_map: the host's channel classification: a bit each, 1: not known to be bad
+ *   turn: a turn of an activity: when, how often, for how long
+ *   radio_airtime(): us of a packet with so many octets of PDU, its header included */
 #include "host.h"
 #include "channels.h"
 #include "periodic.h"

@@ -20,7 +20,18 @@
  *   sca_worsened: classes by which the host has lowered the sleep clock accuracy
  *   on_refused: of a procedure: called when the peer has refused it
  *   on_instant: of a procedure: called when its instant is reached
- *   begin: of a procedure: starts it */
+ *   begin: of a procedure: starts it
+ *   sca_event_due: the host gets LE Request Peer SCA Complete when the procedure ends
+ *   power_event_due: the host gets LE Transmit Power Reporting when the procedure ends
+ *   report_local_power: the host wants reports of changes of our power
+ *   report_remote_power: the host wants reports of changes of the peer's power
+ *   loss: state of path loss monitoring: thresholds in dB
+ *   zone_known: the host has a report of the zone
+ *   events_outside: events in a row in another zone than the one reported
+ *   DBM_UNKNOWN: HCI's value for a power that is not known
+ *   peer_power: dBm: of the peer's transmitter; DBM_UNKNOWN: not known
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
+ *       is to be */
 #include "host.h"
 #include "control.h"
 

@@ -13,7 +13,14 @@
  *   rpa_at: us: when new private addresses are made
  *   resolving_entry: an entry of the resolving list
  *   has_peer: of the resolving list: the peer's IRK is there
- *   has_local: of the resolving list: our IRK for that peer is there */
+ *   has_local: of the resolving list: our IRK for that peer is there
+ *   on: of a stream: its events are scheduled
+ *   address_resolution: the host has enabled the resolving list
+ *   peer_rpa: of the resolving list: the peer's private address that was received last; zeros: none
+ *   local_rpa: of the resolving list: our private address for that peer
+ *   target_rpa: of the resolving list: private address of the peer that we have made, if has_target
+ *   device_mode: of the resolving list: device privacy mode: the identity address is accepted, too
+ *   rpa_timeout_s: s: private addresses are renewed so often */
 #include "host.h"
 
 void controller_address(const controller *c, uint8_t type, struct address *a)

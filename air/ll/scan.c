@@ -54,7 +54,14 @@
  *       in_scan_response (of AUX_SCAN_RSP) say what it continues (ext_scan.c)
  *   ext_scan_lost(): the auxiliary packet was not received: ends the report, truncated
  *   radio_airtime(): us of a packet with so many octets of PDU, its header included
- *   address_bits(): TxAdd and RxAdd of an advertising PDU */
+ *   address_bits(): TxAdd and RxAdd of an advertising PDU
+ *   has_adv: fields of an extended PDU (struct ext) that are there: has_…
+ *   in_chain: the last packet named another one
+ *   interval_us: of a turn: us from one to the next
+ *   phase: of a turn: any of its times
+ *   window: us: the packet may begin so much later than expected
+ *   filter_duplicates: the host wants a single report of each advertiser
+ *   conn_own_air: our address in the connection request that is out */
 #include "host.h"
 #include "ext.h"
 

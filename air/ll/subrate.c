@@ -29,7 +29,16 @@
  *   begin: of a procedure: starts it
  *   active_until_event: all events until this one are used, in spite of subrating
  *   new_subrate: the subrate parameters that are to be in force
- *   acceptable_subrate: what the host allows the peer to request */
+ *   acceptable_subrate: what the host allows the peer to request
+ *   control_pending(): the procedure P_… is wanted or runs
+ *   host_subrate: the subrate parameters that our host wants
+ *   subrate_base: a connection event that is used: of the others each subrate_factor-th from it
+ *   new_subrate_base: subrate_base of new_subrate
+ *   cis_supervise(): the streams' supervision timeouts begin again, with the connection's
+ *   link_supervision(): us: the supervision timeout
+ *   host_features: features that the host has set: bits
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
+ *       is to be */
 #include "host.h"
 #include "control.h"
 

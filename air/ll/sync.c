@@ -34,7 +34,24 @@
  *   interval_us: of a turn: us from one to the next
  *   by_host: the sync was begun by the host, else by a peer
  *   ref: us: when the next event is expected
- *   csa2_channel(): the channel of an event by channel selection algorithm 2 */
+ *   csa2_channel(): the channel of an event by channel selection algorithm 2
+ *   sync: a sync with periodic advertising of another device: ll.h
+ *   turn: a turn of an activity: when, how often, for how long
+ *   skip: events that a sync may leave out after one that it has received
+ *   tries: events without a packet so far, until it is established
+ *   reporting: the host wants reports of the sync
+ *   chain_channel: channel of the packet at chain_at
+ *   chain_unit: us: that packet may begin so much later
+ *   remap_settle(): at the instant of an update the new map replaces the old one
+ *   remap_read(): reads an update from ACAD
+ *   evt_sync_established(): reports that the sync is established, or why not
+ *   big_on_acad(): reads BIGInfo: may start a group that awaits it
+ *   big_on_sync_end(): groups that await BIGInfo from this sync fail
+ *   periodic_list: the host's list of periodic advertisers, n_periodic_list of them
+ *   PERIODIC_HEAR_US: us that a receiver listens beyond the time at which a packet may begin
+ *   at: us: when the stream's next subevent begins; NEVER: it runs, or the stream is off
+ *   counter: of periodic advertising: event counter of the next event
+ *   n_syncs: syncs in use */
 #include "host.h"
 #include "channels.h"
 #include "periodic.h"

@@ -32,7 +32,25 @@
  *   interval_us: of a turn: us from one to the next
  *   update_event_due: the host gets an event when the procedure ends
  *   phy_event_due: the host gets an event when that procedure ends
- *   turn_place(): where the arbiter finds room for a new turn: steps of 1.25 ms from its phase */
+ *   turn_place(): where the arbiter finds room for a new turn: steps of 1.25 ms from its phase
+ *   host_params: the parameters that our host wants
+ *   peer_params: the parameters of the peer's request, then those that our host has answered
+ *   instant: the connection event at which a change takes effect
+ *   chm: channel map, a bit each
+ *   confirmed_at: us: the last exchange that the peer has for certain
+ *   new_offset: 1.25 ms: the transmit window at an update begins so much after the old anchor
+ *   new_window: 1.25 ms: length of the transmit window at an update
+ *   cis_being_created(): a stream's first anchor counts from the connection's, which must not move
+ *   cis_supervise(): the streams' supervision timeouts begin again, with the connection's
+ *   length_changed(): the data length is calculated again; the host gets an event if it has changed
+ *   control_check_instant(): the instant is in the future; if not, close_reason is set
+ *   control_accept_remote(): notes the peer's procedure; false: it has been rejected as a collision
+ *   evt_updated(): LE Connection Update Complete
+ *   default_tx_phys: sets of PHYs that the host prefers, for requests of peers
+ *   host_tx_phys: sets of PHYs that the host has asked for on this connection
+ *   host_coded_s2: our host prefers S=2 to S=8
+ *   channel_map: the host's channel classification: a bit each, 1: not known to be bad
+ *   radio_airtime(): us of a packet with so many octets of PDU, its header included */
 #include "host.h"
 #include "control.h"
 

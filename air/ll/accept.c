@@ -8,11 +8,13 @@
 
 enum { ANONYMOUS = 0xff }; /* entry for advertisers without an address, whatever the octets */
 
+/* Whether two addresses are the same; RESOLVED makes no difference. */
 bool address_equal(const struct address *a, const struct address *b)
 {
     return (a->type & 1) == (b->type & 1) && memcmp(a->octet, b->octet, 6) == 0;
 }
 
+/* The index of an entry; n_accept_list: there is none. An anonymous entry equals only another. */
 static uint8_t accept_find(const controller *c, const struct address *a)
 {
     uint8_t n = 0;
@@ -52,6 +54,7 @@ static bool accept_in_use(const controller *c)
     return (c->scan->on || c->scan->connecting) && c->scan->use_accept_list;
 }
 
+/* LE Read Filter Accept List Size: returns u8. */
 static int cmd_accept_size(controller *c, struct rd *in, struct wr *ret)
 {
     (void)c;
@@ -72,7 +75,7 @@ static int cmd_accept_clear(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* type u8, address 6 */
+/* LE Add Device To Filter Accept List: address type u8, address 6. */
 static int cmd_accept_add(controller *c, struct rd *in, struct wr *ret)
 {
     struct address a = { rd_u8(in), { 0 } };
@@ -111,6 +114,8 @@ static int cmd_accept_remove(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* Opcode, octet and bit of Supported_Commands, octets of parameters, function, feature, flags
+ * (CMD_…; 0: none), first version (0: 4.0): struct command in host.h. */
 const struct command air_accept_commands[] = {
     { OP_LE_READ_ACCEPT_LIST_SIZE, 26, 6, 0, cmd_accept_size, 0, 0, 0 },
     { OP_LE_CLEAR_ACCEPT_LIST, 26, 7, 0, cmd_accept_clear, 0, 0, 0 },

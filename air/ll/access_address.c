@@ -13,6 +13,7 @@
  *   seed: of a group: its streams' access addresses are made of it */
 #include "ll.h"
 
+/* Bits that are set. */
 static unsigned ones(uint32_t v)
 {
     unsigned n = 0;
@@ -67,6 +68,8 @@ uint32_t ll_access_address(const controller *c)
     }
 }
 
+/* The seed, with its upper half changed by d, 7 bits made of the number; bit[]: which bit of d
+ * stands in each place, from bit 31 down; 7: none. 2.1.2 */
 uint32_t ll_bis_access_address(uint32_t seed, uint8_t number)
 {
     uint32_t d = (35u * number + 42u) & 0x7f, w = 0;

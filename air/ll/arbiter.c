@@ -64,14 +64,16 @@ enum { URGENCY_MAX = 1024, URGENCY_MAX_BY_TURNS = 512, URGENCY_HELD = 640, URGEN
 enum { URGENCY_LAST_EVENT = 4096 };
 enum { LINK_TURNS = 8, ISO_TURNS = 16, PERIODIC_ADV_TURNS = 6, SYNC_TURNS = 8, LOT_TURNS = 8 };
 
-/* Not established: the more of the six events have passed, the more urgent. */
+/* Not established: the more of the six events have passed, the more urgent, up to URGENCY_MAX. */
 static uint32_t urgency_of_try(uint8_t tries)
 {
     enum { TRIES = 6, AHEAD = 2 };
     return (tries + AHEAD) * (uint32_t)URGENCY_MAX / (TRIES + AHEAD);
 }
 
-/* `turns_us`: the turns after which it is as urgent as turns alone can make it. */
+/* The urgency after `idle_us`, 1 to URGENCY_MAX. `turns_us`: the time of the turns after which it
+ * is as urgent as turns alone can make it; `limit_us`: the supervision timeout, 0: there is none.
+ */
 static uint32_t urgency_of(uint64_t idle_us, uint64_t turns_us, uint64_t limit_us)
 {
     uint64_t turns = idle_us * URGENCY_MAX_BY_TURNS / turns_us;
@@ -91,6 +93,7 @@ static uint32_t urgency_of(uint64_t idle_us, uint64_t turns_us, uint64_t limit_u
     return (uint32_t)used + 1;
 }
 
+/* How long an activity that was served at `served_at` has waited at `at`. */
 static uint64_t idle_since(uint64_t served_at, uint64_t at)
 {
     if (at > served_at) {
@@ -203,6 +206,7 @@ static void radio_preempt(controller *c)
 
 /* --- lots ------------------------------------------------------------------------------------- */
 
+/* Whether a turn is a broadcast's, sent or received. */
 static bool broadcasts(const controller *c, uint8_t owner, uint8_t index)
 {
     return owner == ACTIVITY_PERIODIC_ADV || owner == ACTIVITY_SYNC ||
@@ -261,6 +265,7 @@ static uint32_t lot_of_try(const controller *c, uint8_t owner, uint8_t index)
     return 0;
 }
 
+/* Whether it is the sender of a broadcast, which does not wait for its listeners. */
 static bool sends(const controller *c, uint8_t owner, uint8_t index)
 {
     return owner == ACTIVITY_PERIODIC_ADV ||
@@ -328,6 +333,7 @@ static bool lot_wins(const controller *c, uint8_t owner, uint8_t index)
         return mine > theirs;
     }
     struct lot lot = lot_of(c, owner, index);
+    /* Every controller adds in the order of the access addresses: `first` has the lower one. */
     bool low = lot.aa < c->ll->lot.aa;
     uint64_t first = theirs, second = mine;
     if (low) {

@@ -83,7 +83,10 @@
 #include "periodic.h"
 
 enum { CSTF = 0x20, NO_CSSN = 8, BIG_CHANNEL_MAP_IND = 0, BIG_TERMINATE_IND = 1 };
-enum { TRIES = 6, UNIT = 30, FAR_UNIT = 300, OFFSETS = 16384 };
+enum { TRIES = 6 }; /* events: without a packet; until the instant of an end */
+enum { UNIT = 30, FAR_UNIT = 300, OFFSETS = 16384 }; /* us; offsets that 14 bits have */
+enum { AD_BIG_INFO = 0x2c };
+enum { JITTER_US = 2 }; /* of a packet in an event that runs. 4.2.1 */
 
 struct big *big_by_handle(controller *c, uint8_t handle)
 {
@@ -95,6 +98,7 @@ struct big *big_by_handle(controller *c, uint8_t handle)
     return NULL;
 }
 
+/* An unused group, all zeros; its user sets `used`. NULL: none is left. */
 struct big *big_free(controller *c)
 {
     for (uint8_t n = 0; n < BIGS; n++) {
@@ -112,6 +116,8 @@ static struct big *bis_group(controller *c, const struct iso *s)
     return &c->big[s->group];
 }
 
+/* The k-th of the group's streams here, from 0. A stream's `id` is its number in BIGInfo, from 1.
+ */
 static struct iso *bis_of(controller *c, const struct big *b, uint8_t k)
 {
     return &c->iso[b->stream[k]];
@@ -163,6 +169,7 @@ void big_begin(controller *c, struct big *b)
     }
 }
 
+/* Ends a group and its streams, without an event to the host. */
 void big_end(controller *c, struct big *b)
 {
     for (uint8_t k = 0; k < b->n_streams; k++) {
@@ -176,6 +183,7 @@ void big_end(controller *c, struct big *b)
 
 /* --- BIGInfo ---------------------------------------------------------------------------------- */
 
+/* A field of `bits`, least significant first, at bit `*at`, which moves on. */
 static void wr_bits(uint8_t *p, unsigned *at, uint64_t value, unsigned bits)
 {
     for (unsigned n = 0; n < bits; n++, ++*at) {
@@ -253,7 +261,7 @@ static bool big_info_read(struct big_info *i, const uint8_t *p)
     uint64_t pto = rd_bits(p, &at, 4);
     i->spacing = (uint32_t)rd_bits(p, &at, 20);
     i->irc = (uint8_t)rd_bits(p, &at, 4);
-    rd_bits(p, &at, 16);
+    rd_bits(p, &at, 16); /* largest PDU, rfu */
     i->seed = (uint32_t)rd_bits(p, &at, 32);
     i->sdu_interval = (uint32_t)rd_bits(p, &at, 20);
     i->max_sdu = (uint16_t)rd_bits(p, &at, 12);
@@ -286,14 +294,14 @@ size_t big_acad(const controller *c, const struct ll_adv *a, uint64_t at,
             struct big_info info = b->info;
             uint64_t next = b->anchor;
             info.event = b->event;
-            while (next < at + 1000) {
+            while (next < at + 1000) { /* a receiver needs time to prepare */
                 next += info.interval * 1250u;
                 info.event++;
             }
             info.offset = (uint32_t)(next - at);
             memcpy(info.chm, remap_at(&b->remap, info.chm, (uint16_t)info.event), sizeof info.chm);
             acad[0] = 1 + BIG_INFO;
-            acad[1] = 0x2c;
+            acad[1] = AD_BIG_INFO;
             big_info_write(&info, acad + 2);
             return 2 + BIG_INFO;
         }
@@ -333,7 +341,7 @@ void big_on_acad(controller *c, const struct sync *sync, struct rd acad, uint64_
             p = rd_bytes(&acad, len - 1u);
         }
         struct big_info info;
-        if (!p || type != 0x2c) {
+        if (!p || type != AD_BIG_INFO) {
             continue;
         }
         bool encrypted = len > 1 + BIG_INFO;
@@ -410,7 +418,7 @@ static void bis_next(controller *c, struct iso *s)
     if (s->subevent < s->nse && !whole) {
         s->at = s->anchor + s->subevent * s->sub_interval;
         if (b->is_receiver) {
-            s->at -= 2;
+            s->at -= JITTER_US;
         }
         return;
     }
@@ -443,6 +451,8 @@ static void bis_send(controller *c, struct iso *s)
     c->radio.index = (uint8_t)(s - c->iso);
 }
 
+/* A subevent begins: sends or listens. A sender counts it at once, a receiver when the packet has
+ * come or not. */
 void bis_on_timer(controller *c, struct iso *s)
 {
     struct big *b = bis_group(c, s);
@@ -461,11 +471,12 @@ void bis_on_timer(controller *c, struct iso *s)
         bis_next(c, s);
     } else {
         radio_listen(c, ACTIVITY_ISO, iso_channel(s, s->subevent), s->aa, s->rx_phy,
-                     start + (s->subevent ? 2 : b->widening) + b->window + ISO_HEAR_US);
+                     start + (s->subevent ? JITTER_US : b->widening) + b->window + ISO_HEAR_US);
         c->radio.index = (uint8_t)(s - c->iso);
     }
 }
 
+/* No packet came, or another activity has taken the radio. */
 void bis_on_rx_timeout(controller *c, struct iso *s)
 {
     struct big *b = bis_group(c, s);
@@ -525,7 +536,7 @@ void bis_on_rx(controller *c, struct iso *s, const struct air_packet *f)
         evt_big(c, b, 0);
     }
     if ((head & CSTF) && (head >> 2 & 7) != b->cssn) {
-        big_plan_control(b, at - 2, s->event);
+        big_plan_control(b, at - JITTER_US, s->event);
     }
     if (s->subevent % s->bn_rx == s->rx_done) {
         iso_take(s, head & 3, &in);
@@ -535,6 +546,7 @@ void bis_on_rx(controller *c, struct iso *s, const struct air_packet *f)
 
 /* --- control: the end of a group, and its channel map ----------------------------------------- */
 
+/* The host ends its group: BIG_TERMINATE_IND is sent in each event until the instant. 5.6.2 */
 void big_terminate(controller *c, struct big *b, uint8_t reason)
 {
     (void)c;
@@ -599,7 +611,7 @@ static void big_control(controller *c, struct big *b)
         return;
     }
     if (b->is_receiver) {
-        radio_listen(c, ACTIVITY_ISO, channel, aa, b->info.phy, now + 4 + ISO_HEAR_US);
+        radio_listen(c, ACTIVITY_ISO, channel, aa, b->info.phy, now + 2 * JITTER_US + ISO_HEAR_US);
         b->rx_control = true;
     } else {
         struct wr pdu = radio_pdu(c);

@@ -85,8 +85,10 @@
 #include "control.h"
 #include "iso.h"
 
+/* Bits of the header; CLOSE is CIE, the close isochronous event bit. 2.6.1 */
 enum { NESN = 0x04, SN = 0x08, CLOSE = 0x10, NPI = 0x40 };
-enum { TRIES = 6 }; /* events without a packet: not established */
+enum { JITTER_US = 2 }; /* of a packet in an event that runs. 4.2.1 */
+enum { TRIES = 6 };     /* events without a packet: not established */
 enum { FIRST_OFFSET_US = 2500, FLUSH_TIMEOUT = 1 /* event */ };
 
 /* --- coming to be ----------------------------------------------------------------------------- */
@@ -115,6 +117,7 @@ static struct iso *cis_with_req_out(controller *c, uint8_t link)
     return NULL;
 }
 
+/* The stream of a connection with these numbers; NULL: there is none, or it is only configured. */
 static struct iso *cis_find(controller *c, uint8_t link, uint8_t group, uint8_t id)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
@@ -127,6 +130,7 @@ static struct iso *cis_find(controller *c, uint8_t link, uint8_t group, uint8_t 
     return NULL;
 }
 
+/* LE Create CIS: several streams of a connection are created one after the other. */
 void cis_create(controller *c, struct iso *s, uint8_t link)
 {
     s->link = link;
@@ -201,7 +205,7 @@ void rx_cis_req(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     uint8_t group = rd_u8(in), id = rd_u8(in), to = rd_u8(in), from = rd_u8(in);
-    struct iso *s = NULL;
+    struct iso *s = NULL; /* it stays free until `kind` is set, below */
     if (!cis_find(c, i, group, id)) {
         s = iso_free(c);
     }
@@ -217,7 +221,7 @@ void rx_cis_req(controller *c, uint8_t i, struct rd *in)
     s->group = group;
     s->id = id;
     s->link = i;
-    s->rx_phy = PHY_CODED;
+    s->rx_phy = PHY_CODED; /* `to`, `from`: sets of one PHY: 1, 2, 4 */
     if (to != 4) {
         s->rx_phy = to;
     }
@@ -349,7 +353,7 @@ void rx_cis_rsp(controller *c, uint8_t i, struct rd *in)
     uint16_t ahead = (uint16_t)(control_choose_instant(c, i) - (uint16_t)l->ref_event);
     uint64_t from = l->ref_anchor + ahead * step;
     uint64_t anchor = cis_place(c, s, from + FIRST_OFFSET_US);
-    while (anchor - from >= step + FIRST_OFFSET_US) {
+    while (anchor - from >= step + FIRST_OFFSET_US) { /* LL_CIS_IND names the last event before */
         from += step;
         ahead++;
     }
@@ -368,6 +372,7 @@ void rx_cis_rsp(controller *c, uint8_t i, struct rd *in)
     }
 }
 
+/* The stream of a connection that awaits LL_CIS_IND: the host accepts one at a time. */
 static struct iso *cis_accepted(controller *c, uint8_t link)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
@@ -429,8 +434,8 @@ const struct procedure proc_cis = { .request = { LL_CIS_REQ, LL_CIS_REQ },
 void cis_lost(controller *c, struct iso *s, uint8_t reason)
 {
     bool established = s->established;
-    bool waits = s->on || (s->central ? s->creating
-                                      : s->accepted); /* the host waits for LE CIS Established */
+    /* The host waits for LE CIS Established. */
+    bool waits = s->on || (s->central ? s->creating : s->accepted);
     iso_stop(c, s);
     s->creating = s->accepted = s->terminating = s->cis_req_out = false;
     cis_ind_arrived(c, s->link);
@@ -505,13 +510,14 @@ void cis_send_terminate(controller *c, uint8_t i)
         if (s->kind == ISO_CIS && s->link == i && s->terminating && control_wait_for_spare(l)) {
             uint8_t b[4] = { LL_CIS_TERMINATE_IND, s->group, s->id, s->reason };
             struct wr pdu = wr_of(b, sizeof b);
-            pdu.p += sizeof b;
+            pdu.p += sizeof b; /* b is written already */
             l->cis_terminating = (uint8_t)(n + 1);
             control_send(l, &pdu);
         }
     }
 }
 
+/* Ends a stream that is on: when the peer has acknowledged LL_CIS_TERMINATE_IND, or at lost_at. */
 void cis_terminate(controller *c, struct iso *s, uint8_t reason)
 {
     s->terminating = true;
@@ -563,6 +569,7 @@ void cis_on_terminate_acked(controller *c, uint8_t i)
     cis_send_terminate(c, i);
 }
 
+/* LL_CIS_TERMINATE_IND: group u8, stream u8, reason u8. 2.4.2.32 */
 void rx_cis_terminate(controller *c, uint8_t i, struct rd *in)
 {
     uint8_t group = rd_u8(in), id = rd_u8(in), reason = rd_u8(in);
@@ -590,9 +597,10 @@ static void cis_cipher(const controller *c, const struct iso *s, bool from_centr
     }
     k->counter = number;
     k->from_central = from_central;
-    k->header_mask = 0xa3;
+    k->header_mask = 0xa3; /* without NESN, SN, CIE and NPI */
 }
 
+/* Whether a payload of this event is yet to be sent or received. */
 static bool cis_more(const struct iso *s)
 {
     return (s->sending && s->tx_done < s->bn_tx) || s->rx_done < s->bn_rx;
@@ -661,7 +669,7 @@ static void cis_next(controller *c, struct iso *s, bool closed)
     if (s->subevent < s->nse && !closed) {
         s->at = s->anchor + s->subevent * s->sub_interval;
         if (!s->central) {
-            s->at -= 2;
+            s->at -= JITTER_US;
         }
         return;
     }
@@ -680,10 +688,11 @@ static void cis_next(controller *c, struct iso *s, bool closed)
     s->at = s->anchor - s->widening;
 }
 
+/* A subevent begins: a central sends, a peripheral listens. Called for streams that are on. */
 void cis_on_timer(controller *c, struct iso *s)
 {
-    if (s->lost_at <=
-        c->air->now) { /* no packet, or the acknowledgement of a termination was lost */
+    /* No packet came, or the acknowledgement of a termination was lost. */
+    if (s->lost_at <= c->air->now) {
         uint8_t reason = WOAD_HCI_LOCAL_HOST_TERMINATED;
         if (!s->terminating) {
             reason = WOAD_HCI_CONNECTION_TIMEOUT;
@@ -706,7 +715,7 @@ void cis_on_timer(controller *c, struct iso *s)
     }
     uint64_t start = s->anchor + s->subevent * s->sub_interval;
     radio_listen(c, ACTIVITY_ISO, iso_channel(s, s->subevent), s->aa, s->rx_phy,
-                 start + (s->subevent ? 2 : s->widening) + ISO_HEAR_US);
+                 start + (s->subevent ? JITTER_US : s->widening) + ISO_HEAR_US);
     c->radio.index = (uint8_t)(s - c->iso);
 }
 
@@ -714,7 +723,7 @@ void cis_on_tx_done(controller *c, struct iso *s)
 {
     if (s->central) {
         radio_listen(c, ACTIVITY_ISO, c->radio.channel, s->aa, s->rx_phy,
-                     c->air->now + T_IFS + 2 + ISO_HEAR_US);
+                     c->air->now + T_IFS + JITTER_US + ISO_HEAR_US);
         c->radio.index = (uint8_t)(s - c->iso);
     } else {
         s->last_exchange_at = c->air->now;

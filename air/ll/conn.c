@@ -98,6 +98,8 @@ enum { HEAR_US = 40 };
 enum { LLID_CONTINUE = 1, LLID_START = 2, LLID_CONTROL = 3 };
 enum { HANDLE_BASE = 0x40 };
 
+/* A place for a connection, and its index; NULL: all are in use. It is in use from link_begin()
+ * on. */
 struct link *link_free(controller *c, uint8_t *i)
 {
     for (*i = 0; *i < c->cfg.conns; ++*i) {
@@ -262,7 +264,7 @@ void link_begin(controller *c, uint8_t i, const struct conn_request *how, struct
                         .own_air = how->own_air,
                         .acl_first = 0xff,
                         .acl_last = 0xff,
-                        .max_tx = 27,
+                        .max_tx = 27, /* octets, until LL_LENGTH_RSP. 4.5.10 */
                         .max_rx = 27,
                         .csa2 = how->csa2,
                         .tx_phy = how->phy,
@@ -292,7 +294,7 @@ void link_begin(controller *c, uint8_t i, const struct conn_request *how, struct
     l->acceptable_subrate = c->ll->subrate;
     l->tx_power = l->indicated_power = c->cfg.tx_power_dbm;
     l->peer_power = DBM_UNKNOWN;
-    l->payload_timeout = 3000;
+    l->payload_timeout = 3000; /* 30 s, until the host sets it. 5.4 */
     l->auth_payload_by = l->ping_at = l->terminate_by = NEVER;
     l->last_rx_at = l->ref_anchor = end;
     link_set_anchor(c, l, link_window_delay(how) + win_offset * 1250u);
@@ -308,6 +310,8 @@ void link_begin(controller *c, uint8_t i, const struct conn_request *how, struct
     }
 }
 
+/* Ends a connection at once. Its streams end before the host gets Disconnection Complete. The
+ * place is free then: a caller must not use `l` again. */
 void link_close(controller *c, uint8_t i, uint8_t reason)
 {
     struct link *l = &c->links[i];
@@ -320,6 +324,8 @@ void link_close(controller *c, uint8_t i, uint8_t reason)
     evt_disconnected(c, link_handle(i), reason);
 }
 
+/* When the first connection has something to do, by its anchor or by a time limit; NEVER: none
+ * has. */
 uint64_t link_next(const controller *c)
 {
     uint64_t next = NEVER;
@@ -386,8 +392,7 @@ void link_catch_up(controller *c)
         struct link *l = &c->links[i];
         if (l->used && (l->anchor <= c->air->now || l->anchor == NEVER)) {
             uint64_t step = l->interval * 1250u, now = c->air->now;
-            /* before an anchor */
-            uint64_t past = 0;
+            uint64_t past = 0; /* us since the last anchor; 0: that is yet to come */
             if (now > l->ref_anchor) {
                 past = now - l->ref_anchor;
             }
@@ -462,8 +467,9 @@ uint32_t link_events_left(const struct link *l, uint64_t since, uint64_t at)
  * reach. To be called after each is queued. */
 void link_wake(controller *c, uint8_t i)
 {
+    enum { PREPARE_US = 500 }; /* an event that begins before cannot be reached */
     struct link *l = &c->links[i];
-    uint64_t now = c->air->now + 500, step = l->interval * 1250u;
+    uint64_t now = c->air->now + PREPARE_US, step = l->interval * 1250u;
     if (l->central || l->event <= l->ref_event + 1 || now < l->ref_anchor) {
         return;
     }
@@ -496,7 +502,7 @@ static void link_annotate(controller *c, const struct link *l)
 }
 
 /* Sends the next packet at `at`. Data PDU: LLID u2, NESN, SN, MD; length u8; payload. `brief`: an
- * empty one, for lack of time. 2.4 */
+ * empty one, for lack of time, or to acknowledge LL_TERMINATE_IND. 2.4 */
 static void link_send(controller *c, uint8_t i, uint64_t at, bool brief)
 {
     struct link *l = &c->links[i];
@@ -556,7 +562,7 @@ static void link_score_miss(struct link *l, uint64_t now)
 }
 
 /* The anchor of an event: sends or listens, or skips the event if another activity keeps the
- * radio. */
+ * radio. While the event runs `anchor` is NEVER; link_end_event() plans the next. */
 static void link_event(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
@@ -667,13 +673,15 @@ static bool link_event_continues(const controller *c, uint8_t i)
     const struct link *l = &c->links[i];
     uint16_t theirs = 0;
     if (l->peer_md) {
-        theirs = (uint16_t)(l->effective_rx + 4);
+        theirs = (uint16_t)(l->effective_rx + MIC);
     }
     return (l->md || l->peer_md) && link_exchange_fits(c, i, data_next_len(c, l), theirs);
 }
 
 /* Takes the payload of a new packet; without room it is not acknowledged, and the peer sends it
- * again. Returns false if the connection is closed, by a wrong MIC. 4.5.9, 5.1.3, 2.4 */
+ * again. rx_counter counts only packets that are acknowledged, so a repeated one decrypts alike. A
+ * reserved LLID is acknowledged and ignored. Returns false if the connection is closed, by a wrong
+ * MIC. 4.5.9, 5.1.3, 2.4 */
 static bool link_accept_payload(controller *c, uint8_t i, uint8_t head, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -694,7 +702,7 @@ static bool link_accept_payload(controller *c, uint8_t i, uint8_t head, struct r
             link_close(c, i, WOAD_HCI_MIC_FAILURE);
             return false;
         }
-        payload = rd_of(plain, len - 4);
+        payload = rd_of(plain, len - MIC);
         payload_timeout_restart(c, l);
     }
     if ((head & 3) == LLID_CONTROL) {
@@ -708,8 +716,9 @@ static bool link_accept_payload(controller *c, uint8_t i, uint8_t head, struct r
     return true;
 }
 
-/* Handles the acknowledgement in a packet's header, then its payload. Returns false if the
- * connection is closed. 4.5.9 */
+/* Handles the acknowledgement in a packet's header, then its payload, unless the packet is
+ * repeated. Returns false if the connection is closed: LL_TERMINATE_IND is acknowledged, or a MIC
+ * is wrong. 4.5.9 */
 static bool link_accept_packet(controller *c, uint8_t i, uint8_t head, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -735,9 +744,9 @@ static bool link_accept_packet(controller *c, uint8_t i, uint8_t head, struct rd
     return sn != l->nesn || link_accept_payload(c, i, head, in);
 }
 
-/* Sends the peripheral's packet. One with data goes if it ends before the next anchor or is the
- * event's first; else an empty one acknowledges. The event continues if a side has set MD and
- * there is time. 4.5.6 */
+/* Sends the peripheral's packet; `first`: of this event. One with data goes if it ends before the
+ * next anchor or is the first; else an empty one acknowledges. The event continues if a side has
+ * set MD and there is time. 4.5.6 */
 static void link_reply(controller *c, uint8_t i, uint64_t at, bool first)
 {
     struct link *l = &c->links[i];
@@ -746,9 +755,8 @@ static void link_reply(controller *c, uint8_t i, uint64_t at, bool first)
     bool brief = len && !first && end + T_IFS >= l->ref_anchor + l->interval * 1250u;
     bool fits = link_exchange_fits(c, i, len, 0);
     if (brief && l->unacked) {
-        link_end_event(
-            c,
-            i); /* too long to be repeated in this event, and nothing else may be sent before it */
+        /* Too long to be repeated in this event, and nothing else may be sent before it. */
+        link_end_event(c, i);
     } else {
         link_send(c, i, at, brief);
         l->closes_event = !fits || !(l->md || l->peer_md);
@@ -776,8 +784,8 @@ void link_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
         l->last_exchange_at = f->end;
     }
     if (!l->central && !l->rx_in_event) {
-        l->ref_anchor = l->last_rx_at =
-            f->start; /* the anchor is where the central's packet began */
+        /* The anchor is where the central's packet began. */
+        l->ref_anchor = l->last_rx_at = f->start;
         l->ref_carry = 0;
         l->window = 0;
     }

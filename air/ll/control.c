@@ -111,6 +111,7 @@ static const struct procedure *const procedures[P_KINDS] = {
     [P_CIS] = &proc_cis,
 };
 
+/* Whether a procedure changes something at an instant that both sides must agree on. */
 static bool at_instant(uint8_t kind)
 {
     return kind == P_PHY || kind == P_UPDATE || kind == P_PARAMS || kind == P_CHANNELS;
@@ -147,6 +148,8 @@ void control_on_room(controller *c, uint8_t i)
     }
 }
 
+/* A procedure is wanted: it begins now, or as soon as control_next() finds that it may. Several
+ * requests of one kind before it begins are one. */
 void control_request(controller *c, uint8_t i, uint8_t kind)
 {
     c->links[i].queued_procedures |= (uint16_t)(1u << kind);
@@ -227,7 +230,7 @@ bool control_event_at(const struct link *l, uint16_t event, uint64_t *at)
  * may or may not use a new subrate, the longer of both latencies counts. 5.5 */
 uint16_t control_choose_instant(const controller *c, uint8_t i)
 {
-    enum { SHARED = 8 };
+    enum { SHARED = 8 }; /* events more, where other turns take the radio */
     const struct link *l = &c->links[i];
     uint32_t latency = l->latency, factor = l->subrate_factor;
     if (l->subrate_ind_out) {
@@ -301,9 +304,10 @@ static void control_on_refused(controller *c, uint8_t i, uint8_t opcode, uint8_t
 static const struct {
     uint8_t opcode, len; /* octets, with the opcode */
     bool from_central, from_peripheral;
-    void (*heard)(controller *c, uint8_t i, struct rd *in);
+    void (*handle)(controller *c, uint8_t i, struct rd *in);
     uint8_t needs; /* FEATURE_… without which the PDU is unknown; 0: none */
 } pdus[] = {
+    /* opcode, octets; sent by a central, by a peripheral; handler; feature */
     { LL_CONNECTION_UPDATE_IND, 12, true, false, rx_update_ind, 0 },
     { LL_CHANNEL_MAP_IND, 8, true, false, rx_channel_map_ind, 0 },
     { LL_ENC_REQ, 23, true, false, rx_enc_req, 0 },
@@ -371,6 +375,7 @@ static bool control_hold(struct link *l, uint8_t opcode, struct rd *in)
     return waits;
 }
 
+/* Encryption has ended: handles the request that control_hold() has kept. */
 void control_release(controller *c, uint8_t i)
 {
     struct control held = c->links[i].held_control;
@@ -397,7 +402,7 @@ static void control_dispatch(controller *c, uint8_t i, uint8_t opcode, struct rd
         }
         bool known = !pdus[n].needs || (controller_features(c) >> pdus[n].needs & 1);
         if (pdus[n].opcode == opcode && pdus[n].len == rd_left(in) + 1 && side && known) {
-            pdus[n].heard(c, i, in);
+            pdus[n].handle(c, i, in);
             return;
         }
     }

@@ -45,6 +45,7 @@ enum { LLID_CONTINUE = 1, LLID_START = 2, LLID_CONTROL = 3, NONE = 0xff, MAX_PDU
 enum { PB_CONTINUE = 1, PB_START = 2 }; /* Packet_Boundary_Flag.  Vol 4, Part E, 5.4.2 */
 enum { MIN_PDU = 27, PACKETS_MAX = 0x7fff, ACL_HEADER = 7 /* with H4 type and record length */ };
 
+/* The index of a buffer that no connection uses; NONE: the host has sent more than there are. */
 static uint8_t buffer_free(const controller *c)
 {
     for (uint8_t b = 0; b < c->cfg.acl_count; b++) {
@@ -93,7 +94,8 @@ int data_from_host(controller *c, struct rd *in)
     return 0;
 }
 
-/* Whether anything is to be sent. No data are sent while encryption is started or paused. */
+/* Whether anything is to be sent: a peripheral that skips events must not. No data are sent while
+ * encryption is started or paused. */
 bool data_pending(const struct link *l)
 {
     return l->n_controls || (l->acl_first != NONE && !l->encrypting) || (l->unacked && l->tx_len);
@@ -270,6 +272,8 @@ static int cmd_host_done(controller *c, struct rd *in, struct wr *ret)
     return CMD_ANSWERED;
 }
 
+/* Opcode, octet and bit of Supported_Commands, octets of parameters, function, feature, flags
+ * (CMD_…; 0: none), first version (0: 4.0): struct command in host.h. */
 const struct command air_data_commands[] = {
     { OP_SET_HOST_FLOW_CONTROL, 10, 5, 1, cmd_host_flow, 0, 0, 0 },
     { OP_HOST_BUFFER_SIZE, 10, 6, 7, cmd_host_buffers, 0, 0, 0 },
@@ -305,7 +309,7 @@ bool data_to_host(controller *c, uint8_t i, uint8_t llid, struct rd *in)
         if (most < rd_left(in)) {
             n = most;
         }
-        uint8_t *p = fifo_put(&c->host_queue, 5 + n);
+        uint8_t *p = fifo_put(&c->host_queue, 5 + n); /* evt_room() has found room for it */
         size_t room = 0;
         if (p) {
             room = 5 + n;

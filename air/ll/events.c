@@ -31,8 +31,6 @@
 #include "host.h"
 #include "iso.h"
 
-enum { REPORT_ROOM = 1536 };
-
 bool evt_room(const controller *c, size_t n)
 {
     return fifo_has_room(&c->host_queue, n);
@@ -57,6 +55,8 @@ static void evt_write(controller *c, uint8_t code, const uint8_t *sub, const str
     }
 }
 
+/* An event, unless the host has masked it. Those that answer commands and give buffers back cannot
+ * be masked. 7.3.1 */
 void evt_put(controller *c, uint8_t code, const struct wr *params)
 {
     bool masked = code != EVT_COMMAND_COMPLETE && code != EVT_COMMAND_STATUS &&
@@ -66,6 +66,7 @@ void evt_put(controller *c, uint8_t code, const struct wr *params)
     }
 }
 
+/* An event of the second page, whose codes begin at 0x40. 7.3.69 */
 void evt_put_2(controller *c, uint8_t code, const struct wr *params)
 {
     if (c->ll->event_mask_2 >> (code - 0x40) & 1) {
@@ -114,7 +115,7 @@ void evt_status(controller *c, uint16_t opcode, uint8_t status)
 /* Data Buffer Overflow: link type u8: 1 ACL, 2 ISO.  7.7.26 */
 void evt_overflow(controller *c, uint8_t link_type)
 {
-    struct wr w = { &link_type, &link_type + 1, &link_type + 1, false };
+    struct wr w = { &link_type, &link_type + 1, &link_type + 1, false }; /* a full buffer */
     evt_put(c, EVT_DATA_BUFFER_OVERFLOW, &w);
 }
 
@@ -224,7 +225,7 @@ void evt_report(controller *c, uint8_t kind, const struct address *a, const uint
     wr_u8(&w, (uint8_t)len);
     wr_bytes(&w, data, len);
     wr_u8(&w, (uint8_t)rssi);
-    if (evt_room(c, REPORT_ROOM)) {
+    if (evt_room(c, ROOM_FOR_REPORT)) {
         evt_le(c, LE_ADVERTISING_REPORT, &w);
     }
 }

@@ -57,7 +57,10 @@
  *   packet: of the radio: the packet that is being sent, or was sent last */
 #include "periodic.h"
 
+/* How long to listen for the begin of a response: T_IFS, 2 us for the clocks, preamble and
+ * address. */
 enum { ANSWER_US = T_IFS + 2 + 40, PAYLOAD_MAX = 255 };
+enum { SYNC_AHEAD_US = 3000 }; /* SyncInfo names an event so much later: chains end before */
 enum {
     AT_PRIMARY,
     AT_ADV,
@@ -138,7 +141,8 @@ bool ext_read(struct rd *pdu, struct ext *e)
     return !in.bad && e->aux_channel < DATA_CHANNELS && e->aux_phy <= PHY_CODED;
 }
 
-/* AuxPtr: channel u6, clock accuracy u1, unit u1, offset u13, PHY u3. 2.3.4.5 */
+/* AuxPtr: channel u6, clock accuracy u1, unit u1, offset u13, PHY u3. From 245,700 us on the unit
+ * is 300 us. 2.3.4.5 */
 static void ext_write_aux(struct wr *out, const struct ext *e)
 {
     bool far = e->aux_offset >= 245700;
@@ -204,6 +208,7 @@ struct ll_adv *set_by_handle(controller *c, uint8_t handle)
     return NULL;
 }
 
+/* PHY of a set's channels: 0, never set by the host, is 1M. */
 static uint8_t ext_phy(uint8_t phy)
 {
     uint8_t result = phy;
@@ -213,6 +218,7 @@ static uint8_t ext_phy(uint8_t phy)
     return result;
 }
 
+/* The fields that most packets of a set have; the caller adds the others. */
 static void ext_adv_common(const controller *c, const struct ll_adv *a, struct ext *e)
 {
     *e = (struct ext){ .mode = a->props & (PROP_CONNECTABLE | PROP_SCANNABLE),
@@ -224,6 +230,8 @@ static void ext_adv_common(const controller *c, const struct ll_adv *a, struct e
     (void)c;
 }
 
+/* A channel for an auxiliary packet: from event to event another one, and of each device other
+ * ones. */
 static uint8_t ext_adv_channel(controller *c, struct ll_adv *a)
 {
     return csa2_channel(ADV_AA, (uint16_t)(a->events * 3u + c->id), c->ll->channel_map);
@@ -232,7 +240,8 @@ static uint8_t ext_adv_channel(controller *c, struct ll_adv *a)
 /* Plans the auxiliary packet: behind the last of the primary ones. */
 void ext_adv_begin(controller *c, struct ll_adv *a)
 {
-    uint32_t each = radio_airtime(2 + 7, ext_phy(a->primary)) + T_IFS;
+    enum { ADV_EXT_IND_LEN = 2 + 7 }; /* header, length, flags, ADI, AuxPtr */
+    uint32_t each = radio_airtime(ADV_EXT_IND_LEN, ext_phy(a->primary)) + T_IFS;
     unsigned primaries =
         (a->channel_bits & 1u) + (a->channel_bits >> 1 & 1u) + (a->channel_bits >> 2 & 1u);
     a->aux_channel = ext_adv_channel(c, a);
@@ -311,7 +320,7 @@ static void ext_adv_send_data(controller *c, struct ll_adv *a, const uint8_t *da
     e.has_power = first && (a->props & PROP_TX_POWER);
     e.has_sync = first && a->stage == AT_ADV && a->periodic.sending;
     if (e.has_sync) {
-        e.sync = periodic_adv_sync_info(c, a, at, 3000);
+        e.sync = periodic_adv_sync_info(c, a, at, SYNC_AHEAD_US);
     }
     e.power = adv_power(c, a);
     e.data = rd_of(data + a->sent_len, (size_t)(len - a->sent_len));
@@ -328,6 +337,8 @@ static void ext_adv_send_data(controller *c, struct ll_adv *a, const uint8_t *da
     c->adv_now = a;
 }
 
+/* Sends the next packet of data or of the scan response. AUX_ADV_IND of a scannable set has no
+ * data: they are in the response. */
 static void ext_adv_send_stage(controller *c, struct ll_adv *a, uint64_t at)
 {
     bool response = a->stage == AT_RESPONSE;
@@ -415,6 +426,7 @@ void ext_adv_send_connect_rsp(controller *c, struct ll_adv *a, uint8_t i,
     c->radio.packet.kind = KIND_AUX;
 }
 
+/* AUX_CONNECT_RSP has been sent: the connection begins, with the data of the request. */
 void ext_adv_connected(controller *c, struct ll_adv *a)
 {
     struct conn_request how = { .central = false,

@@ -50,7 +50,7 @@ void evt_scan_request(controller *c, const struct ll_adv *a, const struct addres
 
 /* LE Extended Advertising Report, one: type u16, address type u8, address 6, primary PHY u8,
  * secondary u8, SID u8, power i8, RSSI i8, periodic interval u16, direct type u8, address 6,
- * length u8, data. 7.7.65.13 */
+ * length u8, data. 7.7.65.13 `secondary`: its PHY; 0: a legacy PDU, which has none. */
 void evt_ext_report(controller *c, uint16_t type, const struct ext *e, const uint8_t *data,
                     size_t len, int8_t rssi, uint8_t secondary)
 {

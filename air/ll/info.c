@@ -33,6 +33,7 @@
 #include "control.h"
 
 enum { COMPANY_NONE = 0xffff, SUBVERSION = 1 };
+/* Octets and us: the least and the most; of 251 octets on 1M, of 27 on Coded and on 1M. 4.5.10 */
 enum {
     MIN_OCTETS = 27,
     MAX_OCTETS = 251,
@@ -175,6 +176,7 @@ const struct procedure proc_version = { .request = { LL_VERSION_IND, LL_VERSION_
 
 /* --- data length ------------------------------------------------------------------------------ */
 
+/* us: the longest packet of the PHYs that the controller has. */
 uint16_t length_max_time(const controller *c)
 {
     if (!controller_has(c, FEATURE_CODED)) {
@@ -197,7 +199,7 @@ static uint16_t length_wanted_time(const controller *c, const struct link *l)
 static uint8_t length_octets(uint8_t phy, uint32_t us)
 {
     static const struct {
-        uint16_t fixed, octet;
+        uint16_t fixed, octet; /* us: a packet with a MIC and no payload; an octet; by PHY */
     } of[] = { { 112, 8 }, { 112, 8 }, { 60, 4 }, { 976, 64 }, { 526, 16 } };
     uint32_t fixed = of[phy].fixed;
     uint32_t n = 0;
@@ -250,6 +252,7 @@ static bool length_recompute(const controller *c, struct link *l)
     return changed;
 }
 
+/* A connection begins, with 27 octets in each direction. */
 void length_begin_link(const controller *c, struct link *l)
 {
     uint16_t time = CODED_TIME;
@@ -350,7 +353,7 @@ const struct procedure proc_length = { .request = { LL_LENGTH_REQ, LL_LENGTH_REQ
 
 static void send_ping(struct link *l, uint8_t opcode)
 {
-    struct wr pdu = { &opcode, &opcode + 1, &opcode + 1, false };
+    struct wr pdu = { &opcode, &opcode + 1, &opcode + 1, false }; /* a full buffer of one octet */
     control_send(l, &pdu);
 }
 

@@ -50,6 +50,7 @@
 #include "host.h"
 #include "iso.h"
 
+/* An unused stream, all zeros; it is in use when its user has set `kind`. NULL: none is left. */
 struct iso *iso_free(controller *c)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
@@ -154,6 +155,7 @@ uint8_t iso_channel(const struct iso *s, uint8_t subevent)
     return channel;
 }
 
+/* Payloads that the largest SDU of a stream takes; 0: it has none. */
 uint8_t iso_payloads(uint16_t max_sdu)
 {
     return (uint8_t)((max_sdu + ISO_PDU - 1) / ISO_PDU);
@@ -161,6 +163,7 @@ uint8_t iso_payloads(uint16_t max_sdu)
 
 /* --- an event --------------------------------------------------------------------------------- */
 
+/* An event begins. The first SDU is sent in it if it is complete by now. */
 void iso_event_begin(struct iso *s)
 {
     s->subevent = 0;
@@ -185,7 +188,7 @@ static void sdu_to_host(controller *c, const struct iso *s, bool good)
     wr_le16(&w, (uint16_t)(8 + len));
     wr_le32(&w, (uint32_t)(s->anchor + s->sync_delay));
     wr_le16(&w, (uint16_t)s->event);
-    unsigned lost = 0;
+    unsigned lost = 0; /* Packet_Status_Flag 10b */
     if (!good) {
         lost = 2u << 14;
     }
@@ -250,7 +253,7 @@ void iso_take(struct iso *s, uint8_t llid, struct rd *in)
 
 /* --- from the host ---------------------------------------------------------------------------- */
 
-enum { FIRST = 0, MIDDLE = 1, WHOLE = 2, LAST = 3 };
+enum { FIRST = 0, MIDDLE = 1, WHOLE = 2, LAST = 3 }; /* PB_Flag */
 
 /* Drops an SDU without its last part, when its path is removed or another SDU begins. */
 static void iso_drop_part(controller *c, struct iso *s)

@@ -249,6 +249,8 @@ static int cmd_past_default(controller *c, struct rd *in, struct wr *ret)
     return status;
 }
 
+/* Opcode, octet and bit of Supported_Commands, octets of parameters, function, feature, flags
+ * (CMD_…; 0: none), first version (0: 4.0): struct command in host.h. */
 const struct command air_past_commands[] = {
     { OP_LE_SYNC_TRANSFER, 40, 6, 6, cmd_transfer, FEATURE_PAST_SENDER, CMD_EXTENDED, 0 },
     { OP_LE_SET_INFO_TRANSFER, 40, 7, 5, cmd_transfer_own, FEATURE_PAST_SENDER, CMD_EXTENDED, 0 },

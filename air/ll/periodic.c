@@ -48,7 +48,7 @@
 #include "channels.h"
 #include "periodic.h"
 
-enum { UNIT = 30, FAR_UNIT = 300, OFFSETS = 8192, ADJUST_US = 2457600 };
+enum { UNIT = 30, FAR_UNIT = 300, OFFSETS = 8192, ADJUST_US = 2457600 }; /* us; 13 bits */
 
 /* Offset base u13, its unit u1, adjust u1, rfu u1; interval u16; channels 37 bits, SCA u3; AA u32;
  * CRCInit u24; event counter u16.  2.3.4.6 */
@@ -113,6 +113,7 @@ struct sync_info periodic_adv_sync_info(const controller *c, const struct ll_adv
     return s;
 }
 
+/* When the set's next packet is sent; NEVER: it does not send. */
 uint64_t periodic_adv_next(const struct ll_adv *a)
 {
     const struct periodic_adv *t = &a->periodic;
@@ -141,6 +142,8 @@ void periodic_adv_enable(controller *c, struct ll_adv *a)
     }
 }
 
+enum { CHAIN_HOP = 7 }; /* channels from a packet of a chain to the next: any will do */
+
 /* How long an AUX_SYNC_IND lasts: 12 octets of header, and the data. */
 static uint32_t periodic_adv_airtime(const struct ll_adv *a)
 {
@@ -166,7 +169,7 @@ static void periodic_adv_send(controller *c, struct ll_adv *a)
     }
     e.acad = rd_of(acad, len);
     e.data = rd_of(a->periodic.data + t->sent_len, (size_t)(t->len - t->sent_len));
-    size_t n = ext_write_part(c, &e, phy, (uint8_t)((t->channel + 7) % DATA_CHANNELS));
+    size_t n = ext_write_part(c, &e, phy, (uint8_t)((t->channel + CHAIN_HOP) % DATA_CHANNELS));
     if (e.has_aux) {
         t->chain_at = now + e.aux_offset;
         t->channel = e.aux_channel;
@@ -206,7 +209,7 @@ void periodic_adv_turn(const controller *c, uint8_t n, struct turn *t)
     }
 }
 
-/* Begins an event, or sends the next packet of its chain. */
+/* Begins an event, or sends the next packet of its chain. Without the radio it is left out. */
 void periodic_adv_on_timer(controller *c, struct ll_adv *a)
 {
     struct periodic_adv *t = &a->periodic;

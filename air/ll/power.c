@@ -35,12 +35,13 @@
 #include "host.h"
 #include "control.h"
 
-enum { AT_MINIMUM = 1, AT_MAXIMUM = 2 };
-enum { LOCAL_CHANGED = 0, REMOTE_CHANGED = 1, READ_COMPLETE = 2 };
-enum { LOW = 0, MIDDLE = 1, HIGH = 2 };
+enum { AT_MINIMUM = 1, AT_MAXIMUM = 2 };                           /* flags of a power */
+enum { LOCAL_CHANGED = 0, REMOTE_CHANGED = 1, READ_COMPLETE = 2 }; /* Reason of a report */
+enum { LOW = 0, MIDDLE = 1, HIGH = 2 };                            /* zones of the path loss */
 
 /* --- clocks ----------------------------------------------------------------------------------- */
 
+/* A control PDU of two octets. `pdu.p += sizeof b`, here and below: b is written already. */
 static void send_two(struct link *l, uint8_t opcode, uint8_t value)
 {
     uint8_t b[2] = { opcode, value };
@@ -478,6 +479,8 @@ static int cmd_loss_enable(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* Opcode, octet and bit of Supported_Commands, octets of parameters, function, feature, flags
+ * (CMD_…; 0: none), first version (0: 4.0): struct command in host.h. */
 const struct command air_power_commands[] = {
     { OP_LE_MODIFY_SCA, 41, 4, 1, cmd_modify_sca, FEATURE_SCA, 0, 0 },
     { OP_LE_REQUEST_PEER_SCA, 43, 2, 2, cmd_sca, FEATURE_SCA, CMD_STATUS, VERSION_5_2 },

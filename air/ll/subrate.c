@@ -121,6 +121,7 @@ static void send_subrate_ind(controller *c, uint8_t i, const struct subrate *s)
     struct wr pdu = wr_of(b, sizeof b);
     l->new_subrate = *s;
     l->new_subrate_base = l->ref_event + 1;
+    /* link_supervision() is the longer of both timeouts as long as subrate_ind_out is set. */
     l->lost_at -= link_supervision(l);
     l->subrate_ind_out = true;
     l->lost_at += link_supervision(l);
@@ -310,6 +311,8 @@ static int cmd_host_feature(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* Opcode, octet and bit of Supported_Commands, octets of parameters, function, feature, flags
+ * (CMD_…; 0: none), first version (0: 4.0): struct command in host.h. */
 const struct command air_subrate_commands[] = {
     { OP_LE_SET_HOST_FEATURE, 44, 1, 2, cmd_host_feature, 0, 0, VERSION_5_2 },
     { OP_LE_SET_DEFAULT_SUBRATE, 46, 0, 10, cmd_default_subrate, FEATURE_SUBRATE, 0, 0 },

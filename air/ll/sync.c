@@ -57,8 +57,9 @@
 #include "periodic.h"
 
 enum { TRIES = 6 }; /* events without a packet, after which it is not established */
-enum { WHOLE = 0, MORE = 1, CUT = 2 };
+enum { WHOLE = 0, MORE = 1, CUT = 2 }; /* Data_Status of a report. 7.7.65.15 */
 
+/* An unused sync; its user overwrites it, and sync_begin() sets `used`. NULL: none is left. */
 struct sync *sync_free(controller *c)
 {
     for (uint8_t n = 0; n < SYNCS; n++) {
@@ -74,6 +75,7 @@ uint16_t sync_handle(const controller *c, const struct sync *s)
     return (uint16_t)(s - c->sync);
 }
 
+/* The sync that the host knows by this handle: one that is established. NULL: none. */
 struct sync *sync_by_handle(controller *c, uint16_t handle)
 {
     if (handle < SYNCS && c->sync[handle].used && c->sync[handle].established) {
@@ -119,6 +121,7 @@ static void sync_set_window(const controller *c, struct sync *s)
     s->at = s->ref - s->widening;
 }
 
+/* Plans the event `events` after the last one planned. */
 static void sync_plan_event(const controller *c, struct sync *s, uint32_t events)
 {
     s->counter = (uint16_t)(s->counter + events);
@@ -155,6 +158,7 @@ void sync_begin(controller *c, struct sync *s, const struct sync_info *info, uin
     c->ll->n_syncs++;
 }
 
+/* Ends a sync, without an event to the host. */
 void sync_end(controller *c, struct sync *s)
 {
     if (c->radio.owner == ACTIVITY_SYNC && c->radio.index == sync_handle(c, s)) {
@@ -226,6 +230,7 @@ uint64_t sync_next(const controller *c)
     return next;
 }
 
+/* No packet came in six events. */
 static void sync_fail(controller *c, struct sync *s)
 {
     if (s->by_host) {
@@ -235,6 +240,7 @@ static void sync_fail(controller *c, struct sync *s)
     sync_end(c, s);
 }
 
+/* An event without a packet: after the sixth a sync that is not established fails. */
 static void sync_missed(controller *c, struct sync *s)
 {
     if (!s->established && ++s->tries == TRIES) {

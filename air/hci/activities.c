@@ -4,7 +4,12 @@
  *   c: the controller
  *   catch_up: of an activity: a hang (woad_air_hang) is over, events that have passed are skipped
  *   p256_at: us: when the calculation that the host has requested ends
- *   rpa_at: us: when new private addresses are made */
+ *   rpa_at: us: when new private addresses are made
+ *   privacy_on_timer(): makes new private addresses
+ *   p256_on_timer(): sends the result of the calculation
+ *   on_preempt: of an activity: another one takes the radio; called after radio_off()
+ *   on_radio_free: of the scanner: the radio is off
+ *   scan_abort: ends what the scanner has begun; scan_resume() goes on when the radio is free */
 #include "hci.h"
 
 static uint64_t upkeep_next(const controller *c)

@@ -29,11 +29,45 @@
  *   period_at: us: when the next period of scanning begins
  *   channel_bits: channels that the set uses, a bit each: 37, 38, 39
  *   host_credits: buffers that the host has free, if host_flow
- *   CMD_SECRET: flag of a command: unknown without the feature LE Encryption */
+ *   CMD_SECRET: flag of a command: unknown without the feature LE Encryption
+ *   on: of a stream: its events are scheduled
+ *   until: us: when the host's Duration of scanning ends; NEVER: not at all
+ *   conn_min: the new connection's interval, in 1.25 ms
+ *   controller_has(): the controller has this feature
+ *   controller_features(): its features, a bit each
+ *   controller_version(): its version, as HCI numbers them
+ *   room: octets in each of data, rsp and periodic.data of a set
+ *   adv_power(): dBm of the set's packets
+ *   adv_connectable(): connections can be made through the set
+ *   adv_enable(): enables or disables a set; enabling sets `next` and `until`
+ *   adv_any_on(): a set is enabled
+ *   scan_enable(): begins or ends scanning; the caller sets the times
+ *   phys: PHYs that are scanned on, bits 0 and 2: 1M, coded
+ *   use_accept_list: the accept list decides in the place of `peer`
+ *   connecting: the scanner initiates a connection
+ *   filter_duplicates: the host wants a single report of each advertiser
+ *   event_mask: the host's mask of events, a bit each
+ *   default_tx: octets in a packet that the host suggests for new connections
+ *   default_tx_time: us of a packet that the host suggests for new connections
+ *   default_tx_phys: sets of PHYs that the host prefers, for requests of peers
+ *   channel_map: the host's channel classification: a bit each, 1: not known to be bad
+ *   host_flow: the host counts its buffers by Host Number Of Completed Packets
+ *   host_acl_len: octets in each of the host's buffers, if host_flow
+ *   host_features: features that the host has set: bits
+ *   commands_chosen: the host has used one of both families: see extended_commands
+ *   version_le_events(): LE events that a version of HCI has: bits
+ *   rf_path: path compensation for sending and for receiving, tenths of a dB
+ *   air_conn_commands: tables of the other files, air_…_commands; a row without run ends each
+ *   evt_status(): Command Status
+ *   evt_complete(): Command Complete
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
+ *       is to be */
 #include "hci.h"
 
 static const struct command *cmd_table(size_t t); /* NULL behind the last */
 
+/* HCI_Reset, and the begin of a controller: `scan` and others become zeros, other fields their
+ * defaults of Vol 4, Part E. The host gets no event of what has ended. */
 void cmd_reset(controller *c)
 {
     radio_off(c);
@@ -80,6 +114,7 @@ void cmd_reset(controller *c)
     fifo_begin(&c->host_queue, c->host_queue.size);
 }
 
+/* Reset. 7.3.2 */
 static int cmd_run_reset(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
@@ -94,6 +129,7 @@ static uint64_t rd_le64(struct rd *in)
     return low | (uint64_t)rd_le32(in) << 32;
 }
 
+/* Set Event Mask: u64. 7.3.1 */
 static int cmd_event_mask(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
@@ -101,6 +137,7 @@ static int cmd_event_mask(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* Set Event Mask Page 2: u64. 7.3.69 */
 static int cmd_event_mask_2(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
@@ -129,6 +166,7 @@ static int cmd_version(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* Whether the controller has a command: by its version and its features. */
 static bool cmd_supported(const controller *c, const struct command *k)
 {
     uint64_t features = controller_features(c);
@@ -162,6 +200,7 @@ static int cmd_features(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* LE Read Local Supported Features: returns u64. 7.8.3 */
 static int cmd_le_features(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
@@ -170,6 +209,7 @@ static int cmd_le_features(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* Read BD_ADDR: returns the public address 6. 7.4.6 */
 static int cmd_address(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
@@ -177,6 +217,7 @@ static int cmd_address(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* LE Read Buffer Size: returns octets u16, number u8. 7.8.2 */
 static int cmd_le_buffers(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
@@ -280,6 +321,7 @@ static int cmd_adv_params(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* LE Read Advertising Physical Channel Tx Power: returns i8. 7.8.6 */
 static int cmd_adv_power(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
@@ -299,12 +341,14 @@ static int cmd_take_data(struct rd *in, uint8_t *to, uint16_t *to_len)
     return 0;
 }
 
+/* 7.8.7 */
 static int cmd_adv_data(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
     return cmd_take_data(in, c->sets->data, &c->sets->data_len);
 }
 
+/* 7.8.8 */
 static int cmd_scan_rsp(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
@@ -525,6 +569,8 @@ static int cmd_states(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* Opcode, octet and bit of Supported_Commands, octets of parameters, function, feature, flags
+ * (CMD_…; 0: none), first version (0: 4.0): struct command in host.h. */
 static const struct command commands[] = {
     { OP_SET_EVENT_MASK, 5, 6, 8, cmd_event_mask, 0, 0, 0 },
     { OP_RESET, 5, 7, 0, cmd_run_reset, 0, 0, 0 },
@@ -572,6 +618,7 @@ static const struct command *cmd_table(size_t t)
     return tables[t];
 }
 
+/* The command of an opcode; NULL: there is none, in any version. */
 static const struct command *cmd_find(uint16_t opcode)
 {
     for (size_t t = 0; cmd_table(t); t++) {

@@ -30,7 +30,30 @@
  *   host_max_tx: octets that our host wants in a packet
  *   update_event_due: the host gets an event when the procedure ends
  *   phy_event_due: the host gets an event when that procedure ends
- *   CMD_SECRET: flag of a command: unknown without the feature LE Encryption */
+ *   CMD_SECRET: flag of a command: unknown without the feature LE Encryption
+ *   chm: channel map, a bit each
+ *   channel_map: the host's channel classification: a bit each, 1: not known to be bad
+ *   iso_by_handle(): the stream with HCI's handle; NULL: none
+ *   cis_terminate(): sends LL_CIS_TERMINATE_IND; the stream ends when it is acknowledged
+ *   cis_cancel(): ends a stream of a central that is not established
+ *   cis_on_link(): a stream of the connection exists or is being created
+ *   params_read(): reads interval min, max, latency, timeout
+ *   params_valid(): these are in the specification's ranges
+ *   params_answer(): answers the peer's request with an error, 0: with peer_params
+ *   encrypt_key(): the host's LTK, or NULL: it has none
+ *   length_max_time(): us of the longest packet of the PHYs that the controller has
+ *   control_terminate(): sends LL_TERMINATE_IND; the connection ends when it is acknowledged
+ *   default_tx: octets in a packet that the host suggests for new connections
+ *   default_tx_time: us of a packet that the host suggests for new connections
+ *   default_tx_phys: sets of PHYs that the host prefers, for requests of peers
+ *   host_tx_phys: sets of PHYs that the host has asked for on this connection
+ *   host_coded_s2: our host prefers S=2 to S=8
+ *   ltk_requested: the host has not answered LE Long Term Key Request
+ *   payload_timeout: 10 ms: the authenticated payload timeout
+ *   payload_timeout_restart(): a packet with a MIC has been received: sets auth_payload_by and
+ *       ping_at
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
+ *       is to be */
 #include "hci.h"
 
 /* interval min u16, max u16, latency u16, timeout u16, CE length min u16, max u16 */
@@ -516,7 +539,8 @@ static int cmd_max_data_len(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* Columns: struct command (host.h). */
+/* Opcode, octet and bit of Supported_Commands, octets of parameters, function, feature, flags
+ * (CMD_…; 0: none), first version (0: 4.0): struct command in host.h. */
 const struct command air_conn_commands[] = {
     { OP_DISCONNECT, 0, 5, 3, cmd_disconnect, 0, CMD_STATUS, 0 },
     { OP_READ_REMOTE_VERSION, 2, 7, 2, cmd_remote_version, 0, CMD_STATUS, 0 },

@@ -14,9 +14,25 @@
  *   sync: a sync with periodic advertising of another device: ll.h
  *   periodic: periodic advertising of a set
  *   big: a broadcast isochronous group: ll.h
- *   buffers: buffers for data of the host */
+ *   buffers: buffers for data of the host
+ *   activities: of a controller: the functions of each activity
+ *   room: octets in each of data, rsp and periodic.data of a set
+ *   data_from_host(): takes an ACL packet; AIR_EBADMSG: it is malformed
+ *   iso_from_host(): takes an ISO packet; AIR_EBADMSG: it is malformed
+ *   cmd_rx(): runs a command; AIR_EBADMSG: its length is wrong
+ *   cmd_reset(): sets all state but the configuration, as at power-on
+ *   ROOM_FOR_ANSWER: octets of the queue to the host without which a command waits
+ *   queue: of the configuration: octets for packets to the host
+ *   air_attach(): puts the controller on the air: its deadlines run
+ *   air_activities: the table of activities.c
+ *   adv_enable(): enables or disables a set; enabling sets `next` and `until`
+ *   scan_enable(): begins or ends scanning; the caller sets the times
+ *   control_terminate(): sends LL_TERMINATE_IND; the connection ends when it is acknowledged
+ *   connecting: the scanner initiates a connection
+ *   enabled: of periodic advertising: by the host */
 #include "hci.h"
 
+/* The next multiple of 16: each part of the memory begins at one. */
 static size_t aligned(size_t n)
 {
     return (n + 15) / 16 * 16;
@@ -39,6 +55,7 @@ static size_t n_sets_of(const struct woad_air_controller_config *c)
     return c->adv_sets;
 }
 
+/* Octets in each array of a set. */
 static uint16_t adv_room(const struct woad_air_controller_config *c)
 {
     if (c->adv_sets) {
@@ -83,6 +100,7 @@ size_t woad_air_controller_size(const struct woad_air_controller_config *c)
            aligned(c->acl_count * (sizeof(struct acl_buffer) + c->acl_len)) + aligned(c->queue);
 }
 
+/* Lays out the buffers for data of the host, then their octets. */
 static void layout_buffers(controller *c, uint8_t *at)
 {
     uint8_t *data = at + c->cfg.acl_count * sizeof(struct acl_buffer);

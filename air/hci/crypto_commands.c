@@ -10,10 +10,16 @@
  *   CMD_STATUS: flag of a command: answered by Command Status
  *   p256_at: us: when the calculation that the host has requested ends
  *   p256_event: the LE event that ends the calculation; 0: none runs
- *   CMD_SECRET: flag of a command: unknown without the feature LE Encryption */
+ *   CMD_SECRET: flag of a command: unknown without the feature LE Encryption
+ *   p256: private key of LE Read Local P-256 Public Key, if has_p256
+ *   p256_peer: the peer's public key: X, Y, most significant octet first
+ *   p256_debug: the calculation that runs uses the debug key
+ *   crypto: of the configuration: AES and P-256; NULL: no encryption
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
+ *       is to be */
 #include "hci.h"
 
-enum { P256_US = 25000 };
+enum { P256_US = 25000 }; /* how long a calculation takes, in simulated time */
 
 /* key 16, plain 16; encrypted 16.  7.8.22 */
 static int cmd_aes(controller *c, struct rd *in, struct wr *ret)
@@ -41,6 +47,7 @@ static int cmd_rand(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* Octets in the opposite order: HCI has numbers least significant first, the library most. */
 static void put_back(struct wr *w, const uint8_t *p, size_t len)
 {
     for (; len; len--) {
@@ -48,6 +55,7 @@ static void put_back(struct wr *w, const uint8_t *p, size_t len)
     }
 }
 
+/* The same, reading. */
 static void take_back(struct rd *in, uint8_t *p, size_t len)
 {
     for (; len; len--) {
@@ -82,7 +90,7 @@ static void p256_made(controller *c)
     uint8_t key[64] = { 0 }, event[65];
     struct wr w = wr_of(event, sizeof event);
     int err = -1;
-    for (int tries = 0; err && tries < 4; tries++) {
+    for (int tries = 0; err && tries < 4; tries++) { /* a random number may be no private key */
         for (size_t n = 0; n < 32; n++) {
             c->ll->p256[n] = (uint8_t)(air_random(c->air) >> 8);
         }
@@ -139,6 +147,7 @@ static void dhkey_made(controller *c)
     evt_le(c, LE_DHKEY_COMPLETE, &w);
 }
 
+/* The calculation that begin() has begun ends: its event goes to the host. */
 void p256_on_timer(controller *c)
 {
     uint8_t event = c->ll->p256_event;
@@ -178,6 +187,8 @@ static int cmd_dhkey_v2(controller *c, struct rd *in, struct wr *ret)
     return dhkey(c, in, OP_LE_DHKEY_V2, which);
 }
 
+/* Opcode, octet and bit of Supported_Commands, octets of parameters, function, feature, flags
+ * (CMD_…; 0: none), first version (0: 4.0): struct command in host.h. */
 const struct command air_crypto_commands[] = {
     { OP_LE_ENCRYPT, 27, 6, 32, cmd_aes, 0, CMD_SECRET, 0 },
     { OP_LE_RAND, 27, 7, 0, cmd_rand, 0, 0, 0 },

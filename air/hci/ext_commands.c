@@ -17,13 +17,54 @@
  *   period_at: us: when the next period of scanning begins
  *   sent_len: octets of the data that are in packets so far
  *   channel_bits: channels that the set uses, a bit each: 37, 38, 39
- *   per_phy: parameters of scanning for 1M and for coded */
+ *   per_phy: parameters of scanning for 1M and for coded
+ *   on: of a stream: its events are scheduled
+ *   until: us: when the host's Duration of scanning ends; NEVER: not at all
+ *   conn_min: the new connection's interval, in 1.25 ms
+ *   props: PROP_…: properties of a set with extended PDUs
+ *   primary: PHY of the primary channels; 0: not set, 1M
+ *   secondary: PHY of the secondary channels; 0: not set, 1M
+ *   did: data ID of ADI: changes with the data
+ *   power_limited: the host has limited the set's power
+ *   max_events: events after which the set ends; 0: no limit
+ *   next: us: the set's next advertising event
+ *   room: octets in each of data, rsp and periodic.data of a set
+ *   partial_data: the last fragment of the data is missing
+ *   partial_rsp: the last fragment of the scan response is missing
+ *   FRAGMENT_FIRST: an operation of commands that set data: HCI's numbers
+ *   DATA_COMPLETE: such an operation: these are all data
+ *   DATA_UNCHANGED: such an operation: only the DID changes
+ *   T_MAFS: us from the end of a packet to the auxiliary packet that it names
+ *   set_by_handle(): the advertising set that the host knows by this number; NULL: none
+ *   adv_secondary(): the PHY of the set's secondary channels
+ *   adv_power(): dBm of the set's packets
+ *   adv_connectable(): connections can be made through the set
+ *   adv_enable(): enables or disables a set; enabling sets `next` and `until`
+ *   adv_any_on(): a set is enabled
+ *   own_type_check(): the status for a type of the own address
+ *   has_own_address(): there is an own address of this type for a peer; NULL: for any
+ *   scan_filter_status(): the status for a scan filter policy
+ *   conn_command_check(): the status for a command that creates a connection
+ *   params_from_host(): reads connection parameters and CE lengths; false: they are not valid
+ *   phys_supported(): PHYs that the controller has: bits: 1M, 2M, coded
+ *   phys: PHYs that are scanned on, bits 0 and 2: 1M, coded
+ *   use_accept_list: the accept list decides in the place of `peer`
+ *   connecting: the scanner initiates a connection
+ *   duration: us: of a scan; 0: without end
+ *   filter_duplicates: the host wants a single report of each advertiser
+ *   scan_enable(): begins or ends scanning; the caller sets the times
+ *   UNKNOWN_ADVERTISER: status 0x42, Unknown Advertising Identifier
+ *   PACKET_TOO_LONG: status 0x45, Packet Too Long
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
+ *       is to be
+ *   radio_airtime(): us of a packet with so many octets of PDU, its header included */
 #include "hci.h"
 #include "../ll/ext.h"
 
 enum { CONNECTABLE_MAX = 245 }; /* octets of data: connectable advertising has no chain */
 enum { NO_PREFERENCE = 127 };   /* power */
 
+/* A new set; NULL: none is left. */
 static struct ll_adv *set_allocate(controller *c, uint8_t handle)
 {
     for (uint8_t n = 0; n < c->n_sets; n++) {
@@ -36,6 +77,7 @@ static struct ll_adv *set_allocate(controller *c, uint8_t handle)
     return NULL;
 }
 
+/* Removes a set: its memory stays, all else is zero. */
 static void set_free(struct ll_adv *a)
 {
     *a = (struct ll_adv){ .data = a->data,
@@ -74,6 +116,7 @@ static uint8_t legacy_kind(uint16_t props)
     }
 }
 
+/* Whether a PHY that HCI numbers is one of the controller. */
 static bool phy_supported(const controller *c, uint8_t phy)
 {
     return phy >= PHY_1M && phy <= PHY_CODED && (phys_supported(c) >> (phy - 1) & 1);
@@ -120,11 +163,13 @@ static bool data_fit(const struct ll_adv *a, uint16_t len)
     if (!primary) {
         primary = PHY_1M;
     }
-    uint32_t before = 3 * (radio_airtime(2 + 7, primary) + T_IFS) + T_MAFS;
+    enum { ADV_EXT_IND_LEN = 2 + 7 }; /* header, length, flags, ADI, AuxPtr */
+    uint32_t before = 3 * (radio_airtime(ADV_EXT_IND_LEN, primary) + T_IFS) + T_MAFS;
     return !a->extended || !len || before + chain_us(len, adv_secondary(a)) <= a->interval * 625ull;
 }
 
-/* Checks new parameters of a set against its data and its periodic advertising. 7.8.53 */
+/* The status for new parameters `wish` of the set `a`, by its data and its periodic advertising.
+ * 7.8.53 */
 static int params_fit(const struct ll_adv *a, const struct ll_adv *wish)
 {
     enum { NOT_WITH_PERIODIC = PROP_CONNECTABLE | PROP_SCANNABLE | PROP_LEGACY | PROP_ANONYMOUS };
@@ -145,7 +190,8 @@ static int params_fit(const struct ll_adv *a, const struct ll_adv *wish)
 }
 
 /* properties u16, interval min u24, max u24, channels u8, own type u8, peer type u8, peer 6, filter
- * u8, power i8, primary PHY u8, skip u8, secondary PHY u8, SID u8, tell requests u8 */
+ * u8, power i8, primary PHY u8, skip u8, secondary PHY u8, SID u8, report requests u8. Writes them
+ * to `a`, even if they are not valid; returns the status. */
 static int params_of_set(const controller *c, struct rd *in, struct ll_adv *a)
 {
     a->props = rd_le16(in);
@@ -230,7 +276,7 @@ static int cmd_set_params(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* Checks an operation with `len` octets on a set's data. 7.8.54, 7.8.55 */
+/* The status for an operation with `len` octets on a set's data. 7.8.54, 7.8.55 */
 static int data_status(const struct ll_adv *a, bool response, uint8_t op, uint8_t len)
 {
     bool legacy = a->props & PROP_LEGACY, partly = response ? a->partial_rsp : a->partial_data;
@@ -256,7 +302,7 @@ static int data_status(const struct ll_adv *a, bool response, uint8_t op, uint8_
     return 0;
 }
 
-enum { ADV_DATA = false, SCAN_RESPONSE = true };
+enum { ADV_DATA = false, SCAN_RESPONSE = true }; /* `response` */
 
 /* Sets advertising or scan response data: handle u8, operation u8, fragment preference u8, length
  * u8, data. Data that are too long discard all that the set has. 7.8.54, 7.8.55 */
@@ -408,6 +454,7 @@ static int cmd_set_enable(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* LE Read Maximum Advertising Data Length: returns u16. 7.8.57 */
 static int cmd_max_data(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
@@ -415,6 +462,7 @@ static int cmd_max_data(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* LE Read Number Of Supported Advertising Sets: returns u8. 7.8.58 */
 static int cmd_number(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
@@ -557,7 +605,7 @@ static bool create_phys(struct rd *in, uint8_t phys, struct ll_scan *s)
         if (!params_from_host(in, &p) || interval < 4 || window < 4 || window > interval) {
             return false;
         }
-        if (n != 1) {
+        if (n != 1) { /* 2M: its parameters are not used */
             s->per_phy[n / 2].interval = interval;
             s->per_phy[n / 2].window = window;
             s->conn_min = p.min;
@@ -604,6 +652,8 @@ static int cmd_ext_create(controller *c, struct rd *in, struct wr *ret)
     return CMD_ANSWERED;
 }
 
+/* Opcode, octet and bit of Supported_Commands, octets of parameters, function, feature, flags
+ * (CMD_…; 0: none), first version (0: 4.0): struct command in host.h. */
 const struct command air_ext_commands[] = {
     { OP_LE_SET_ADV_SET_ADDRESS, 36, 1, 7, cmd_set_random, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
     { OP_LE_SET_EXT_ADV_PARAMS, 36, 2, 25, cmd_set_params, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },

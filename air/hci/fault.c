@@ -13,7 +13,10 @@
  *   activities: of a controller: the functions of each activity
  *   control_send(): queues a control PDU
  *   n_controls: control PDUs that wait to be sent
- *   host_queue: packets for the host, with their H4 type */
+ *   host_queue: packets for the host, with their H4 type
+ *   cmd_reset(): sets all state but the configuration, as at power-on
+ *   power_changed(): connections use the new power, peers with the feature get LL_POWER_CHANGE_IND
+ *   fifo_put(): room for a packet at the queue's end; NULL: there is none */
 #include "hci.h"
 
 void woad_air_hang(controller *c, bool hangs)

@@ -28,7 +28,6 @@
  *   bn_rx: payloads of an event that we receive
  *   sub_interval: us from one subevent to the next
  *   sync_delay: us that a stream or a group takes in its interval
- *   creating: the stream is being created
  *   on: of a stream: its events are scheduled
  *   accepted: LL_CIS_RSP has been sent, LL_CIS_IND is awaited
  *   position: us from the first stream of its group
@@ -37,7 +36,8 @@
  *   spacing: us from one stream of a group to the next
  *   path_in: there is a data path from the host
  *   path_out: there is a data path to the host
- *   MIC: octets of the code that authenticates an encrypted payload */
+ *   MIC: octets of the code that authenticates an encrypted payload
+ *   big_place(): us: the anchor of a new group's first event */
 #include "hci.h"
 #include "../ll/iso.h"
 #include "../ll/periodic.h"
@@ -780,6 +780,7 @@ static int cmd_tx_sync(controller *c, struct rd *in, struct wr *ret)
     return status;
 }
 
+/* Columns: struct command (host.h). */
 const struct command air_iso_commands[] = {
     { OP_LE_READ_BUFFER_SIZE_V2, 41, 5, 0, cmd_buffers_2, FEATURE_ISO, 0, 0 },
     { OP_LE_READ_ISO_TX_SYNC, 41, 6, 2, cmd_tx_sync, FEATURE_ISO, 0, 0 },

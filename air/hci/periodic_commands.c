@@ -15,12 +15,42 @@
  *       cancelled
  *   chain_at: us: the next AUX_CHAIN_IND; NEVER: none
  *   by_host: the sync was begun by the host, else by a peer
- *   data_partial: the last fragment of the data is missing */
+ *   data_partial: the last fragment of the data is missing
+ *   periodic: periodic advertising of a set
+ *   periodic_list: the host's list of periodic advertisers, n_periodic_list of them
+ *   periodic_list_find(): index of the entry, n_periodic_list if there is none
+ *   periodic_list_has(): the periodic advertiser list has this advertiser and SID
+ *   configured: of periodic advertising: the host has set its parameters
+ *   enabled: of periodic advertising: by the host
+ *   n_syncs: syncs in use
+ *   past: how LL_PERIODIC_SYNC_IND is handled: the host's setting (past.c)
+ *   reporting: the host wants reports of the sync
+ *   chain_us(): us: time on the air of a chain with so many octets of data
+ *   set_by_handle(): the advertising set that the host knows by this number; NULL: none
+ *   set_has_big(): a group is sent with this set
+ *   sync_by_handle(): the sync with HCI's handle, if it is established; NULL: none
+ *   sync_with(): the sync with this advertiser and SID; NULL: none
+ *   sync_free(): an unused sync; NULL: none is left
+ *   sync_end(): ends a sync, without an event to the host
+ *   FRAGMENT_FIRST: an operation of commands that set data: HCI's numbers
+ *   DATA_COMPLETE: such an operation: these are all data
+ *   DATA_UNCHANGED: such an operation: only the DID changes
+ *   UNKNOWN_ADVERTISER: status 0x42, Unknown Advertising Identifier
+ *   PACKET_TOO_LONG: status 0x45, Packet Too Long
+ *   CANCELLED: status 0x44, Operation Cancelled by Host
+ *   evt_sync_established(): reports that the sync is established, or why not
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
+ *       is to be
+ *   room: octets in each of data, rsp and periodic.data of a set
+ *   skip: events that a sync may leave out after one that it has received
+ *   adv_secondary(): the PHY of the set's secondary channels
+ *   on: of a stream: its events are scheduled */
 #include "hci.h"
 #include "../ll/periodic.h"
 
-enum { SYNC_CTE_ALL = 0x17 };
+enum { SYNC_CTE_ALL = 0x17 }; /* not to sync with any kind of packet. 7.8.67 */
 
+/* All syncs end without an event; advertising sets are reset by cmd_reset(). */
 void periodic_reset(controller *c)
 {
     memset(c->sync, 0, SYNCS * sizeof *c->sync);
@@ -32,6 +62,7 @@ void periodic_reset(controller *c)
 /* --- sending ------------------------------------------------------------------------------------
  */
 
+/* Whether a chain with so many octets of data fits into an interval. */
 static bool periodic_adv_fits(const struct ll_adv *a, uint16_t len, uint16_t interval)
 {
     return chain_us(len, adv_secondary(a)) <= interval * 1250u;
@@ -178,8 +209,7 @@ static int cmd_create_sync(controller *c, struct rd *in, struct wr *ret)
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     if ((options & 6) == 4) {
-        return WOAD_HCI_UNSUPPORTED; /* the duplicate filter needs the ADI of periodic advertising
-                                      */
+        return WOAD_HCI_UNSUPPORTED; /* this filter needs the ADI of periodic advertising */
     }
     if (!by_list && sync_with(c, &who, sid)) {
         return WOAD_HCI_CONNECTION_EXISTS;
@@ -227,8 +257,8 @@ static int cmd_terminate_sync(controller *c, struct rd *in, struct wr *ret)
     if (!s) {
         return UNKNOWN_ADVERTISER;
     }
-    evt_complete(c, OP_LE_TERMINATE_SYNC, 0,
-                 NULL); /* before the events of BIGs that end with the sync */
+    /* Before the events of BIGs that end with the sync. */
+    evt_complete(c, OP_LE_TERMINATE_SYNC, 0, NULL);
     sync_end(c, s);
     return CMD_ANSWERED;
 }
@@ -281,6 +311,7 @@ static int cmd_list_clear(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* LE Read Periodic Advertiser List Size: returns u8. 7.8.73 */
 static int cmd_list_size(controller *c, struct rd *in, struct wr *ret)
 {
     (void)c;
@@ -289,7 +320,7 @@ static int cmd_list_size(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* handle u16, on u8.  7.8.88 */
+/* handle u16, on u8 (bit 1, the duplicate filter, is not supported).  7.8.88 */
 static int cmd_receive(controller *c, struct rd *in, struct wr *ret)
 {
     struct sync *s = sync_by_handle(c, rd_le16(in));
@@ -309,6 +340,8 @@ static int cmd_receive(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* Opcode, octet and bit of Supported_Commands, octets of parameters, function, feature, flags
+ * (CMD_…; 0: none), first version (0: 4.0): struct command in host.h. */
 const struct command air_periodic_commands[] = {
     { OP_LE_SET_PERIODIC_PARAMS, 37, 2, 7, cmd_params, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
     { OP_LE_SET_PERIODIC_DATA, 37, 3, -1, cmd_data, FEATURE_PERIODIC, CMD_EXTENDED, 0 },

@@ -38,7 +38,8 @@
  *   n_sdus: SDUs in sdu[], the first is the next to be sent
  *   sdu_partial: the last SDU in sdu[] is not complete: the host sends the rest
  *   total_len: octets of the whole SDU, of which those up to `len` have been received from the host
- *   packets: HCI packets of the SDU, that are given back with it
+ *   packets: of an SDU: its HCI packets, given back with it; of the air: those that are on it, by
+ *       channel
  *   rx_bad: the SDU that is received does not fit: it is reported as lost
  *   rx_end: the last part of the SDU has been received
  *   rx_len: octets received of the SDU

@@ -16,7 +16,8 @@
  *   has_local: of the resolving list: our IRK for that peer is there
  *   on: of a stream: its events are scheduled
  *   address_resolution: the host has enabled the resolving list
- *   peer_rpa: of the resolving list: the peer's private address that was received last; zeros: none
+ *   peer_rpa: of the resolving list: the peer's private address that was received last, zeros if
+ *       there is none
  *   local_rpa: of the resolving list: our private address for that peer
  *   target_rpa: of the resolving list: private address of the peer that we have made, if has_target
  *   device_mode: of the resolving list: device privacy mode: the identity address is accepted, too

@@ -5,18 +5,19 @@
 #include <woad/air.h>
 
 enum { LINKTYPE_BLE_LL_WITH_PHDR = 256, RECORD_HEADER = 16, PSEUDO_HEADER = 10 };
-enum {
-    DEWHITENED = 0x0001,
-    SIGNAL_VALID = 0x0002,
-    DECRYPTED = 0x0008,
-    REFERENCE_AA = 0x0010,
-    CRC_CHECKED = 0x0400,
-    CRC_VALID = 0x0800,
-    MIC_CHECKED = 0x1000,
-    MIC_VALID = 0x2000
+enum { /* flags of the pseudo-header */
+       DEWHITENED = 0x0001,
+       SIGNAL_VALID = 0x0002,
+       DECRYPTED = 0x0008,
+       REFERENCE_AA = 0x0010,
+       CRC_CHECKED = 0x0400,
+       CRC_VALID = 0x0800,
+       MIC_CHECKED = 0x1000,
+       MIC_VALID = 0x2000
 };
-enum { KIND_SHIFT = 7, PHY_SHIFT = 14 };
+enum { KIND_SHIFT = 7, PHY_SHIFT = 14 }; /* of the PDU type and the PHY in the flags */
 
+/* The file's first octets: magic, version 2.4, zone and accuracy 0, longest record, link type. */
 void woad_air_pcap_header(uint8_t header[WOAD_AIR_PCAP_HEADER])
 {
     struct wr out = wr_of(header, WOAD_AIR_PCAP_HEADER);
@@ -60,6 +61,9 @@ static uint32_t crc24(uint32_t init, const uint8_t *p, size_t len)
     return state;
 }
 
+/* A record: time u32 s u32 us, length u32 twice; pseudo-header: channel u8, power i8, noise i8,
+ * access address errors u8, reference address u32, flags u16; then the packet. `keys`: decrypted,
+ * where the plain PDU is known. Returns its octets, 0: they do not fit. */
 size_t woad_air_pcap(const struct woad_air_packet *p, bool keys, uint8_t *record, size_t room)
 {
     bool coded = p->phy > 2, open = keys && p->plain;

@@ -15,7 +15,19 @@
  *   path_clear(): the packet can be decoded there: not too weak, no collision, not lost by chance
  *   path_rssi(): strength of a packet at the receiver, dBm
  *   collider: the packets that overlap this one in time
- *   phy_number(): HCI's number of a PHY: both codings are one */
+ *   phy_number(): HCI's number of a PHY: both codings are one
+ *   plain: of a packet, for a sniffer: the PDU before encryption, of plain_len octets; 0: not
+ *       encrypted
+ *   collisions: entries of collider[]; of more, the COLLISIONS_MAX nearest to the sender
+ *   farthest: index of the farthest of collider[] from the sender, if that is full
+ *   packets: of an SDU: its HCI packets, given back with it; of the air: those that are on it, by
+ *       channel
+ *   listeners: radios that listen, by channel
+ *   delayed: copies of packets that arrive later; `to` NULL: a free entry
+ *   since: us: when the radio began to listen
+ *   intercept: the program may drop, change, delay or repeat a packet for a receiver; NULL: none
+ *   sniff: the program sees each packet when it ends; NULL: none
+ *   repeat_us: us after the packet at which it is delivered a second time; 0: it is not */
 #include "world.h"
 
 /* The square of their distance, mm2. */
@@ -54,6 +66,7 @@ static void packet_add_collision(struct air_packet *f, const struct air_packet *
     }
 }
 
+/* Puts the packet of this radio on the air: it and all on its channel collide. */
 void medium_begin(controller *c)
 {
     struct air_packet *mine = &c->radio.packet;
@@ -70,6 +83,7 @@ void medium_begin(controller *c)
     air->packets[mine->channel] = mine;
 }
 
+/* Takes a packet off the list of its channel, if it is in it. */
 static void packet_remove(struct woad_air *air, struct air_packet *gone)
 {
     struct air_packet **at = &air->packets[gone->channel];
@@ -81,6 +95,7 @@ static void packet_remove(struct woad_air *air, struct air_packet *gone)
     }
 }
 
+/* A packet as the program sees it; `pdu` and `plain` stay in `f`. */
 static struct woad_air_packet sniffed_packet(const struct air_packet *f)
 {
     return (struct woad_air_packet){ .start_us = f->start,
@@ -109,6 +124,8 @@ static void medium_deliver_now(controller *to, const struct air_packet *f, int8_
     controller_schedule(to);
 }
 
+/* Whether the radio listens for this packet: since before its first bit, on its channel and PHY,
+ * for its access address. */
 static bool medium_is_received(const controller *to, const struct air_packet *f)
 {
     return to->radio.state == RADIO_RX && to->radio.channel == f->channel &&
@@ -144,7 +161,8 @@ uint64_t medium_next(const struct woad_air *air)
     return next;
 }
 
-/* path_clear() was asked when the packet was sent; the receiver must listen when it arrives. */
+/* Delivers the copies that have arrived. path_clear() has decided when the packet was sent; the
+ * receiver must listen when it arrives. */
 void medium_on_timer(struct woad_air *air)
 {
     for (uint8_t n = 0; n < DELAYED_MAX; n++) {
@@ -171,8 +189,8 @@ void medium_forget(struct woad_air *air, const controller *gone)
     }
 }
 
-/* As the program's interceptor wills: it may change copy.pdu and `delivery`; false: the packet is
- * lost for this receiver. */
+/* Delivers a packet to one receiver, now or later. The program's interceptor may change copy.pdu
+ * and `delivery`; if it returns false, the packet is lost for this receiver. */
 static void medium_deliver(controller *to, const struct air_packet *f, int8_t rssi)
 {
     struct woad_air *air = to->air;
@@ -239,6 +257,7 @@ bool medium_busy(const controller *c, uint64_t *end)
     return false;
 }
 
+/* Puts a radio on the list of its channel. */
 void medium_listen(controller *c)
 {
     controller **head = &c->air->listeners[c->radio.channel];

@@ -5,11 +5,20 @@
  *   f: a packet on the air (world.h)
  *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   emitter: place and power of a packet's sender when it began
- *   collider: the packets that overlap this one in time */
+ *   collider: the packets that overlap this one in time
+ *   around(): walls, links, noise and interferers, from the program; NULL: free space
+ *   noise_dbm: strength of the noise
+ *   from_us: us: when the link or interferer begins
+ *   until_us: us: when it ends; 0: never
+ *   every_us: an interferer is on for on_us of every_us; 0: always
+ *   loss_per_mille: packets of a thousand that are lost by chance
+ *   collisions: entries of collider[]; of more, the COLLISIONS_MAX nearest to the sender */
 #include "world.h"
 
+/* CAPTURE_DB: how much stronger than another signal a packet must be. */
 enum { NOISE_DBM = -105, CAPTURE_DB = 8, LOSS_AT_1_M_DB = 40 };
 
+/* The surroundings of the program, or free space. */
 static const struct woad_air_surroundings *around(const struct woad_air *air)
 {
     static const struct woad_air_surroundings free_space = { .noise_dbm = NOISE_DBM };
@@ -37,6 +46,7 @@ static int32_t decibels(uint64_t mm2)
     return (octaves * 301 + eighth[part] - 6000) / 100;
 }
 
+/* The square of a distance. */
 static uint64_t apart_mm2(int32_t x1, int32_t y1, int32_t x2, int32_t y2)
 {
     int64_t dx = (int64_t)x1 - x2, dy = (int64_t)y1 - y2;
@@ -61,6 +71,7 @@ static bool wall_between(const struct woad_air_wall *w, int32_t x, int32_t y, co
            side(x, y, tx, ty, w->x1_mm, w->y1_mm) * side(x, y, tx, ty, w->x2_mm, w->y2_mm) <= 0;
 }
 
+/* dB that the walls between a place and a controller take. */
 static int32_t path_walls(const controller *to, int32_t x, int32_t y)
 {
     const struct woad_air_surroundings *s = around(to->air);
@@ -83,6 +94,7 @@ static int32_t path_power(const controller *to, int32_t x, int32_t y, int32_t po
     return power - LOSS_AT_1_M_DB - decibels(mm2) - path_walls(to, x, y);
 }
 
+/* Whether a rule of the surroundings is about these two, now; NULL in a rule: any controller. */
 static bool link_is(const struct woad_air_link *l, const controller *from, const controller *to)
 {
     uint64_t now = to->air->now;
@@ -149,7 +161,8 @@ static bool interferer_on(const struct woad_air_interferer *n, const struct air_
     return into < n->on_us || into + (f->end - f->start) > n->every_us;
 }
 
-/* Signal over noise that a bit needs to be one, in dB: 1M, 2M, S=8, S=2. */
+/* dBm: the weakest signal of a PHY. needs[]: its least distance from the noise in dB, by PHY: none,
+ * 1M, 2M, S=8, S=2. */
 static int32_t path_floor(const controller *to, uint8_t phy)
 {
     static const int8_t needs[] = { 0, 10, 13, 2, 7 };

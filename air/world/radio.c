@@ -6,7 +6,16 @@
  *   c: the controller
  *   f: a packet on the air (world.h)
  *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
- *   medium_busy(): the radio is receiving a packet: when it ends */
+ *   medium_busy(): the radio is receiving a packet: when it ends
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   activities: of a controller: the functions of each activity
+ *   packet: of the radio: the packet that is being sent, or was sent last
+ *   since: us: when the radio began to listen
+ *   packets: of an SDU: its HCI packets, given back with it; of the air: those that are on it, by
+ *       channel
+ *   medium_begin(): the packet's first bit: it is on the air
+ *   medium_end(): the packet's last bit: the receivers get it
+ *   on_radio_free: of the scanner: the radio is off */
 #include "world.h"
 
 /* Uncoded: preamble 1 (2M: 2), access address 4, PDU, CRC 3, each octet 8 us or 4.  Vol 6, Part
@@ -80,6 +89,7 @@ void radio_off(controller *c)
     c->radio.owner = ACTIVITY_NONE;
 }
 
+/* The packet has ended: the receivers get it first, then its sender's activity is called. */
 static void radio_on_tx_done(controller *c)
 {
     const struct activity *a = &c->activities[c->radio.owner];
@@ -112,6 +122,7 @@ void radio_offer(controller *c)
     }
 }
 
+/* radio.at is reached: a packet begins or ends, or the time to listen is over. */
 void radio_run(controller *c)
 {
     switch (c->radio.state) {

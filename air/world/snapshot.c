@@ -2,11 +2,13 @@
  * to each other and to constants, so that copying all back to the same addresses restores them.
  *
  * Names of other files:
- *   c: the controller */
+ *   c: the controller
+ *   all_next: the list of all controllers that are attached */
 #include "world.h"
 
+/* A snapshot: struct head, the air, and for each controller a struct kept and its memory. */
 struct head {
-    size_t len;
+    size_t len; /* of the whole snapshot */
 };
 struct kept {
     controller *c;

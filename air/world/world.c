@@ -9,7 +9,19 @@
  *   radio_off(): stops the radio; nothing is received of a packet that is cut off
  *   activities: of a controller: the functions of each activity
  *   radio_offer(): if the radio is free, a scanner with an open window listens again
- *   heap: controllers in the order of their deadlines */
+ *   heap: controllers in the order of their deadlines
+ *   n_delayed: copies of packets that are on their way
+ *   deadline: us: when the controller's next activity or its radio is due; NEVER: not at all
+ *   heap_prev: the elder sibling, or, of the first child, the parent
+ *   next_id: id of the next controller that is attached
+ *   all_next: the list of all controllers that are attached
+ *   ready: packets wait for the host: the controller is in the air's list
+ *   medium_next(): when the next delayed copy arrives; NEVER: none
+ *   medium_on_timer(): delivers delayed copies that have arrived
+ *   medium_forget(): drops copies on their way to a controller that is gone
+ *   drift_ppm: how much faster the controller's clock runs
+ *   radio_run(): the radio's time `at` has come: a packet begins, ends, or was awaited in vain
+ *   loss_per_mille: packets of a thousand that are lost by chance */
 #include "world.h"
 
 /* --- chance: xorshift64*, one stream for the whole world -------------------------------------- */
@@ -31,6 +43,7 @@ uint32_t air_random_below(struct woad_air *air, uint32_t n)
 
 /* --- order: a pairing heap, its links in the controllers -------------------------------------- */
 
+/* Whether a comes before b: of equal deadlines, the one attached first. */
 static bool is_earlier(const controller *a, const controller *b)
 {
     if (a->deadline != b->deadline) {
@@ -115,6 +128,8 @@ uint64_t controller_us_to_air(const controller *c, uint64_t us, int32_t *carry)
     return us + (uint64_t)whole;
 }
 
+/* Puts the controller in its place in the heap, by the earliest of its radio's and its activities'
+ * deadlines. */
 void controller_schedule(controller *c)
 {
     uint64_t due = NEVER;
@@ -236,8 +251,7 @@ struct woad_air_controller *woad_air_until(struct woad_air *air, uint64_t until_
     return woad_air_ready(air);
 }
 
-/* --- controllers with packets for their hosts, in order
- * ------------------------------------------ */
+/* --- controllers with packets for their hosts, in order --------------------------------------- */
 
 void controller_ready(controller *c)
 {
@@ -256,6 +270,7 @@ void controller_ready(controller *c)
     air->ready_last = c;
 }
 
+/* Takes a controller off the list, if it is in it. */
 static void ready_remove(controller *c)
 {
     struct woad_air *air = c->air;

@@ -1,4 +1,11 @@
-/* The capture file: see capture.h. */
+/* The capture file: see capture.h.
+ *
+ * Names of other files:
+ *   filled: octets from `written` to `filled` are to be written
+ *   record_lost: a packet was left out of the capture, for want of room
+ *   fd_above_stdio(): moves a descriptor above 2; or a negative errno
+ *   fd_make_private(): keys follow: nobody but the user may read the file
+ *   woad_port_now_ms(): the machine's time, ms */
 #define _GNU_SOURCE
 #include "capture.h"
 #include "../transport/transport.h"
@@ -12,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CAPTURE_ROOM = 1 << 18, HEADER_MAX = 64, LAST_MS = 500 };
+enum { CAPTURE_ROOM = 1 << 18, HEADER_MAX = 64, LAST_MS = 500 }; /* octets, octets, ms */
 
 /* A pipe, device or terminal.  A pipe without a reader is opened for reading, too, which does not
  * block. */
@@ -61,6 +68,7 @@ static int regular_open(const char *path, const uint8_t *header, size_t len, boo
     return fd;
 }
 
+/* Closes the capture; it can be put to and flushed still, without effect. */
 static void capture_end(struct capture *c)
 {
     if (c->fd >= 0) {

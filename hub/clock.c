@@ -1,4 +1,42 @@
-/* Keeps the seats of clock.h: reads their messages, decides who is busy, and wakes them. */
+/* Keeps the seats of clock.h: reads their messages, decides who is busy, and wakes them.
+ *
+ * Names of other files:
+ *   clock: the programs that keep the air's time: clock.h
+ *   seat: the host's process, if the air's time waits for it (clock.h); NULL: it does not
+ *   fd: of a client: -1: the host has left; of a seat: -1: the program has left
+ *   asked: of a seat: JOIN has come
+ *   joined: of a seat: JOIN is answered: the program takes part
+ *   stalled: of a seat: how many of its clients are rx_stalled; what these wrote need not have
+ *       arrived for the process to count as waiting
+ *   serial: of a seat: of the last WAKE; the program's answer repeats it
+ *   wait: of a seat: its last WAITING; valid if has_wait
+ *   has_wait: the program has sent a WAITING
+ *   busy_since_us: air time since which the program is busy, while it does not wait
+ *   until_us: air time: of a seat: at which it wants to be woken; of a user: until which it waits;
+ *       the largest number: no limit
+ *   history: the last sent octets, as totals with their times
+ *   let_go: the program was busy for too long: the air goes on without it
+ *   suspect: the air stands still because of this program, since suspect_since_us
+ *   woken_sent: `sent` at the last WAKE: a program is woken once for the same octets
+ *   rest_until_us: the program is not woken before
+ *   turns: how often the program was woken without a pause
+ *   answered: the expected programs have been answered: virtual time runs
+ *   slip_us: of a clock: by how much the air's time is late in all; of a message: as far as the
+ *       program knows
+ *   slip_sent_us: of a seat: slip_us that it has been sent
+ *   slip_before_us: of a seat: slip_us when it joined
+ *   patience_us: us of the machine's time for which the air stands still for a busy program
+ *   clock_put_pending(): writes the message that JOIN is answered later; returns its length
+ *   clock_take(): reads a message; CLOCK_MORE: it is not complete
+ *   CLOCK_NEVER: no limit: later than any time
+ *   CLOCK_GRACE_US: us that the air may go on after a program became busy
+ *   CLOCK_UNTIL: the program waits until a moment of the air, or for a packet
+ *   CLOCK_PACED: the program waits for something outside the air: time goes no faster than the
+ *       wall's
+ *   CLOCK_BUSY: the program does not wait; the message says how much processor time it has used
+ *   blocked: the program has octets to write, for which its sockets have no room
+ *   horizon_us: of a WAKE: until then nothing else happens: the program may move its time so far
+ *       alone */
 #define _GNU_SOURCE
 #include "clock.h"
 
@@ -40,6 +78,7 @@ struct seat *clock_seat(const struct clock *clock, pid_t pid)
     return NULL;
 }
 
+/* Closes the connection. The seat stays in the list until clock_free_left(). */
 static void seat_leave(struct seat *s)
 {
     close(s->fd);
@@ -80,6 +119,7 @@ static bool seat_waits(const struct seat *s)
     return s->has_wait && waits && s->wait.serial == s->serial;
 }
 
+/* To be called after a change that may end a seat's waiting; `waited`: seat_waits() before it. */
 static void seat_becomes_busy(struct seat *s, bool waited, uint64_t now_us)
 {
     if (waited && !seat_waits(s)) {
@@ -148,6 +188,7 @@ static void seat_send(struct seat *s, const uint8_t *message, size_t len)
     }
 }
 
+/* Whether no program has this number. */
 static bool clock_number_is_free(const struct clock *clock, uint16_t number)
 {
     for (const struct seat *s = clock->seats; s; s = s->next) {
@@ -174,6 +215,7 @@ static void clock_sort(struct clock *clock, struct seat *s)
     *at = s;
 }
 
+/* JOIN: gives the seat its number, the wanted or the next free one, and its place in the list. */
 static void seat_join(struct clock *clock, struct seat *s, const struct clock_join *m)
 {
     uint16_t number = m->seat;
@@ -195,6 +237,7 @@ static void seat_join(struct clock *clock, struct seat *s, const struct clock_jo
     seat_send(s, answer, clock_put_pending(answer));
 }
 
+/* WAITING: the program waits, or (CLOCK_BUSY) has used processor time. */
 static void seat_wait(struct clock *clock, struct seat *s, const struct clock_waiting *m,
                       uint64_t now_us, double speed)
 {
@@ -223,7 +266,7 @@ static void seat_wait(struct clock *clock, struct seat *s, const struct clock_wa
     s->let_go = false;
 }
 
-/* False: the program is to leave. */
+/* Handles the messages that are complete. False: one is wrong: the program is to leave. */
 static bool seat_take(struct clock *clock, struct seat *s, uint64_t now_us, double speed)
 {
     union clock_body body;
@@ -328,6 +371,7 @@ void clock_serve(struct clock *clock, uint64_t now_us, double speed)
 
 /* --- the wall's clock ------------------------------------------------------------------------- */
 
+/* Whether the air's time depends on the seat. */
 static bool seat_counts(const struct clock *clock, const struct seat *s)
 {
     return s->fd >= 0 && s->joined && !s->let_go &&

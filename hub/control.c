@@ -1,4 +1,29 @@
-/* The socket of control.h: connections, lines, answers.  Nothing here blocks. */
+/* The socket of control.h: connections, lines, answers.  Nothing here blocks.
+ *
+ * Names of other files:
+ *   hub: the process that simulates the air: hosts connect to it over HCI, and each gets a
+ *       controller there; struct hub, hub_state.h
+ *   user: a connection to the control socket: control_state.h
+ *   waits: of a user: `wait connected` runs, and the next line is not read yet
+ *   in_len: octets in `in`: of lines, or of messages
+ *   filled: octets from `written` to `filled` are to be written
+ *   too_long: the rest of a line is skipped
+ *   ended: the user sends nothing more
+ *   accept_at_ms: while `paused`: none is accepted before
+ *   control_line(): does a line, and puts its answer
+ *   control_look(): puts the answer of `wait connected`, if it is known by now
+ *   user_refuse(): answers with an error
+ *   until_us: air time: of a seat: at which it wants to be woken; of a user: until which it waits;
+ *       the largest number: no limit
+ *   world: of the options: the world file: places of controllers, walls, links; NULL: none
+ *   world_file_begin(): a world without lines
+ *   transport_fail(): formats `message`, and returns the error as a negative errno
+ *   transport_listen(): listens at a name, or makes what is one host's already
+ *   transport_unlisten(): closes the socket and removes its path
+ *   controlled: of the options: users of control.h may begin captures
+ *   extra: of the options: who else has descriptors in the hub's loop, or changes the world: struct
+ *       hub_extra, hub.h
+ *   woad_port_now_ms(): the machine's time, ms */
 #define _GNU_SOURCE
 #include "control.h"
 #include "control_state.h"
@@ -68,6 +93,7 @@ static bool user_write(struct user *u)
 /* --- lines ---------------------------------------------------------------------------------------
  */
 
+/* Closes a user's connection; the caller frees it. */
 static void user_drop(struct control *control, struct user *u)
 {
     close(u->fd);
@@ -115,6 +141,7 @@ static bool user_lines(struct hub *hub, struct user *u)
     return any;
 }
 
+/* Whether more may be read: not while many answers wait to be written. */
 static bool user_can_read(const struct user *u)
 {
     return !u->ended && !user_is_full(u) && u->in_len < sizeof u->in;
@@ -154,6 +181,7 @@ static bool user_serve(struct hub *hub, struct user *u)
 /* --- connections ---------------------------------------------------------------------------------
  */
 
+/* Whether the program at the other end runs as the user of this air, or as root. */
 static bool is_allowed(int fd)
 {
     struct ucred peer;
@@ -162,6 +190,7 @@ static bool is_allowed(int fd)
            (peer.uid == geteuid() || peer.uid == 0);
 }
 
+/* A new user, or the answer that it is not allowed. */
 static void control_add(struct control *control, int fd)
 {
     static const char refused[] =
@@ -206,6 +235,7 @@ static void control_accept(struct control *control)
 /* --- in the hub's loop ---------------------------------------------------------------------------
  */
 
+/* hub_extra.fds */
 static size_t control_fds(void *ctx, struct pollfd *at, size_t room)
 {
     const struct control *control = ctx;
@@ -229,6 +259,7 @@ static size_t control_fds(void *ctx, struct pollfd *at, size_t room)
     return n;
 }
 
+/* hub_extra.serve */
 static void control_serve(void *ctx, struct hub *hub, uint64_t air_now_us)
 {
     struct control *control = ctx;
@@ -250,6 +281,7 @@ static void control_serve(void *ctx, struct hub *hub, uint64_t air_now_us)
     }
 }
 
+/* hub_extra.next_us: when the first `wait connected` has waited long enough. */
 static uint64_t control_next(void *ctx)
 {
     const struct control *control = ctx;
@@ -295,7 +327,9 @@ void control_attach(struct control *control, struct hub_options *o, struct hub_e
         o->world = &control->world;
         world_file_begin(o->world);
     }
-    *extra = (struct hub_extra){ control_fds, control_serve, control_next, control };
+    *extra = (struct hub_extra){
+        .fds = control_fds, .serve = control_serve, .next_us = control_next, .ctx = control
+    };
     o->controlled = true;
     o->extras++;
 }

@@ -1,4 +1,26 @@
-/* The lines of control.h: what they do, and their answers. */
+/* The lines of control.h: what they do, and their answers.
+ *
+ * Names of other files:
+ *   hub: the process that simulates the air: hosts connect to it over HCI, and each gets a
+ *       controller there; struct hub, hub_state.h
+ *   client: a host and its controller: hub_state.h
+ *   user: a connection to the control socket: control_state.h
+ *   waits: of a user: `wait connected` runs, and the next line is not read yet
+ *   until_us: air time: of a seat: at which it wants to be woken; of a user: until which it waits;
+ *       the largest number: no limit
+ *   off: a user of control.h has taken the controller off the air: no packet reaches or leaves it
+ *   world: of the options: the world file: places of controllers, walls, links; NULL: none
+ *   last_number: number of the client that was added last
+ *   hub_find_name(): the connected host of that name; NULL: none
+ *   hub_find_number(): the host of that number, which may have left; NULL: none
+ *   hub_capture(): captures to a file from now on; NULL: no more; 0 or a negative errno
+ *   text_clean(): copies text with question marks for what cannot be printed; returns its length
+ *   user_put(): adds to the user's answer
+ *   world_file_add(): adds a line while the world runs; -1: what it should be is in `message`
+ *   world_file_run(): does the world file's lines that are due
+ *   world_next_word(): cuts the next word off; NULL: there is none
+ *   WORLD_NAMED: ids of controllers: below it their numbers, from it on their names
+ *   woad_air_now(): air time: us since the hub began */
 #define _GNU_SOURCE
 #include "control_state.h"
 #include "hub_state.h"
@@ -12,7 +34,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS_MAX = 5 };
+enum { WORDS_MAX = 5 }; /* of a line that is not one of a world file */
 
 /* --- JSON ----------------------------------------------------------------------------------------
  */
@@ -96,6 +118,7 @@ static void put_connections(const struct hub *hub, struct user *u, const struct 
     }
 }
 
+/* An object for a controller. */
 static void put_client(const struct hub *hub, struct user *u, const struct client *c)
 {
     static const char *const truth[] = { "false", "true" };
@@ -245,6 +268,7 @@ static const struct {
     size_t words_min, words_max;
     void (*run)(struct hub *hub, struct user *u, char **word);
 } lines[] = {
+    /* name, usage, least and most words, function; word[]: NULL behind the last */
     { "list", "list", 1, 1, do_list },
     { "time", "time", 1, 1, do_time },
     { "wait", "wait connected A B [SECONDS]", 4, 5, do_wait },

@@ -1,5 +1,64 @@
 /* The server of the air: accepts hosts, moves HCI packets between them and their controllers, and
- * paces the air to the wall clock.  One thread, one poll() loop: hub_run(). */
+ * paces the air to the wall clock.  One thread, one poll() loop: hub_run().
+ *
+ * Names of other files:
+ *   hub: the process that simulates the air: hosts connect to it over HCI, and each gets a
+ *       controller there; struct hub, hub_state.h
+ *   client: a host and its controller: hub_state.h
+ *   options: what hub_run() was called with: struct hub_options, hub.h
+ *   extra: of the options: who else has descriptors in the hub's loop, or changes the world: struct
+ *       hub_extra, hub.h
+ *   stop: hub_run() ends when *stop is not zero
+ *   seat: the host's process, if the air's time waits for it (clock.h); NULL: it does not
+ *   world: of the options: the world file: places of controllers, walls, links; NULL: none
+ *   keys: of the options: logs have the keys, else zeros in their place
+ *   listener: of the options: sockets to which hosts connect
+ *   attachment: of the options: transports that are one host each
+ *   off: a user of control.h has taken the controller off the air: no packet reaches or leaves it
+ *   left_at_us: air time at which the host left
+ *   rx_stalled: rx_packet waits for room in the controller
+ *   packets_moved: packets went to hosts since the extras (hub.h) were served last
+ *   accept_at_us: no host is accepted before, for want of descriptors or memory; 0: at once
+ *   air_epoch_us: the machine's time at the air's time 0; grows by each delay of the air
+ *   speed: of the options: air time in the machine's time; 0: 1
+ *   patience_us: us of the machine's time for which the air stands still for a busy program
+ *   wake: of the options: a descriptor that becomes readable when *stop is set; 0: none
+ *   may_end: of the options: the air may end; false: a program is about to connect
+ *   exit_when_empty: of the options: the hub ends after its last host
+ *   controlled: of the options: users of control.h may begin captures
+ *   pcap: the capture of the air; fd -1: none
+ *   record_lost: a packet was left out of the capture, for want of room
+ *   first_error: of the first capture or log that could not be written: hub_run()'s result
+ *   woad_air_now(): air time: us since the hub began
+ *   woad_air_next(): air time of the next event on the air
+ *   woad_air_step(): moves the air's time to a moment; what happens until then happens
+ *   world_file_next_us(): air time of the world file's next line; UINT64_MAX: none is left
+ *   world_file_run(): does the world file's lines that are due
+ *   world_file_intercept(): applies the world file's rules to a packet; false: it is lost
+ *   framing: packets in a stream of octets, H4 or H5, in both directions: transport/framing.h
+ *   framing_due(): ms until the next H5 timer; 0: now
+ *   client_read(): moves packets from the host to its controller; false: it is to leave
+ *   client_write(): moves packets to the host; false: it is to leave
+ *   client_leave(): ends the host's connections; the client stays in the list until they have ended
+ *   client_take_seat(): gives a client the seat of its process, if that has one
+ *   hub_free_left(): frees clients whose host has left and whose connections have ended
+ *   clock: the programs that keep the air's time: clock.h
+ *   clock_add(): a seat for a program that connects for the time
+ *   clock_slip(): the air is delayed: the programs get to know
+ *   clock_limit_us(): air time that must not be passed, because a program is busy
+ *   clock_serve(): reads the programs' messages
+ *   clock_fds(): descriptors of the seats, for poll(); with room 0 counts them
+ *   clock_free_left(): frees the seats that have left; no client may point to one
+ *   clock_lose_patience(): gives up waiting for programs that were busy for too long; returns us of
+ *       the machine's time until the next call; CLOCK_NEVER: none is busy
+ *   CLOCK_NEVER: no limit: later than any time
+ *   capture_put(): adds a record, or drops it if the reader is too slow
+ *   capture_flush(): writes without blocking; an error closes the capture
+ *   capture_waits(): there is something to write
+ *   transport_peer_is_clock(): the program connects for the messages of clock_messages.h
+ *   transport_peer_name(): the name that the host's program has bound; returns its length
+ *   hub_arrive(): virtual time: the host is attached when all programs wait
+ *   around: walls, links, interferers and noise for woad_air_init(); its arrays are the file's */
 #define _GNU_SOURCE
 #include "hub_state.h"
 
@@ -14,6 +73,8 @@
 #include <time.h>
 #include <unistd.h>
 
+/* LATE_MAX_US: a delay that the air catches up on. ALONE_US: how long it waits for a first host.
+ * NO_MEMORY_US: until memory for poll() is tried again. */
 enum { LATE_MAX_US = 20000, ACCEPTS_MAX = 16, PATIENCE_US = 1000000 };
 enum { HOUR_S = 3600, SECOND_US = 1000000, ALONE_US = 5000000, NO_MEMORY_US = 10000 };
 
@@ -29,6 +90,7 @@ uint64_t hub_now_us(const struct hub *hub)
     return woad_air_now(hub->air);
 }
 
+/* woad_air_config.sniff: each packet, into the capture. */
 static void hub_sniff(void *ctx, const struct woad_air_packet *p)
 {
     struct hub *hub = ctx;
@@ -49,6 +111,7 @@ static uint64_t hub_now(const struct hub *hub)
     return us;
 }
 
+/* Warns of a file with a negative errno; -EAGAIN: the reader of a capture is too slow. */
 static void hub_warn(const struct hub *hub, const char *what, int err)
 {
     char line[256];
@@ -67,6 +130,7 @@ void hub_note_error(struct hub *hub, const char *what, int err)
     hub_warn(hub, what, err);
 }
 
+/* clock.log: warns of a program that is busy for too long. */
 static void hub_log_seat(void *ctx, const struct seat *s, const char *what)
 {
     const struct hub *hub = ctx;
@@ -230,6 +294,8 @@ static bool hub_fds_reserve(struct hub *hub)
     return true;
 }
 
+/* Fills hub->fds: listeners, hosts (if `hosts`), wake, capture, seats, extras, in this order, which
+ * hub_poll() relies on. Returns how many; 0: no memory. */
 static size_t hub_fds(struct hub *hub, bool hosts)
 {
     size_t n = 0;
@@ -340,7 +406,8 @@ static uint64_t hub_idle_us(struct hub *hub)
     return us;
 }
 
-/* While rx_stalled only hang-ups and errors are polled for.  False: the client is to leave. */
+/* A host's descriptor is ready. While rx_stalled only hang-ups and errors are polled for.  False:
+ * the client is to leave. */
 static bool client_event(struct hub *hub, struct client *c, short what)
 {
     if (c->rx_stalled && (what & (POLLHUP | POLLERR | POLLNVAL))) {
@@ -365,6 +432,8 @@ static void hub_serve_clock(struct hub *hub)
     clock_free_left(&hub->clock);
 }
 
+/* Hosts are served in the order of the list. Meanwhile hub_run_air() may have marked a client as
+ * left, but none is freed or added before: fds[] and the list still match. */
 void hub_poll(struct hub *hub, uint64_t us, bool hosts)
 {
     size_t n = hub_fds(hub, hosts);
@@ -407,6 +476,7 @@ static uint64_t hub_patience_us(struct hub *hub, uint64_t us)
     return min_u64(left, hub_run_h5_timers(hub) * 1000ull);
 }
 
+/* On the wall's clock: waits until the next event, or for a descriptor. */
 static void hub_wait(struct hub *hub)
 {
     hub_poll(hub, hub_patience_us(hub, hub_idle_us(hub)), true);
@@ -422,6 +492,7 @@ static void hub_note_capture_error(struct hub *hub, int err)
     }
 }
 
+/* Writes what the capture's reader takes now; warns once when packets had to be left out. */
 static int hub_flush_capture(struct hub *hub)
 {
     bool left_out = hub->pcap.record_lost;
@@ -442,6 +513,7 @@ void hub_flush(struct hub *hub)
     (void)hub_flush_capture(hub);
 }
 
+/* Closes the capture, if there is one; its last error, or 0. */
 static int hub_end_capture(struct hub *hub)
 {
     int err = capture_close(&hub->pcap);
@@ -467,6 +539,7 @@ int hub_capture(struct hub *hub, const char *path)
     return err;
 }
 
+/* Whether the sender or the receiver is off the air. */
 static bool hub_has_off(const struct hub *hub, const struct woad_air_controller *from,
                         const struct woad_air_controller *to)
 {
@@ -477,17 +550,19 @@ static bool hub_has_off(const struct hub *hub, const struct woad_air_controller 
     return c != NULL;
 }
 
+/* woad_air_config.intercept: false: the packet is lost for this receiver. */
 static bool hub_intercept(void *ctx, const struct woad_air_packet *packet,
                           const struct woad_air_controller *to, uint8_t *pdu,
-                          struct woad_air_delivery *fate)
+                          struct woad_air_delivery *delivery)
 {
     const struct hub *hub = ctx;
     if (hub_has_off(hub, packet->from, to)) {
         return false;
     }
-    return world_file_intercept(hub->options->world, packet, to, pdu, fate);
+    return world_file_intercept(hub->options->world, packet, to, pdu, delivery);
 }
 
+/* Ends everything that hub_run() has begun, also after its first steps have failed. */
 static void hub_close(struct hub *hub)
 {
     for (struct client *c = hub->clients; c; c = c->next) {

@@ -1,5 +1,17 @@
 /* The names and addresses of hosts.  A host's program may have chosen both (transport_open_as()).
- */
+ *
+ * Names of other files:
+ *   hub: the process that simulates the air: hosts connect to it over HCI, and each gets a
+ *       controller there; struct hub, hub_state.h
+ *   client: a host and its controller: hub_state.h
+ *   options: what hub_run() was called with: struct hub_options, hub.h
+ *   world: of the options: the world file: places of controllers, walls, links; NULL: none
+ *   HOST_NAME_MAX: octets of a host's name with its 0 (transport/open.h), not POSIX's macro
+ *   WORLD_NAMED: ids of controllers: below it their numbers, from it on their names
+ *   transport_read_peer_name(): what the name that a host's program has bound says
+ *   has_address: the program has chosen its address
+ *   key: octets of the bound name that are the same each time the program runs
+ *   fd: of a client: -1: the host has left; of a seat: -1: the program has left */
 #define _GNU_SOURCE
 #include "hub_state.h"
 
@@ -42,7 +54,7 @@ struct woad_air_controller *hub_find_controller(void *ctx, unsigned id)
     return NULL;
 }
 
-/* The second host of a name gets a 2. */
+/* The second host of a name gets a 2: 8 octets are left for the number. */
 static void client_name(const struct hub *hub, struct client *c, const char *name)
 {
     snprintf(c->name, sizeof c->name, "%s", name);

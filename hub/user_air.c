@@ -2,7 +2,18 @@
  * starts it, and it ends after the last.
  *
  * A lock file prevents races: a program holds the lock while it connects; the radio ends only while
- * it holds the lock and its socket has no pending connection. */
+ * it holds the lock and its socket has no pending connection.
+ *
+ * Names of other files:
+ *   fd_above_stdio(): moves a descriptor above 2; or a negative errno
+ *   transport_fail(): formats `message`, and returns the error as a negative errno
+ *   transport_listen(): listens at a name, or makes what is one host's already
+ *   transport_unlisten(): closes the socket and removes its path
+ *   transport_open_as(): connects; -ENODEV: no program listens
+ *   hub_run(): serves hosts until *stop is set, or as exit_when_empty says
+ *   may_end: of the options: the air may end; false: a program is about to connect
+ *   exit_when_empty: of the options: the hub ends after its last host
+ *   woad_port_now_ms(): the machine's time, ms */
 #define _GNU_SOURCE
 #include "../transport/open.h"
 #include "hub.h"

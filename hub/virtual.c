@@ -1,18 +1,65 @@
 /* The air in virtual time: as soon as all programs wait, the clock moves to the first thing that
  * is to happen.  Same programs, same seed: the same packets at the same microseconds.  Therefore
  * nothing here depends on which program is faster: hosts are attached, and their packets given to
- * the controllers, in the order of the seats, and only while all wait. */
+ * the controllers, in the order of the seats, and only while all wait.
+ *
+ * Names of other files:
+ *   hub: the process that simulates the air: hosts connect to it over HCI, and each gets a
+ *       controller there; struct hub, hub_state.h
+ *   client: a host and its controller: hub_state.h
+ *   seat: the host's process, if the air's time waits for it (clock.h); NULL: it does not
+ *   stop: hub_run() ends when *stop is not zero
+ *   arrivals: hosts that are not attached yet, in the order in which they came
+ *   came_us: the machine's time at which the host came
+ *   rx_stalled: rx_packet waits for room in the controller
+ *   woken_us: air time at which a program was woken last
+ *   looked_us: the machine's time of the last look at newcomers
+ *   flushed_us: the machine's time of the last flush
+ *   paced_real_us: the machine's time since which virtual time is paced; 0: it is not
+ *   paced_air_us: air time at that moment
+ *   joined: of a seat: JOIN is answered: the program takes part
+ *   client_read(): moves packets from the host to its controller; false: it is to leave
+ *   client_leave(): ends the host's connections; the client stays in the list until they have ended
+ *   client_take_seat(): gives a client the seat of its process, if that has one
+ *   transport_peer_name(): the name that the host's program has bound; returns its length
+ *   clock_seat(): the seat of a process; NULL: it does not keep the air's time
+ *   clock_expect(): virtual time begins when so many programs have joined
+ *   clock_all_wait(): every program waits: time may move
+ *   clock_next_us(): air time at which the first program is to be woken
+ *   clock_waits_how(): the strictest of the programs' ways to wait
+ *   clock_wake(): wakes the programs whose moment has come; returns how many
+ *   clock_has_let_go(): the air goes on without a program that was busy for too long
+ *   clock_lose_patience(): gives up waiting for programs that were busy for too long; returns us of
+ *       the machine's time until the next call; CLOCK_NEVER: none is busy
+ *   CLOCK_NEVER: no limit: later than any time
+ *   CLOCK_HOLD: the program waits for something outside the air, and time stands still
+ *   CLOCK_PACED: the program waits for something outside the air: time goes no faster than the
+ *       wall's
+ *   woad_air_now(): air time: us since the hub began
+ *   hub_next(): air time of the next event: of the air, the world file or an extra
+ *   hub_step(): moves the air to the next moment, and does all that is due then
+ *   hub_poll(): polls for so long, accepts, reads messages, and with true the hosts' packets
+ *   hub_serve_extras(): calls each extra's serve()
+ *   hub_accept_all(): accepts the hosts that wait at the listeners
+ *   hub_flush(): writes the capture
+ *   hub_real_us(): the machine's time
+ *   hub_move_packets(): gives the hosts what their controllers have for them
+ *   hub_free_left(): frees clients whose host has left and whose connections have ended */
 #include "hub_state.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+/* us of the machine's time. REFUSE_US: a host whose program has not joined by then is refused. */
 enum { REFUSE_US = 1000000, FLUSH_US = 100000, LOOK_US = 10000 };
 /* FAR_US: after so much virtual time in which no program was woken, and none has a limit, the clock
  * goes no faster than the wall's: nobody waits for the time. */
 #define LONG_US 3600000000u
 #define FAR_US 60000000u
+
+/* hub_poll(): hosts are read in hub_drain(), in an order that does not depend on the machine. */
+enum { NO_HOSTS = false };
 
 /* --- hosts ------------------------------------------------------------------------------------ */
 
@@ -33,6 +80,7 @@ bool hub_arrive(struct hub *hub, int fd, pid_t pid)
     return true;
 }
 
+/* Closes a host that is not attached; its program finds that the air has ended. */
 static void arrival_refuse(struct arrival *a)
 {
     close(a->fd);
@@ -61,7 +109,7 @@ static void arrival_attach(struct hub *hub, struct arrival *a)
     free(a);
 }
 
-/* Attaches the hosts of each seat in turn; refuses those whose program does not join soon. */
+/* Attaches the hosts of each seat in turn. Those of programs that have not joined stay. */
 static void hub_attach_arrivals(struct hub *hub)
 {
     for (const struct seat *s = hub->clock.seats; s; s = s->next) {
@@ -77,6 +125,7 @@ static void hub_attach_arrivals(struct hub *hub)
     }
 }
 
+/* Refuses hosts whose program does not join soon. */
 static void hub_refuse_strangers(struct hub *hub)
 {
     for (struct arrival **at = &hub->arrivals; *at;) {
@@ -126,6 +175,7 @@ static void hub_drain_seat(struct hub *hub, const struct seat *s)
     }
 }
 
+/* All hosts, in the order of the seats. */
 static void hub_drain(struct hub *hub)
 {
     for (const struct seat *s = hub->clock.seats; s; s = s->next) {
@@ -150,6 +200,7 @@ static uint64_t hub_paced_us(struct hub *hub)
     return hub->paced_air_us + (now - hub->paced_real_us);
 }
 
+/* A fast virtual clock would flush at each step. */
 static void hub_flush_now_and_then(struct hub *hub)
 {
     uint64_t now = hub_real_us();
@@ -168,7 +219,7 @@ static void hub_wait_outside(struct hub *hub, uint64_t us)
     if (hub->arrivals && us > REFUSE_US) {
         us = REFUSE_US;
     }
-    hub_poll(hub, us < LONG_US ? us : LONG_US, false);
+    hub_poll(hub, us < LONG_US ? us : LONG_US, NO_HOSTS);
 }
 
 /* Looks at newcomers, and at programs that have left, now and then.  True: something has come. */
@@ -179,7 +230,7 @@ static bool hub_look(struct hub *hub)
         return false;
     }
     hub->looked_us = now;
-    hub_poll(hub, 0, false);
+    hub_poll(hub, 0, NO_HOSTS);
     hub_serve_extras(hub);
     return hub->arrivals || !clock_all_wait(&hub->clock);
 }
@@ -234,7 +285,7 @@ void hub_run_virtual(struct hub *hub)
         if (hub->arrivals && left > REFUSE_US) {
             left = REFUSE_US;
         }
-        hub_poll(hub, left < LONG_US ? left : LONG_US, false);
+        hub_poll(hub, left < LONG_US ? left : LONG_US, NO_HOSTS);
         hub_serve_extras(hub);
     }
 }

@@ -1,4 +1,13 @@
-/* Parses a world file.  Each parser returns false, or a sentence, for a line that is wrong. */
+/* Parses a world file.  Each parser returns false, or a sentence, for a line that is wrong.
+ *
+ * Names of other files:
+ *   v: numbers of a line, `values` of them, in the units of the usage
+ *   names: names of controllers in the file; their ids begin at WORLD_NAMED
+ *   WORLD_NAMED: ids of controllers: below it their numbers, from it on their names
+ *   world_file_run(): does the world file's lines that are due
+ *   around: walls, links, interferers and noise for woad_air_init(); its arrays are the file's
+ *   lines_done: lines of the file that have been done: those before
+ *   find_controller: the attached controller of an id, or NULL; set by the hub; NULL: no air yet */
 #define _GNU_SOURCE
 #include "world_file.h"
 
@@ -8,10 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_LINES_MAX = 10000 };
+enum { FILE_LINES_MAX = 10000 }; /* comments included */
 static const char *const kind_names[PACKET_KINDS] = { "all", "advertising", "data", "control" };
 
-/* Arguments of each verb: how many controllers, then how many numbers. */
+/* Each verb: name, usage, how many controllers it names, least and most numbers behind them. */
 static const struct {
     const char *name, *usage;
     uint8_t controllers, values_min, values_max;
@@ -35,6 +44,7 @@ static const struct {
                  3 },
 };
 
+/* A number of at most seven digits before the point; NULL: none. */
 static bool parse_number(const char *word, double *value)
 {
     char *end;
@@ -128,6 +138,7 @@ static bool parse_controller(struct world_file *file, const char *word, bool any
     return *n != 0;
 }
 
+/* The rest of the line: octets in hexadecimal, at least one. */
 static bool parse_octets(char **at, struct world_line *a)
 {
     for (char *w = world_next_word(at); w; w = world_next_word(at)) {
@@ -141,6 +152,7 @@ static bool parse_octets(char **at, struct world_line *a)
     return a->len > 0;
 }
 
+/* The kind of packets that a rule is for. */
 static bool parse_kind(const char *word, uint8_t *kind)
 {
     *kind = 0;
@@ -160,6 +172,7 @@ static bool are_on_map(const double *v, size_t n)
     return fits;
 }
 
+/* Whole numbers of 32 bits, not negative. */
 static bool are_whole(const double *v, size_t n)
 {
     bool fits = true;
@@ -169,6 +182,7 @@ static bool are_whole(const double *v, size_t n)
     return fits;
 }
 
+/* Whether the line's numbers are in the ranges of docs/air.md. */
 static bool values_in_range(const struct world_line *a)
 {
     const double *v = a->v;
@@ -287,6 +301,7 @@ static const char *add_line(struct world_file *file, const struct world_line *a)
     return NULL;
 }
 
+/* A line of a file. NULL, or what it should be. */
 static const char *load_line(struct world_file *file, char *line)
 {
     struct world_line a = { .at_us = 0 };
@@ -315,6 +330,7 @@ static bool is_over(const struct world_file *file, size_t k)
     return over;
 }
 
+/* Makes room for lines that users add: drops those that are done and have no effect any more. */
 static void forget_lines(struct world_file *file)
 {
     for (size_t k = file->lines_done; k-- > 0;) {

@@ -1,13 +1,27 @@
-/* Does the lines of a world file when they are due: to the surroundings, controllers, packets. */
+/* Does the lines of a world file when they are due: to the surroundings, controllers, packets.
+ *
+ * Names of other files:
+ *   v: numbers of a line, `values` of them, in the units of the usage
+ *   around: walls, links, interferers and noise for woad_air_init(); its arrays are the file's
+ *   lines_done: lines of the file that have been done: those before
+ *   link_ends: ids of the controllers of each link; 0: any
+ *   find_controller: the attached controller of an id, or NULL; set by the hub; NULL: no air yet
+ *   WORLD_NAMED: ids of controllers: below it their numbers, from it on their names
+ *   every: a rule applies to each of so many packets; 0: to none
+ *   times: a rule applies so often; 0: always */
 #include "world_file.h"
 
 #include <string.h>
 
+#define ADV_AA 0x8e89bed6u /* access address of advertising */
+
+/* Metres of a line as mm. */
 static int32_t mm(double metres)
 {
     return (int32_t)(metres * 1000);
 }
 
+/* Whether a line names the controller, by its number or its name. */
 static bool is_about(const struct world_file *file, const struct world_line *a, unsigned number,
                      const char *name)
 {
@@ -103,10 +117,11 @@ static void run_rule(struct world_file *file, const struct world_line *a)
     file->rule[n] = r;
 }
 
+/* Whether a rule is for this packet and receiver. DATA: with a payload. */
 static bool rule_matches(struct world_file *file, const struct world_rule *r,
                          const struct woad_air_packet *p, const struct woad_air_controller *to)
 {
-    bool adv = p->access_address == 0x8e89bed6, control = !adv && (p->pdu[0] & 3) == 3;
+    bool adv = p->access_address == ADV_AA, control = !adv && (p->pdu[0] & 3) == 3;
     bool data = !adv && !control && p->len > 2;
     return (r->kind == ALL || (r->kind == ADVERTISING && adv) || (r->kind == DATA && data) ||
             (r->kind == CONTROL && control)) &&
@@ -114,6 +129,7 @@ static bool rule_matches(struct world_file *file, const struct world_rule *r,
            (!r->receiver || file->find_controller(file->ctx, r->receiver) == to);
 }
 
+/* Counts a packet that the rule matches. Whether it is one of those to which it applies. */
 static bool rule_applies(struct world_rule *r)
 {
     bool hits = r->every && ++r->seen % r->every == 0 && (!r->times || r->hits < r->times);
@@ -144,17 +160,22 @@ bool world_file_intercept(struct world_file *file, const struct woad_air_packet 
     return arrives;
 }
 
+/* The line's effect on what surrounds the controllers, if it has one. */
 static void run_surroundings(struct world_file *file, const struct world_line *a)
 {
     const double *v = a->v;
     switch (a->verb) {
     case NOISE: file->around.noise_dbm = (int8_t)v[0]; break;
     case WALL:
-        file->wall[file->around.walls++] =
-            (struct woad_air_wall){ mm(v[0]), mm(v[1]), mm(v[2]), mm(v[3]), (uint8_t)v[4] };
+        file->wall[file->around.walls++] = (struct woad_air_wall){ .x1_mm = mm(v[0]),
+                                                                   .y1_mm = mm(v[1]),
+                                                                   .x2_mm = mm(v[2]),
+                                                                   .y2_mm = mm(v[3]),
+                                                                   .loss_db = (uint8_t)v[4] };
         break;
     case INTERFERER:
         file->interferer[file->around.interferers++] =
+            /* x, y, power; channels; every, on; from, until (0: without end) */
             (struct woad_air_interferer){ mm(v[0]),       mm(v[1]),       (int8_t)v[2], a->channels,
                                           (uint32_t)v[3], (uint32_t)v[4], a->at_us,     0 };
         break;
@@ -167,6 +188,7 @@ static void run_surroundings(struct world_file *file, const struct world_line *a
     }
 }
 
+/* The line's effect on a controller, if it has one. */
 static void run_controller(const struct world_line *a, struct woad_air_controller *c)
 {
     switch (a->verb) {

@@ -1,6 +1,21 @@
 /* Bonds in a file.  Each change writes a complete temporary file beside it and renames that over
  * the old one, so that a crash leaves the old file or the new one.  The file is locked while it is
- * open; a new one is locked before it gets the name. */
+ * open; a new one is locked before it gets the name.
+ *
+ * Names of other files:
+ *   flags: of a bond: WOAD_BOND_SECURE 1, WOAD_BOND_AUTHENTICATED 2
+ *   own_ltk: the key for when the peer is central
+ *   peer_ltk: the key for when the peer is peripheral
+ *   csrk: the peer's key of signatures
+ *   signs: next counter value of the peer's signatures
+ *   own_signs: next counter value of our signatures
+ *   client_features: what the peer has written as a client
+ *   database: hash of our attributes that the peer knows as a client; 0: none
+ *   cccd: the peer's subscriptions, `cccds` of them
+ *   woad_bond_change: what has happened to a bond: NEW, CHANGED (counters, subscriptions), GONE
+ *   woad_bond_store_event(): calls load, find, keep or attempts, as the host's event says
+ *   woad_port_random(): random octets of the system; 0: success
+ *   fd_above_stdio(): moves a new descriptor above 2; or returns a negative errno */
 #define _GNU_SOURCE
 #include <woad/port.h>
 #include <woad/woad.h>
@@ -16,6 +31,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* ms between writes, after a failed one; octets of the file's head, of a bond without CCCDs, of the
+ * CRC. */
 enum { OPEN_TRIES_MAX = 100, PAUSE_MS = 1000, RETRY_MS = 10000 };
 enum { BONDS_MAX = 255, ATTEMPTS_MAX = 16, HEAD = 9 + 16 + 2 + 2, RECORD = 125, TAIL = 4 };
 static const uint8_t magic[9] = { 'W', 'O', 'A', 'D', 'B', 'O', 'N', 'D', 2 };
@@ -446,6 +463,7 @@ static int file_replace(struct woad_bond_file *f)
     return 0;
 }
 
+/* Writes the file; dirty: it must be tried again. 0 or a negative errno. */
 static int file_save(struct woad_bond_file *f)
 {
     int err = file_replace(f);

@@ -1,4 +1,10 @@
-/* Records of HCI logs: see woad/btsnoop.h.  Does no I/O. */
+/* Records of HCI logs: see woad/btsnoop.h.  Does no I/O.
+ *
+ * Names of other files:
+ *   pdu: L2CAP PDUs that are not complete, by connection and direction
+ *   received_len: octets of the PDU that have been logged
+ *   head: the PDU's first octets, which tell whether it carries a key
+ *   next: the entry to be replaced when all are used */
 #include <woad/btsnoop.h>
 
 #include <string.h>
@@ -17,6 +23,7 @@ static const struct {
     uint16_t opcode;
     uint8_t at, len;
 } in_commands[] = {
+    /* opcode, offset, length */
     { 0x2017, 0, 32 },  /* LE Encrypt: key, plain text */
     { 0x2019, 12, 16 }, /* LE Enable Encryption: LTK */
     { 0x201a, 2, 16 },  /* LE LTK Request Reply: LTK */
@@ -74,6 +81,7 @@ static void wipe(uint8_t *octets, size_t len, size_t at, size_t n)
     }
 }
 
+/* The PDU that a connection is sending in this direction; NULL: none. */
 static struct woad_btsnoop_pdu *pdu_find(struct woad_btsnoop_keys *keys, uint16_t handle,
                                          bool received)
 {
@@ -86,6 +94,7 @@ static struct woad_btsnoop_pdu *pdu_find(struct woad_btsnoop_keys *keys, uint16_
     return NULL;
 }
 
+/* A free entry, or one in turn: the rest of its PDU is logged as zeros. */
 static struct woad_btsnoop_pdu *pdu_new(struct woad_btsnoop_keys *keys)
 {
     for (size_t k = 0; k < WOAD_BTSNOOP_PDUS; k++) {
@@ -107,6 +116,7 @@ static void pdu_wipe(struct woad_btsnoop_pdu *c, uint8_t *octets, size_t len)
         n++;
     }
     const uint8_t *head = c->head;
+    /* Encryption Information, Identity Information, Signing Information. */
     bool key = c->received_len + n >= WOAD_BTSNOOP_PDU_HEAD && head[2] == SMP_CHANNEL &&
                head[3] == 0 && (head[4] == 0x06 || head[4] == 0x08 || head[4] == 0x0a);
     size_t end = WOAD_BTSNOOP_PDU_HEAD + KEY, from = c->received_len + n;
@@ -153,6 +163,7 @@ static void wipe_data(struct woad_btsnoop_keys *keys, bool received, uint8_t *pa
     }
 }
 
+/* Zeros the keys in a packet, H4 type first. */
 static void wipe_keys(struct woad_btsnoop_keys *keys, bool received, uint8_t *packet, size_t len)
 {
     size_t n = 0, at = 0;

@@ -13,10 +13,12 @@ enum {
 };
 enum { OPCODE_JOIN = 0xffc1, OPCODE_WAIT = 0xffc2 };
 enum { WAKE = 0xc1, SLIP = 0xc2, VERSION = 1 };
+/* Octets of parameters. */
 enum { JOIN_LEN = 7 + CLOCK_NAME_MAX, JOINED_LEN = 4 + 33, WAIT_LEN = 6 + 5 * 8 };
 enum { WAKE_LEN = 9 + 16, SLIP_LEN = 5 + 8 };
 static const uint8_t magic[4] = { 'W', 'O', 'A', 'D' };
 
+/* A number, least significant octet first; returns the end. */
 static uint8_t *put(uint8_t *at, uint64_t value, size_t octets)
 {
     for (size_t k = 0; k < octets; k++) {
@@ -25,6 +27,7 @@ static uint8_t *put(uint8_t *at, uint64_t value, size_t octets)
     return at + octets;
 }
 
+/* The same, read; *at moves on. */
 static uint64_t get(const uint8_t **at, size_t octets)
 {
     uint64_t value = 0;
@@ -55,6 +58,7 @@ static uint8_t *put_magic(uint8_t *at)
     return at + sizeof magic;
 }
 
+/* JOIN: "WOAD", version u8, seat u16, name 32. */
 size_t clock_put_join(uint8_t *at, const struct clock_join *m)
 {
     uint8_t *end = put_magic(put_command(at, OPCODE_JOIN, JOIN_LEN));
@@ -72,6 +76,8 @@ size_t clock_put_pending(uint8_t *at)
     return (size_t)(put(end, OPCODE_JOIN, 2) - at);
 }
 
+/* Command Complete of JOIN: credits u8, opcode u16, status u8; kind u8, now u64, start u64, epoch
+ * u64, seed u64. */
 size_t clock_put_joined(uint8_t *at, const struct clock_joined *m)
 {
     uint8_t *end = put_event(at, COMMAND_COMPLETE, JOINED_LEN);
@@ -85,6 +91,8 @@ size_t clock_put_joined(uint8_t *at, const struct clock_joined *m)
     return (size_t)(put(end, m->seed, 8) - at);
 }
 
+/* WAIT: serial u32, kind u8, blocked u8, until u64, read u64, written u64, slip u64, processor time
+ * u64. */
 size_t clock_put_waiting(uint8_t *at, const struct clock_waiting *m)
 {
     uint8_t *end = put_command(at, OPCODE_WAIT, WAIT_LEN);
@@ -98,6 +106,7 @@ size_t clock_put_waiting(uint8_t *at, const struct clock_waiting *m)
     return (size_t)(put(end, m->cpu_us, 8) - at);
 }
 
+/* WAKE: "WOAD", code u8, serial u32, now u64, horizon u64. */
 size_t clock_put_wake(uint8_t *at, const struct clock_wake *m)
 {
     uint8_t *end = put_magic(put_event(at, VENDOR_EVENT, WAKE_LEN));
@@ -107,6 +116,7 @@ size_t clock_put_wake(uint8_t *at, const struct clock_wake *m)
     return (size_t)(put(end, m->horizon_us, 8) - at);
 }
 
+/* SLIP: "WOAD", code u8, late in all u64. */
 size_t clock_put_slip(uint8_t *at, uint64_t total_us)
 {
     uint8_t *end = put_magic(put_event(at, VENDOR_EVENT, SLIP_LEN));

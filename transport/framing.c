@@ -1,4 +1,18 @@
-/* Framing by H4 or H5: see framing.h. */
+/* Framing by H4 or H5: see framing.h.
+ *
+ * Names of other files:
+ *   three_wire: the stream is framed by H5, else by H4
+ *   woad_h4_next(): length of the next packet; 0: none is complete; -1: these octets are not H4
+ *   woad_h4_resync(): drops octets up to HCI_Reset or its answer
+ *   h5_init(): begins the link, with all its state
+ *   h5_rx(): takes octets up to the end of a packet; returns how many
+ *   h5_tx(): writes the next frame; 0: there is none now
+ *   h5_due(): runs the timers; returns ms until the next call
+ *   out_off: octets from out_off to out_len of `out` are to be written
+ *   in_taken: octets of `in` that H5 has parsed, of in_len
+ *   H5_OVERHEAD: octets of a frame beyond twice those of its packet
+ *   link: H5_UNINITIALIZED, H5_INITIALIZED, H5_ACTIVE; H5_FAILED: the peer restarted or is silent
+ */
 #include "framing.h"
 
 #include <errno.h>
@@ -29,6 +43,7 @@ int framing_init(struct framing *f, bool three_wire)
     return 0;
 }
 
+/* Also drops what is not written yet. */
 void framing_resync(struct framing *f, bool controller)
 {
     f->out_len = f->out_off = 0;
@@ -47,6 +62,7 @@ void framing_free(struct framing *f)
     f->h5_mem = NULL;
 }
 
+/* H5 parses all that has been received before it takes more: *room is 0 until then. */
 uint8_t *framing_space(struct framing *f, size_t *room)
 {
     if (!f->three_wire) {

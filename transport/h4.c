@@ -1,4 +1,8 @@
-/* H4: see h4.h. */
+/* H4: see h4.h.
+ *
+ * Names of other files:
+ *   taken: octets of `buf` that woad_h4_next() has returned
+ *   sync_pattern: what is searched for; NULL: nothing */
 #include <woad/h4.h>
 
 #include <string.h>
@@ -41,6 +45,7 @@ void woad_h4_added(struct woad_h4 *h, size_t n)
     h->len += n;
 }
 
+/* The length is at an offset of its own in each type; an ISO packet's has 14 bits. */
 int woad_h4_length(const uint8_t *p, size_t n)
 {
     size_t header, body;

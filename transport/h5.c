@@ -1,4 +1,19 @@
-/* H5: see h5.h. */
+/* H5: see h5.h.
+ *
+ * Names of other files:
+ *   link: H5_UNINITIALIZED, H5_INITIALIZED, H5_ACTIVE; H5_FAILED: the peer restarted or is silent
+ *   crc: both sides send a check behind the payload
+ *   asleep: the peer sleeps: WAKEUP must be sent and answered first
+ *   window: packets that may be sent ahead of their acknowledgement
+ *   replies_due: bits 1 << REPLY_…: messages to be sent
+ *   expected: sequence number of the peer's next packet
+ *   first: sequence number of the oldest packet that is not acknowledged
+ *   queued: packets in window_packet, from `first` on, of which `sent` are on their way
+ *   tries: resends without an acknowledgement
+ *   resend_at_ms: when the timer ends; 0: it does not run
+ *   discard_frame: the frame is too long, or its begin was not seen
+ *   room: octets of the longest packet, type included
+ *   H5_OVERHEAD: octets of a frame beyond twice those of its packet */
 #include "h5.h"
 
 #include <string.h>
@@ -7,21 +22,21 @@
  * Header: sequence 3 bits, acknowledgement 3, has check 1, reliable 1; type 4, length 12; checksum
  * 8: all four add up to 0xff.  Part D, 3, 4 */
 enum { DELIMITER = 0xc0, ESCAPE = 0xdb, HEADER = 4, CHECK = 2 };
-enum { TYPE_ACK = 0, TYPE_LINK = 15 };
+enum { TYPE_ACK = 0, TYPE_LINK = 15 }; /* other types are those of H4 */
 enum { RESEND_MS = 250, TRIES_MAX = 20 };
-enum { NONE = UINT32_MAX };
+enum { NONE = UINT32_MAX }; /* h5_due(): no timer runs */
 
 /* Link messages: two octets, some with a third, the configuration.  Part D, 8 */
-enum {
-    REPLY_ACK,
-    REPLY_SYNC,
-    REPLY_SYNC_RSP,
-    REPLY_CONFIG,
-    REPLY_CONFIG_RSP,
-    REPLY_WAKEUP,
-    REPLY_WOKEN,
-    RX_SLEEP,
-    MESSAGES
+enum { /* a number of messages[], and a bit of replies_due; REPLY_ACK has no message */
+       REPLY_ACK,
+       REPLY_SYNC,
+       REPLY_SYNC_RSP,
+       REPLY_CONFIG,
+       REPLY_CONFIG_RSP,
+       REPLY_WAKEUP,
+       REPLY_WOKEN,
+       RX_SLEEP,
+       MESSAGES
 };
 static const uint8_t messages[MESSAGES][2] = {
     [REPLY_SYNC] = { 0x01, 0x7e },   [REPLY_SYNC_RSP] = { 0x02, 0x7d },
@@ -29,7 +44,7 @@ static const uint8_t messages[MESSAGES][2] = {
     [REPLY_WAKEUP] = { 0x05, 0xfa }, [REPLY_WOKEN] = { 0x06, 0xf9 },
     [RX_SLEEP] = { 0x07, 0x78 },
 };
-enum { CONFIG_CHECK = 0x10, CONFIG_WINDOW = 0x07 };
+enum { CONFIG_CHECK = 0x10, CONFIG_WINDOW = 0x07 }; /* fields of the configuration */
 
 size_t h5_size(size_t room)
 {
@@ -81,6 +96,7 @@ static uint16_t h5_reverse(uint16_t crc)
 
 /* --- out -------------------------------------------------------------------------------------- */
 
+/* Appends n octets at *at, escaped. */
 static void h5_escape(uint8_t *buf, size_t *at, const uint8_t *p, size_t n)
 {
     for (; n; n--, p++) {
@@ -119,6 +135,7 @@ static size_t h5_write(const struct h5 *h, uint8_t *buf, uint8_t type, bool reli
     return at;
 }
 
+/* Writes a link message, and clears its bit. */
 static size_t h5_write_message(struct h5 *h, uint8_t *buf, unsigned which)
 {
     uint8_t m[3] = { messages[which][0], messages[which][1], CONFIG_CHECK | H5_WINDOW };
@@ -155,6 +172,7 @@ void h5_put(struct h5 *h, const uint8_t *packet, size_t len)
     }
 }
 
+/* 0 stands for no timer, so a time of 0 becomes 1. */
 static void h5_set_timer(struct h5 *h, uint32_t ms)
 {
     h->resend_at_ms = h->now_ms + ms ? h->now_ms + ms : 1;
@@ -223,6 +241,7 @@ static void h5_configure(struct h5 *h, const uint8_t *m, size_t n)
     h->crc = (theirs & CONFIG_CHECK) != 0;
 }
 
+/* A link message. Those of another state of the link are ignored. Part D, 8 */
 static void h5_rx_link(struct h5 *h, const uint8_t *m, size_t n)
 {
     unsigned which = REPLY_SYNC;
@@ -297,15 +316,16 @@ static bool h5_rx_frame(struct h5 *h, const uint8_t **packet, size_t *packet_len
         }
         h->expected = (h->expected + 1) & 7;
     }
-    if (type == TYPE_ACK || type > 5 || n + 1 > h->room) {
+    if (type == TYPE_ACK || type > 5 || n + 1 > h->room) { /* 5: ISO, the last type of H4 */
         return false;
     }
-    f[HEADER - 1] = type;
+    f[HEADER - 1] = type; /* in the place of the header's checksum: the packet with its type */
     *packet = f + HEADER - 1;
     *packet_len = n + 1;
     return true;
 }
 
+/* Adds an octet to the frame; one after an escape stands for another. */
 static void h5_rx_octet(struct h5 *h, uint8_t octet)
 {
     if (h->escaped) { /* a peer with software flow control also escapes XON and XOFF */
@@ -347,6 +367,7 @@ size_t h5_rx(struct h5 *h, const uint8_t *octets, size_t n, const uint8_t **pack
 
 /* --- time ------------------------------------------------------------------------------------- */
 
+/* RESEND_MS without an answer or an acknowledgement. */
 static void h5_resend(struct h5 *h)
 {
     if (h->link == H5_UNINITIALIZED) {

@@ -1,4 +1,22 @@
-/* From a name to a transport: chooses the kind by the name's first word. */
+/* From a name to a transport: chooses the kind by the name's first word.
+ *
+ * Names of other files:
+ *   host_identity: what a host is to be at a simulated radio: program, name, address: kinds.h
+ *   program: NULL: the socket is not bound to a name
+ *   HOST_NAME_MAX: octets of a host's name with its 0, not POSIX's macro
+ *   SPEC_MAX: octets of a name that open.c accepts
+ *   packets: each read() and write() moves one packet; else the descriptor is a stream of octets
+ *   three_wire: the stream is framed by H5, else by H4
+ *   spec_take_word(): cuts the last option off a name, if it is this word
+ *   spec_take_value(): cuts the last option off a name, if it is this word with a value, and
+ *       returns that
+ *   unix_open(): connects, and binds the socket to the host's identity; a descriptor or a negative
+ *       errno
+ *   tcp_name_port(): replaces a port 0 in the name by the one that the system chose
+ *   serial_make_pty(): a new pseudo terminal
+ *   linux_make_vhci(): a virtual controller for Linux
+ *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as EIO
+ *   transport_close(): closes the descriptor, or what `ops` has opened */
 #include "open.h"
 #include "kinds.h"
 

@@ -1,4 +1,16 @@
-/* Serial lines and pseudo terminals. */
+/* Serial lines and pseudo terminals.
+ *
+ * Names of other files:
+ *   three_wire: the stream is framed by H5, else by H4
+ *   baud_initial: of the line until a patch is loaded
+ *   patch: path of the patch file for a Broadcom controller; "": none
+ *   spec_take_word(): cuts the last option off a name, if it is this word
+ *   spec_take_value(): cuts the last option off a name, if it is this word with a value, and
+ *       returns that
+ *   fd_above_stdio(): moves a new descriptor above 2; or returns a negative errno
+ *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as EIO
+ *   LISTEN_NAME_MAX: octets of the name that hosts call a transport by
+ *   serial: a serial line: it may start in the middle of a packet */
 #define _GNU_SOURCE
 #include "kinds.h"
 
@@ -130,6 +142,7 @@ int serial_open(char *spec, struct hci_transport *transport, char message[WOAD_P
     return 0;
 }
 
+/* The transport's `three_wire` decides what the name says. */
 int serial_make_pty(struct hci_transport *transport, char name[LISTEN_NAME_MAX],
                     char message[WOAD_PORT_MESSAGE_MAX])
 {

@@ -1,4 +1,20 @@
-/* Unix and TCP sockets: connecting to a controller, and listening for hosts. */
+/* Unix and TCP sockets: connecting to a controller, and listening for hosts.
+ *
+ * Names of other files:
+ *   fd_above_stdio(): moves a new descriptor above 2; or returns a negative errno
+ *   host_identity: what a host is to be at a simulated radio: program, name, address: kinds.h
+ *   program: NULL: the socket is not bound to a name
+ *   has_address: the program has chosen the address
+ *   key: octets of the name that are the same each time the program runs
+ *   text_clean(): copies text with question marks for what cannot be printed; returns its length
+ *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as EIO
+ *   transport_close(): closes the descriptor, or what `ops` has opened
+ *   path: of a listening socket: which transport_unlisten() removes if dev and ino say that it is
+ *       still the same
+ *   woad_port_now_ms(): the machine's time, ms
+ *   SPEC_MAX: octets of a name that open.c accepts
+ *   PEER_NAME_MAX: octets of a name that a program has bound
+ *   LISTEN_NAME_MAX: octets of the name that hosts call a transport by */
 #define _GNU_SOURCE
 #include "kinds.h"
 #include "open.h"
@@ -22,9 +38,11 @@
 #include <unistd.h>
 
 enum { CONNECT_MS = 5000, RETRY_MS = 10, FOLDER_LOCK_MS = 1000 };
+/* Of the names that sockets are bound to, in Linux's abstract namespace. */
 #define NAME_PREFIX "woad/"
 #define CLOCK_PREFIX "woad-clock/"
 
+/* A socket that does not block, above 2; or a negative errno. */
 static int new_socket(int family, int protocol)
 {
     return fd_above_stdio(socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
@@ -125,11 +143,12 @@ static void bind_program(int fd, const struct host_identity *who, const char *pa
     last = bound ? number : first;
 }
 
+/* The name as bind_number() has bound it, without PATH: "woad/PROGRAM/NUMBER/ADDRESS/NAME". */
 size_t transport_peer_name(int fd, char name[PEER_NAME_MAX])
 {
     struct sockaddr_un a;
     socklen_t len = sizeof a;
-    size_t head = offsetof(struct sockaddr_un, sun_path) + 1;
+    size_t head = offsetof(struct sockaddr_un, sun_path) + 1; /* abstract names begin with a 0 */
     memset(&a, 0, sizeof a);
     if (getpeername(fd, (struct sockaddr *)&a, &len) < 0 || a.sun_family != AF_UNIX ||
         len <= head || len - head > PEER_NAME_MAX || a.sun_path[0] ||
@@ -277,6 +296,8 @@ static bool is_tcp_port(const char *text)
     return *text && (*end || (isdigit((unsigned char)*text) && n <= 65535));
 }
 
+enum { TO_CONNECT = false, TO_LISTEN = true }; /* resolve() */
+
 /* Splits "host:port", "[host]:port" or "port" in place. */
 static bool split(char *spec, const char **host, const char **port)
 {
@@ -299,6 +320,7 @@ static bool split(char *spec, const char **host, const char **port)
     return is_tcp_port(*port);
 }
 
+/* Addresses for "host:port", for listening if `passive`. 0, or an error with a sentence. */
 static int resolve(const char *spec, bool passive, struct addrinfo **list,
                    char message[WOAD_PORT_MESSAGE_MAX])
 {
@@ -325,7 +347,7 @@ int tcp_open(const char *spec, char message[WOAD_PORT_MESSAGE_MAX])
     if (!strchr(spec, ':')) {
         return transport_fail(message, EINVAL, "tcp:%.60s: say tcp:host:port", spec);
     }
-    int fd = -1, err = resolve(spec, false, &list, message), one = 1;
+    int fd = -1, err = resolve(spec, TO_CONNECT, &list, message), one = 1;
     if (err) {
         return err;
     }
@@ -465,7 +487,7 @@ int tcp_listen(const char *spec, struct hci_transport *transport,
                char message[WOAD_PORT_MESSAGE_MAX])
 {
     struct addrinfo *list;
-    int err = resolve(spec, true, &list, message), one = 1;
+    int err = resolve(spec, TO_LISTEN, &list, message), one = 1;
     if (err) {
         return err;
     }

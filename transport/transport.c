@@ -1,4 +1,7 @@
-/* Helpers that all kinds of transport share: failure messages, descriptors, options in a name. */
+/* Helpers that all kinds of transport share: failure messages, descriptors, options in a name.
+ *
+ * Names of other files:
+ *   ops: functions in the place of read(), write() and close(); NULL: none */
 #define _GNU_SOURCE
 #include "transport.h"
 

@@ -1,5 +1,20 @@
 /* Controllers on USB, by libusb.  Vol 4, Part B: commands by control transfers, events by an
- * interrupt endpoint, data by two bulk endpoints. */
+ * interrupt endpoint, data by two bulk endpoints.
+ *
+ * Names of other files:
+ *   usb_order: queue of received data, and what its order depends on: usb_order.h
+ *   order_data(): queues data; false: no room, or too long
+ *   order_next(): the next data that may be delivered now; returns its length, 0: none
+ *   order_due(): ms until the first data may be delivered; UINT32_MAX: there are none
+ *   order_event(): notes an event that the host gets now
+ *   order_sent(): notes a packet of the host's; HCI_Reset empties the queue
+ *   order_is_settled(): the place of the first data among the events does not matter
+ *   ORDER_PACKET: octets of the longest packet, type included
+ *   ORDER_QUEUE: data packets that can wait
+ *   ops: functions in the place of read(), write() and close(); NULL: none
+ *   fd_above_stdio(): moves a new descriptor above 2; or returns a negative errno
+ *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as EIO
+ *   woad_port_now_ms(): the machine's time, ms */
 #define _GNU_SOURCE
 #include "kinds.h"
 #include "usb_order.h"
@@ -16,7 +31,8 @@
 #include <unistd.h>
 
 enum { WIRELESS = 0xe0, RADIO = 1, BLUETOOTH = 1 }; /* class, subclass, protocol */
-enum { COMMAND = 1, DATA = 2, EVENT = 4 };
+enum { COMMAND = 1, DATA = 2, EVENT = 4 };          /* type octets of H4 */
+/* CONTROL: octets of a control transfer's setup, before its data. */
 enum { OUT_TRANSFERS = 8, EVENT_MAX = 3 + 255, EVENTS = 32, TRANSFER_MAX = 2048, CONTROL = 8 };
 
 /* One IN endpoint.  Packets arrive without their type octet, some in several transfers. */
@@ -51,6 +67,7 @@ struct usb {
 
 /* --- in --------------------------------------------------------------------------------------- */
 
+/* Octets of the packet that arrives, its type included; 0: its length has not arrived yet. */
 static size_t endpoint_need(const struct endpoint *p)
 {
     if (p->packet[0] == EVENT) {
@@ -80,6 +97,7 @@ static bool usb_queue_packet(struct usb *u, const struct endpoint *p)
     return true;
 }
 
+/* Adds octets to the packet that arrives, and queues each that is complete. False: no room. */
 static bool endpoint_add(struct usb *u, struct endpoint *p, const uint8_t *octets, size_t n)
 {
     for (; n; n--) {
@@ -97,6 +115,8 @@ static bool endpoint_add(struct usb *u, struct endpoint *p, const uint8_t *octet
     return true;
 }
 
+/* The endpoint has failed, or is closed: so is the transport, of which usb_read() returns EIO once
+ * its queues are empty. Not while libusb has the transfer. */
 static void endpoint_fail(struct usb *u, struct endpoint *p)
 {
     u->gone = true;
@@ -114,6 +134,7 @@ static bool endpoint_has_room(const struct usb *u, const struct endpoint *p)
     return u->order.count <= ORDER_QUEUE / 2;
 }
 
+/* libusb: a transfer has ended. It is submitted again at once, or when its queue has room. */
 static void on_received(struct libusb_transfer *t)
 {
     struct usb *u = t->user_data;
@@ -127,6 +148,7 @@ static void on_received(struct libusb_transfer *t)
     }
 }
 
+/* Receives again, if it has paused and its queue has room by now. */
 static void endpoint_resume(struct usb *u, struct endpoint *p)
 {
     if (p->paused && endpoint_has_room(u, p)) {
@@ -160,6 +182,7 @@ static size_t usb_take_event(struct usb *u, uint8_t *to)
     return len;
 }
 
+/* hci_transport_ops.read. Events go first, but data and events that both wait in turn. */
 static ssize_t usb_read(void *usb, uint8_t *to, size_t room)
 {
     struct usb *u = usb;
@@ -184,8 +207,11 @@ static ssize_t usb_read(void *usb, uint8_t *to, size_t room)
     return -1;
 }
 
+enum { COMMAND_MS = 2000 }; /* until a command that the controller does not take has failed */
+
 /* --- out -------------------------------------------------------------------------------------- */
 
+/* libusb: a transfer to the controller has ended. */
 static void on_sent(struct libusb_transfer *t)
 {
     struct usb *u = t->user_data;
@@ -197,7 +223,8 @@ static void on_sent(struct libusb_transfer *t)
     }
 }
 
-/* Commands and data have different endpoints, so a command does not wait for data. */
+/* hci_transport_ops.write. Commands and data have different endpoints, so a command does not wait
+ * for data. */
 static ssize_t usb_write(void *usb, const uint8_t *packet, size_t len)
 {
     struct usb *u = usb;
@@ -220,7 +247,7 @@ static ssize_t usb_write(void *usb, const uint8_t *packet, size_t len)
         libusb_fill_control_setup(u->out[k].buf, LIBUSB_REQUEST_TYPE_CLASS, 0, 0, 0,
                                   (uint16_t)body);
         memcpy(u->out[k].buf + CONTROL, packet + 1, (size_t)body);
-        libusb_fill_control_transfer(t, u->dev, u->out[k].buf, on_sent, u, 2000);
+        libusb_fill_control_transfer(t, u->dev, u->out[k].buf, on_sent, u, COMMAND_MS);
     } else {
         memcpy(u->out[k].buf, packet + 1, (size_t)body);
         libusb_fill_bulk_transfer(t, u->dev, u->data_out, u->out[k].buf, body, on_sent, u, 0);
@@ -239,6 +266,7 @@ static ssize_t usb_write(void *usb, const uint8_t *packet, size_t len)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
+/* libusb's descriptors are polled through the one of epoll, which is the transport's. */
 static void usb_add_fd(int fd, short events, void *usb)
 {
     struct usb *u = usb;
@@ -257,6 +285,7 @@ static void usb_remove_fd(int fd, void *usb)
     epoll_ctl(u->epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 
+/* Whether libusb still has a transfer. */
 static bool usb_busy(const struct usb *u)
 {
     bool busy = u->events.transfer || u->data.transfer;
@@ -275,6 +304,8 @@ static void endpoint_cancel(struct usb *u, struct endpoint *p)
     }
 }
 
+/* hci_transport_ops.close. Transfers are cancelled, and waited for for a second at most. Also after
+ * usb_start() has failed: what it has not opened is NULL. */
 static void usb_close(void *usb)
 {
     struct usb *u = usb;
@@ -367,6 +398,7 @@ static int usb_find(struct usb *u, const char *spec)
     return err;
 }
 
+/* Begins to receive packets of one type. False: the transfer was not taken. */
 static bool usb_start_endpoint(struct usb *u, struct endpoint *p, uint8_t endpoint, uint8_t type)
 {
     int size = libusb_get_max_packet_size(libusb_get_device(u->dev), endpoint);
@@ -391,6 +423,7 @@ static bool usb_start_endpoint(struct usb *u, struct endpoint *p, uint8_t endpoi
     return false;
 }
 
+/* Opens the device and begins to receive. 0 or an error of libusb; usb_close() frees all. */
 static int usb_start(struct usb *u, const char *spec)
 {
     int err = libusb_init(&u->ctx);
@@ -447,7 +480,9 @@ static const char *usb_reason(int err)
 
 int usb_open(const char *spec, struct hci_transport *transport, char message[WOAD_PORT_MESSAGE_MAX])
 {
-    static const struct hci_transport_ops ops = { usb_read, usb_write, usb_close };
+    static const struct hci_transport_ops ops = { .read = usb_read,
+                                                  .write = usb_write,
+                                                  .close = usb_close };
     struct usb *u = calloc(1, sizeof *u);
     if (!u) {
         return transport_fail(message, ENOMEM, "no memory");

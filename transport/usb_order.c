@@ -1,4 +1,13 @@
-/* The order of events and data from USB: see usb_order.h. */
+/* The order of events and data from USB: see usb_order.h.
+ *
+ * Names of other files:
+ *   conn: connections that are known, `conns` of them, and whether each is about to be encrypted
+ *   enabling: the connection of the last LE Enable Encryption, for its Command Status
+ *   since: ms: when the data arrived
+ *   ORDER_QUEUE: data packets that can wait
+ *   ORDER_HOLD_MS: ms for which data waits for an event that may belong before it
+ *   ORDER_CONNS: connections that are noted; data of others waits for ORDER_HOLD_MS each time
+ *   ORDER_PACKET: octets of the longest packet, type included */
 #include "usb_order.h"
 
 #include <string.h>
@@ -21,6 +30,7 @@ static uint16_t order_le16(const uint8_t *p)
     return (uint16_t)(p[0] | p[1] << 8);
 }
 
+/* The index of a connection; `conns`: it is not known. Flags above the handle do not count. */
 static size_t order_find(const struct usb_order *o, unsigned handle)
 {
     size_t k = 0;
@@ -49,6 +59,7 @@ void order_sent(struct usb_order *o, const uint8_t *packet, size_t len)
     }
 }
 
+/* LE Connection Complete: its data need not wait any more. */
 static void order_connected(struct usb_order *o, uint16_t handle)
 {
     size_t k = order_find(o, handle);
@@ -78,7 +89,8 @@ static void order_refused(struct usb_order *o, const uint8_t *packet, size_t len
     }
 }
 
-/* Layout: code, length, [subevent,] status u8, handle u16. */
+/* Layout: code, length, [subevent,] status u8, handle u16. Refusals first: their layout is another
+ * one. */
 void order_event(struct usb_order *o, const uint8_t *packet, size_t len)
 {
     unsigned code = 0;

@@ -1,5 +1,12 @@
 /* Reads a Broadcom patch file (.hcd): HCI commands one after the other, each opcode u16, length u8,
- * parameters.  The bring-up in src/hci/ sends them. */
+ * parameters.  The bring-up in src/hci/ sends them.
+ *
+ * Names of other files:
+ *   baud_initial: of the line until the patch is loaded
+ *   serial_set_baud(): sets the line's rate
+ *   steps: state of woad_vendor_init_broadcom()
+ *   transport_fail(): formats `message`, and returns the error as a negative errno
+ *   patch: path of the patch file; "": none */
 #include "../../transport/kinds.h"
 #include "broadcom_patch.h"
 
@@ -27,6 +34,7 @@ static int broadcom_patch_next(void *ctx, bool first, uint8_t *record, size_t ro
     return 3 + record[2];
 }
 
+/* woad_vendor_init.speed */
 static void broadcom_set_baud(void *ctx, uint32_t baud)
 {
     const struct broadcom_patch *p = ctx;

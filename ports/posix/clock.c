@@ -1,4 +1,26 @@
-/* Keeps this process's time, with the messages of transport/clock_messages.h. */
+/* Keeps this process's time, with the messages of transport/clock_messages.h.
+ *
+ * Names of other files:
+ *   clock_take(): reads a message; CLOCK_MORE: it is not complete
+ *   clock_put_join(): clock_put_…(): writes a message; returns its length
+ *   CLOCK_FOREIGN: these octets are no message
+ *   CLOCK_PENDING: message: the answer follows later
+ *   CLOCK_SLIP: message, wall: by how much the air is late in all
+ *   CLOCK_WAKE: message, virtual: the process may go on, at a time
+ *   CLOCK_UNTIL: the process waits until a moment or for a packet
+ *   CLOCK_PACED: it waits for something outside the air, too: time goes no faster than the wall's
+ *   CLOCK_HOLD: it waits for something outside the air without a limit: virtual time stands still
+ *   CLOCK_BUSY: it does not wait
+ *   CLOCK_NEVER: no limit: later than any time
+ *   horizon_us: air time up to which nothing else happens: the process may go on without asking
+ *   serial: of a transport: a serial line, which may start in the middle of a packet; of a WAKE:
+ *       its number, which the next message repeats
+ *   clock_port: the port's share in the process's time: clock.h
+ *   counted: of a port: its octets count for the air's time
+ *   blocked: of a port: octets wait for room in the socket
+ *   until_us: of a port: when its host wants to run next; CLOCK_NEVER: by packets only
+ *   transport_open_clock(): a connection for these messages, to a path or to the server of a
+ *       descriptor */
 #define _GNU_SOURCE
 #include "clock.h"
 
@@ -17,9 +39,10 @@
 /* ANSWER_MS: `woad air` answers at once.  READS_FREE, READ_US: a program may read its clock so
  * often between two waits; each further reading costs, so that a loop that waits for a time ends.
  */
-enum { ANSWER_MS = 200, SURE_MS = 10000, GIVE_UP_MS = 100 };
+enum { ANSWER_MS = 200, SURE_MS = 10000, GIVE_UP_MS = 100 }; /* of the machine's clock */
 enum { READS_FREE = 256, READ_US = 10, SAME_US = 500, OUTSIDE_MAX = 62 };
 
+/* OFF: no air's time; ASKED: JOIN is sent, and not answered; WALL, VIRTUAL: as the air says. */
 enum state { OFF, ASKED, WALL, VIRTUAL };
 
 static struct {
@@ -91,6 +114,7 @@ static void clock_leave(void)
     }
 }
 
+/* JOIN is answered: the process has the air's time from now on. */
 static void take_joined(const struct clock_joined *m)
 {
     if (m->kind == CLOCK_WALL) {
@@ -113,6 +137,7 @@ static void take_joined(const struct clock_joined *m)
     atomic_store(&clk.state, VIRTUAL);
 }
 
+/* A message. One that does not fit the state is ignored. */
 static void take(enum clock_message what, const union clock_body *body)
 {
     if (what == CLOCK_JOINED && clock_state() == ASKED && !clk.asking &&
@@ -161,6 +186,7 @@ static void clock_receive(void)
     }
 }
 
+/* False: the air is gone, or does not read. */
 static bool clock_send(const uint8_t *message, size_t len)
 {
     return clk.fd >= 0 && send(clk.fd, message, len, MSG_NOSIGNAL) == (ssize_t)len;
@@ -342,6 +368,7 @@ bool process_clock_random(void *out, size_t len)
 
 /* --- waiting ---------------------------------------------------------------------------------- */
 
+/* Octets of all ports that lead to the air. */
 static void count(struct clock_waiting *m)
 {
     m->read = m->written = 0;
@@ -355,6 +382,7 @@ static void count(struct clock_waiting *m)
     }
 }
 
+/* Whether two moments are so near that the air need not know the difference. */
 static bool is_about(uint64_t a, uint64_t b)
 {
     return a == b || (a - b < SAME_US) || (b - a < SAME_US);
@@ -450,6 +478,7 @@ void process_clock_before_write(struct clock_port *p)
     }
 }
 
+/* Virtual: sends a WAIT, whose limit is of the air's clock. */
 static void say_virtual(enum clock_wait kind, uint64_t until_us)
 {
     uint8_t message[CLOCK_MESSAGE_MAX];

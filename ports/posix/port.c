@@ -1,5 +1,39 @@
 /* woad/port.h for PCs: joins one transport, its framing and a host.  Opens it by name or by
- * environment, moves packets, and logs them. */
+ * environment, moves packets, and logs them.
+ *
+ * Names of other files:
+ *   hci_transport: how packets reach the controller: descriptor or functions: transport/transport.h
+ *   ops: functions in the place of read() and write(); NULL: none
+ *   three_wire: H5, else H4
+ *   serial: of a transport: a serial line, which may start in the middle of a packet; of a WAKE:
+ *       its number, which the next message repeats
+ *   framing: packets in a stream of octets, with buffers: transport/framing.h
+ *   framing_next(): length of the next packet; 0: none is complete; -1: no H4, or the H5 link has
+ *       failed
+ *   framing_resync(): octets up to the answer to HCI_Reset are dropped
+ *   framing_ready(): framing_put() can take a packet
+ *   framing_failed(): the peer has restarted the H5 link, or does not acknowledge
+ *   framing_due(): runs H5's timers; returns ms until the next call
+ *   framing_out(): the octets to be written now; framing_written() gets how many were
+ *   transport_open_as(): connects to a controller by its name; `program` is for a simulated radio
+ *   user_air_open(): connects to this user's simulated radio, and starts it if it does not run
+ *   transport_fail(): formats `message`, and returns the error as a negative errno
+ *   clock_port: the port's share in the process's time: clock.h
+ *   process_clock_add(): joins the air's time, if the port leads to `woad air`
+ *   process_clock_us(): the process's time: the air's while it has one
+ *   process_clock_say(): wall: tells the air until when the process has nothing to do; true: it
+ *       reads packets
+ *   process_clock_wait(): virtual: waits for a moment, a packet, a signal or descriptors
+ *   process_clock_fd(): wall: to be polled, too, then process_clock_read(); -1: none
+ *   process_clock_before_write(): virtual: brings the air to the process's time
+ *   counted: of a port: its octets count for the air's time
+ *   blocked: of a port: octets wait for room in the socket
+ *   until_us: of a port: when its host wants to run next; CLOCK_NEVER: by packets only
+ *   CLOCK_NEVER: no limit: later than any time
+ *   woad_fail(): the host ends: its transport is gone
+ *   woad_clock(): the host's time
+ *   woad_poll(): runs the host's deadlines; returns ms until the next
+ *   patch: path of the patch file; "": none */
 #define _GNU_SOURCE
 #include <woad/port.h>
 #include <woad/woad.h>
@@ -37,6 +71,10 @@ struct woad_port {
  * that has arrived, but for BEHIND_MS at most. */
 enum { PUMP_PACKETS = 64, PUMP_MS = 10, BEHIND_MS = 1000, STOPPED_MS = 200 };
 
+enum { TO_HOST = false }; /* framing_resync(): drops octets up to the answer to HCI_Reset */
+enum { READS = true };    /* process_clock_say(): a packet ends the waiting */
+
+/* Frees what woad_port_open_as() has opened so far, but the framing and the clock. */
 static void port_free(struct woad_port *p)
 {
     btsnoop_close(&p->log);
@@ -236,7 +274,7 @@ int woad_port_read(struct woad_port *p, const uint8_t **packet)
     for (;;) {
         int n = framing_next(&p->framing, packet);
         if (n < 0) {
-            framing_resync(&p->framing, false);
+            framing_resync(&p->framing, TO_HOST);
             if (p->transport.three_wire) {
                 return -EIO;
             }
@@ -276,7 +314,7 @@ int woad_port_write(struct woad_port *p, const uint8_t *packet, size_t len)
         return -EBUSY;
     }
     if (port_is_reset(p, packet, len)) {
-        framing_resync(&p->framing, false);
+        framing_resync(&p->framing, TO_HOST);
     }
     port_log_packet(p, false, packet, len);
     framing_put(&p->framing, packet, len);
@@ -298,6 +336,7 @@ int woad_port_flush(struct woad_port *p, struct woad *h)
     return err;
 }
 
+/* ms until the host or H5 has something to do. */
 static uint32_t port_due(struct woad_port *p, struct woad *h)
 {
     uint32_t now = woad_port_now_ms(), wait = woad_poll(h, now);
@@ -338,6 +377,8 @@ static bool port_may_advance_clock(struct woad_port *p, bool more)
     return !more || now - p->behind_since >= BEHIND_MS;
 }
 
+/* One turn: packets, then the host's deadlines, whose packets are sent, too. *wait_ms: until the
+ * next turn; 0: at once. An error has ended the host. */
 int port_pump(struct woad_port *p, struct woad *h, uint32_t *wait_ms)
 {
     int err;
@@ -376,7 +417,7 @@ int woad_port_pump(struct woad_port *p, struct woad *h, uint32_t *wait_ms)
     int err = port_pump(p, h, wait_ms);
     if (!err) { /* the program is expected to wait now */
         atomic_store(&p->clock.until_us, port_after(*wait_ms));
-        process_clock_say(CLOCK_NEVER, true);
+        process_clock_say(CLOCK_NEVER, READS);
     }
     return err;
 }
@@ -390,7 +431,7 @@ static void port_sleep(struct woad_port *p, uint64_t until_us)
         return;
     }
     atomic_store(&p->clock.until_us, until_us);
-    process_clock_say(CLOCK_NEVER, true);
+    process_clock_say(CLOCK_NEVER, READS);
     uint64_t now = process_clock_us();
     while (now < until_us) {
         struct pollfd fds[2] = { { p->transport.fd, events, 0 },

@@ -1,11 +1,15 @@
-/* A whole program: woad_port_run(). */
+/* A whole program: woad_port_run().
+ *
+ * Names of other files:
+ *   woad_init_check(): 0, or a mistake in the config, with its reason
+ *   refused: woad_init() would fail with it; else it is a warning */
 #include <woad/port.h>
 #include <woad/woad.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LONGEST_MS = 1000 };
+enum { LONGEST_MS = 1000 }; /* of a step: *done is looked at again */
 
 /* Between the host and the program, to see WOAD_EV_DOWN: the host has this one's config. */
 struct run {
@@ -53,6 +57,7 @@ static struct woad_config run_config(struct run *run)
     return config;
 }
 
+/* The program's loop, until *done or an error. The program's exit status. */
 static int run_with(struct woad_port *port, struct run *run, struct woad *h,
                     uint32_t (*loop)(void *ctx, struct woad *h, uint32_t now_ms), const bool *done)
 {

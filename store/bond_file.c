@@ -736,8 +736,9 @@ static void store_find(void *ctx, struct woad *h, const struct woad_addr *peer)
 
 void woad_bond_file_event(struct woad_bond_file *f, struct woad *h, const struct woad_event *ev)
 {
-    static const struct woad_bond_store store = { store_load, store_find, store_keep,
-                                                  store_attempts };
+    static const struct woad_bond_store store = {
+        .load = store_load, .find = store_find, .keep = store_keep, .attempts = store_attempts
+    };
     woad_bond_store_event(&store, f, h, ev);
     woad_bond_file_poll(f, false);
 }

@@ -25,7 +25,20 @@
  * The log ends where no record follows directly, or a KIND_START behind a gap.  Nothing is searched
  * for behind it: within a record are keys that a peer has chosen, and they may look like a record.
  * Where the gap would end, each record has its zeros: the octets there are of nobody's choice, and
- * no head.  A read that fails proves nothing, so nothing is erased after it (`unread`). */
+ * no head.  A read that fails proves nothing, so nothing is erased after it (`unread`).
+ *
+ * Names of other files: flash_fields.h has the kinds and the fields of records, and
+ *   f: the store: struct woad_flash_bonds
+ *   flash: of the store: the application's functions
+ *   unit: octets that are programmed at once, 1 to 16; 0: the store is not open
+ *   record: of the store: room for one record; wiped after use, because it has keys
+ *   generation: of the sector in use
+ *   end: offset behind the last record of the sector in use
+ *   begun: a record has been written since the start: no gap is needed
+ *   unclean: the log cannot be appended to: the next change is a compact()
+ *   unread: a read has failed; cleared before each search
+ *   no_irk: the flash has no IRK
+ *   irk_made: no_irk, and the host has one that could not be written */
 #include <woad/flash_bonds.h>
 #include <woad/woad.h>
 
@@ -81,14 +94,6 @@ static void flash_read(struct woad_flash_bonds *f, uint8_t sector, uint32_t at, 
         memset(to, 0, len);
         f->unread = true;
     }
-}
-
-static bool all_are(const uint8_t *p, size_t len, uint8_t octet)
-{
-    while (len && p[len - 1] == octet) {
-        len--;
-    }
-    return !len;
 }
 
 static bool unit_is(struct woad_flash_bonds *f, uint8_t sector, uint32_t at, uint8_t octet)
@@ -299,12 +304,6 @@ static uint32_t live_size(struct woad_flash_bonds *f, uint32_t size)
         }
     }
     return sum;
-}
-
-/* Whether a bond's bits are those of a stronger one. */
-static bool bits_stronger(const uint8_t bits[2], const uint8_t other[2])
-{
-    return (bits[1] & ~other[1] & 3) || bits[0] >> 3 > other[0] >> 3;
 }
 
 /* The order in which records make room for the one in f->record: peers that wait, those with the
@@ -747,8 +746,9 @@ static void make_irk(struct woad_flash_bonds *f, struct woad *h, const struct wo
 
 void woad_flash_bonds_event(struct woad_flash_bonds *f, struct woad *h, const struct woad_event *ev)
 {
-    static const struct woad_bond_store store = { flash_load, flash_find, flash_keep,
-                                                  flash_attempts };
+    static const struct woad_bond_store store = {
+        .load = flash_load, .find = flash_find, .keep = flash_keep, .attempts = flash_attempts
+    };
     if (!f->flash.unit) {
         f->error = WOAD_EIO; /* it is not open */
         return;

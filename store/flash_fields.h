@@ -53,6 +53,20 @@ static uint32_t crc_add(uint32_t crc, const uint8_t *p, size_t len)
     return crc;
 }
 
+static bool all_are(const uint8_t *p, size_t len, uint8_t octet)
+{
+    while (len && p[len - 1] == octet) {
+        len--;
+    }
+    return !len;
+}
+
+/* Whether a bond's bits are those of a stronger one. */
+static bool bits_stronger(const uint8_t bits[2], const uint8_t other[2])
+{
+    return (bits[1] & ~other[1] & 3) || bits[0] >> 3 > other[0] >> 3;
+}
+
 /* Copies fields to a record or from it. */
 struct cursor {
     uint8_t *at;

@@ -34,6 +34,7 @@ static mp_obj_t ble_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_
     return MP_OBJ_FROM_PTR(ble_object());
 }
 
+/* irq(handler); None removes it. */
 static mp_obj_t ble_method_irq(mp_obj_t self, mp_obj_t handler)
 {
     (void)self;

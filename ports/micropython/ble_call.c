@@ -13,11 +13,21 @@
  *       is not enabled; config("dropped")
  *   handler_failed: the handler raised an exception and was removed
  *   nlr_push(): begins a part in which Python's exceptions are caught; nlr_pop() ends it
- *   outcome: of a call of the handler: BLE_ANSWERED, BLE_NO_HANDLER, BLE_FAILED */
+ *   outcome: of a call of the handler: BLE_ANSWERED, BLE_NO_HANDLER, BLE_FAILED
+ *   frames: objects for arguments, made once, so that an event allocates nothing
+ *   frame: of the BLE object: leads to the frame for the next event
+ *   handler_refused: the handler has refused a request at least once
+ *   returned: of a call of the handler: the object; None unless BLE_ANSWERED
+ *   number: `returned` as a number, or its truth for yes-or-no events; else 0
+ *   BLE_FRAMES: frames made at first: so deep can events nest without an allocation
+ *   BLE_FRAME_NESTED: octets of data in all frames but the first
+ *   BLE_FRAME_SHORT: octets in the second memoryview of a frame
+ *   m_malloc_maybe(): MicroPython: memory of the heap; NULL: none, without an exception */
 #include "ble.h"
 
 /* --- arguments -------------------------------------------------------------------------------- */
 
+/* Makes the frame's objects, with `room` octets of data; NULL stays NULL. */
 static struct ble_frame *frame_init(struct ble_frame *f, size_t room)
 {
     if (f) {
@@ -69,6 +79,7 @@ static struct ble_frame *frame_next(void)
     return NULL;
 }
 
+/* Copies data into a view's octets. What does not fit is cut off, and counted. */
 static mp_obj_t view_of(mp_obj_array_t *view, const uint8_t *data, size_t len, size_t room)
 {
     view->len = MIN(len, room);
@@ -144,6 +155,7 @@ void ble_print_exception(const char *title, mp_obj_t exception)
     }
 }
 
+/* Events of which any true object is a yes. */
 static bool is_yes_or_no(unsigned event)
 {
     return event == IRQ_SET_SECRET || event == IRQ_GATTS_AUTHORIZE;

@@ -12,7 +12,17 @@
  *       is not enabled; config("dropped")
  *   ble_port_store_event(): an event for the file of bonds
  *   ble_check_thread(): raises RuntimeError outside the main thread
- *   long_reads: gattc_read() reads the whole value */
+ *   long_reads: gattc_read() reads the whole value
+ *   events: events beyond upstream's that the program has enabled: bit n: event 64 + n
+ *   rxbuf: what config("rxbuf") returns; it has no effect
+ *   IRQ_FIRST_MORE: the first event beyond upstream's; IRQ_END_MORE: behind the last
+ *   ble_pairing: what config() has set about pairing; `secure`: le_secure, -1: not set
+ *   ble_apply_pairing(): gives ble_pairing to the host
+ *   ble_port_store(): names the file of bonds; NULL: none; 0 or a negative errno
+ *   ble_port_store_error(): of the last write
+ *   ble_port_store_irk(): our IRK, for a file without bonds
+ *   ble_store_bonds(): writes the host's bonds to a new file
+ *   up: between WOAD_EV_UP and WOAD_EV_DOWN */
 #include "ble.h"
 
 static mp_obj_t config_mac(void)
@@ -45,6 +55,7 @@ static mp_obj_t config_events(void)
     return mp_obj_new_tuple(n, items);
 }
 
+/* The bits of a sequence of events; raises EINVAL for one that is not beyond upstream's. */
 static mp_int_t config_events_of(mp_obj_t value)
 {
     mp_obj_iter_buf_t buf;
@@ -74,6 +85,7 @@ static mp_obj_t config_get(mp_obj_t key)
     }
 }
 
+/* An int within bounds; raises EINVAL. */
 static mp_int_t config_in(mp_obj_t value, mp_int_t min, mp_int_t max)
 {
     mp_int_t n = mp_obj_get_int(value);
@@ -92,6 +104,7 @@ static void config_check_name(mp_obj_t value)
     }
 }
 
+/* Upstream raises ValueError here, without a text. */
 static mp_int_t config_rxbuf(mp_obj_t value)
 {
     mp_int_t n = mp_obj_get_int(value);
@@ -201,6 +214,7 @@ static void config_set_store(mp_obj_t value)
     }
 }
 
+/* Parameters that only a running host has. */
 static bool config_needs_active(qstr key)
 {
     return key == MP_QSTR_mtu || key == MP_QSTR_addr_mode || key == MP_QSTR_scan_phys ||
@@ -257,6 +271,7 @@ static void config_set(const mp_map_t *kw)
     }
 }
 
+/* config(name) -> value; config(name=value, …) */
 static mp_obj_t ble_method_config(size_t n_args, const mp_obj_t *args, mp_map_t *kw)
 {
     if (kw->used == 0) {

@@ -9,11 +9,17 @@
  *       NimBLE) does not have
  *   ble_deliver(): calls the handler, or queues the event while events are held
  *   BLE_CONNS: connections of the configuration
- *   features_requested: a new connection's event is held until the peer's features are known */
+ *   features_requested: a new connection's event is held until the peer's features are known
+ *   event_held: IRQ_PERIPHERAL_CONNECT has not been raised yet
+ *   features_shared: the program has asked for the features, too: IRQ_LINK is raised
+ *   held_since: ms: since when the event is held
+ *   ble_channels_ms_left(): ms until ble_channels_run() has something to do
+ *   ble_port_store_run(): writes the file of bonds if it is time; returns ms until the next call */
 #include "ble.h"
 
 enum { BLE_HOLD_MS = 500 };
 
+/* The entry of a connection whose features the module reads; NULL: none. */
 static struct ble_connecting *connecting_on(uint16_t conn)
 {
     for (size_t k = 0; k < BLE_CONNS; k++) {
@@ -24,6 +30,7 @@ static struct ble_connecting *connecting_on(uint16_t conn)
     return NULL;
 }
 
+/* Raises the event, if it is held. */
 static void connecting_deliver(struct ble_connecting *c)
 {
     if (!c->event_held) {
@@ -45,6 +52,7 @@ static bool connecting_begin(const struct woad_event *ev)
         woad_link_read(ble.host, ev->conn, WOAD_LINK_FEATURES)) {
         return false;
     }
+    /* event_held, features_requested, features_shared, conn, peer, held_since */
     *c = (struct ble_connecting){
         true, true, false, ev->conn, ev->u.connect.peer, mp_hal_ticks_ms()
     };

@@ -5,7 +5,9 @@
  *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module, with
  *       NimBLE) does not have
  *   ending: active(False) was called where the host could not be stopped: it is stopped soon
- *   failure: why there is no radio; "": it was not lost */
+ *   failure: why there is no radio; "": it was not lost
+ *   ble_port_clock(): gives the host the time
+ *   thread: the main thread, in which all methods must run */
 #include "ble.h"
 
 #include "py/mpthread.h"
@@ -46,6 +48,7 @@ mp_obj_t ble_failure_text(void)
     return mp_obj_new_str(ble.failure, strlen(ble.failure));
 }
 
+/* What tells threads apart; NULL where there is only one. */
 #if MICROPY_PY_THREAD
 void *ble_this_thread(void)
 {

@@ -29,7 +29,27 @@
  *   BLE_CONNS: connections of the configuration
  *   bond_turns: how often ble_run() has left a queued bond, because the program had no room
  *   adv_status: HCI status of the last change of advertising
- *   accept_status: HCI status of the last change of the accept list */
+ *   accept_status: HCI status of the last change of the accept list
+ *   conns: numbers of the connections; WOAD_NO_CONN: a free entry
+ *   up: between WOAD_EV_UP and WOAD_EV_DOWN
+ *   down: error of WOAD_EV_DOWN; 0: none since the start
+ *   ble_update_forget(): drops notifications of the connection that wait for room
+ *   ble_update_forget_handles(): drops notifications of these handles that wait for room
+ *   ble_update_retry(): sends notifications that have waited for room
+ *   ble_event_invoke(): calls the handler with the event's arguments: ble_irq.c
+ *   ble_event_has_handler(): the program may get this event at all
+ *   ble_print_exception(): prints a title and an exception; raises nothing
+ *   ble_secrets_have_room(): the program can schedule a function for each secret of a bond
+ *   ble_secrets_make_room(): runs scheduled functions, until it can; may run the program
+ *   ble_queue_first(): the first queued record; NULL: none
+ *   ble_queue_next(): the record behind this one; NULL: none
+ *   ble_queue_drop(): removes the first record
+ *   ble_queue_empty(): no event is queued
+ *   bond_delivered: of a queued bond: the program has it already, by ble_deliver_bonds()
+ *   ble_note_incomplete(): a result was dropped: its procedure will fail
+ *   ble_channels_note_event(): changes the module's state of channels at once
+ *   ble_connecting(): notes what ble_connect.c waits for; true: the event is not delivered
+ *   request: which of the client's requests waits, for woad_gatt_answer_to() */
 #include "ble.h"
 
 /* If the first of two events made the handler call active(False), the second is not raised. */

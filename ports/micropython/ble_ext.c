@@ -17,7 +17,8 @@
  *   ble_port_free(): frees memory of ble_port_alloc()
  *   ble_addr(): an address as a memoryview, most significant octet first, for the next call
  *   BLE_STATUS_HCI: added to an HCI status for the program
- *   ext_data: data of extended advertising, which the host uses where they are */
+ *   ext_data: data of extended advertising, which the host uses where they are
+ *   ble_scan_is_reported(): the program gets scan results now */
 #include "ble.h"
 
 /* Copies advertising data and scan response (NULL: empty); raises ENOMEM if one does not fit. */
@@ -61,6 +62,7 @@ void ble_forget_ext(void)
     }
 }
 
+/* An int within bounds; raises EINVAL. */
 static mp_int_t ext_int(mp_obj_t o, mp_int_t min, mp_int_t max)
 {
     mp_int_t n = mp_obj_get_int(o);
@@ -70,20 +72,20 @@ static mp_int_t ext_int(mp_obj_t o, mp_int_t min, mp_int_t max)
     return n;
 }
 
-enum {
-    BLE_EXT_SET,
-    BLE_EXT_INTERVAL,
-    BLE_EXT_DATA,
-    BLE_EXT_RESPONSE,
-    BLE_EXT_CONNECTABLE,
-    BLE_EXT_SCANNABLE,
-    BLE_EXT_ANONYMOUS,
-    BLE_EXT_PRIMARY,
-    BLE_EXT_SECONDARY,
-    BLE_EXT_SID,
-    BLE_EXT_POWER,
-    BLE_EXT_DURATION,
-    BLE_EXT_EVENTS
+enum { /* the arguments of gap_advertise_set(), in order */
+       BLE_EXT_SET,
+       BLE_EXT_INTERVAL,
+       BLE_EXT_DATA,
+       BLE_EXT_RESPONSE,
+       BLE_EXT_CONNECTABLE,
+       BLE_EXT_SCANNABLE,
+       BLE_EXT_ANONYMOUS,
+       BLE_EXT_PRIMARY,
+       BLE_EXT_SECONDARY,
+       BLE_EXT_SID,
+       BLE_EXT_POWER,
+       BLE_EXT_DURATION,
+       BLE_EXT_EVENTS
 };
 
 static struct woad_ext_adv_params ext_params(const mp_arg_val_t *args)
@@ -161,6 +163,7 @@ MP_DEFINE_CONST_FUN_OBJ_KW(ble_gap_advertise_set_obj, 1, gap_advertise_set);
 
 /* --- events ----------------------------------------------------------------------------------- */
 
+/* IRQ_ADV_SET: (set, started, status, conn_handle) */
 void ble_on_ext_adv(const struct woad_event *ev)
 {
     if (!ble_wants(IRQ_ADV_SET)) {
@@ -174,6 +177,8 @@ void ble_on_ext_adv(const struct woad_event *ev)
     ble_invoke(IRQ_ADV_SET, 4, items);
 }
 
+/* IRQ_EXT_SCAN_RESULT: (addr_type, addr, props, rssi, primary_phy, secondary_phy, sid, data_status,
+ * data) */
 void ble_on_ext_report(const struct woad_event *ev)
 {
     const struct woad_ext_report *r = &ev->u.ext_report;

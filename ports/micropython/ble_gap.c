@@ -19,18 +19,23 @@
  *   adv_awaited: a method waits until the host has answered a change of advertising
  *   u_obj: mp_arg_val_t's fields: an argument of a method as an object (u_obj), a number, a truth
  *   BLE_STATUS_HCI: added to an HCI status for the program
- *   adv_status: HCI status of the last change of advertising */
+ *   adv_status: HCI status of the last change of advertising
+ *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments are
+ *       converted
+ *   ble_arg_conn(): a connection's number from an argument
+ *   ble_addr_of(): reads (addr_type, addr); raises ValueError
+ *   ble_connecting_deliver_all(): raises all held IRQ_PERIPHERAL_CONNECT; false: none was held */
 #include "ble.h"
 
-enum {
-    BLE_ADV_INTERVAL,
-    BLE_ADV_DATA,
-    BLE_ADV_RESPONSE,
-    BLE_ADV_CONNECTABLE,
-    BLE_ADV_SCANNABLE,
-    BLE_ADV_PEER,
-    BLE_ADV_CHANNELS,
-    BLE_ADV_ACCEPT
+enum { /* the arguments of gap_advertise(), in order */
+       BLE_ADV_INTERVAL,
+       BLE_ADV_DATA,
+       BLE_ADV_RESPONSE,
+       BLE_ADV_CONNECTABLE,
+       BLE_ADV_SCANNABLE,
+       BLE_ADV_PEER,
+       BLE_ADV_CHANNELS,
+       BLE_ADV_ACCEPT
 };
 
 /* Below one unit of 625 us the stack chooses the interval: programs that mistake the unit for
@@ -146,6 +151,7 @@ static void gap_end_scan(void)
     }
 }
 
+/* Units of 625 us, within the bounds of HCI: upstream clips, too. */
 static uint16_t gap_scan_units(mp_int_t us)
 {
     enum { BLE_SCAN_MIN = 4, BLE_SCAN_MAX = 0x4000 };
@@ -195,6 +201,7 @@ static mp_obj_t gap_scan(size_t n_args, const mp_obj_t *args, mp_map_t *kw)
 }
 MP_DEFINE_CONST_FUN_OBJ_KW(ble_gap_scan_obj, 1, gap_scan);
 
+/* The optional argument i; None stands for the default, too. */
 static mp_int_t gap_arg(size_t n_args, const mp_obj_t *args, size_t i, mp_int_t default_value)
 {
     if (n_args > i && args[i] != mp_const_none) {
@@ -268,6 +275,7 @@ static mp_obj_t gap_connect_any(size_t n_args, const mp_obj_t *args)
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_connect_any_obj, 1, 4, gap_connect_any);
 
+/* gap_disconnect(conn_handle) -> False: there is no such connection. */
 static mp_obj_t gap_disconnect(mp_obj_t self, mp_obj_t conn)
 {
     (void)self;

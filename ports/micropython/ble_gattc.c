@@ -12,9 +12,13 @@
  *   dropped: how often something was lost: for want of memory or room, or because the event for it
  *       is not enabled; config("dropped")
  *   ble_uuid_of(): the UUID in a Python object; NULL: it has none
- *   long_reads: gattc_read() reads the whole value */
+ *   long_reads: gattc_read() reads the whole value
+ *   ble_arg_conn(): a connection's number from an argument
+ *   ble_arg_handle(): a handle, or a channel, from an argument
+ *   ble_items(): copies items of a sequence, and returns how many it has */
 #include "ble.h"
 
+/* The optional argument i: a UUID, or None. */
 static const struct woad_uuid *gattc_filter(size_t n_args, const mp_obj_t *args, size_t i)
 {
     if (n_args <= i || args[i] == mp_const_none) {
@@ -27,6 +31,7 @@ static const struct woad_uuid *gattc_filter(size_t n_args, const mp_obj_t *args,
     return uuid;
 }
 
+/* The end of each method: raises an error, or sends. */
 static mp_obj_t gattc_done(int err)
 {
     ble_raise(err);
@@ -34,6 +39,7 @@ static mp_obj_t gattc_done(int err)
     return mp_const_none;
 }
 
+/* gattc_discover_services(conn_handle, uuid=None) */
 static mp_obj_t gattc_discover_services(size_t n_args, const mp_obj_t *args)
 {
     uint16_t conn = ble_arg_conn(args[1]);
@@ -42,6 +48,7 @@ static mp_obj_t gattc_discover_services(size_t n_args, const mp_obj_t *args)
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_discover_services_obj, 2, 3, gattc_discover_services);
 
+/* gattc_discover_characteristics(conn_handle, start, end, uuid=None) */
 static mp_obj_t gattc_discover_characteristics(size_t n_args, const mp_obj_t *args)
 {
     uint16_t conn = ble_arg_conn(args[1]), start = ble_arg_handle(args[2]),
@@ -64,6 +71,7 @@ static mp_obj_t gattc_discover_descriptors(size_t n_args, const mp_obj_t *args)
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_discover_descriptors_obj, 4, 4,
                                     gattc_discover_descriptors);
 
+/* gattc_read(conn_handle, handle) */
 static mp_obj_t gattc_read(mp_obj_t self, mp_obj_t conn, mp_obj_t handle)
 {
     (void)self;
@@ -74,8 +82,8 @@ static mp_obj_t gattc_read(mp_obj_t self, mp_obj_t conn, mp_obj_t handle)
 }
 MP_DEFINE_CONST_FUN_OBJ_3(ble_gattc_read_obj, gattc_read);
 
-/* mode 0: without response, 1: with; the value is cut at the MTU, and that is counted as dropped.
- * Beyond upstream 2: long, 3: reliable, 4: signed. */
+/* gattc_write(conn_handle, handle, data, mode=0). 0: without response, 1: with; the value is cut at
+ * the MTU, and that is counted as dropped. Beyond upstream 2: long, 3: reliable, 4: signed. */
 static mp_obj_t gattc_write(size_t n_args, const mp_obj_t *args)
 {
     uint16_t conn = ble_arg_conn(args[1]), handle = ble_arg_handle(args[2]);
@@ -135,6 +143,7 @@ static mp_obj_t gattc_discover_included(size_t n_args, const mp_obj_t *args)
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_discover_included_obj, 4, 4, gattc_discover_included);
 
+/* gattc_read_uuid(conn_handle, start, end, uuid) */
 static mp_obj_t gattc_read_uuid(size_t n_args, const mp_obj_t *args)
 {
     uint16_t conn = ble_arg_conn(args[1]), start = ble_arg_handle(args[2]),
@@ -144,6 +153,7 @@ static mp_obj_t gattc_read_uuid(size_t n_args, const mp_obj_t *args)
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_read_uuid_obj, 5, 5, gattc_read_uuid);
 
+/* gattc_read_multiple(conn_handle, handles): the host checks how many there are. */
 static mp_obj_t gattc_read_multiple(mp_obj_t self, mp_obj_t conn, mp_obj_t handles)
 {
     enum { BLE_READ_MAX = 33 };
@@ -158,6 +168,7 @@ static mp_obj_t gattc_read_multiple(mp_obj_t self, mp_obj_t conn, mp_obj_t handl
 }
 MP_DEFINE_CONST_FUN_OBJ_3(ble_gattc_read_multiple_obj, gattc_read_multiple);
 
+/* gattc_cancel(conn_handle): the procedure that runs; none is no error. */
 static mp_obj_t gattc_cancel(mp_obj_t self, mp_obj_t conn)
 {
     (void)self;

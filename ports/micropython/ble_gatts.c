@@ -25,7 +25,12 @@
  *   ble_items(): copies items of a sequence, and returns how many it has
  *   ble_uuid_of(): the UUID in a Python object; NULL: it has none
  *   groups: services registered by one call each, with their values
- *   BLE_CONNS: connections of the configuration */
+ *   BLE_CONNS: connections of the configuration
+ *   BLE_STATUS_ATT: added to an ATT error for the program
+ *   append: of a value: writes are added to what is there, until gatts_read() empties it
+ *   room: of a value: octets that it can have without being enlarged
+ *   values: of a group of services: n values, from handle `first` on
+ *   conns: numbers of the connections; WOAD_NO_CONN: a free entry */
 #include "ble.h"
 
 /* MicroPython's flags of attributes: above the 8 bits that are GATT's properties. */

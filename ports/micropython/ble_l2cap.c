@@ -27,9 +27,13 @@
  *       is not enabled; config("dropped")
  *   ble_port_alloc(): memory outside the heap, zeros; NULL: none
  *   ble_port_free(): frees memory of ble_port_alloc()
- *   outcome: of a call of the handler: BLE_ANSWERED, BLE_NO_HANDLER, BLE_FAILED */
+ *   outcome: of a call of the handler: BLE_ANSWERED, BLE_NO_HANDLER, BLE_FAILED
+ *   ble_arg_conn(): a connection's number from an argument
+ *   ble_arg_handle(): a handle, or a channel, from an argument */
 #include "ble.h"
 
+/* BLE_L2CAP_MPS: a K-frame that fits a packet of 251 octets. BLE_L2CAP_AHEAD: see channel_room().
+ */
 enum { BLE_L2CAP_MTU_MIN = 32, BLE_L2CAP_MPS = 247, BLE_L2CAP_AHEAD = 8 };
 
 /* When the peer closes a channel, whole SDUs that the program has not read are copied to `rest`,
@@ -54,6 +58,7 @@ struct ble_channel {
 };
 static mp_uint_t linger_updated_at;
 
+/* The newest channel with these numbers: a closed one with a rest may be behind it. NULL: none. */
 static struct ble_channel *channel_find(uint16_t conn, uint16_t cid)
 {
     struct ble_channel *ch = ble.channels;
@@ -142,6 +147,7 @@ uint32_t ble_channels_ms_left(void)
     return earliest;
 }
 
+/* Takes the time since the last call off all channels that linger. */
 static void channels_pass_time(void)
 {
     mp_uint_t now = mp_hal_ticks_ms(), step = now - linger_updated_at;
@@ -276,6 +282,7 @@ static struct ble_channel *channel_get_open(uint16_t conn, uint16_t cid)
     return ch;
 }
 
+/* l2cap_disconnect(conn_handle, cid); of a closed channel: drops what is left to be read. */
 static mp_obj_t ble_l2cap_disconnect(mp_obj_t self, mp_obj_t conn, mp_obj_t cid)
 {
     uint16_t number = ble_arg_conn(conn), channel = ble_arg_handle(cid);
@@ -436,6 +443,7 @@ void ble_channels_note_event(const struct woad_event *ev)
     }
 }
 
+/* (conn_handle, cid, psm, status) */
 static void coc_invoke(unsigned irq, const struct woad_event *ev, int status)
 {
     mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(ev->conn), MP_OBJ_NEW_SMALL_INT(ev->u.coc.cid),
@@ -527,6 +535,7 @@ static void on_coc_closed(const struct woad_event *ev)
     coc_invoke(IRQ_L2CAP_DISCONNECT, ev, coc_status(ev->u.coc.status));
 }
 
+/* (conn_handle, cid, psm, our_mtu, peer_mtu) */
 static void on_coc_open(const struct woad_event *ev)
 {
     mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(ev->conn), MP_OBJ_NEW_SMALL_INT(ev->u.coc.cid),

@@ -25,7 +25,30 @@
  *   nlr_push(): begins a part in which Python's exceptions are caught; nlr_pop() ends it
  *   failure: why there is no radio; "": it was not lost
  *   BLE_BOND_SLOTS: bonds of the configuration; legacy pairing takes two slots
- *   BLE_CONNS: connections of the configuration */
+ *   BLE_CONNS: connections of the configuration
+ *   up: between WOAD_EV_UP and WOAD_EV_DOWN
+ *   down: error of WOAD_EV_DOWN; 0: none since the start
+ *   conns: numbers of the connections; WOAD_NO_CONN: a free entry
+ *   rxbuf: what config("rxbuf") returns; it has no effect
+ *   ble_port_open(): 0, or a negative errno and why
+ *   ble_port_memory(): memory for the host; NULL: none
+ *   ble_port_prepare(): before woad_start(): the transport's own initialisation
+ *   ble_port_begin(): the interpreter begins, with an empty heap
+ *   ble_port_wait(): waits for packets, for so many ms at most
+ *   ble_port_soon(): the scheduler runs ble_run() in a millisecond, in any case
+ *   ble_failure_text(): ble.failure as a Python string
+ *   ble_load_bonds(): gives the host the IRK and the bonds that the program keeps
+ *   ble_apply_pairing(): gives ble_pairing to the host
+ *   ble_pairing: what config() has set about pairing; `secure`: le_secure, -1: not set
+ *   ble_deliver_bonds(): delivers queued bonds; false: they must wait
+ *   ble_deliver_after_failure(): delivers what a failed radio has left in the queue
+ *   ble_stopwatch_within(): less than the limit has passed; time in which the program was stopped
+ *       counts little
+ *   ble_pump(): moves packets; if the controller fails, gives up the port
+ *   ble_release(): ends ble_hold()
+ *   ble_queue_forget(): removes all records but one that is being delivered
+ *   thread: the main thread, in which all methods must run
+ *   running: ble_run() runs */
 #include "ble.h"
 
 /* Nothing of the old host is left: queued events, services, connections. */

@@ -16,7 +16,11 @@
  *   accept_settled: the host has answered the last change of the accept list
  *   accept_awaited: a method waits until the host has answered a change of the accept list
  *   BLE_CONNS: connections of the configuration
- *   BLE_STATUS_HCI: added to an HCI status for the program */
+ *   BLE_STATUS_HCI: added to an HCI status for the program
+ *   conns: numbers of the connections; WOAD_NO_CONN: a free entry
+ *   ble_connecting_share(): the program wants a new connection's features, too; true: they are
+ *       being read
+ *   accept_status: HCI status of the last change of the accept list */
 #include "ble.h"
 
 /* An address of a Python object, whose most significant octet comes first; raises ValueError. */
@@ -33,6 +37,7 @@ static void link_addr(mp_obj_t o, uint8_t type, struct woad_addr *addr)
     }
 }
 
+/* A number of 16 bits; `otherwise`: it is none. */
 static uint16_t arg_u16(mp_obj_t o, uint16_t otherwise)
 {
     mp_int_t value = mp_obj_get_int(o);
@@ -96,6 +101,7 @@ static mp_obj_t gap_accept_list(mp_obj_t self, mp_obj_t peers)
 }
 MP_DEFINE_CONST_FUN_OBJ_2(ble_gap_accept_list_obj, gap_accept_list);
 
+/* gap_connections() -> (conn_handle, …) */
 static mp_obj_t gap_connections(mp_obj_t self)
 {
     mp_obj_t items[BLE_CONNS];
@@ -170,6 +176,7 @@ static struct woad *link_active(void)
     return h;
 }
 
+/* The end of each method here: raises an error, or sends. */
 static mp_obj_t link_done(int err)
 {
     ble_raise(err);
@@ -177,6 +184,7 @@ static mp_obj_t link_done(int err)
     return mp_const_none;
 }
 
+/* gap_link(conn_handle, item); the result is IRQ_LINK. */
 static mp_obj_t gap_link(mp_obj_t self, mp_obj_t conn, mp_obj_t item)
 {
     (void)self;
@@ -191,6 +199,7 @@ static mp_obj_t gap_link(mp_obj_t self, mp_obj_t conn, mp_obj_t item)
 }
 MP_DEFINE_CONST_FUN_OBJ_3(ble_gap_link_obj, gap_link);
 
+/* gap_data_length(conn_handle, octets): of our packets. */
 static mp_obj_t gap_data_length(mp_obj_t self, mp_obj_t conn, mp_obj_t octets)
 {
     (void)self;

@@ -21,7 +21,19 @@
  *   ble_port_schedule(): the scheduler runs ble_run() soon
  *   handler_failed: the handler raised an exception and was removed
  *   oob_made: the out-of-band data of this start are there
- *   BLE_KEY_LEN: octets of a secret's key: the peer's address with its type */
+ *   BLE_KEY_LEN: octets of a secret's key: the peer's address with its type
+ *   ble_arg_conn(): a connection's number from an argument
+ *   ble_addr_of(): reads (addr_type, addr); raises ValueError
+ *   ble_pairing: what config() has set about pairing; `secure`: le_secure, -1: not set
+ *   ble_deliver_bond(): delivers a bond's event, or queues it if the program has no room
+ *   ble_bond_in_host(): copies the host's bond of a peer; false: it has none
+ *   ble_secret_key(): writes a secret's key
+ *   ble_secrets_remove(): has the program forget a bond; true: it had one
+ *   ble_secrets_make_room(): runs scheduled functions, until it can; may run the program
+ *   BLE_KEYS_ONLY: not the secret with counters and subscriptions, too
+ *   ble_port_store_remove(): removes a bond from the file, NULL: all; WOAD_ENOENT: there was none
+ *   oob_status: how the making of out-of-band data has ended
+ *   number: `returned` as a number, or its truth for yes-or-no events; else 0 */
 #include "ble.h"
 
 struct ble_pairing ble_pairing;
@@ -48,6 +60,7 @@ void ble_apply_pairing(void)
 
 /* --- methods ---------------------------------------------------------------------------------- */
 
+/* gap_pair(conn_handle); the result is IRQ_ENCRYPTION_UPDATE. */
 static mp_obj_t gap_pair(mp_obj_t self, mp_obj_t conn)
 {
     (void)self;
@@ -59,6 +72,7 @@ static mp_obj_t gap_pair(mp_obj_t self, mp_obj_t conn)
 }
 MP_DEFINE_CONST_FUN_OBJ_2(ble_gap_pair_obj, gap_pair);
 
+/* gap_passkey(conn_handle, action, passkey): the answer to IRQ_PASSKEY_ACTION. */
 static mp_obj_t gap_passkey(size_t n_args, const mp_obj_t *args)
 {
     (void)n_args;
@@ -197,6 +211,7 @@ static mp_obj_t gap_unpair(size_t n_args, const mp_obj_t *args)
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_unpair_obj, 1, 2, gap_unpair);
 
+/* Copies a buffer of `len` octets; raises EINVAL for another length. */
 static void buffer_exactly(mp_obj_t o, uint8_t *out, size_t len)
 {
     mp_buffer_info_t buf;
@@ -242,6 +257,7 @@ static mp_obj_t gap_oob(size_t n_args, const mp_obj_t *args)
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_oob_obj, 1, 4, gap_oob);
 
+/* gap_keypress(conn_handle, what): tells the peer that the user has pressed a key. */
 static mp_obj_t gap_keypress(mp_obj_t self, mp_obj_t conn, mp_obj_t what)
 {
     (void)self;

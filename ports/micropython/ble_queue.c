@@ -7,7 +7,14 @@
  *   ble_obj_t: the BLE object: handler, queue of events, services
  *   ble_port_alloc(): memory outside the heap, zeros; NULL: none
  *   delivering: the handler runs with the first record's data
- *   ble_port_free(): frees memory of ble_port_alloc() */
+ *   ble_port_free(): frees memory of ble_port_alloc()
+ *   block: of the queue: its ring of BLE_EVENT_QUEUE octets, of which `used` are in use, from `out`
+ *       to `in`
+ *   list: of the queue: records that the ring had no room for
+ *   list_end: where the next of them is linked
+ *   size: of a record: octets with its data; 0: the ring continues at its start
+ *   bond_delivered: of a queued bond: the program has it already, by ble_deliver_bonds()
+ *   m_malloc_maybe(): MicroPython: memory of the heap; NULL: none, without an exception */
 #include "ble.h"
 
 enum { BLE_ALIGN = 8, BLE_RECORD = sizeof(struct ble_record) };
@@ -30,6 +37,7 @@ bool ble_queue_overflowed(void)
     return o && o->queue.list;
 }
 
+/* The record at an offset of the ring. */
 static struct ble_record *record_at(const struct ble_queue *q, size_t at)
 {
     return (struct ble_record *)(void *)(q->block + at);
@@ -65,6 +73,7 @@ static bool is_report(const struct woad_event *ev)
     return ev->type == WOAD_EV_REPORT || ev->type == WOAD_EV_EXT_REPORT;
 }
 
+/* Room for a record, in the ring or the list; NULL: none, or it is a report and may be lost. */
 static struct ble_record *queue_room(struct ble_queue *q, const struct woad_event *ev, size_t size)
 {
     bool report = is_report(ev);
@@ -80,6 +89,7 @@ static struct ble_record *queue_room(struct ble_queue *q, const struct woad_even
     return r;
 }
 
+/* Where the event points to its data, of *len octets; NULL: it has none. */
 static const uint8_t **event_data(struct woad_event *ev, size_t *len)
 {
     switch (ev->type) {

@@ -18,7 +18,23 @@
  *   ble_port_soon(): the scheduler runs ble_run() in a millisecond, in any case
  *   ble_port_arm(): the scheduler runs ble_run() for the next packet or deadline
  *   failure: why there is no radio; "": it was not lost
- *   slow_since: since when the handler is slower than the packets */
+ *   slow_since: since when the handler is slower than the packets
+ *   down: error of WOAD_EV_DOWN; 0: none since the start
+ *   running: ble_run() runs
+ *   ble_port_pump(): moves a limited number of packets, raises events; an error: the controller has
+ *       failed
+ *   ble_port_lose(): the controller has failed: no packets any more
+ *   ble_port_flush(): sends what the host has; 0 or a negative errno
+ *   ble_port_more(): the last pump left packets unread
+ *   ble_port_wait(): waits for packets, for so many ms at most
+ *   ble_port_is_open(): there is a controller
+ *   ble_queue_empty(): no event is queued
+ *   ble_queue_overflowed(): the queue's ring is full
+ *   ble_deliver_queued(): delivers queued events, as far as the handler's time allows
+ *   ble_channels_run(): ends closed channels that the program does not read
+ *   ble_connecting_run(): raises held IRQ_PERIPHERAL_CONNECT whose time is over
+ *   ble_stop(): stops the host; inside it, or during active(True), sets `ending`
+ *   mp_hal_ticks_ms(): MicroPython: ms, wrapping */
 #include "ble.h"
 
 /* While packets move for a method, nothing else may enter the host: events are queued, and the
@@ -164,6 +180,7 @@ static bool run_host_is_finished(void)
     return ble.host && (ble.ending || (ble.down && (!o || ble_queue_empty(o))));
 }
 
+/* Why there is no radio, for people; "": active(False) was called. */
 static const char *run_failure(void)
 {
     if (ble.ending) {
@@ -176,6 +193,7 @@ static const char *run_failure(void)
     }
 }
 
+/* IRQ_RADIO_LOST, then the end: politely if the program wants it, at once if the radio failed. */
 static void run_stop_host(void)
 {
     if (!ble.ending && ble_wants(IRQ_RADIO_LOST)) {
@@ -188,6 +206,8 @@ static void run_stop_host(void)
     }
 }
 
+/* The queue first: what is queued is older than what the controller has now. While its ring is full
+ * nothing is read, so that the controller waits. */
 void ble_run(void)
 {
     mp_uint_t began = mp_hal_ticks_ms();

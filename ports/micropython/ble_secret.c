@@ -11,7 +11,14 @@
  *       nothing
  *   ble_short_bytes(): a second memoryview for that call, of at most BLE_FRAME_SHORT octets
  *   BLE_BOND_SLOTS: bonds of the configuration; legacy pairing takes two slots
- *   BLE_KEY_LEN: octets of a secret's key: the peer's address with its type */
+ *   BLE_KEY_LEN: octets of a secret's key: the peer's address with its type
+ *   returned: of a call of the handler: the object; None unless BLE_ANSWERED
+ *   number: `returned` as a number, or its truth for yes-or-no events; else 0
+ *   ble_queue_first(): the first queued record; NULL: none
+ *   ble_queue_next(): the record behind this one; NULL: none
+ *   ble_port_stores(): there is a file of bonds
+ *   ble_random(): random octets for a key; 0 or WOAD_E…
+ *   ble_port_store_bond(): writes a bond to the file, unless that has a stronger one */
 #include "ble.h"
 
 /* Types of secrets.  11 is beyond upstream: counters, client features and subscriptions. */
@@ -29,7 +36,9 @@ void ble_secret_key(const struct woad_addr *peer, uint8_t key[BLE_KEY_LEN])
     memcpy(key + 1, peer->octet, 6);
 }
 
-/* Writes a secret: our keys, or the peer's. secret_parse() reads it. */
+/* Writes a secret: our keys, or the peer's. secret_parse() reads it. Offsets: 0 key 7; 7 key size
+ * u8; 8 EDIV u16; 16 Rand 8; 24 LTK 16; 40 it has an LTK; 41 IRK 16; 57 it has an IRK; 58 CSRK 16;
+ * 74 bits: it has a CSRK, authenticated, Secure Connections; zeros elsewhere. */
 static void secret_value(const struct woad_bond *b, bool ours, uint8_t v[BLE_SECRET_LEN])
 {
     uint16_t ediv = ours ? b->own_ediv : b->peer_ediv;
@@ -54,6 +63,7 @@ static void secret_value(const struct woad_bond *b, bool ours, uint8_t v[BLE_SEC
     v[74] |= b->flags & WOAD_BOND_SECURE ? 4 : 0;
 }
 
+/* IRQ_SET_SECRET; value NULL: the program is to forget it. Whether the handler returned true. */
 static bool secret_set(unsigned type, const uint8_t *key, size_t key_len, const uint8_t *value,
                        size_t len)
 {
@@ -78,12 +88,14 @@ static size_t secret_read(unsigned type, unsigned index, const uint8_t *key, siz
     return buf.len;
 }
 
+/* The same, of exactly `len` octets. */
 static bool secret_get(unsigned type, unsigned index, const uint8_t *key, size_t key_len,
                        uint8_t *value, size_t len)
 {
     return secret_read(type, index, key, key_len, value, len) == len;
 }
 
+/* Least significant octet first. */
 static void put_number(uint8_t *at, uint32_t v, size_t octets)
 {
     for (; octets; octets--, v >>= 8) {

@@ -1,5 +1,8 @@
 /* bluetooth.UUID: an int of 16 bits, 2, 4 or 16 octets least significant first, or 32 hexadecimal
- * digits. */
+ * digits.
+ *
+ * Names of other files:
+ *   le: octets of a UUID, least significant first, `size` of them */
 #include "ble.h"
 
 #include "py/unicode.h"

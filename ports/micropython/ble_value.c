@@ -12,7 +12,11 @@
  *   ble_port_arm(): the scheduler runs ble_run() for the next packet or deadline
  *   groups: services registered by one call each, with their values
  *   updates: notifications that did not fit, to be repeated
- *   BLE_CONNS: connections of the configuration */
+ *   BLE_CONNS: connections of the configuration
+ *   conns: numbers of the connections; WOAD_NO_CONN: a free entry
+ *   values: of a group of services: n values, from handle `first` on
+ *   room: of a value: octets that it can have without being enlarged
+ *   append: of a value: writes are added to what is there, until gatts_read() empties it */
 #include "ble.h"
 
 struct ble_value *ble_value_at(uint16_t handle)

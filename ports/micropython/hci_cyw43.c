@@ -1,6 +1,12 @@
 /* The CYW43 of a Pico W or Pico 2 W: HCI packets over the bus that its Wi-Fi uses, by the
  * functions of cyw43-driver, which has also loaded its firmware.  Each packet is preceded by its
- * length, u24. */
+ * length, u24.
+ *
+ * Names of other files:
+ *   ble_run(): moves packets and delivers events; called by the scheduler
+ *   BLE_HCI_IN: octets of the longest packet that is received
+ *   WOAD_TX_ROOM: octets of the longest packet that the host sends
+ *   mp_bluetooth_hci_init(): of the port's driver: prepares its timer */
 #include "hci.h"
 
 #include "mpbthciport.h"
@@ -16,8 +22,9 @@ enum { BLE_CYW43_HEADER = 3 };
 #define BLE_CYW43_ROOM(packet) ((BLE_CYW43_HEADER + (packet) + 3) / 4 * 4)
 static uint8_t cyw43_in[BLE_CYW43_ROOM(BLE_HCI_IN)] __attribute__((aligned(4)));
 static uint8_t cyw43_out[BLE_CYW43_ROOM(WOAD_TX_ROOM)] __attribute__((aligned(4)));
-static size_t in_len, in_taken;
+static size_t in_len, in_taken; /* of cyw43_in: received; given to port_mcu.c so far */
 
+/* Only once: hci.h says why. */
 static void hci_timer_init(void)
 {
     static bool done;

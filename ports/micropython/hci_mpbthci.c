@@ -1,6 +1,12 @@
 /* MicroPython's own HCI drivers, as extmod/mpbthci.h and the port's mpbthciport.h have them: a UART
  * (stm32, rp2 with an external controller, mimxrt, renesas-ra, alif, qemu), or packets between two
- * processors (STM32WB).  Firmware and sleep are the driver's, where there is one: cywbt.c. */
+ * processors (STM32WB).  Firmware and sleep are the driver's, where there is one: cywbt.c.
+ *
+ * Names of other files:
+ *   ble_run(): moves packets and delivers events; called by the scheduler
+ *   mp_bluetooth_hci_init(): of the port's driver: prepares its timer
+ *   mp_bluetooth_hci_controller_woken(): of the port's driver: the controller has just been woken
+ */
 #include "boards/stm32wb/nimble/nimble_npl.h"
 #include "hci.h"
 
@@ -20,6 +26,7 @@
 #error "define MICROPY_HW_BLE_UART_ID in mpconfigboard.h: the number of the UART to the controller"
 #endif
 
+/* Only once: hci.h says why. */
 static void hci_timer_init(void)
 {
     static bool done;

@@ -1,5 +1,12 @@
 /* An ESP32's own controller, by ESP-IDF's virtual HCI: packets from and to another task.
- * sdkconfig: CONFIG_BT_ENABLED, CONFIG_BT_CONTROLLER_ONLY; no host of ESP-IDF's. */
+ * sdkconfig: CONFIG_BT_ENABLED, CONFIG_BT_CONTROLLER_ONLY; no host of ESP-IDF's.
+ *
+ * Names of other files:
+ *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_run(): moves packets and delivers events; called by the scheduler
+ *   dropped: how often something was lost: for want of memory or room, or because the event for it
+ *       is not enabled; config("dropped")
+ *   mp_sched_schedule_node(): MicroPython: the scheduler calls the node's function */
 #include "hci.h"
 
 #include "esp_bt.h"
@@ -19,6 +26,7 @@ static portMUX_TYPE ring_lock = portMUX_INITIALIZER_UNLOCKED;
 static mp_sched_node_t run_node;
 static esp_timer_handle_t run_timer;
 
+/* In MicroPython's scheduler. */
 static void run_host(mp_sched_node_t *n)
 {
     (void)n;
@@ -42,6 +50,7 @@ static void on_timer(void *arg)
     ble_hci_run_now();
 }
 
+/* In the controller's task: it can take a packet again. */
 static void on_can_send(void)
 {
     ble_hci_run_now();

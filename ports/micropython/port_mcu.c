@@ -2,7 +2,34 @@
  * MicroPython's scheduler runs.
  *
  * Random numbers come from the controller (woad_feature_controller_crypto), and so does
- * cryptography, unless the build sets WOAD_CRYPTO=mbedtls. */
+ * cryptography, unless the build sets WOAD_CRYPTO=mbedtls. ble.h says what each ble_port_ function
+ * is for.
+ *
+ * Names of other files:
+ *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
+ *       reset
+ *   ble_obj_t: the BLE object: handler, queue of events, services
+ *   BLE_CONNS: connections of the configuration
+ *   BLE_BOND_SLOTS: bonds of the configuration; legacy pairing takes two slots
+ *   ble_hci_open(): powers the controller; 0 or a negative errno
+ *   ble_hci_read(): received octets; returns how many, or a negative errno
+ *   ble_hci_write(): writes a packet from octet *sent on; after an exception the next call
+ *       continues
+ *   ble_hci_run_now(): the scheduler runs ble_run()
+ *   ble_hci_run_in_ms(): the scheduler runs ble_run() after so many ms
+ *   ble_due(): ms until ble_run() is needed even without packets
+ *   ble_queue_empty(): no event is queued
+ *   running: ble_run() runs
+ *   BLE_HCI_IN: octets of the longest packet that is received
+ *   woad_static_memory: room for the host: woad/static.h, by the WOAD_USE_… and WOAD_CONFIG_… above
+ *       it
+ *   woad_static_features: the features chosen by WOAD_USE_…
+ *   WOAD_TX_ROOM: octets of the longest packet that the host sends
+ *   m_malloc_maybe(): MicroPython: memory of the heap; NULL: none, without an exception
+ *   nlr_push(): begins a part in which Python's exceptions are caught; nlr_pop() ends it
+ *   mp_sched_exception(): MicroPython: an exception becomes pending
+ *   mp_hal_ticks_ms(): MicroPython: ms, wrapping */
 #include "hci.h"
 
 #include <woad/h4.h>
@@ -45,6 +72,7 @@
 #define WOAD_CONFIG_ADV_SETS BLE_ADV_SETS
 #include <woad/static.h>
 
+/* How often a driver is read that does not schedule ble_run() when octets arrive. */
 #ifndef BLE_HCI_POLL_MS
 #define BLE_HCI_POLL_MS 10
 #endif
@@ -217,6 +245,7 @@ static int mcu_guard(struct mcu_call *c)
     return c->result;
 }
 
+/* Writes a whole packet. 0 or a negative errno. */
 static int mcu_write(const uint8_t *packet, size_t len)
 {
     struct mcu_call c = { .what = BLE_CALL_WRITE, .packet = packet, .len = len };

@@ -3,7 +3,30 @@
  * deadlines pass only while the main thread waits (unix_calls.c).
  *
  * The main thread may be in read() or select(): SIGURG, with a handler that does nothing,
- * interrupts the call, and MicroPython runs its scheduler before it repeats the call. */
+ * interrupts the call, and MicroPython runs its scheduler before it repeats the call. ble.h says
+ * what each ble_port_ function is for.
+ *
+ * Names of other files:
+ *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
+ *       reset
+ *   ble_obj_t: the BLE object: handler, queue of events, services
+ *   ble_run(): moves packets and delivers events; called by the scheduler
+ *   ble_due(): ms until ble_run() is needed even without packets
+ *   ble_queue_empty(): no event is queued
+ *   running: ble_run() runs
+ *   process_clock_is_virtual(): the process has the air's virtual time: docs/clock.md
+ *   process_clock_us(): the process's time: the air's while it has one
+ *   process_clock_wait(): virtual: waits for a moment, a packet, a signal or descriptors
+ *   process_clock_say(): wall: tells the air until when the process waits; true: it reads packets
+ *   process_clock_fd(): wall: to be polled, too, then process_clock_read(); -1: none
+ *   process_clock_join(): joins the air's time before a radio is opened; false: there is none
+ *   process_clock_on_wake(): a function to be called when virtual time has moved; NULL: none
+ *   CLOCK_NEVER: no limit: later than any time
+ *   port_pump(): moves packets, and sets the ms until the host's next deadline
+ *   woad_port_blocked(): octets wait for room in the socket
+ *   fd_above_stdio(): moves a new descriptor above 2; or a negative errno
+ *   mp_sched_schedule_node(): MicroPython: the scheduler calls the node's function */
 #define _GNU_SOURCE
 #include "ble.h"
 #include "unix_calls.h"
@@ -212,11 +235,13 @@ void woad_mp_scheduled(void)
     }
 }
 
+/* SIGURG: only to interrupt a system call. */
 static void on_signal(int n)
 {
     (void)n;
 }
 
+/* In MicroPython's scheduler. */
 static void run_node(mp_sched_node_t *node)
 {
     (void)node;
@@ -224,6 +249,7 @@ static void run_node(mp_sched_node_t *node)
     ble_run();
 }
 
+/* Waits for orders, or for `fd`; -1: none. ms -1: without a limit. */
 static void thread_sleep(int fd, short events, int ms)
 {
     struct pollfd fds[2] = { { io.wake, POLLIN, 0 }, { fd, events, 0 } };
@@ -248,6 +274,7 @@ static void thread_kick(void)
     }
 }
 
+/* ms until `deadline`; -1: there is none. */
 static int thread_wait_ms(void)
 {
     if (!atomic_load(&io.timed)) {
@@ -260,6 +287,7 @@ static int thread_wait_ms(void)
     return 0;
 }
 
+/* The thread: waits as ordered, schedules ble_run() once, and waits for the next order. */
 static void *thread_main(void *arg)
 {
     (void)arg;

@@ -4,6 +4,26 @@
  * repeated call would restart its whole time-out (sockets), ignore the time that handlers took
  * (time.sleep), or would have ended too early (time.sleep_us).  Here each call keeps its deadline
  * and runs the scheduler itself; the linker's --wrap replaces MicroPython's calls (micropython.mk).
+ *
+ * Names of other files:
+ *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   holding: > 0: events are queued, not delivered
+ *   running: ble_run() runs
+ *   ble_port_interrupts(): packets interrupt this thread's system calls
+ *   ble_port_descriptor(): the controller's descriptor; -1: none
+ *   ble_port_due_us(): the process's time of the host's next deadline; CLOCK_NEVER: none
+ *   process_clock_is_virtual(): the process has the air's virtual time: docs/clock.md
+ *   process_clock_us(): the process's time: the air's while it has one
+ *   process_clock_unix_us(): Unix time, in virtual time
+ *   process_clock_wait(): virtual: waits for a moment, a packet, a signal or descriptors
+ *   process_clock_say(): wall: tells the air until when the process waits; true: it reads packets
+ *   process_clock_fd(): wall: to be polled, too, then process_clock_read(); -1: none
+ *   process_clock_sync(): virtual: brings the air to the process's time
+ *   process_clock_random(): octets of the air's seed; false: not in virtual time
+ *   CLOCK_NEVER: no limit: later than any time
+ *   sched_state: MicroPython's scheduler: idle, MP_SCHED_PENDING: something to run, or
+ *       MP_SCHED_LOCKED
+ *   mp_handle_pending(): MicroPython: runs scheduled functions, raises pending exceptions if true
  */
 #define _GNU_SOURCE
 #include "ble.h"
@@ -123,6 +143,8 @@ ssize_t __wrap_getrandom(void *out, size_t len, unsigned flags)
 
 /* --- waiting ---------------------------------------------------------------------------------- */
 
+/* UNSERVED_US: a sleep up to which no handler runs; IDLE_US: one machine.idle(); SLICE_US: until
+ * objects without a descriptor are looked at again; WATCHED_MAX: descriptors of one poll(). */
 enum { UNSERVED_US = 2000, IDLE_US = 1000, SLICE_US = 10000, WATCHED_MAX = 62 };
 
 static uint64_t now_us(void)
@@ -219,11 +241,13 @@ static int wait_in_slices(struct pollfd *fds, nfds_t n, uint64_t deadline, uint6
     return ready;
 }
 
+/* The same, in one slice. */
 static int wait_until(struct pollfd *fds, nfds_t n, uint64_t deadline)
 {
     return wait_in_slices(fds, n, deadline, CLOCK_NEVER);
 }
 
+/* Runs scheduled functions and raises exceptions meanwhile. */
 static void sleep_until(uint64_t deadline)
 {
     mp_handle_pending(true);
@@ -241,6 +265,7 @@ static void sleep_until(uint64_t deadline)
  * Nothing may run between the look and the wait: what is pending ends the wait. */
 static bool only_looked;
 
+/* A select's deadline: `limit` ms, -1: none, of which `gone` have passed. */
 static uint64_t select_deadline(unsigned long limit, unsigned long gone)
 {
     if (limit == (unsigned long)-1) {
@@ -249,6 +274,7 @@ static uint64_t select_deadline(unsigned long limit, unsigned long gone)
     return now_us() + (limit > gone ? (limit - gone) * 1000ull : 0);
 }
 
+/* In the place of poll() in MicroPython's select: unix_select.h. */
 int woad_mp_poll(struct pollfd *fds, nfds_t n, int ms, unsigned long limit, unsigned long gone)
 {
     only_looked = false;

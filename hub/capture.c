@@ -4,7 +4,7 @@
  *   filled: octets from `written` to `filled` are to be written
  *   record_lost: a packet was left out of the capture, for want of room
  *   fd_above_stdio(): moves a descriptor above 2; or a negative errno
- *   fd_make_private(): keys follow: nobody but the user may read the file
+ *   fd_make_private(): keys follow: only the user may read the file
  *   woad_port_now_ms(): the machine's time, ms */
 #define _GNU_SOURCE
 #include "capture.h"

@@ -1,4 +1,4 @@
-/* Keeps the seats of clock.h: reads their messages, decides who is busy, and wakes them.
+/* Keeps the seats of clock.h: reads their messages, decides which are busy, and wakes them.
  *
  * Names of other files:
  *   clock: the programs that keep the air's time: clock.h
@@ -606,7 +606,7 @@ uint64_t clock_lose_patience(struct clock *clock, uint64_t at_us, uint64_t real_
         } else if (clock->patience_us) {
             uint64_t patience = seat_patience_us(clock, s, real_us);
             if (patience == 0 && !s->asked) {
-                seat_leave(s); /* it has not said what it wants */
+                seat_leave(s); /* it has sent no JOIN */
             } else if (patience == 0) {
                 s->let_go = true;
                 s->suspect = false;

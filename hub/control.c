@@ -21,8 +21,7 @@
  *   transport_listen(): listens at a name, or makes what is one host's already
  *   transport_unlisten(): closes the socket and removes its path
  *   controlled: of the options: users of control.h may begin captures
- *   extra: of the options: who else has descriptors in the hub's loop, or changes the world: struct
- *       hub_extra, hub.h
+ *   extra: of the options: other parts with descriptors in the hub's loop: struct hub_extra, hub.h
  *   woad_port_now_ms(): the machine's time, ms */
 #define _GNU_SOURCE
 #include "control.h"
@@ -76,7 +75,7 @@ static bool user_is_full(const struct user *u)
     return u->filled - u->written >= OUT_FULL;
 }
 
-/* Writes what the socket takes.  False: the user has gone. */
+/* Writes what the socket takes.  False: the connection is closed. */
 static bool user_write(struct user *u)
 {
     while (u->written < u->filled) {

@@ -225,7 +225,7 @@ static void do_move(struct hub *hub, struct user *u, char **word)
     }
 }
 
-/* Off: nobody hears it, and it hears nobody; its host notices nothing else. */
+/* Off: no packet of it reaches another controller, and none reaches it. Its host gets no event. */
 static void do_off(struct hub *hub, struct user *u, char **word)
 {
     struct client *c = need_client(hub, u, word[1]);

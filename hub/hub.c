@@ -6,8 +6,7 @@
  *       controller there; struct hub, hub_state.h
  *   client: a host and its controller: hub_state.h
  *   options: what hub_run() was called with: struct hub_options, hub.h
- *   extra: of the options: who else has descriptors in the hub's loop, or changes the world: struct
- *       hub_extra, hub.h
+ *   extra: of the options: other parts with descriptors in the hub's loop: struct hub_extra, hub.h
  *   stop: hub_run() ends when *stop is not zero
  *   seat: the host's process, if the air's time waits for it (clock.h); NULL: it does not
  *   world: of the options: the world file: places of controllers, walls, links; NULL: none
@@ -41,7 +40,7 @@
  *   client_write(): moves packets to the host; false: it is to leave
  *   client_leave(): ends the host's connections; the client stays in the list until they have ended
  *   client_take_seat(): gives a client the seat of its process, if that has one
- *   hub_free_left(): frees clients whose host has left and whose connections have ended
+ *   hub_free_left(): frees clients that have left, after their connections have ended
  *   clock: the programs that keep the air's time: clock.h
  *   clock_add(): a seat for a program that connects for the time
  *   clock_slip(): the air is delayed: the programs get to know

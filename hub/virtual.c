@@ -9,8 +9,8 @@
  *   client: a host and its controller: hub_state.h
  *   seat: the host's process, if the air's time waits for it (clock.h); NULL: it does not
  *   stop: hub_run() ends when *stop is not zero
- *   arrivals: hosts that are not attached yet, in the order in which they came
- *   came_us: the machine's time at which the host came
+ *   arrivals: hosts that are not attached yet, in the order of their connections
+ *   came_us: the machine's time at which the host connected
  *   rx_stalled: rx_packet waits for room in the controller
  *   woken_us: air time at which a program was woken last
  *   looked_us: the machine's time of the last look at newcomers
@@ -27,7 +27,7 @@
  *   clock_all_wait(): every program waits: time may move
  *   clock_next_us(): air time at which the first program is to be woken
  *   clock_waits_how(): the strictest of the programs' ways to wait
- *   clock_wake(): wakes the programs whose moment has come; returns how many
+ *   clock_wake(): wakes the programs that have something to do now; returns how many
  *   clock_has_let_go(): the air goes on without a program that was busy for too long
  *   clock_lose_patience(): gives up waiting for programs that were busy for too long; returns us of
  *       the machine's time until the next call; CLOCK_NEVER: none is busy
@@ -44,14 +44,14 @@
  *   hub_flush(): writes the capture
  *   hub_real_us(): the machine's time
  *   hub_move_packets(): gives the hosts what their controllers have for them
- *   hub_free_left(): frees clients whose host has left and whose connections have ended */
+ *   hub_free_left(): frees clients that have left, after their connections have ended */
 #include "hub_state.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* us of the machine's time. REFUSE_US: a host whose program has not joined by then is refused. */
+/* us of the machine's time. REFUSE_US: a host is refused if its program has not joined by then. */
 enum { REFUSE_US = 1000000, FLUSH_US = 100000, LOOK_US = 10000 };
 /* FAR_US: after so much virtual time in which no program was woken, and none has a limit, the clock
  * goes no faster than the wall's: nobody waits for the time. */
@@ -125,7 +125,7 @@ static void hub_attach_arrivals(struct hub *hub)
     }
 }
 
-/* Refuses hosts whose program does not join soon. */
+/* Refuses hosts of programs that do not join soon. */
 static void hub_refuse_strangers(struct hub *hub)
 {
     for (struct arrival **at = &hub->arrivals; *at;) {

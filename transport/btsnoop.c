@@ -4,7 +4,7 @@
  *   zeroed: state of the search for keys, which are logged as zeros
  *   keys: keys are logged
  *   fd_above_stdio(): moves a new descriptor above 2; or returns a negative errno
- *   fd_make_private(): lets nobody but the user read a regular file; 0 or a negative errno */
+ *   fd_make_private(): makes a regular file readable for the user alone; 0 or a negative errno */
 #define _GNU_SOURCE
 #include "btsnoop.h"
 #include "transport.h"

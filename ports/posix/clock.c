@@ -186,7 +186,7 @@ static void clock_receive(void)
     }
 }
 
-/* False: the air is gone, or does not read. */
+/* False: the connection is closed, or the air does not read. */
 static bool clock_send(const uint8_t *message, size_t len)
 {
     return clk.fd >= 0 && send(clk.fd, message, len, MSG_NOSIGNAL) == (ssize_t)len;
@@ -388,7 +388,7 @@ static bool is_about(uint64_t a, uint64_t b)
     return a == b || (a - b < SAME_US) || (b - a < SAME_US);
 }
 
-/* Wall, with the lock: sends a WAIT, whose limit is of this process's clock. */
+/* Wall, with the lock: sends a WAIT; its limit is of this process's clock. */
 static void say_wall(struct clock_waiting m)
 {
     uint8_t message[CLOCK_MESSAGE_MAX];
@@ -478,7 +478,7 @@ void process_clock_before_write(struct clock_port *p)
     }
 }
 
-/* Virtual: sends a WAIT, whose limit is of the air's clock. */
+/* Virtual: sends a WAIT; its limit is of the air's clock. */
 static void say_virtual(enum clock_wait kind, uint64_t until_us)
 {
     uint8_t message[CLOCK_MESSAGE_MAX];

@@ -30,7 +30,7 @@
  *   blocked: of a port: octets wait for room in the socket
  *   until_us: of a port: when its host wants to run next; CLOCK_NEVER: by packets only
  *   CLOCK_NEVER: no limit: later than any time
- *   woad_fail(): the host ends: its transport is gone
+ *   woad_fail(): the host ends, because its transport has failed
  *   woad_clock(): the host's time
  *   woad_poll(): runs the host's deadlines; returns ms until the next
  *   patch: path of the patch file; "": none */
@@ -377,7 +377,7 @@ static bool port_may_advance_clock(struct woad_port *p, bool more)
     return !more || now - p->behind_since >= BEHIND_MS;
 }
 
-/* One turn: packets, then the host's deadlines, whose packets are sent, too. *wait_ms: until the
+/* One turn: packets, then the host's deadlines, and the packets of those. *wait_ms: until the
  * next turn; 0: at once. An error has ended the host. */
 int port_pump(struct woad_port *p, struct woad *h, uint32_t *wait_ms)
 {

@@ -9,7 +9,8 @@
  *   p256_on_timer(): sends the result of the calculation
  *   on_preempt: of an activity: another one takes the radio; called after radio_off()
  *   on_radio_free: of the scanner: the radio is off
- *   scan_abort: ends what the scanner has begun; scan_resume() goes on when the radio is free */
+ *   scan_abort: ends what the scanner has begun; scan_resume() goes on when the radio is free
+ *   ACTIVITY_UPKEEP: private addresses and P-256: deadlines without the radio */
 #include "hci.h"
 
 static uint64_t upkeep_next(const controller *c)

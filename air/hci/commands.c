@@ -61,7 +61,11 @@
  *   evt_status(): Command Status
  *   evt_complete(): Command Complete
  *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
- *       is to be */
+ *       is to be
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
+ *   supervision: 10 ms: the supervision timeout
+ *   fifo_begin(): empties the queue, of so many octets
+ *   phys_supported(): PHYs that the controller has: bits: 1M, 2M, coded */
 #include "hci.h"
 
 static const struct command *cmd_table(size_t t); /* NULL behind the last */

@@ -53,7 +53,8 @@
  *   payload_timeout_restart(): a packet with a MIC has been received: sets auth_payload_by and
  *       ping_at
  *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
- *       is to be */
+ *       is to be
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end */
 #include "hci.h"
 
 /* interval min u16, max u16, latency u16, timeout u16, CE length min u16, max u16 */

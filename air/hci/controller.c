@@ -29,7 +29,8 @@
  *   scan_enable(): begins or ends scanning; the caller sets the times
  *   control_terminate(): sends LL_TERMINATE_IND; the connection ends when it is acknowledged
  *   connecting: the scanner initiates a connection
- *   enabled: of periodic advertising: by the host */
+ *   enabled: of periodic advertising: by the host
+ *   fifo_begin(): empties the queue, of so many octets */
 #include "hci.h"
 
 /* The next multiple of 16: each part of the memory begins at one. */

@@ -57,7 +57,9 @@
  *   PACKET_TOO_LONG: status 0x45, Packet Too Long
  *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
  *       is to be
- *   radio_airtime(): us of a packet with so many octets of PDU, its header included */
+ *   radio_airtime(): us of a packet with so many octets of PDU, its header included
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
+ *   supervision: 10 ms: the supervision timeout */
 #include "hci.h"
 #include "../ll/ext.h"
 

@@ -16,7 +16,8 @@
  *   host_queue: packets for the host, with their H4 type
  *   cmd_reset(): sets all state but the configuration, as at power-on
  *   power_changed(): connections use the new power, peers with the feature get LL_POWER_CHANGE_IND
- *   fifo_put(): room for a packet at the queue's end; NULL: there is none */
+ *   fifo_put(): room for a packet at the queue's end; NULL: there is none
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end */
 #include "hci.h"
 
 void woad_air_hang(controller *c, bool hangs)

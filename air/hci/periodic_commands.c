@@ -44,7 +44,8 @@
  *   room: octets in each of data, rsp and periodic.data of a set
  *   skip: events that a sync may leave out after one that it has received
  *   adv_secondary(): the PHY of the set's secondary channels
- *   on: of a stream: its events are scheduled */
+ *   on: of a stream: its events are scheduled
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end */
 #include "hci.h"
 #include "../ll/periodic.h"
 

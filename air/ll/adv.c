@@ -63,7 +63,10 @@
  *   radio_airtime(): us of a packet with so many octets of PDU, its header included
  *   conn_request: what a request says besides its LLData
  *   props: PROP_…: properties of a set with extended PDUs
- *   power: dBm */
+ *   power: dBm
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
+ *   packet: of the radio: the packet that is being sent, or was sent last
+ *   report_scan_requests: the host wants LE Scan Request Received */
 #include "host.h"
 #include "ext.h"
 

@@ -56,7 +56,14 @@
  *   big_next(): when the first group has something to do besides its streams; NEVER: none has
  *   lot: of the turn that has the radio: see lot_of()
  *   link_turn(): writes a connection's next turn; *t stays as it is if it has none
- *   LAST_EVENTS: with fewer events left, a connection gives up a turn to another turn only */
+ *   LAST_EVENTS: with fewer events left, a connection gives up a turn to another turn only
+ *   supervision: 10 ms: the supervision timeout
+ *   info: of a group: its BIGInfo
+ *   group: of a CIS: its CIG; of a BIS: the index of its group
+ *   state: of the radio: RADIO_OFF; RADIO_WAIT: a packet is to be sent; RADIO_TX; RADIO_RX: it
+ *       listens
+ *   duration_us: of a turn: us for which it needs the radio
+ *   seed: of a group: its streams' access addresses are made of it */
 #include "iso.h"
 #include "periodic.h"
 

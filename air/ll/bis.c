@@ -76,7 +76,14 @@
  *   bn: payloads of an event of a stream
  *   ISO_HEAR_US: us that a receiver listens beyond the time at which a packet may begin
  *   channels_valid(): a channel map has two channels at least
- *   sync: a sync with periodic advertising of another device: ll.h */
+ *   sync: a sync with periodic advertising of another device: ll.h
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
+ *   packet: of the radio: the packet that is being sent, or was sent last
+ *   duration_us: of a turn: us for which it needs the radio
+ *   ISO_PDU: octets of the longest payload
+ *   NO_SYNC_HANDLE: the sync has ended
+ *   start: of a packet: us: its first bit
+ *   irc: immediate repetition count */
 #include "host.h"
 #include "channels.h"
 #include "iso.h"

@@ -80,7 +80,13 @@
  *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
  *       sends that
  *   plain: of a packet, for a sniffer: the PDU before encryption, of plain_len octets; 0: not
- *       encrypted */
+ *       encrypted
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
+ *   supervision: 10 ms: the supervision timeout
+ *   packet: of the radio: the packet that is being sent, or was sent last
+ *   ISO_PDU: octets of the longest payload
+ *   radio_send(): sends at a time; then the activity's on_tx_done is called
+ *   start: of a packet: us: its first bit */
 #include "host.h"
 #include "control.h"
 #include "iso.h"

@@ -48,7 +48,6 @@
  *   default_tx: octets in a packet that the host suggests for new connections
  *   past: how LL_PERIODIC_SYNC_IND is handled: the host's setting (past.c)
  *   acceptable_subrate: what the host allows the peer to request
- *   payload_timeout: 10 ms: the authenticated payload timeout
  *   terminate_by: us: the connection ends then, if LL_TERMINATE_IND is not acknowledged before
  *   length_begin_link(): calculates effective_tx and effective_rx of a new connection
  *   effective_rx: octets of the peer's packets that fit on this PHY
@@ -57,7 +56,6 @@
  *   data_more(): another PDU follows the one in tx_pdu
  *   data_next_len(): octets of the next PDU's payload, with its MIC
  *   data_to_host(): gives a payload to the host; false: it has no room, and nothing was taken
- *   data_pending(): something is to be sent
  *   data_on_ack(): tx_pdu is acknowledged: a buffer may go back to the host
  *   subrate_ahead(): events from the last one attended to the next one that is used
  *   subrate_base: a connection event that is used: of the others each subrate_factor-th from it
@@ -80,7 +78,6 @@
  *   LAST_EVENTS: with fewer events left, a connection gives up a turn to another turn only
  *   ref_carry: the carry of ref_anchor
  *   conn_request: what a request says besides its LLData
- *   peer_power: dBm: of the peer's transmitter; DBM_UNKNOWN: not known
  *   rx_counter: packets decrypted, without repeated ones; link_accept_payload() counts
  *   rx_encrypted: packets from the peer are encrypted
  *   rx_pausing: the next new packet, the central's LL_PAUSE_ENC_RSP, is not encrypted
@@ -90,7 +87,8 @@
  *       sends that
  *   radio_send(): sends at a time; then the activity's on_tx_done is called
  *   phase: of a turn: any of its times
- *   aux: of a request: it was AUX_CONNECT_REQ, on a secondary channel */
+ *   aux: of a request: it was AUX_CONNECT_REQ, on a secondary channel
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end */
 #include "host.h"
 #include "control.h"
 

@@ -33,7 +33,9 @@
  *   held_control: a PDU of the peer's, received while encryption starts; len 0: none
  *   request: of a procedure: opcodes of ours that a rejection of the peer's may name
  *   terminate_by: us: the connection ends then, if LL_TERMINATE_IND is not acknowledged before
- *   turn_next(): when the first turn of another activity begins; ACTIVITY_NONE: of any */
+ *   turn_next(): when the first turn of another activity begins; ACTIVITY_NONE: of any
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
+ *   supervision: 10 ms: the supervision timeout */
 #include "host.h"
 #include "control.h"
 

@@ -37,7 +37,8 @@
  *   cis_on_terminate_acked(): the peer has LL_CIS_TERMINATE_IND: the stream ends, the next is sent
  *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
  *       is to be
- *   crypt_seal(): encrypts in place, and appends the MIC */
+ *   crypt_seal(): encrypts in place, and appends the MIC
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end */
 #include "host.h"
 #include "control.h"
 

@@ -27,7 +27,8 @@
  *   bn: payloads of an event of a stream
  *   irc: immediate repetition count
  *   event_mask_2: the same of page 2
- *   le_mask: the same of LE events */
+ *   le_mask: the same of LE events
+ *   supervision: 10 ms: the supervision timeout */
 #include "host.h"
 #include "iso.h"
 

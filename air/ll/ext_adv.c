@@ -54,7 +54,8 @@
  *   acad: additional controller advertising data
  *   T_MAFS: us from the end of a packet to the auxiliary packet that it names
  *   radio_airtime(): us of a packet with so many octets of PDU, its header included
- *   packet: of the radio: the packet that is being sent, or was sent last */
+ *   packet: of the radio: the packet that is being sent, or was sent last
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end */
 #include "periodic.h"
 
 /* How long to listen for the begin of a response: T_IFS, 2 us for the clocks, preamble and

@@ -58,7 +58,9 @@
  *   turn_next(): when the first turn of another activity begins; ACTIVITY_NONE: of any
  *   radio_airtime(): us of a packet with so many octets of PDU, its header included
  *   DBM_UNKNOWN: HCI's value for a power that is not known
- *   in_scan_response: the chain is that of an AUX_SCAN_RSP */
+ *   in_scan_response: the chain is that of an AUX_SCAN_RSP
+ *   state: of the radio: RADIO_OFF; RADIO_WAIT: a packet is to be sent; RADIO_TX; RADIO_RX: it
+ *       listens */
 #include "host.h"
 #include "ext.h"
 

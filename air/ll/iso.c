@@ -47,7 +47,13 @@
  *   evt_completed(): Number Of Completed Packets: buffers go back to the host
  *   ROOM_FOR_DATA: octets of the queue to the host that data leave free for events
  *   big_next(): when the first group has something to do besides its streams; NEVER: none has
- *   fifo_put(): room for a packet at the queue's end; NULL: there is none */
+ *   fifo_put(): room for a packet at the queue's end; NULL: there is none
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
+ *   csa2_next(): the next pseudo-random number of channel selection algorithm 2
+ *   group: of a CIS: its CIG; of a BIS: the index of its group
+ *   duration_us: of a turn: us for which it needs the radio
+ *   max_sdu_tx: octets of the longest SDU that we send; 0: none
+ *   max_sdu_rx: octets of the longest SDU that we receive; 0: none */
 #include "host.h"
 #include "iso.h"
 

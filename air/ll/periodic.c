@@ -43,7 +43,10 @@
  *   counter: of periodic advertising: event counter of the next event
  *   channel_map: the host's channel classification: a bit each, 1: not known to be bad
  *   turn: a turn of an activity: when, how often, for how long
- *   radio_airtime(): us of a packet with so many octets of PDU, its header included */
+ *   radio_airtime(): us of a packet with so many octets of PDU, its header included
+ *   packet: of the radio: the packet that is being sent, or was sent last
+ *   duration_us: of a turn: us for which it needs the radio
+ *   ll_access_address(): a random access address that fits the rules and is not in use */
 #include "host.h"
 #include "channels.h"
 #include "periodic.h"

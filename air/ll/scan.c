@@ -61,7 +61,15 @@
  *   phase: of a turn: any of its times
  *   window: us: the packet may begin so much later than expected
  *   filter_duplicates: the host wants a single report of each advertiser
- *   conn_own_air: our address in the connection request that is out */
+ *   conn_own_air: our address in the connection request that is out
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
+ *   supervision: 10 ms: the supervision timeout
+ *   state: of the radio: RADIO_OFF; RADIO_WAIT: a packet is to be sent; RADIO_TX; RADIO_RX: it
+ *       listens
+ *   window_end: us: the end of this scan window
+ *   seen: hashes of advertisers that have been reported, n_seen of them
+ *   duration_us: of a turn: us for which it needs the radio
+ *   conn_request: what a request says besides its LLData */
 #include "host.h"
 #include "ext.h"
 

@@ -38,7 +38,8 @@
  *   link_supervision(): us: the supervision timeout
  *   host_features: features that the host has set: bits
  *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
- *       is to be */
+ *       is to be
+ *   supervision: 10 ms: the supervision timeout */
 #include "host.h"
 #include "control.h"
 

@@ -51,7 +51,10 @@
  *   PERIODIC_HEAR_US: us that a receiver listens beyond the time at which a packet may begin
  *   at: us: when the stream's next subevent begins; NEVER: it runs, or the stream is off
  *   counter: of periodic advertising: event counter of the next event
- *   n_syncs: syncs in use */
+ *   n_syncs: syncs in use
+ *   duration_us: of a turn: us for which it needs the radio
+ *   has_sync: of an extended PDU: SyncInfo is there
+ *   start: of a packet: us: its first bit */
 #include "host.h"
 #include "channels.h"
 #include "periodic.h"

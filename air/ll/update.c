@@ -50,7 +50,9 @@
  *   host_tx_phys: sets of PHYs that the host has asked for on this connection
  *   host_coded_s2: our host prefers S=2 to S=8
  *   channel_map: the host's channel classification: a bit each, 1: not known to be bad
- *   radio_airtime(): us of a packet with so many octets of PDU, its header included */
+ *   radio_airtime(): us of a packet with so many octets of PDU, its header included
+ *   supervision: 10 ms: the supervision timeout
+ *   duration_us: of a turn: us for which it needs the radio */
 #include "host.h"
 #include "control.h"
 

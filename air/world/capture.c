@@ -1,5 +1,8 @@
 /* Captures that Wireshark opens: link type 256, Bluetooth Low Energy link layer with a
- * pseudo-header. Packets as in Vol 6, Part B, 2.1, 2.2: access address, PDU, CRC. */
+ * pseudo-header. Packets as in Vol 6, Part B, 2.1, 2.2: access address, PDU, CRC.
+ *
+ * Names of other files:
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end */
 #include "../../src/base/buf.h"
 
 #include <woad/air.h>

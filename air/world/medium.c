@@ -27,7 +27,9 @@
  *   since: us: when the radio began to listen
  *   intercept: the program may drop, change, delay or repeat a packet for a receiver; NULL: none
  *   sniff: the program sees each packet when it ends; NULL: none
- *   repeat_us: us after the packet at which it is delivered a second time; 0: it is not */
+ *   repeat_us: us after the packet at which it is delivered a second time; 0: it is not
+ *   state: of the radio: RADIO_OFF; RADIO_WAIT: a packet is to be sent; RADIO_TX; RADIO_RX: it
+ *       listens */
 #include "world.h"
 
 /* The square of their distance, mm2. */

@@ -15,7 +15,9 @@
  *       channel
  *   medium_begin(): the packet's first bit: it is on the air
  *   medium_end(): the packet's last bit: the receivers get it
- *   on_radio_free: of the scanner: the radio is off */
+ *   on_radio_free: of the scanner: the radio is off
+ *   state: of the radio: RADIO_OFF; RADIO_WAIT: a packet is to be sent; RADIO_TX; RADIO_RX: it
+ *       listens */
 #include "world.h"
 
 /* Uncoded: preamble 1 (2M: 2), access address 4, PDU, CRC 3, each octet 8 us or 4.  Vol 6, Part

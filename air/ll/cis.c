@@ -43,15 +43,9 @@
  *   cipher: key and nonce of an encrypted packet
  *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us
  *   widening: us: listening begins so much earlier, for the error of both clocks
- *   n_isos_on: streams that are on
  *   established: a packet has been received; until then it is lost after six events
  *   sync_delay: us that a stream or a group takes in its interval
- *   on_refused: of a procedure: called when the peer has refused it
- *   begin: of a procedure: starts it
- *   local_procedure: P_… that we have begun
  *   ll_access_address(): a random access address that fits the rules and is not in use
- *   iso_free(): an unused stream, all zeros; its user sets kind; NULL: none is left
- *   iso_stop(): ends a stream's events; buffers go back to the host
  *   iso_event_begin(): sets tx_done, rx_done, and whether an SDU is sent in this event
  *   iso_event_end(): drops the SDU that was sent in this event, gives the host the one received,
  *       counts event
@@ -59,10 +53,6 @@
  *   iso_take(): takes the next payload of the SDU that is received; counts rx_done
  *   iso_channel(): the channel of a subevent
  *   iso_payloads(): payloads that an SDU of this length takes
- *   at: us: when the stream's next subevent begins; NEVER: it runs, or the stream is off
- *   anchor: us: the start of the event
- *   subevent: number of the subevent that runs, or is next, in its event
- *   tries: events without a packet so far, until it is established
  *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
  *       stream: an SDU is sent in this event
  *   payload_unacked: the last packet carried a payload, which is not acknowledged yet
@@ -77,16 +67,18 @@
  *   phase: of a turn: any of its times
  *   turn_place(): where the arbiter finds room for a new turn: steps of 1.25 ms from its phase
  *   radio_claim(): takes the radio for a turn; false: a more urgent activity has it
- *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
- *       sends that
  *   plain: of a packet, for a sniffer: the PDU before encryption, of plain_len octets; 0: not
  *       encrypted
  *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
  *   supervision: 10 ms: the supervision timeout
- *   packet: of the radio: the packet that is being sent, or was sent last
  *   ISO_PDU: octets of the longest payload
- *   radio_send(): sends at a time; then the activity's on_tx_done is called
- *   start: of a packet: us: its first bit */
+ *   start: of a packet: us: its first bit
+ *   control_event_at(): the anchor of a connection event that the peer names; false: it is too far
+ *       away
+ *   control_wait_for_spare(): a PDU that is no response can be queued; false: control_on_room()
+ *       follows
+ *   control_start_timeout(): sets response_by: 40 s from now
+ *   response_by: us: the connection is lost if the peer has not answered by then */
 #include "host.h"
 #include "control.h"
 #include "iso.h"

@@ -45,7 +45,6 @@
  *   max_tx: octets of a packet that both sides can do
  *   max_rx: octets of a packet of the peer's that both sides can do
  *   host_max_tx: octets that our host wants in a packet
- *   default_tx: octets in a packet that the host suggests for new connections
  *   past: how LL_PERIODIC_SYNC_IND is handled: the host's setting (past.c)
  *   acceptable_subrate: what the host allows the peer to request
  *   terminate_by: us: the connection ends then, if LL_TERMINATE_IND is not acknowledged before
@@ -75,20 +74,17 @@
  *   new_window: 1.25 ms: length of the transmit window at an update
  *   closes_event: of a peripheral: the packet that it sends ends the event
  *   rx_in_event: a packet has been received in this event
- *   LAST_EVENTS: with fewer events left, a connection gives up a turn to another turn only
- *   ref_carry: the carry of ref_anchor
  *   conn_request: what a request says besides its LLData
  *   rx_counter: packets decrypted, without repeated ones; link_accept_payload() counts
  *   rx_encrypted: packets from the peer are encrypted
  *   rx_pausing: the next new packet, the central's LL_PAUSE_ENC_RSP, is not encrypted
  *   tx_opcode: opcode of the control PDU in that packet; 0xff: none
- *   radio_claim(): takes the radio for a turn; false: a more urgent activity has it
  *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
  *       sends that
- *   radio_send(): sends at a time; then the activity's on_tx_done is called
- *   phase: of a turn: any of its times
  *   aux: of a request: it was AUX_CONNECT_REQ, on a secondary channel
- *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end */
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
+ *   encryption_pdus_only: any control PDU that is not about encryption, and any data, ends the
+ *       connection */
 #include "host.h"
 #include "control.h"
 

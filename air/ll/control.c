@@ -27,7 +27,8 @@
  *   on_refused: of a procedure: called when the peer has refused it
  *   on_instant: of a procedure: called when its instant is reached
  *   begin: of a procedure: starts it
- *   encryption_pdus_only: any control PDU that is not about encryption ends the connection
+ *   encryption_pdus_only: any control PDU that is not about encryption, and any data, ends the
+ *       connection
  *   new_subrate: the subrate parameters that are to be in force
  *   queued_procedures: bits 1 << P_…: procedures that are to be begun by us
  *   held_control: a PDU of the peer's, received while encryption starts; len 0: none
@@ -35,7 +36,13 @@
  *   terminate_by: us: the connection ends then, if LL_TERMINATE_IND is not acknowledged before
  *   turn_next(): when the first turn of another activity begins; ACTIVITY_NONE: of any
  *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
- *   supervision: 10 ms: the supervision timeout */
+ *   supervision: 10 ms: the supervision timeout
+ *   waits_for_room: something waits for room for a control PDU: control_on_room() begins it
+ *   cis_awaits_ind(): a stream that the host has accepted awaits LL_CIS_IND
+ *   cis_send_terminate(): sends LL_CIS_TERMINATE_IND, if a stream waits for it
+ *   power_indicate(): sends LL_POWER_CHANGE_IND, if the peer does not know our power
+ *   encrypt_expects(): the PDU is the one of encryption that the peer must send next, or begins it
+ */
 #include "host.h"
 #include "control.h"
 

@@ -38,7 +38,8 @@
  *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
  *       is to be
  *   crypt_seal(): encrypts in place, and appends the MIC
- *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end */
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
+ *   control_on_room(): a PDU is acknowledged: what has waited for room begins */
 #include "host.h"
 #include "control.h"
 

@@ -24,7 +24,8 @@
  *   on_refused: of a procedure: called when the peer has refused it
  *   on_instant: of a procedure: called when its instant is reached
  *   begin: of a procedure: starts it
- *   encryption_pdus_only: any control PDU that is not about encryption ends the connection
+ *   encryption_pdus_only: any control PDU that is not about encryption, and any data, ends the
+ *       connection
  *   auth_payload_by: us: until when a packet with a MIC must arrive
  *   ping_at: us: when LL_PING_REQ is sent, so that a packet with a MIC arrives in time
  *   rx_pausing: the next new packet, the central's LL_PAUSE_ENC_RSP, is not encrypted
@@ -34,7 +35,9 @@
  *   control_release(): handles the peer's request that waited for the end of encryption
  *   MIC: octets of the code that authenticates an encrypted payload
  *   cipher: key and nonce of an encrypted packet
- *   close_reason: the connection ends after this event, for this reason; 0: it goes on */
+ *   close_reason: the connection ends after this event, for this reason; 0: it goes on
+ *   encryption_next: opcode of the PDU that the peer must send next; 0: no procedure of encryption
+ *   cis_awaits_ind(): a stream that the host has accepted awaits LL_CIS_IND */
 #include "host.h"
 #include "control.h"
 

@@ -34,7 +34,10 @@
  *   past_conn: of a sync by transfer: index of the connection by which it came
  *   past_data: of a sync by transfer: the Service_Data that came with it
  *   reporting: the host wants reports of the sync
- *   adv_own(): the set's address on the air */
+ *   adv_own(): the set's address on the air
+ *   control_event_at(): the anchor of a connection event that the peer names; false: it is too far
+ *       away
+ *   phys_supported(): PHYs that the controller has: bits: 1M, 2M, coded */
 #include "host.h"
 #include "channels.h"
 #include "control.h"

@@ -31,7 +31,10 @@
  *   DBM_UNKNOWN: HCI's value for a power that is not known
  *   peer_power: dBm: of the peer's transmitter; DBM_UNKNOWN: not known
  *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
- *       is to be */
+ *       is to be
+ *   indicated_power: dBm: what the peer knows of our power
+ *   control_wait_for_spare(): a PDU that is no response can be queued; false: control_on_room()
+ *       follows */
 #include "host.h"
 #include "control.h"
 

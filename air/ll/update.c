@@ -52,7 +52,8 @@
  *   channel_map: the host's channel classification: a bit each, 1: not known to be bad
  *   radio_airtime(): us of a packet with so many octets of PDU, its header included
  *   supervision: 10 ms: the supervision timeout
- *   duration_us: of a turn: us for which it needs the radio */
+ *   duration_us: of a turn: us for which it needs the radio
+ *   phys_supported(): PHYs that the controller has: bits: 1M, 2M, coded */
 #include "host.h"
 #include "control.h"
 

@@ -31,8 +31,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ms between writes, after a failed one; octets of the file's head, of a bond without CCCDs, of the
- * CRC. */
+/* ms between writes, after a failed one; octets of the head, a bond without CCCDs, the CRC. */
 enum { OPEN_TRIES_MAX = 100, PAUSE_MS = 1000, RETRY_MS = 10000 };
 enum { BONDS_MAX = 255, ATTEMPTS_MAX = 16, HEAD = 9 + 16 + 2 + 2, RECORD = 125, TAIL = 4 };
 static const uint8_t magic[9] = { 'W', 'O', 'A', 'D', 'B', 'O', 'N', 'D', 2 };

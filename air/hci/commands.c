@@ -617,6 +617,7 @@ static const struct command *cmd_table(size_t t)
                                                     air_power_commands,
                                                     air_subrate_commands,
                                                     air_iso_commands,
+                                                    air_big_commands,
                                                     air_data_commands,
                                                     NULL };
     return tables[t];

@@ -3,9 +3,9 @@
  *
  *   controller.c                  the public functions about one controller
  *   commands.c                    the tables of commands, and those that fit nowhere else
- *   conn_commands.c ext_commands.c periodic_commands.c iso_commands.c crypto_commands.c
- *   activities.c                  what takes part in the simulation: a row for each activity
- *   fault.c                       controllers that fail */
+ *   conn_commands.c ext_commands.c periodic_commands.c iso_commands.c big_commands.c
+ * crypto_commands.c activities.c                  what takes part in the simulation: a row for each
+ * activity fault.c                       controllers that fail */
 #ifndef WOAD_AIR_HCI_H
 #define WOAD_AIR_HCI_H
 
@@ -14,7 +14,8 @@
 /* The tables of commands. A row without run ends each. */
 extern const struct command air_conn_commands[], air_crypto_commands[], air_accept_commands[],
     air_ext_commands[], air_privacy_commands[], air_periodic_commands[], air_past_commands[],
-    air_power_commands[], air_subrate_commands[], air_iso_commands[], air_data_commands[];
+    air_power_commands[], air_subrate_commands[], air_iso_commands[], air_big_commands[],
+    air_data_commands[];
 
 /* activities.c: how each activity of a controller takes part in the simulation */
 extern const struct activity air_activities[ACTIVITIES];
@@ -47,5 +48,12 @@ bool params_from_host(struct rd *in, struct params *p);
 /* Whether there is an own address of this type for `peer`; NULL: for any. */
 bool has_own_address(const controller *c, uint8_t type, const uint8_t random[6],
                      const struct address *peer);
+
+/* Isochronous streams of both kinds: limits of what a host may ask for */
+enum { ISO_INTERVAL_MIN_US = 5000, ISO_LATENCY_MIN_MS = 5, ISO_LATENCY_MAX_MS = 0xfa0 };
+/* The PHY that is best of a set. */
+uint8_t iso_best_phy(uint8_t set);
+/* The status for a set of PHYs: at least one, all supported. */
+int iso_phys_status(const controller *c, uint8_t set);
 
 #endif

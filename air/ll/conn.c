@@ -133,73 +133,13 @@ struct link *link_by_handle(controller *c, uint16_t handle, uint8_t *i)
     return NULL;
 }
 
-/* PERM: reverses the bits of each octet. */
-static uint16_t csa2_permute(uint16_t v)
-{
-    uint32_t u = v;
-    u = (u & 0x5555) << 1 | (u >> 1 & 0x5555);
-    u = (u & 0x3333) << 2 | (u >> 2 & 0x3333);
-    return (uint16_t)((u & 0x0f0f) << 4 | (u >> 4 & 0x0f0f));
-}
-
-uint16_t csa2_next(uint16_t prn, uint16_t id)
-{
-    return (uint16_t)(csa2_permute(prn) * 17u + id);
-}
-
-/* Channel selection algorithm 2, first subevent: the channel of an event, and the state from which
- * csa2_next() goes on. 4.5.8.3 */
-uint8_t csa2_first(uint32_t aa, uint16_t event, const uint8_t chm[5], uint16_t *prn_s)
-{
-    uint16_t id = (uint16_t)(aa >> 16 ^ aa), u = event ^ id;
-    uint8_t used[DATA_CHANNELS], n = 0;
-    for (int round = 0; round < 3; round++) {
-        u = csa2_next(u, id);
-    }
-    uint16_t prn = u ^ id;
-    uint8_t unmapped = (uint8_t)(prn % DATA_CHANNELS);
-    *prn_s = u;
-    if (chm[unmapped / 8] >> (unmapped % 8) & 1) {
-        return unmapped;
-    }
-    for (uint8_t k = 0; k < DATA_CHANNELS; k++) {
-        if (chm[k / 8] >> (k % 8) & 1) {
-            used[n++] = k;
-        }
-    }
-    if (!n) {
-        return unmapped;
-    }
-    return used[(uint32_t)n * prn >> 16];
-}
-
-uint8_t csa2_channel(uint32_t aa, uint16_t event, const uint8_t chm[5])
-{
-    uint16_t prn;
-    return csa2_first(aa, event, chm, &prn);
-}
-
-/* The channel of the next event. Algorithm 1: hop increments from channel 0, remapped to a used
- * channel where that one is not. 4.5.8.2 */
+/* The channel of the next event. */
 static uint8_t link_channel(const struct link *l)
 {
     if (l->csa2) {
         return csa2_channel(l->aa, (uint16_t)l->event, l->chm);
     }
-    uint8_t unmapped = (uint8_t)(((uint64_t)l->hop * (l->event + 1u)) % DATA_CHANNELS);
-    uint8_t used[DATA_CHANNELS], n = 0;
-    if (l->chm[unmapped / 8] >> (unmapped % 8) & 1) {
-        return unmapped;
-    }
-    for (uint8_t k = 0; k < DATA_CHANNELS; k++) {
-        if (l->chm[k / 8] >> (k % 8) & 1) {
-            used[n++] = k;
-        }
-    }
-    if (!n) {
-        return unmapped;
-    }
-    return used[unmapped % n];
+    return csa1_channel(l->hop, l->event, l->chm);
 }
 
 /* Whether the parameters of a connection request are valid. With others there is no connection.

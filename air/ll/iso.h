@@ -1,6 +1,6 @@
-/* Isochronous streams: what iso.c, cis.c and bis.c share. Vol 6, Part B, 4.5.13, 4.5.14, 4.4.6;
- * Part G. Unframed, with a flush timeout of one event: an SDU is sent in the event of its time, in
- * as many subevents as it needs and the event has, or not at all. */
+/* Isochronous streams: what iso.c, cis.c, cis_event.c and bis.c share. Unframed, with a flush
+ * timeout of one event: an SDU is sent in the event of its time, in as many subevents as it needs
+ * and the event has, or not at all. Vol 6, Part B, 4.4.6, 4.5.13, 4.5.14; Part G */
 #ifndef WOAD_AIR_ISO_H
 #define WOAD_AIR_ISO_H
 
@@ -22,11 +22,12 @@ void iso_event_end(controller *c, struct iso *s);
 uint8_t iso_payload(const struct iso *s, uint8_t number, const uint8_t **data, size_t *len);
 void iso_take(struct iso *s, uint8_t llid, struct rd *in);
 
-/* cis.c */
+/* cis_event.c */
 void cis_on_timer(controller *c, struct iso *s);
 void cis_on_tx_done(controller *c, struct iso *s);
 void cis_on_rx_timeout(controller *c, struct iso *s);
 void cis_on_rx(controller *c, struct iso *s, const struct air_packet *f);
+/* cis.c */
 void cis_create(controller *c, struct iso *s, uint8_t link);
 void cis_answer(controller *c, struct iso *s, uint8_t error);
 void cis_lost(controller *c, struct iso *s, uint8_t reason);
@@ -39,7 +40,7 @@ struct big *big_free(controller *c);
 uint64_t big_place(const controller *c, const struct big_info *info);
 void big_begin(controller *c, struct big *b);
 void big_end(controller *c, struct big *b);
-/* iso_commands.c */
+/* events.c */
 void evt_cis_established(controller *c, const struct iso *s, uint8_t status);
 void evt_cis_request(controller *c, const struct iso *s);
 void evt_big(controller *c, const struct big *b, uint8_t status);

@@ -8,9 +8,10 @@
  *   periodic.c sync.c past.c                 periodic advertising: sent, received, handed over
  *   channels.c              channel map updates of periodic advertising and of BIGs
  *   conn.c data.c           connection events and acknowledgement; data of the hosts
+ *   channel_selection.c     the data channel of an event
  *   control.c               control procedures: order, collisions, time-outs; the procedures are in
  *   info.c update.c encrypt.c power.c subrate.c
- *   iso.c cis.c bis.c       isochronous streams, connected and broadcast
+ *   iso.c cis.c cis_event.c bis.c           isochronous streams, connected and broadcast
  *
  * Commands that concern one of these files alone stand in it; host.h has what the link layer needs
  * of the host interface.  Nothing here includes hci/. */
@@ -632,6 +633,11 @@ uint32_t clock_widening(const controller *c, uint8_t peer_sca, uint64_t us);
 bool address_equal(const struct address *a, const struct address *b);
 bool accept_has(const controller *c, const struct address *a);
 bool accept_has_anonymous(const controller *c);
+/* channel_selection.c */
+uint8_t csa1_channel(uint8_t hop, uint32_t event, const uint8_t chm[5]);
+uint8_t csa2_channel(uint32_t aa, uint16_t event, const uint8_t chm[5]);
+uint8_t csa2_first(uint32_t aa, uint16_t event, const uint8_t chm[5], uint16_t *prn);
+uint16_t csa2_next(uint16_t prn, uint16_t id);
 /* conn.c */
 enum { LINK_TRIES = 6 };  /* events without a packet: not established.  4.5 */
 enum { LAST_EVENTS = 4 }; /* with fewer left a connection misses none of its own */
@@ -650,9 +656,6 @@ void link_begin(controller *c, uint8_t i, const struct conn_request *how, struct
 void link_close(controller *c, uint8_t i, uint8_t reason);
 void link_wake(controller *c, uint8_t i);
 uint64_t link_next(const controller *c);
-uint8_t csa2_channel(uint32_t aa, uint16_t event, const uint8_t chm[5]);
-uint8_t csa2_first(uint32_t aa, uint16_t event, const uint8_t chm[5], uint16_t *prn);
-uint16_t csa2_next(uint16_t prn, uint16_t id);
 void link_catch_up(controller *c);
 void link_on_timer(controller *c);
 void link_on_tx_done(controller *c);

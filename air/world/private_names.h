@@ -26,6 +26,7 @@
 #define air_accept_commands woad__air_accept_commands
 #define air_activities woad__air_activities
 #define air_attach woad__air_attach
+#define air_big_commands woad__air_big_commands
 #define air_conn_commands woad__air_conn_commands
 #define air_crypto_commands woad__air_crypto_commands
 #define air_data_commands woad__air_data_commands
@@ -106,6 +107,7 @@
 #define crypt_open_with woad__crypt_open_with
 #define crypt_seal woad__crypt_seal
 #define crypt_seal_with woad__crypt_seal_with
+#define csa1_channel woad__csa1_channel
 #define csa2_channel woad__csa2_channel
 #define csa2_first woad__csa2_first
 #define csa2_next woad__csa2_next
@@ -160,6 +162,7 @@
 #define ext_write woad__ext_write
 #define ext_write_part woad__ext_write_part
 #define has_own_address woad__has_own_address
+#define iso_best_phy woad__iso_best_phy
 #define iso_by_handle woad__iso_by_handle
 #define iso_catch_up woad__iso_catch_up
 #define iso_channel woad__iso_channel
@@ -176,6 +179,7 @@
 #define iso_on_tx_done woad__iso_on_tx_done
 #define iso_payload woad__iso_payload
 #define iso_payloads woad__iso_payloads
+#define iso_phys_status woad__iso_phys_status
 #define iso_reset woad__iso_reset
 #define iso_stop woad__iso_stop
 #define iso_streams_next woad__iso_streams_next

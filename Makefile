@@ -1,6 +1,6 @@
 # The front door.  `make demo` and `make test` install what is missing, build, and run.
 .DEFAULT_GOAL := help
-.PHONY: help bench demo test quick check format build micropython baremetal firmware size deps clean install fuzz soak \
+.PHONY: help bench demo test quick check format tidy build micropython baremetal firmware size deps clean install fuzz soak \
     test-cross test-peers release deb
 
 help:
@@ -11,6 +11,7 @@ help:
 	@echo "make test STAGE=c  the rules, C tests, fuzzers; python: the module, tools; peers: other hosts"
 	@echo "make check         the project's rules, without tests"
 	@echo "make format        formats every C file by .clang-format (clang-format 14)"
+	@echo "make tidy          clang-tidy over every C file, by .clang-tidy: five minutes"
 	@echo "make build         build/woad and the libraries"
 	@echo "make micropython   build/micropython: the unix port with this module"
 	@echo "make baremetal     build/baremetal: a lock for Cortex-M0+, M3, M4 and RISC-V"
@@ -46,6 +47,9 @@ quick: build
 
 check: build
 	@scripts/check
+
+tidy: deps
+	@scripts/tidy
 
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i

@@ -421,13 +421,13 @@ static int read_line(FILE *f, char *line, size_t room)
     return c != EOF || len > 0;
 }
 
-int world_file_load(struct world_file *file, const char *path, char why[WORLD_MESSAGE_MAX])
+int world_file_load(struct world_file *file, const char *path, char message[WORLD_MESSAGE_MAX])
 {
     char line[512];
     const char *wrong = NULL;
     FILE *f = fopen(path, "r");
     if (!f) {
-        snprintf(why, WORLD_MESSAGE_MAX, "%s: %s", path, strerror(errno));
+        snprintf(message, WORLD_MESSAGE_MAX, "%s: %s", path, strerror(errno));
         return -1;
     }
     world_file_begin(file);
@@ -441,10 +441,10 @@ int world_file_load(struct world_file *file, const char *path, char why[WORLD_ME
         }
     }
     if (wrong) {
-        snprintf(why, WORLD_MESSAGE_MAX, "%s:%u: it should be: %s", path, n, wrong);
+        snprintf(message, WORLD_MESSAGE_MAX, "%s:%u: it should be: %s", path, n, wrong);
     } else if (ferror(f)) {
         wrong = "a file";
-        snprintf(why, WORLD_MESSAGE_MAX, "%s: %s", path, strerror(errno));
+        snprintf(message, WORLD_MESSAGE_MAX, "%s: %s", path, strerror(errno));
     }
     fclose(f);
     if (!wrong) {

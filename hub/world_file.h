@@ -75,27 +75,27 @@ struct world_file {
 
 /* Parses a file, and does the lines without a time.  0, or -1 with the file, the line and what is
  * wrong with it in `message`. */
-int world_file_load(struct world_file *w, const char *path, char message[WORLD_MESSAGE_MAX]);
+int world_file_load(struct world_file *file, const char *path, char message[WORLD_MESSAGE_MAX]);
 /* A world without lines. */
-void world_file_begin(struct world_file *w);
+void world_file_begin(struct world_file *file);
 /* Adds a line while the world runs; without `at` it is due now.  0, or -1 and what is wrong in
  * `message`. */
-int world_file_add(struct world_file *w, char *line, uint64_t now_us,
+int world_file_add(struct world_file *file, char *line, uint64_t now_us,
                    char message[WORLD_MESSAGE_MAX]);
 /* Cuts the next word off: up to a blank, or in double quotes.  NULL: there is none. */
 char *world_next_word(char **at);
 /* Before a controller is attached: sets its place, transmit power and drift. */
-void world_file_configure(const struct world_file *w, unsigned number, const char *name,
+void world_file_configure(const struct world_file *file, unsigned number, const char *name,
                           struct woad_air_controller_config *config);
 /* Air time of the next line, UINT64_MAX: none is left. */
-uint64_t world_file_next_us(const struct world_file *w);
+uint64_t world_file_next_us(const struct world_file *file);
 /* Does all lines that are due. */
-void world_file_run(struct world_file *w, uint64_t now_us);
+void world_file_run(struct world_file *file, uint64_t now_us);
 /* For woad_air_config.intercept: applies the rules to one packet.  False: it is dropped. */
-bool world_file_intercept(struct world_file *w, const struct woad_air_packet *packet,
+bool world_file_intercept(struct world_file *file, const struct woad_air_packet *packet,
                           const struct woad_air_controller *to, uint8_t *pdu,
                           struct woad_air_delivery *delivery);
 /* After a controller was attached or detached: links take effect while both ends are there. */
-void world_file_update_links(struct world_file *w);
+void world_file_update_links(struct world_file *file);
 
 #endif

@@ -194,7 +194,7 @@ static void run_controller(const struct world_line *a, struct woad_air_controlle
     switch (a->verb) {
     case PLACE:
         woad_air_move(c, mm(a->v[0]), mm(a->v[1]),
-                      a->values > 2 ? (int8_t)a->v[2] : woad_air_power(c));
+                      (int8_t)(a->values > 2 ? a->v[2] : woad_air_power(c)));
         break;
     case HANG:
     case RESUME: woad_air_hang(c, a->verb == HANG); break;

@@ -75,9 +75,9 @@ int guard_start(const char *folder)
     return 0;
 }
 
-void guard_tell(pid_t message)
+void guard_tell(pid_t group)
 {
-    (void)!write(guard.fd, &message, sizeof message);
+    (void)!write(guard.fd, &group, sizeof group);
 }
 
 void guard_end(void)

@@ -105,7 +105,7 @@ size_t programs_fds(const struct run_programs *all, struct pollfd *at, size_t ro
     return n;
 }
 
-void programs_read(struct run_programs *all, uint64_t now)
+void programs_read(struct run_programs *all, uint64_t air_now_us)
 {
     struct pollfd at[PROGRAMS_MAX];
     size_t n = programs_fds(all, at, PROGRAMS_MAX);
@@ -115,8 +115,8 @@ void programs_read(struct run_programs *all, uint64_t now)
     n = 0;
     for (size_t i = 0; i < all->programs; i++) {
         struct run_program *p = &all->program[i];
-        if (p->fd >= 0 && at[n++].revents && !program_read(all, p, now)) {
-            program_close(all, p, now);
+        if (p->fd >= 0 && at[n++].revents && !program_read(all, p, air_now_us)) {
+            program_close(all, p, air_now_us);
         }
     }
 }
@@ -250,11 +250,11 @@ static bool program_reap(struct run_programs *all, struct run_program *p, uint64
     return true;
 }
 
-void programs_reap(struct run_programs *all, uint64_t now)
+void programs_reap(struct run_programs *all, uint64_t air_now_us)
 {
     for (size_t i = 0; i < all->programs; i++) {
         int status;
-        if (program_reap(all, &all->program[i], now, &status)) {
+        if (program_reap(all, &all->program[i], air_now_us, &status)) {
             program_judge(all, i, status);
         }
     }
@@ -284,11 +284,11 @@ static void programs_wait(struct run_programs *all, uint64_t now, uint32_t ms)
     }
 }
 
-void programs_end(struct run_programs *all, uint64_t now)
+void programs_end(struct run_programs *all, uint64_t air_now_us)
 {
     programs_signal(all, SIGTERM);
     programs_signal(all, SIGCONT);
-    programs_wait(all, now, TERM_MS);
+    programs_wait(all, air_now_us, TERM_MS);
     programs_signal(all, SIGKILL);
-    programs_wait(all, now, KILL_MS);
+    programs_wait(all, air_now_us, KILL_MS);
 }

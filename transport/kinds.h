@@ -35,7 +35,7 @@ int serial_open(char *spec, struct hci_transport *transport, char message[WOAD_P
 /* A new pseudo terminal; `name` is what a program opens at its other end. */
 int serial_make_pty(struct hci_transport *transport, char name[LISTEN_NAME_MAX],
                     char message[WOAD_PORT_MESSAGE_MAX]);
-int serial_set_baud(int fd, uint32_t baud);
+int serial_set_baud(int fd, uint32_t rate);
 
 /* linux_hci.c: "hci0", an adapter of Linux taken over from the kernel. */
 int linux_open_user_channel(const char *spec, struct hci_transport *transport,

@@ -651,7 +651,7 @@ struct conn_request {
     struct address peer, peer_air, own_air;
     bool aux;
 };
-void link_begin(controller *c, uint8_t i, const struct conn_request *how, struct rd data,
+void link_begin(controller *c, uint8_t i, const struct conn_request *how, struct rd in,
                 uint64_t end);
 void link_close(controller *c, uint8_t i, uint8_t reason);
 void link_wake(controller *c, uint8_t i);

@@ -180,7 +180,7 @@ int woad_passkey(struct woad *h, uint16_t conn, enum woad_passkey_action action,
  * 30 s.  Only if both sides have policy.keypress.  WOAD_ENOENT if nothing is typed, or the peer has
  * not agreed; WOAD_EAGAIN until the one before has been sent; WOAD_EINVAL; WOAD_ENOTCONN;
  * WOAD_ENOTSUP. */
-int woad_keypress(struct woad *h, uint16_t conn, enum woad_keypress what);
+int woad_keypress(struct woad *h, uint16_t conn, enum woad_keypress type);
 
 /* The security that a connection has now.  WOAD_ENOTCONN. */
 int woad_conn_security(const struct woad *h, uint16_t conn, struct woad_security *security);

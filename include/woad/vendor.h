@@ -46,22 +46,22 @@ struct woad_vendor_init {
     void *ctx; /* for both */
 };
 
-/* Sets the steps for every start from the next one on; NULL: none.  *setup and its steps must live
+/* Sets the steps for every start from the next one on; NULL: none.  *init and its steps must live
  * as long.  A step that fails ends the start: WOAD_EV_DOWN with WOAD_EIO.  WOAD_EBUSY: the host is
  * started; WOAD_ENOTSUP: no such feature. */
-int woad_set_vendor_init(struct woad *h, const struct woad_vendor_init *setup);
+int woad_set_vendor_init(struct woad *h, const struct woad_vendor_init *init);
 
 /* Fills in the steps for parts of Broadcom, Cypress and Infineon, such as a CYW43 behind a UART.
- * Their patch is a file of commands (.hcd), which setup->patch() has to read.  It is sent at the
+ * Their patch is a file of commands (.hcd), which init->patch() has to read.  It is sent at the
  * present baud rate; then the part restarts at `initial` baud, its rate after power-on; then, with
- * `baud` not 0, both ends change to that.  Sets setup->steps and setup->n; `steps` must live as
- * long as the setup. */
+ * `baud` not 0, both ends change to that.  Sets init->steps and init->n; `b` must live as long as
+ * `init`. */
 enum { WOAD_BROADCOM_STEPS = 9 };
 struct woad_broadcom {
     struct woad_step step[WOAD_BROADCOM_STEPS];
     uint8_t params[6];
 };
-void woad_vendor_init_broadcom(struct woad_vendor_init *setup, struct woad_broadcom *steps,
+void woad_vendor_init_broadcom(struct woad_vendor_init *init, struct woad_broadcom *b,
                                uint32_t initial, uint32_t baud);
 
 /* A correction to what some parts of a manufacturer say of themselves.  The feature has a table of

@@ -58,7 +58,7 @@ enum {
  * WOAD_EV_COC_… and WOAD_EV_ATT_BEARERS; woad_att_strerror(): WOAD_EV_GATTC_DONE and
  * WOAD_EV_INDICATED.  Only what a program calls is linked: the largest, for HCI, is 2 kB. */
 const char *woad_strerror(int error);
-const char *woad_att_strerror(int status);
+const char *woad_att_strerror(int error);
 const char *woad_smp_strerror(int status);
 const char *woad_l2cap_strerror(int status);
 

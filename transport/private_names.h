@@ -99,6 +99,7 @@
 #define order_sent woad__order_sent
 #define port_pump woad__port_pump
 #define process_clock_add woad__process_clock_add
+#define process_clock_await_air woad__process_clock_await_air
 #define process_clock_before_write woad__process_clock_before_write
 #define process_clock_fd woad__process_clock_fd
 #define process_clock_is_virtual woad__process_clock_is_virtual

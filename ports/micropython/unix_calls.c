@@ -210,6 +210,9 @@ static int wait_on_the_wall(struct pollfd *fds, nfds_t n, uint64_t deadline, uin
     for (nfds_t k = 0; k < watched && ready >= 0; k++) {
         fds[k].revents = all[k].revents;
     }
+    if (ready == 0) {
+        process_clock_await_air();
+    }
     if (ready == 0 && (deadline == CLOCK_NEVER || now_us() < deadline)) {
         errno = EINTR; /* the slice is over, or the clock stands still */
         return -1;

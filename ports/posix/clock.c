@@ -27,19 +27,21 @@
 #include "../../transport/open.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-/* ANSWER_MS: `woad air` answers at once.  READS_FREE, READ_US: a program may read its clock so
- * often between two waits; each further reading costs, so that a loop that waits for a time ends.
- */
-enum { ANSWER_MS = 200, SURE_MS = 10000, GIVE_UP_MS = 100 }; /* of the machine's clock */
+/* Of the machine's clock.  ANSWER_MS: `woad air` answers at once. */
+enum { ANSWER_MS = 200, SURE_MS = 10000, GIVE_UP_MS = 100, AIR_AWAY_MS = 10000 };
+/* READS_FREE, READ_US: a program may read its clock so often between two waits; each further
+ * reading costs, so that a loop that waits for a time ends. */
 enum { READS_FREE = 256, READ_US = 10, SAME_US = 500, OUTSIDE_MAX = 62 };
 
 /* OFF: no air's time; ASKED: JOIN is sent, and not answered; WALL, VIRTUAL: as the air says. */
@@ -426,6 +428,19 @@ void process_clock_say(uint64_t until_us, bool reads)
         say_wall(m);
     }
     pthread_mutex_unlock(&clk.lock);
+}
+
+/* What the air has not read is in the socket still.  It sends SLIP before it reads. */
+void process_clock_await_air(void)
+{
+    uint64_t until = machine_us() + AIR_AWAY_MS * 1000ull;
+    int unread = 0;
+    while (clock_state() == WALL && ioctl(clk.fd, SIOCOUTQ, &unread) == 0 && unread > 0 &&
+           machine_us() < until) {
+        struct pollfd answer = { clk.fd, POLLIN, 0 };
+        poll(&answer, 1, 1);
+        process_clock_read();
+    }
 }
 
 void process_clock_say_busy(void)

@@ -42,6 +42,10 @@ void process_clock_before_write(struct clock_port *p);
 /* Wall: this process has nothing to do until `until_us` of its clock, or (`reads`) a packet.  Says
  * so if the air does not know.  To be called just before it waits. */
 void process_clock_say(uint64_t until_us, bool reads);
+/* Wall: after a wait that its limit has ended: waits until the air has read that limit, for ten
+ * seconds at most.  An air that gets no processor time stands still, and this process's clock must
+ * not run ahead of it. */
+void process_clock_await_air(void);
 /* Wall: this process is busy, and stays so: the air may go on by the processor time that it has
  * used. */
 void process_clock_say_busy(void);

@@ -444,6 +444,9 @@ static void port_sleep(struct woad_port *p, uint64_t until_us)
         if (n < 0 || fds[0].revents || ms > 60000) {
             return;
         }
+        if (n == 0) {
+            process_clock_await_air();
+        }
         now = process_clock_us();
     }
 }

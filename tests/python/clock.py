@@ -352,6 +352,38 @@ def test_a_starved_program_loses_nothing():
     s.end()
 
 
+def test_an_air_that_is_stopped():
+    """`woad air` gets no processor time for a second: time stands still for its programs, and goes on for them with the air's."""
+    at = scratch + "/stopped"
+    hub = subprocess.Popen([air, "air", "unix:" + at], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    hub.stdout.readline()
+    p = Program("""
+    up()
+    for n in range(200):
+        print("BEAT")
+        time.sleep_ms(10)
+    """, {"WOAD_HCI": "unix:" + at})
+    p.line("BEAT")
+    scan = subprocess.Popen([air, "scan", "1"], env=dict(os.environ, WOAD_HCI="unix:" + at), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(0.3)
+    hub.send_signal(signal.SIGSTOP)
+    time.sleep(0.05)
+    before = len(p.lines)
+    time.sleep(1.2)
+    after = len(p.lines)
+    running = scan.poll() is None
+    hub.send_signal(signal.SIGCONT)
+    time.sleep(0.3)
+    later = len(p.lines)
+    p.p.kill()
+    scan.wait(10)
+    hub.terminate()
+    hub.wait(10)
+    assert after - before <= 2, "%d beats while the air stood still" % (after - before)
+    assert later - after > 5, "%d beats in 0.3 s after that" % (later - after)
+    assert running and scan.returncode == 0
+
+
 def test_a_loop_that_waits_for_nothing():
     """On the wall's clock a program that never waits is let go after a second, and its radio goes on."""
     s = Program(SERVER + """

@@ -75,6 +75,9 @@ void device_free(struct device *d)
     free(d->memory[1]);
     free(d->seen);
     free(d->log);
+    if (d->own_snoop && d->snoop) {
+        fclose(d->snoop);
+    }
 }
 
 void world_free(struct world *w)
@@ -304,6 +307,24 @@ const struct seen *world_wait(struct world *w, struct device *d, enum woad_event
     return s;
 }
 
+/* With WORLD_BTSNOOP=DIR each device has a log, DIR/1.btsnoop and so on; keys are in it. */
+static void begin_log(struct device *d)
+{
+    static unsigned logs;
+    char path[300];
+    uint8_t header[WOAD_BTSNOOP_HEADER];
+    const char *folder = getenv("WORLD_BTSNOOP");
+    if (!folder) {
+        return;
+    }
+    snprintf(path, sizeof path, "%s/%u.btsnoop", folder, ++logs);
+    d->snoop = fopen(path, "wb");
+    CHECK(d->snoop);
+    d->snoop_keys = d->own_snoop = true;
+    woad_btsnoop_header(header);
+    fwrite(header, 1, sizeof header, d->snoop);
+}
+
 struct device *world_add_config(struct world *w, struct woad_config host,
                                 struct woad_air_controller_config controller)
 {
@@ -324,6 +345,7 @@ struct device *world_add_config(struct world *w, struct woad_config host,
     d->seen = calloc(1, host_size);
     CHECK(d->host && d->air_controller && d->log && d->seen);
     w->devices++;
+    begin_log(d);
     CHECK(woad_start(d->host) == 0);
     world_pump(w);
     CHECK(device_find(d, WOAD_EV_UP));

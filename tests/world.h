@@ -48,6 +48,7 @@ struct device {
     uint64_t due_us; /* time of the next woad_poll() */
     FILE *snoop;     /* HCI log, or NULL */
     bool snoop_keys;
+    bool own_snoop; /* world.c has opened it */
     struct woad_btsnoop_keys snoop_zeroed;
 };
 

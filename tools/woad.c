@@ -17,6 +17,7 @@ static const struct {
     { "air", tool_air, "serves a simulated radio on sockets" },
     { "run", tool_run, "runs programs on a simulated radio of their own" },
     { "control", tool_control, "changes a simulated radio while it runs" },
+    { "decode", tool_decode, "prints what is in a recording of packets" },
     { "scan", tool_scan, "prints the devices that advertise" },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

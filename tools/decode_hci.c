@@ -1,0 +1,274 @@
+/* HCI packets.  Vol 4, Part E, 5.4 */
+#include "decode.h"
+
+enum { COMMAND = 1, ACL, SCO, EVENT, ISO };
+enum { COMMAND_COMPLETE = 0x0e, COMMAND_STATUS = 0x0f, LE_META = 0x3e, VENDOR_OGF = 0x3f };
+
+static void put_length(struct decoder *d, size_t len, struct rd *in)
+{
+    line_detail(&d->line, "len", len);
+    if (len < rd_left(in)) {
+        line_bad(&d->line, "octets behind the packet's end");
+        in->end = in->p + len;
+    } else if (len > rd_left(in)) {
+        line_bad(&d->line, "it is shorter than its length");
+    }
+}
+
+static const char *command_name(uint32_t opcode)
+{
+    const struct packet_kind *kind = packet_kind(hci_commands, opcode);
+    if (kind) {
+        return kind->name;
+    }
+    if (opcode >> 10 == VENDOR_OGF) {
+        return "Vendor Specific Command";
+    }
+    if (opcode == 0) {
+        return "NOP";
+    }
+    return "Unknown Command";
+}
+
+/* opcode u16, length u8, parameters.  5.4.1 */
+static void put_command(struct decoder *d, struct rd *in)
+{
+    struct line *l = &d->line;
+    uint16_t opcode = rd_le16(in);
+    uint8_t len = rd_u8(in);
+    const struct packet_kind *kind = packet_kind(hci_commands, opcode);
+    line_detail(l, "opcode", opcode);
+    line_name(l, command_name(opcode));
+    if (!kind && !l->json) {
+        line_hex(l, "opcode", opcode, 4);
+    }
+    put_length(d, len, in);
+    if (kind) {
+        decode_fields(d, kind->fields, in);
+    } else {
+        decode_rest(d, "data", in);
+    }
+}
+
+/* --- events --------------------------------------------------------------------------------------
+ */
+
+/* Command Complete behind `credits` and the opcode: status u8, return parameters.  7.7.14 */
+static void put_returned(struct decoder *d, uint16_t opcode, struct rd *in)
+{
+    const struct packet_kind *kind = packet_kind(hci_commands, opcode);
+    if (!rd_left(in)) {
+        return; /* NOP */
+    }
+    uint8_t status = *in->p;
+    decode_head(d, "status:error", in);
+    if (status && !rd_left(in)) {
+        return; /* a controller may end there */
+    }
+    if (status || !kind || !kind->answer) {
+        decode_rest(d, "data", in);
+    } else {
+        decode_fields(d, kind->answer, in);
+    }
+}
+
+/* credits u8, opcode u16; of Command Status a status before. */
+static void put_command_event(struct decoder *d, uint8_t code, struct rd *in)
+{
+    struct line *l = &d->line;
+    if (code == COMMAND_STATUS) {
+        decode_head(d, "status:error", in);
+    }
+    uint8_t credits = rd_u8(in);
+    uint16_t opcode = rd_le16(in);
+    if (in->bad) {
+        line_bad(l, "it is too short");
+        return;
+    }
+    line_detail(l, "credits", credits);
+    line_detail(l, "opcode", opcode);
+    line_word(l, "command", command_name(opcode));
+    if (code == COMMAND_COMPLETE) {
+        put_returned(d, opcode, in);
+    } else if (rd_left(in)) {
+        line_bad(l, "octets behind the last field");
+    }
+}
+
+enum { CONNECTION_COMPLETE = 0x01, ENHANCED_1 = 0x0a, ENHANCED_2 = 0x29 };
+
+/* LE Connection Complete and its like: status u8, handle u16, role u8, type u8, address 6. */
+static void note_connection(struct decoder *d, uint8_t subevent, struct rd in)
+{
+    uint8_t status = rd_u8(&in);
+    uint16_t handle = rd_le16(&in) & 0xfff;
+    rd_u8(&in);
+    uint8_t type = rd_u8(&in);
+    const uint8_t *address = rd_bytes(&in, 6);
+    if (status || !address ||
+        (subevent != CONNECTION_COMPLETE && subevent != ENHANCED_1 && subevent != ENHANCED_2)) {
+        return;
+    }
+    struct conn *c = conn_get(d, handle, true);
+    if (c) {
+        conn_device(d, c, SIDE_A, NULL, 0);
+        conn_device(d, c, SIDE_B, address, type);
+    }
+}
+
+static void put_le_event(struct decoder *d, struct rd *in)
+{
+    struct line *l = &d->line;
+    uint8_t subevent = rd_u8(in);
+    const struct packet_kind *kind = packet_kind(hci_le_events, subevent);
+    if (in->bad) {
+        line_bad(l, "it is too short");
+        return;
+    }
+    line_detail(l, "subevent", subevent);
+    if (!kind) {
+        line_name(l, "LE Unknown Event");
+        decode_rest(d, "data", in);
+        return;
+    }
+    line_name(l, kind->name);
+    note_connection(d, subevent, *in);
+    decode_fields(d, kind->fields, in);
+}
+
+/* code u8, length u8, parameters.  5.4.4 */
+static void put_event(struct decoder *d, struct rd *in)
+{
+    struct line *l = &d->line;
+    uint8_t code = rd_u8(in), len = rd_u8(in);
+    const struct packet_kind *kind = packet_kind(hci_events, code);
+    line_detail(l, "code", code);
+    if (code == LE_META) {
+        put_length(d, len, in);
+        put_le_event(d, in);
+        return;
+    }
+    line_name(l, kind ? kind->name : "Unknown Event");
+    if (!kind && !l->json) {
+        line_hex(l, "code", code, 2);
+    }
+    put_length(d, len, in);
+    if (code == COMMAND_COMPLETE || code == COMMAND_STATUS) {
+        put_command_event(d, code, in);
+    } else if (kind) {
+        decode_fields(d, kind->fields, in);
+    } else {
+        decode_rest(d, "data", in);
+    }
+}
+
+/* --- data ----------------------------------------------------------------------------------------
+ */
+
+/* handle and flags u16, length u16, data.  5.4.2 */
+static void put_acl(struct decoder *d, struct rd *in)
+{
+    enum { CONTINUES = 1 };
+    struct line *l = &d->line;
+    uint16_t handle = rd_le16(in), len = rd_le16(in);
+    unsigned boundary = handle >> 12 & 3;
+    handle &= 0xfff;
+    line_number(l, "handle", handle);
+    d->conn = conn_get(d, handle, false);
+    d->sender = d->record->received;
+    if (d->conn && d->conn->database[SIDE_B]) {
+        line_address(l, "device", d->conn->device[SIDE_B]);
+    } else if (d->conn) {
+        conn_device(d, d->conn, SIDE_A, NULL, 0);
+        conn_device(d, d->conn, SIDE_B, d->conn->device[SIDE_B], 0);
+    }
+    line_detail(l, "boundary", boundary);
+    put_length(d, len, in);
+    if (d->conn) {
+        decode_l2cap_part(d, boundary != CONTINUES, in->p, rd_left(in));
+    } else {
+        decode_rest(d, "data", in);
+    }
+}
+
+/* handle and flags u16, length u16; of an SDU's beginning: time u32 if the flags say so, number
+ * u16, length and status u16; data.  5.4.5 */
+static void put_iso(struct decoder *d, struct rd *in)
+{
+    static const char *const parts[4] = { "first", "middle", "complete", "last" };
+    static const struct name_of statuses[] = {
+        { 0, "valid" }, { 1, "possibly invalid" }, { 2, "lost" }, { 0, NULL }
+    };
+    struct line *l = &d->line;
+    uint16_t handle = rd_le16(in), len = rd_le16(in) & 0x3fff;
+    unsigned boundary = handle >> 12 & 3;
+    line_number(l, "handle", handle & 0xfff);
+    line_word(l, "part", parts[boundary]);
+    put_length(d, len, in);
+    if (boundary == 0 || boundary == 2) {
+        if (handle >> 14 & 1) {
+            decode_head(d, "time_us:u4", in);
+        }
+        uint16_t number = rd_le16(in), sdu = rd_le16(in);
+        if (in->bad) {
+            line_bad(l, "it is too short");
+            return;
+        }
+        line_number(l, "number", number);
+        line_number(l, "sdu_len", sdu & 0xfff);
+        if (d->record->received) {
+            line_named(l, "status", sdu >> 14, name_find(statuses, sdu >> 14));
+        }
+    }
+    decode_rest(d, "data", in);
+}
+
+/* handle and flags u16, length u8, data.  5.4.3 */
+static void put_sco(struct decoder *d, struct rd *in)
+{
+    line_number(&d->line, "handle", rd_le16(in) & 0xfff);
+    uint8_t len = rd_u8(in);
+    put_length(d, len, in);
+    decode_rest(d, "data", in);
+}
+
+void decode_h4(struct decoder *d, struct rd *in)
+{
+    static const struct {
+        const char *word, *title;
+        enum line_colour colour;
+        size_t header;
+        void (*put)(struct decoder *d, struct rd *in);
+    } kinds[] = {
+        [COMMAND] = { "command", "Command", LINE_BLUE, 3, put_command },
+        [ACL] = { "acl", "ACL", LINE_CYAN, 4, put_acl },
+        [SCO] = { "sco", "SCO", LINE_CYAN, 3, put_sco },
+        [EVENT] = { "event", "Event", LINE_GREEN, 2, put_event },
+        [ISO] = { "iso", "ISO", LINE_CYAN, 4, put_iso },
+    };
+    static const char *const directions[] = { "tx", "rx" };
+    struct line *l = &d->line;
+    uint8_t type = rd_u8(in);
+    if (l->json) {
+        line_word(l, "dir", directions[d->record->received]);
+    } else {
+        fprintf(l->out, " %s", directions[d->record->received]);
+    }
+    if (type < COMMAND || type > ISO) {
+        line_layer(l, "hci", "HCI", LINE_RED);
+        line_bad(l, "it is no HCI packet");
+        line_hex(l, "h4", type, 2);
+        decode_rest(d, "data", in);
+        return;
+    }
+    line_layer(l, "hci", kinds[type].title, kinds[type].colour);
+    if (l->json) {
+        line_word(l, "type", kinds[type].word);
+    }
+    if (rd_left(in) < kinds[type].header) {
+        line_bad(l, "it is too short");
+        decode_rest(d, "data", in);
+        return;
+    }
+    kinds[type].put(d, in);
+}

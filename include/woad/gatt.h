@@ -367,7 +367,9 @@ int woad_gatt_indicate(struct woad *h, uint16_t conn, uint16_t handle, const voi
                        size_t len);
 
 /* The client's CCCD behind `value_handle`: bit 0 notifications, bit 1 indications; 0 if there is
- * none. */
+ * none. The CCCDs of a bonded client are kept with its bond, and are back when it has encrypted its
+ * next connection.  What it writes before that may be an attacker's: where the bond has a value,
+ * that one is restored; where it has none, the subscription holds for this connection. */
 uint16_t woad_gatt_subscription(const struct woad *h, uint16_t conn, uint16_t value_handle);
 
 enum { /* a Client Characteristic Configuration.  Vol 3, Part G, 3.3.3.3 */

@@ -186,7 +186,7 @@
 #define host_down woad__host_down
 #define key_cut woad__key_cut
 #define keys_await woad__keys_await
-#define keys_bond_is_stronger woad__keys_bond_is_stronger
+#define keys_check_bond woad__keys_check_bond
 #define keys_done woad__keys_done
 #define keys_expects woad__keys_expects
 #define keys_flush woad__keys_flush

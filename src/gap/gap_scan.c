@@ -177,7 +177,8 @@ void scan_for_peer(struct woad *h, const struct woad_connect_params *p)
 {
     struct scan *s = h->scan;
     if (s->wanted && !s->for_connect) {
-        woad_scan_stop(h);
+        woad_scan_stop(h); /* may raise WOAD_EV_SCAN_DONE, in which the attempt may end */
+        return;
     }
     if (s->wanted || s->done_due || s->command_pending || (h->activity & ACTIVE_SCAN)) {
         return;

@@ -127,13 +127,14 @@ static void clear_event(void *ctx, struct woad *h, const struct woad_event *ev)
     clear_app_ends(c, s);
 }
 
-/* The response has left: serves queued PDUs until one of them is a request that takes time. */
+/* The response has left: serves queued PDUs until one of them is a request whose response is to be
+ * sent first, or the connection ends in an event. */
 static void pipeline_serve(struct att_bearer *b)
 {
     struct gatts_bearer *s = b->server;
     struct pipeline *q = pipeline_of(b);
     struct clear_serving clear;
-    while (q->len && !s->busy) {
+    while (q->len && !s->busy && b->c->state == CONN_OPEN) {
         struct rd in = rd_of(q->mem, q->len);
         uint16_t head = rd_le16(&in), len = head & (QUEUED_ENCRYPTED - 1);
         in.end = in.p + len;

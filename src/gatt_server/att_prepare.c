@@ -153,7 +153,7 @@ static int execute_parts(struct att_bearer *b)
     struct gatts_bearer *s = b->server;
     struct gatts_parts *g = parts_of(b);
     struct conn *c = b->c;
-    while (s->next_element < g->prepared_len) {
+    while (s->next_element < g->prepared_len && c->state == CONN_OPEN) {
         const uint8_t *part = g->mem + s->next_element;
         uint16_t handle = get_le16(part), offset = get_le16(part + 2), len = get_le16(part + 4);
         s->next_element = (uint16_t)(s->next_element + PART_HDR + len);

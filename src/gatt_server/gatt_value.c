@@ -43,6 +43,9 @@ static int value_call(const struct conn *c, uint16_t handle, const struct woad_a
     struct woad_value *v = gatts_table_value(a);
     struct clear_serving *clear = NULL;
     int err;
+    if (c->state != CONN_OPEN) { /* it has ended in an event of the same request */
+        return WOAD_ATT_UNLIKELY;
+    }
     if (c->connect_held) {
         h->reconnect->peer_present(c);
         if (db_at(h->gatts, handle) != a) {

@@ -230,7 +230,8 @@ struct bond_slot *bond_find(const struct woad *h, const struct woad_addr *peer)
     return slot;
 }
 
-/* Also raises WOAD_EV_BOND_WANTED, in which the application may add the bond.  NULL: none;
+/* Also raises WOAD_EV_BOND_WANTED, in which the application may add the bond.  NULL: none, also if
+ * the connection has ended in that event;
  * smp->stored_only tells whether the application has one that does not fit. */
 struct bond_slot *bond_fetch(const struct conn *c, const struct woad_addr *peer)
 {
@@ -248,6 +249,10 @@ struct bond_slot *bond_fetch(const struct conn *c, const struct woad_addr *peer)
         slot = bond_find(h, peer);
     }
     s->stored_only = fetch.stored_only;
+    if (c->state == CONN_FREE) { /* it has ended in the event */
+        s->stored_only.key_size = 0;
+        return NULL;
+    }
     return slot;
 }
 

@@ -38,7 +38,6 @@
  *   key_command_due: the HCI command that starts or answers encryption is to be sent
  *   keypress_due: a keypress notification is to be sent
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
- *   link_flags: WOAD_BOND_… of the key that encrypts, or is about to
  *   may_multiply: woad_poll() runs and has done no P-256 multiplication yet
  *   passkey_action: what the user is to do: WOAD_PASSKEY_…
  *   pdu_to_send: code of the PDU to be sent; 0: none
@@ -169,11 +168,9 @@ void smp_restart_timer(const struct conn *c)
 
 /* smp_command() will send the HCI command.  What `size` and `flags` say of the key will be in
  * c->security when it encrypts. */
-void link_request_encryption(const struct conn *c, uint8_t size, uint8_t flags, bool from_bond)
+void link_request_encryption(const struct conn *c, bool from_bond)
 {
     struct smp_conn *s = c->smp;
-    s->link_key_size = size;
-    s->link_flags = flags & 3u;
     s->from_bond = from_bond;
     s->key_command_due = true;
 }
@@ -412,12 +409,12 @@ static void smp_refuse(struct conn *c, uint8_t reason)
     smp_end_any(c, reason);
 }
 
-/* A PDU has been read: runs the pairing, or ends it with the error. */
+/* A PDU has been read: runs the pairing, or ends it with the error.  STEP_BLOCKED: it has ended. */
 static void smp_continue(struct conn *c, int err)
 {
-    if (err) {
+    if (err > 0) {
         smp_fail(c, (uint8_t)err);
-    } else {
+    } else if (!err) {
         smp_run(c);
     }
 }

@@ -144,7 +144,7 @@ struct smp_conn {
     bool key_command_due; /* Enable Encryption is to be sent; of a peripheral: Long Term Key Request
                            * Reply.  Then Encryption Change follows: encryption_pending() */
     uint8_t failed_reason;   /* reason of the Pairing Failed to be sent; 0: none */
-    uint8_t link_key_size;   /* octets of the key that encrypts, or is about to */
+    uint8_t link_key_size;   /* octets of the key that was given to the controller last */
     uint8_t link_flags : 2;  /* its WOAD_BOND_… flags */
     bool from_bond : 1;      /* the key is a bond's, else the pairing's */
     bool bond_fetched : 1;   /* WOAD_EV_BOND_WANTED has been raised for the client */
@@ -324,12 +324,12 @@ int keys_await(struct pairing *p);
 int keys_flush(struct pairing *p);
 int keys_rx(struct pairing *p, uint8_t code, struct rd *in);
 bool keys_expects(const struct pairing *p, uint8_t code);
-bool keys_bond_is_stronger(const struct pairing *p, const struct woad_addr *peer);
+int keys_check_bond(const struct pairing *p, const struct woad_addr *peer, int reason);
 void keys_write(struct pairing *p, uint8_t code, struct wr *out);
 int keys_done(struct pairing *p);
 /* Starts encryption with the pairing's key, or the bond's. */
 enum { KEY_OF_PAIRING = false, KEY_OF_BOND = true }; /* from_bond */
-void link_request_encryption(const struct conn *c, uint8_t size, uint8_t flags, bool from_bond);
+void link_request_encryption(const struct conn *c, bool from_bond);
 uint16_t smp_command(struct woad *h, struct wr *params);
 void smp_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret);
 extern const struct conn_event smp_events[];

@@ -78,7 +78,7 @@ static int central_pair(struct conn *c)
         return WOAD_EALREADY;
     }
     if (slot && slot->bits.has_peer_ltk && !c->security.encrypted) {
-        link_request_encryption(c, slot->bits.key_size, slot->bits.flags, KEY_OF_BOND);
+        link_request_encryption(c, KEY_OF_BOND);
         return 0;
     }
     if (c->h->smp->policy.no_pairing) {
@@ -128,7 +128,7 @@ static void central_security_request(struct conn *c, uint8_t auth)
         return; /* perhaps by the application, in WOAD_EV_BOND_WANTED */
     }
     if (bond_answers(c, slot, auth)) {
-        link_request_encryption(c, slot->bits.key_size, slot->bits.flags, KEY_OF_BOND);
+        link_request_encryption(c, KEY_OF_BOND);
     } else if (policy->app_pairs && !policy->no_pairing) {
         central_emit_request(c, auth);
     } else if (woad_pair(c->h, c->number) < 0) {

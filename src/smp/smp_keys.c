@@ -44,8 +44,8 @@
  *   keys_to_send: key PDUs that remain to be sent, a bit each
  *   KIND_SHIFT: of a random address: its kind is in the two top bits (NRPA, RPA, STATIC)
  *   last_rpa: the private address that the peer was seen with last
- *   link_flags: WOAD_BOND_… of the key that encrypts, or is about to
- *   link_key_size: octets of the key that encrypts, or is about to
+ *   link_flags: WOAD_BOND_… of the key that was given to the controller last
+ *   link_key_size: octets of the key that was given to the controller last
  *   link_request_encryption(): starts encryption with the pairing's key, or the bond's
  *   MAY_FETCH: WOAD_EV_BOND_WANTED may be raised; IN_MEMORY: not
  *   number: of a connection: the one in the public interface, index | generation << 8
@@ -210,12 +210,19 @@ bool keys_expects(const struct pairing *p, uint8_t code)
     return (p->keys_to_receive & ((2u << code) - 1)) == 1u << code;
 }
 
-/* Whether `peer` has a bond that is stronger than this pairing's key, and so must not be replaced.
- * May raise WOAD_EV_BOND_WANTED. */
-bool keys_bond_is_stronger(const struct pairing *p, const struct woad_addr *peer)
+/* `reason` if `peer` has a bond that is stronger than this pairing's key, and so must not be
+ * replaced; else 0.  May raise WOAD_EV_BOND_WANTED; STEP_BLOCKED: the pairing has ended in it. */
+int keys_check_bond(const struct pairing *p, const struct woad_addr *peer, int reason)
 {
-    const struct bond_slot *slot = bond_fetch(p->c, peer);
-    return bond_stronger(slot ? &slot->bits : &p->c->h->smp->stored_only, p->flags, p->key_size);
+    const struct conn *c = p->c;
+    const struct bond_slot *slot = bond_fetch(c, peer);
+    if (c->smp->pairing != p) {
+        return STEP_BLOCKED;
+    }
+    if (bond_stronger(slot ? &slot->bits : &c->h->smp->stored_only, p->flags, p->key_size)) {
+        return reason;
+    }
+    return 0;
 }
 
 /* An identity address is public or static random. */
@@ -236,8 +243,9 @@ static int rx_identity(struct pairing *p, struct rd *in)
     }
     p->bond.has_irk = true;
     if (!is_identity(&p->bond.peer) && !zeros(peer.octet, sizeof peer.octet)) {
-        if (keys_bond_is_stronger(p, &peer)) {
-            return WOAD_SMP_KEY_REJECTED;
+        int err = keys_check_bond(p, &peer, WOAD_SMP_KEY_REJECTED);
+        if (err) {
+            return err;
         }
         addr_copy(&p->bond.peer, &peer);
     }
@@ -269,8 +277,9 @@ int keys_done(struct pairing *p)
 {
     struct conn *c = p->c;
     struct woad *h = c->h;
-    if (keys_bond_is_stronger(p, &p->bond.peer)) {
-        return WOAD_SMP_KEY_REJECTED;
+    int err = keys_check_bond(p, &p->bond.peer, WOAD_SMP_KEY_REJECTED);
+    if (err) {
+        return err;
     }
     if (p->flags & WOAD_BOND_AUTHENTICATED) {
         attempts_passed(h, &c->peer); /* Just Works proves no secret, so it ends no wait */
@@ -341,13 +350,13 @@ bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv)
         return false;
     }
     if (slot) {
-        link_request_encryption(c, slot->bits.key_size, slot->bits.flags, KEY_OF_BOND);
+        link_request_encryption(c, KEY_OF_BOND);
         return true;
     }
     if (numbered) {
         memcpy(p->stk, p->bond.own_ltk, sizeof p->stk);
     }
-    link_request_encryption(c, p->key_size, p->flags, KEY_OF_PAIRING);
+    link_request_encryption(c, KEY_OF_PAIRING);
     return true;
 }
 
@@ -365,9 +374,22 @@ bool smp_has_key(const struct conn *c, bool fetch)
     return (slot || fetch) && is->key_size && (c->central ? is->has_peer_ltk : is->has_own_ltk);
 }
 
-/* Writes the command's parameters: handle and key, from the pairing or the bond.  False: the bond
- * has been removed since the command was requested.  Then a central gets WOAD_EV_SECURITY, and a
- * peripheral replies negatively. */
+/* Notes how strong the key is: of the pairing, or, without one, of the bond. */
+static void link_note_strength(struct smp_conn *s, const struct pairing *p,
+                               const struct bond_slot *slot)
+{
+    if (p) {
+        s->link_key_size = p->key_size;
+        s->link_flags = p->flags & 3u;
+    } else {
+        s->link_key_size = slot->bits.key_size;
+        s->link_flags = slot->bits.flags & 3u;
+    }
+}
+
+/* Writes the command's parameters: handle and key, from the pairing or the bond, as it is now: the
+ * link's strength is noted here.  False: the bond has been removed since the command was requested.
+ * Then a central gets WOAD_EV_SECURITY, and a peripheral replies negatively. */
 static bool link_write_key(struct conn *c, bool central, struct wr *out)
 {
     bool bonded = c->smp->from_bond;
@@ -393,6 +415,7 @@ static bool link_write_key(struct conn *c, bool central, struct wr *out)
     if (slot && central) {
         l = bond_legacy(c->h, slot);
     }
+    link_note_strength(c->smp, p, slot);
     if (l) {
         wr_bytes(out, l->peer_rand, 8);
         wr_le16(out, l->peer_ediv);

@@ -88,7 +88,9 @@ static int private_make(struct woad *h, uint16_t owner, uint8_t arg)
     return 0;
 }
 
-/* Replaces our address, now or when the controller has calculated it.  0 or WOAD_EIO. */
+/* Replaces our address, now or when the controller has calculated it.  0 or WOAD_EIO: it is tried
+ * again after AGAIN_MS.  A failure at once leaves the address in use valid; after one of the
+ * controller's nothing is sent from an address before the next attempt. */
 static int private_renew(struct woad *h)
 {
     struct smp *s = h->smp;
@@ -98,23 +100,21 @@ static int private_renew(struct woad *h)
         return 0;
     }
     s->rpa_in_progress = false;
-    if (err && h->address_pending) {
-        h->address_pending = ADDRESS_FAILED;
-    } else {
-        h->address_pending = 0;
-    }
-    if (h->address_pending) {
+    if (err) {
+        if (h->address_pending) {
+            h->address_pending = ADDRESS_FAILED;
+        }
         s->rpa_failures++;
         s->rpa_deadline = deadline_in(h, AGAIN_MS);
+        return err;
     }
-    if (!err) {
-        s->rpa_failures = 0;
-        h->controller.random_addr = s->next_rpa;
-        h->own_type = WOAD_ADDR_RANDOM;
-        h->random_dirty = true;
-        s->rpa_deadline = deadline_in(h, s->rpa_interval_ms);
-    }
-    return err;
+    h->address_pending = 0;
+    s->rpa_failures = 0;
+    h->controller.random_addr = s->next_rpa;
+    h->own_type = WOAD_ADDR_RANDOM;
+    h->random_dirty = true;
+    s->rpa_deadline = deadline_in(h, s->rpa_interval_ms);
+    return 0;
 }
 
 /* The controller has calculated, or the attempt to connect pauses: continues private_renew(). */
@@ -206,10 +206,12 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
     if (mode) {
         s->rpa_deadline = deadline_in(h, s->rpa_interval_ms);
         int err = private_renew(h);
-        if (err) { /* restore the previous mode */
+        if (err) { /* the mode and the address stay as they were */
             s->privacy = previous;
-            if (!previous) {
-                s->rpa_deadline = 0;
+            s->rpa_failures = 0;
+            s->rpa_deadline = 0;
+            if (previous) {
+                s->rpa_deadline = deadline_in(h, s->rpa_interval_ms);
             }
         }
         return err;

@@ -26,7 +26,7 @@
  *   INITIATOR: index in p->side: the central
  *   key_cut(): clears the octets that a key of this size does not have
  *   KEY_OF_PAIRING: the key is the pairing's; KEY_OF_BOND: the bond's
- *   keys_bond_is_stronger(): the peer has a bond that this pairing may not replace; may raise
+ *   keys_check_bond(): the peer has a bond that this pairing may not replace; may raise
  *       events
  *   keys_rx(): reads a key PDU of the peer into p->bond: 0 or a reason
  *   keys_to_receive: key PDUs that remain to be received, a bit each
@@ -219,21 +219,20 @@ static void write_features(struct pairing *p, uint8_t code)
     }
 }
 
-/* The reason why the policy, or a stronger bond, forbids this pairing; 0: allowed. */
+/* The reason why the policy, or a stronger bond, forbids this pairing; 0: allowed; STEP_BLOCKED:
+ * the pairing has ended in an event. */
 static int policy_error(const struct pairing *p)
 {
     const struct woad_security_policy *policy = &p->c->h->smp->policy;
     if (p->key_size < smp_key_size_min(policy)) {
         return WOAD_SMP_KEY_SIZE;
     }
-    int err = 0;
     if ((!p->secure && !policy->allow_legacy && !policy->prefer_legacy) ||
         (policy->require_mitm && p->method == WOAD_METHOD_JUST_WORKS) ||
-        (policy->methods && !(policy->methods >> p->method & 1)) ||
-        keys_bond_is_stronger(p, &p->c->peer)) {
-        err = WOAD_SMP_AUTHENTICATION;
+        (policy->methods && !(policy->methods >> p->method & 1))) {
+        return WOAD_SMP_AUTHENTICATION;
     }
-    return err;
+    return keys_check_bond(p, &p->c->peer, WOAD_SMP_AUTHENTICATION);
 }
 
 /* An address as f5, f6 and c1 take it: type, octets with the most significant first. */
@@ -655,7 +654,7 @@ static int step_loop_end(struct pairing *p)
 static int step_encrypt(struct pairing *p)
 {
     if (p->c->central && !encryption_pending(p->c)) {
-        link_request_encryption(p->c, p->key_size, p->flags, KEY_OF_PAIRING);
+        link_request_encryption(p->c, KEY_OF_PAIRING);
     }
     return STEP_BLOCKED;
 }

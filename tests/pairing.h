@@ -22,6 +22,7 @@ struct side {
     uint16_t conn;
     struct woad_bond bond; /* of the last WOAD_EV_BOND; its CCCDs are in `cccd` */
     struct woad_oob oob;
+    int oob_status;                     /* of the last WOAD_EV_OOB */
     uint64_t random;                    /* state of the random source; 0: the source fails */
     uint8_t private_key[32], nonce[16]; /* the last ones that the source has produced */
 };
@@ -107,7 +108,11 @@ static inline void on_event(struct device *d, const struct woad_event *ev)
         s->bond.cccd = s->cccd;
     } else if (ev->type == WOAD_EV_OOB) {
         s->oobs++;
-        s->oob = *ev->u.oob.oob;
+        s->oob_status = ev->u.oob.status;
+        assert_int_equal(ev->u.oob.oob == NULL, s->oob_status != 0);
+        if (ev->u.oob.oob) {
+            s->oob = *ev->u.oob.oob;
+        }
     }
 }
 

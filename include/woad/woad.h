@@ -395,7 +395,7 @@ struct woad_event {
         } keypress;
         struct {
             int status;
-            const struct woad_oob *oob;
+            const struct woad_oob *oob; /* NULL unless status is 0 */
         } oob;
         struct {
             uint16_t cid, psm, mtu, peer_mtu;

@@ -265,7 +265,9 @@ static void event_note(const struct woad_event *ev)
     case WOAD_EV_OOB:
         ble.oob_made = true;
         ble.oob_status = ev->u.oob.status;
-        ble.oob = *ev->u.oob.oob;
+        if (ev->u.oob.oob) {
+            ble.oob = *ev->u.oob.oob;
+        }
         break;
     case WOAD_EV_AUTHORIZE: /* without the event enabled nothing is refused */
         *ev->u.authorize.allowed = !ble_wants(IRQ_GATTS_AUTHORIZE);

@@ -87,11 +87,15 @@ static void oob_poll(struct woad *h)
     if (!ok) {
         oob_forget(o);
     }
-    reversed(made.random, o->random, 16);
-    reversed(made.confirm, confirm, 16);
     struct woad_event ev;
-    ev.u.oob.status = ok ? 0 : WOAD_EIO;
-    ev.u.oob.oob = &made;
+    ev.u.oob.status = WOAD_EIO;
+    ev.u.oob.oob = NULL;
+    if (ok) {
+        reversed(made.random, o->random, 16);
+        reversed(made.confirm, confirm, 16);
+        ev.u.oob.status = 0;
+        ev.u.oob.oob = &made;
+    }
     emit_none(h, WOAD_EV_OOB, &ev);
     wipe(&made, sizeof made);
 }

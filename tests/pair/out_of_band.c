@@ -230,6 +230,29 @@ static void bond_is_not_taken_over(void **state)
     world_free(w);
 }
 
+/* WOAD_EV_OOB has data or an error: without random numbers, without a public key, and when the
+ * controller fails first.  Hardware Error: Vol 4, Part E, 7.7.16 */
+static void an_error_has_no_data(void **state)
+{
+    enum { NO_RANDOM, NO_KEY, NO_CONTROLLER, WAYS };
+    static const uint8_t hardware_error[] = { 4, 0x10, 1, 0 };
+    (void)state;
+    for (int way = 0; way < WAYS; way++) {
+        pair_of(&lax, &lax);
+        side[0].random = way == NO_RANDOM ? 0 : 77;
+        fail_at = way == NO_KEY;
+        assert_int_equal(woad_oob_make(host(0)), 0);
+        if (way == NO_CONTROLLER) {
+            woad_rx(host(0), hardware_error, sizeof hardware_error);
+        }
+        world_run(w, 10000);
+        assert_int_equal(side[0].oobs, 1);
+        assert_int_equal(side[0].oob_status, way == NO_CONTROLLER ? WOAD_ECANCELED : WOAD_EIO);
+        fail_at = 0;
+        world_free(w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +265,7 @@ int main(void)
         cmocka_unit_test(tk_of_both),
         cmocka_unit_test(zeros_are_no_tk),
         cmocka_unit_test(bond_is_not_taken_over),
+        cmocka_unit_test(an_error_has_no_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

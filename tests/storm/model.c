@@ -318,6 +318,7 @@ static void host_event(struct actor *a, const struct woad_event *ev)
     case WOAD_EV_OOB:
         a->oob = false;
         a->has_made = ev->u.oob.status == 0;
+        MUST(a->has_made == (ev->u.oob.oob != NULL), "WOAD_EV_OOB: data, or an error");
         if (a->has_made) {
             a->made = *ev->u.oob.oob;
         }

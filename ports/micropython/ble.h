@@ -398,9 +398,9 @@ uint32_t ble_due(void); /* milliseconds until ble_run() is needed without packet
 void ble_channels_note_event(const struct woad_event *ev); /* every event: the module's own state */
 void ble_channels_deliver_event(const struct woad_event *ev); /* for the handler */
 void ble_coc_event_lost(const struct woad_event *ev);
-void ble_forget_channels(void); /* the host is stopped */
-void ble_channels_finish(uint16_t conn);
-uint32_t ble_channels_ms_left(void); /* milliseconds until ble_channels_run() */
+void ble_forget_channels(void);          /* the host is stopped */
+void ble_channels_finish(uint16_t conn); /* the program gets the connection's end */
+uint32_t ble_channels_ms_left(void);     /* milliseconds until ble_channels_run() */
 void ble_channels_run(void);
 /* ble_ext.c */
 void ble_forget_ext(void); /* the host is stopped */

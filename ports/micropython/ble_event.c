@@ -18,7 +18,7 @@
  *   ble_port_schedule(): the scheduler runs ble_run() soon
  *   ble_port_soon(): the scheduler runs ble_run() in a millisecond, in any case
  *   ble_port_store_event(): an event for the file of bonds
- *   ble_coc_event_lost(): an event of a channel was dropped: the channel's memory must be freed
+ *   ble_coc_event_lost(): an event of a channel, or a connection's end, was dropped
  *   adv_settled: the host has answered the last change of advertising
  *   adv_awaited: a method waits until the host has answered a change of advertising
  *   accept_settled: the host has answered the last change of the accept list
@@ -208,7 +208,10 @@ static void event_lost(struct woad *h, const struct woad_event *ev)
         woad_coc_refuse(h, ev->conn, ev->u.coc.cid, WOAD_COC_NO_RESOURCES);
         break;
     case WOAD_EV_COC_CLOSED: ble_coc_event_lost(ev); break;
-    case WOAD_EV_DISCONNECT: conn_forget(ev->conn); break;
+    case WOAD_EV_DISCONNECT:
+        ble_coc_event_lost(ev);
+        conn_forget(ev->conn);
+        break;
     case WOAD_EV_READ:
     case WOAD_EV_SERVICE:
     case WOAD_EV_INCLUDED:

@@ -8,6 +8,7 @@
  *   start_count: number of this start of the host: ble_still_on() compares it
  *   ble_still_on(): false: the handler has called active(False) meanwhile
  *   ble_invoke(): calls the program's handler
+ *   ble_channels_finish(): raises the held IRQ_L2CAP_DISCONNECT of a connection's channels
  *   ble_ask(): calls the program's handler for an event with a return value
  *   ble_refusal(): the error with which the handler refuses, 0: it allows; second argument: if it
  *       could not run
@@ -64,11 +65,13 @@ static void on_connect(const struct woad_event *ev)
     ble_invoke(ev->u.connect.central ? IRQ_PERIPHERAL_CONNECT : IRQ_CENTRAL_CONNECT, 3, items);
 }
 
-/* IRQ_DISCONNECT_REASON, if the program has enabled it, then the event that upstream has. */
+/* IRQ_L2CAP_DISCONNECT of channels that were held, and IRQ_DISCONNECT_REASON, if the program has
+ * enabled it, then the event that upstream has. */
 static void on_disconnect(const struct woad_event *ev)
 {
     unsigned start = ble.start_count;
-    if (ble_wants(IRQ_DISCONNECT_REASON)) {
+    ble_channels_finish(ev->conn);
+    if (ble_still_on(start) && ble_wants(IRQ_DISCONNECT_REASON)) {
         mp_obj_t reason[] = { event_int(ev->conn), event_int(ev->u.disconnect.reason) };
         ble_invoke(IRQ_DISCONNECT_REASON, 2, reason);
     }

@@ -36,10 +36,11 @@
  */
 enum { BLE_L2CAP_MTU_MIN = 32, BLE_L2CAP_MPS = 247, BLE_L2CAP_AHEAD = 8 };
 
-/* When the peer closes a channel, whole SDUs that the program has not read are copied to `rest`,
- * and IRQ_L2CAP_DISCONNECT is held until it has read them, or has not read for BLE_LINGER_MS.  That
+/* When a channel is closed, whole SDUs that the program has not read are copied to `rest`, and
+ * IRQ_L2CAP_DISCONNECT is held until it has read them, or has not read for BLE_LINGER_MS.  That
  * time is counted in steps of at most BLE_LINGER_STEP_MS, so that it hardly runs while the program
- * is stopped by a debugger or a signal. */
+ * is stopped by a debugger or a signal.  When the connection has ended, the event is held until the
+ * program gets that end: each IRQ_L2CAP_RECV that is queued comes before it. */
 enum { BLE_LINGER_MS = 5000, BLE_LINGER_STEP_MS = 100 };
 struct ble_channel {
     struct ble_channel *next;
@@ -50,6 +51,7 @@ struct ble_channel {
     bool ready;   /* IRQ_L2CAP_SEND_READY is to be raised */
     bool closed;  /* `close_event` and `rest` are valid */
     bool close_event_held;
+    bool conn_ended;         /* WOAD_EV_DISCONNECT is queued, and will raise the held event */
     uint8_t *rx, *tx, *rest; /* the host has `rx` until the channel is closed */
     size_t tx_room, rest_len, rest_read;
     uint32_t unread;     /* octets of whole SDUs that the host has received */
@@ -106,30 +108,29 @@ static bool channel_has_rest(const struct ble_channel *ch)
     return ch->rest_read < ch->rest_len;
 }
 
-/* Drops the rest, and raises the held event.  That frees ch (on_coc_closed()), and the handler may
- * change the list of channels. */
+/* The event is held until the rest has been read, or for BLE_LINGER_MS. */
+static bool channel_lingers(const struct ble_channel *ch)
+{
+    return ch->close_event_held && !ch->conn_ended;
+}
+
+/* Drops the rest, and raises the held event of a channel that lingers.  That frees ch
+ * (on_coc_closed()), and the handler may change the list of channels. */
 static void channel_finish(struct ble_channel *ch)
 {
     ch->rest_read = ch->rest_len;
-    if (ch->close_event_held) {
+    if (channel_lingers(ch)) {
         const struct woad_event end = ch->close_event;
         ch->close_event_held = false;
         ble_pass_on(&end);
     }
 }
 
-/* For all closed channels of an ended connection. */
-void ble_channels_finish(uint16_t conn)
+/* The same for a rest that the program has not dropped itself: it is counted. */
+static void channel_give_up(struct ble_channel *ch)
 {
-    struct ble_channel *ch = ble.channels;
-    while (ch) {
-        struct ble_channel *next = ch->next;
-        bool raises = ch->closed && ch->conn == conn && ch->close_event_held;
-        if (ch->closed && ch->conn == conn) {
-            channel_finish(ch);
-        }
-        ch = raises ? ble.channels : next; /* the handler may have changed the list */
-    }
+    ble.dropped += channel_has_rest(ch);
+    channel_finish(ch);
 }
 
 uint32_t ble_channels_ms_left(void)
@@ -140,7 +141,7 @@ uint32_t ble_channels_ms_left(void)
         if (left > BLE_LINGER_STEP_MS) {
             left = BLE_LINGER_STEP_MS;
         }
-        if (ch->close_event_held && left < earliest) {
+        if (channel_lingers(ch) && left < earliest) {
             earliest = left;
         }
     }
@@ -166,8 +167,8 @@ void ble_channels_run(void)
     struct ble_channel *ch = ble.channels;
     channels_pass_time();
     while (ch) {
-        if (ch->close_event_held && !ch->linger_ms) {
-            channel_finish(ch); /* its handler may change the list */
+        if (channel_lingers(ch) && !ch->linger_ms) {
+            channel_give_up(ch); /* its handler may change the list */
             ch = ble.channels;
         } else {
             ch = ch->next;
@@ -180,7 +181,7 @@ static void channel_supersede(uint16_t conn, uint16_t cid)
 {
     struct ble_channel *ch = channel_find(conn, cid);
     if (ch && ch->closed) {
-        channel_finish(ch);
+        channel_give_up(ch);
     }
 }
 
@@ -353,7 +354,7 @@ static size_t channel_read_rest(struct ble_channel *ch, uint8_t *to, size_t room
     }
     ch->rest_read += n;
     ch->linger_ms = BLE_LINGER_MS;
-    if (ch->close_event_held && !channel_has_rest(ch)) {
+    if (channel_lingers(ch) && !channel_has_rest(ch)) {
         ch->close_event_held = !ble_queue_put(
             ble_object(),
             &ch->close_event); /* queued: the handler must not run inside this method */
@@ -407,6 +408,15 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_l2cap_recvinto_obj, 4, 4, ble_l2cap_recv
 
 /* --- events ----------------------------------------------------------------------------------- */
 
+static void channels_set_conn_ended(uint16_t conn, bool ended)
+{
+    for (struct ble_channel *ch = ble.channels; ch; ch = ch->next) {
+        if (ch->conn == conn) {
+            ch->conn_ended = ended;
+        }
+    }
+}
+
 void ble_channels_note_event(const struct woad_event *ev)
 {
     struct ble_channel *ch;
@@ -438,7 +448,7 @@ void ble_channels_note_event(const struct woad_event *ev)
             channel_save_rest(ch, ev);
         }
         break;
-    case WOAD_EV_DISCONNECT: ble_channels_finish(ev->conn); break;
+    case WOAD_EV_DISCONNECT: channels_set_conn_ended(ev->conn, true); break;
     default: break;
     }
 }
@@ -510,10 +520,15 @@ static struct ble_channel *channel_find_closed(const struct woad_event *ev)
     return ch;
 }
 
-/* There was no memory to queue WOAD_EV_COC_CLOSED, so on_coc_closed() is not called: frees the
- * channel.  The loss is counted in ble.dropped. */
+/* There was no memory to queue the event.  WOAD_EV_COC_CLOSED: frees the channel, because
+ * on_coc_closed() is not called.  WOAD_EV_DISCONNECT: held events are raised as after the end of a
+ * channel alone.  The loss is counted in ble.dropped. */
 void ble_coc_event_lost(const struct woad_event *ev)
 {
+    if (ev->type == WOAD_EV_DISCONNECT) {
+        channels_set_conn_ended(ev->conn, false);
+        return;
+    }
     struct ble_channel *ch = channel_find_closed(ev);
     if (ch) {
         channel_free(ch);
@@ -533,6 +548,24 @@ static void on_coc_closed(const struct woad_event *ev)
         channel_free(ch);
     }
     coc_invoke(IRQ_L2CAP_DISCONNECT, ev, coc_status(ev->u.coc.status));
+}
+
+/* Before IRQ_…_DISCONNECT: the held events of the connection's channels.  What the program has not
+ * read is dropped, and counted. */
+void ble_channels_finish(uint16_t conn)
+{
+    struct ble_channel *ch = ble.channels;
+    while (ch) {
+        if (ch->conn_ended && ch->close_event_held && ch->conn == conn) {
+            const struct woad_event end = ch->close_event;
+            ble.dropped += channel_has_rest(ch);
+            channel_free(ch);
+            coc_invoke(IRQ_L2CAP_DISCONNECT, &end, coc_status(end.u.coc.status));
+            ch = ble.channels; /* the handler may have changed the list */
+        } else {
+            ch = ch->next;
+        }
+    }
 }
 
 /* (conn_handle, cid, psm, our_mtu, peer_mtu) */

@@ -636,5 +636,102 @@ def test_other_threads():
     """).end()
 
 
+def test_the_controller_fails_while_out_of_band_data_are_made():
+    """HCI Hardware Error (Vol 4, Part E, 7.7.16) during gap_oob(): an OSError, and the radio can be started again."""
+    path = os.path.join(scratch, "oob.sock")
+    h = hub("unix:" + path)
+    b = Between(path, "oob.between")
+    p = Program("""
+    import micropython, os
+    done = False
+    def late(_):
+        global done
+        print("NOW")
+        time.sleep_ms(1000)               # a scheduled function reads no packets
+        raises(5, ble.gap_oob)
+        assert not ble.active()
+        done = True
+    up()
+    micropython.schedule(late, 0)
+    while not done:
+        time.sleep_ms(10)
+    os.putenv("WOAD_HCI", "unix:%s")
+    ble.active(True)
+    assert [len(x) for x in ble.gap_oob()] == [16, 16]
+    """ % path, {"WOAD_HCI": b.spec})
+    p.line("NOW")
+    b.more.put(bytes((4, 0x10, 1, 0)))
+    p.end(30)
+    h.terminate()
+    h.wait()
+
+
+# The receiver of five SDUs: `handler` is its handler, `until` waits for the connection's end.
+RECEIVER = """
+    octets, closed = [], None
+    buf = bytearray(300)
+    slow = %s
+    def handler(event, data):
+        global closed
+        if event == 25:
+            if slow and not octets:
+                time.sleep_ms(1000)
+                %s
+            octets.append(bytes(buf[:ble.l2cap_recvinto(data[0], data[1], buf)]))
+        elif event == 24:
+            closed = len(events)
+        irq(event, data)
+    up()
+    ble.irq(handler)
+    ble.l2cap_listen(22, 200)
+    ble.gap_advertise(20000, b"x")
+    print("READY")
+    wait(23, 20000)
+    end = time.ticks_add(time.ticks_ms(), 20000)
+    while 2 not in [e[0] for e in events] and time.ticks_diff(end, time.ticks_ms()) > 0:
+        %s
+    assert b"".join(octets) == b"".join(bytes((n,)) * 150 for n in range(5)), [len(x) for x in octets]
+    assert [e[0] for e in events if e[0] in (2, 24)] == [24, 2], events
+    assert ble.config("dropped") == 0
+"""
+SENDER = CLIENT + """
+    time.sleep_ms(100)
+    ble.l2cap_connect(conn, 22, 200)
+    cid = wait(23)[1]
+    for n in range(5):
+        if not ble.l2cap_send(conn, cid, bytes((n,)) * 150):
+            wait(26)
+    %s
+    ble.gap_disconnect(conn)
+    wait(8)
+"""
+
+
+def test_what_arrived_before_the_connection_ended_can_be_read():
+    """The sender ends the connection while the receiver's handler, or a method, still holds up the events of the data."""
+    waits = "ble.gap_advertise(20000, b'x')"
+    for slow, method, loop in ((True, "pass", "time.sleep_ms(5)"), (True, "ble.config(addr_mode=0)", "time.sleep_ms(5)"),
+                               (False, "pass", waits)):
+        for end in ("time.sleep_ms(300)", "time.sleep_ms(300); ble.l2cap_disconnect(conn, cid); wait(24)"):
+            s, _ = pair(RECEIVER % (slow, method, loop), SENDER % end)
+            s.end(30)
+
+
+def test_what_nobody_read_is_counted():
+    """The receiver gets the events and does not read: the connection's end drops the rest, once each channel, and after event 24."""
+    s, _ = pair("""
+    up()
+    ble.l2cap_listen(22, 200)
+    ble.gap_advertise(20000, b"x")
+    print("READY")
+    cid = wait(23, 20000)[1]
+    wait(2, 20000)
+    assert [e[0] for e in events if e[0] in (24, 25)] == [25] * 5 + [24], events
+    assert ble.config("dropped") == 1, ble.config("dropped")
+    raises(22, ble.l2cap_recvinto, 0, cid, bytearray(10))
+    """, SENDER % "time.sleep_ms(300)")
+    s.end(30)
+
+
 if __name__ == "__main__":
     sys.exit(main(globals(), sys.argv[1:]))

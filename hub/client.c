@@ -107,11 +107,30 @@ static void client_open_log(struct hub *hub, struct client *c)
     }
 }
 
+static void client_watch_packet(struct hub *hub, struct client *c, bool received,
+                                const uint8_t *packet, size_t len)
+{
+    uint8_t record[WOAD_BTSNOOP_RECORD + WOAD_AIR_PACKET];
+    struct woad_btsnoop_keys *zeroed = NULL;
+    if (!hub->options->keys) {
+        zeroed = &c->watch_zeroed;
+    }
+    size_t n = woad_btsnoop_record(record, sizeof record, zeroed, 0, received, packet, len);
+    if (n <= WOAD_BTSNOOP_RECORD) {
+        return;
+    }
+    hub->watcher->hci(hub->watcher->ctx, hub, c, received, record + WOAD_BTSNOOP_RECORD,
+                      n - WOAD_BTSNOOP_RECORD);
+}
+
 /* `received`: by the host, from the controller.  If the packet can't be written, to a full disk for
  * example, the log ends, and the error names the folder of all logs. */
 static void client_log_packet(struct hub *hub, struct client *c, bool received,
                               const uint8_t *packet, size_t len)
 {
+    if (hub->watcher) {
+        client_watch_packet(hub, c, received, packet, len);
+    }
     if (c->log.fd < 0) {
         return;
     }

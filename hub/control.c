@@ -21,11 +21,14 @@
  *   transport_listen(): listens at a name, or makes what is one host's already
  *   transport_unlisten(): closes the socket and removes its path
  *   controlled: of the options: users of control.h may begin captures
+ *   watch: of a user: the connection carries packets, and no answers any more
+ *   watcher: of the hub: gets each packet; NULL: none does
  *   extra: of the options: other parts with descriptors in the hub's loop: struct hub_extra, hub.h
  *   woad_port_now_ms(): the machine's time, ms */
 #define _GNU_SOURCE
 #include "control.h"
 #include "control_state.h"
+#include "watch.h"
 #include "world_file.h"
 
 #include "../transport/open.h"
@@ -48,14 +51,14 @@ struct control {
     uint32_t accept_at_ms; /* after a failure: accept none before */
     bool paused;
     struct world_file world; /* if the options have none */
+    struct hub_watcher watcher;
 };
 
 /* --- answers -------------------------------------------------------------------------------------
  */
 
-void user_put(struct user *u, const char *text)
+void user_put_octets(struct user *u, const void *octets, size_t len)
 {
-    size_t len = strlen(text);
     if (u->filled + len > u->room) {
         size_t room = 2 * (u->filled + len) + OUT_FIRST;
         char *more = realloc(u->out, room);
@@ -66,8 +69,13 @@ void user_put(struct user *u, const char *text)
         u->out = more;
         u->room = room;
     }
-    memcpy(u->out + u->filled, text, len);
+    memcpy(u->out + u->filled, octets, len);
     u->filled += len;
+}
+
+void user_put(struct user *u, const char *text)
+{
+    user_put_octets(u, text, strlen(text));
 }
 
 static bool user_is_full(const struct user *u)
@@ -92,6 +100,13 @@ static bool user_write(struct user *u)
 /* --- lines ---------------------------------------------------------------------------------------
  */
 
+static void user_free(struct user *u)
+{
+    watch_end(u);
+    free(u->out);
+    free(u);
+}
+
 /* Closes a user's connection; the caller frees it. */
 static void user_drop(struct control *control, struct user *u)
 {
@@ -107,7 +122,12 @@ static bool user_lines(struct hub *hub, struct user *u)
 {
     bool any = false;
     char *end;
-    while (!u->waits && !user_is_full(u) && (end = memchr(u->in, '\n', u->in_len)) != NULL) {
+    if (u->watch.on) {
+        u->in_len = 0; /* a connection that carries packets takes no lines */
+        return false;
+    }
+    while (!u->waits && !u->watch.on && !user_is_full(u) &&
+           (end = memchr(u->in, '\n', u->in_len)) != NULL) {
         char line[CONTROL_LINE_MAX];
         size_t len = (size_t)(end - u->in);
         memcpy(line, u->in, len);
@@ -262,6 +282,7 @@ static size_t control_fds(void *ctx, struct pollfd *at, size_t room)
 static void control_serve(void *ctx, struct hub *hub, uint64_t air_now_us)
 {
     struct control *control = ctx;
+    bool watched = false;
     (void)air_now_us;
     control_accept(control);
     for (struct user **at = &control->users; *at;) {
@@ -272,11 +293,15 @@ static void control_serve(void *ctx, struct hub *hub, uint64_t air_now_us)
         if (!user_serve(hub, u)) {
             user_drop(control, u);
             *at = u->next;
-            free(u->out);
-            free(u);
+            user_free(u);
         } else {
+            watched = watched || u->watch.on;
             at = &u->next;
         }
+    }
+    hub->watcher = NULL;
+    if (watched) {
+        hub->watcher = &control->watcher;
     }
 }
 
@@ -291,6 +316,30 @@ static uint64_t control_next(void *ctx)
         }
     }
     return next;
+}
+
+/* hub_watcher.air */
+static void control_watch_air(void *ctx, const struct hub *hub,
+                              const struct woad_air_packet *packet)
+{
+    const struct control *control = ctx;
+    for (struct user *u = control->users; u; u = u->next) {
+        if (u->watch.on) {
+            watch_air(u, hub, packet);
+        }
+    }
+}
+
+/* hub_watcher.hci */
+static void control_watch_hci(void *ctx, const struct hub *hub, const struct client *c,
+                              bool received, const uint8_t *packet, size_t len)
+{
+    const struct control *control = ctx;
+    for (struct user *u = control->users; u; u = u->next) {
+        if (u->watch.on) {
+            watch_hci(u, hub, c, received, packet, len);
+        }
+    }
 }
 
 /* --- its life ------------------------------------------------------------------------------------
@@ -326,6 +375,7 @@ void control_attach(struct control *control, struct hub_options *o, struct hub_e
         o->world = &control->world;
         world_file_begin(o->world);
     }
+    control->watcher = (struct hub_watcher){ control_watch_air, control_watch_hci, control };
     *extra = (struct hub_extra){
         .fds = control_fds, .serve = control_serve, .next_us = control_next, .ctx = control
     };
@@ -342,8 +392,7 @@ void control_close(struct control *control)
         struct user *u = control->users;
         control->users = u->next;
         close(u->fd);
-        free(u->out);
-        free(u);
+        user_free(u);
     }
     transport_unlisten(&control->listener);
     free(control);

@@ -16,6 +16,8 @@
  *   hub_capture(): captures to a file from now on; NULL: no more; 0 or a negative errno
  *   text_clean(): copies text with question marks for what cannot be printed; returns its length
  *   user_put(): adds to the user's answer
+ *   watch: of a user: the connection carries packets, and no answers any more
+ *   only: of a watch: the number of the host that it is about; 0: all
  *   world_file_add(): adds a line while the world runs; -1: what it should be is in `message`
  *   world_file_run(): does the world file's lines that are due
  *   world_next_word(): cuts the next word off; NULL: there is none
@@ -24,6 +26,7 @@
 #define _GNU_SOURCE
 #include "control_state.h"
 #include "hub_state.h"
+#include "watch.h"
 #include "world_file.h"
 
 #include "../transport/text.h"
@@ -263,6 +266,29 @@ static void do_capture(struct hub *hub, struct user *u, char **word)
     }
 }
 
+/* The rest of the connection is packets: of the air and of hosts' HCI, or of one of them. */
+static void do_watch(struct hub *hub, struct user *u, char **word)
+{
+    bool air = !word[1] || strcmp(word[1], "air") == 0;
+    bool hci = !word[1] || strcmp(word[1], "hci") == 0;
+    const struct client *c = NULL;
+    if ((!air && !hci) || (word[2] && !hci)) {
+        user_refuse(u, "it should be: watch [air | hci [A]]");
+        return;
+    }
+    if (word[2]) {
+        c = need_client(hub, u, word[2]);
+        if (!c) {
+            return;
+        }
+        u->watch.only = c->number;
+    }
+    u->watch.air = air;
+    u->watch.hci = hci;
+    user_accept(u);
+    watch_begin(hub, u);
+}
+
 static const struct {
     const char *name, *usage;
     size_t words_min, words_max;
@@ -277,6 +303,7 @@ static const struct {
     { "on", "on A", 2, 2, do_off },
     { "loss", "loss PER_MILLE", 2, 2, do_loss },
     { "capture", "capture PATH|off", 2, 2, do_capture },
+    { "watch", "watch [air | hci [A]]", 1, 3, do_watch },
 };
 enum { LINES = sizeof lines / sizeof *lines };
 

@@ -13,6 +13,15 @@ struct client;
 
 enum { CONTROL_LINE_MAX = 1024, CONTROL_WORD_MAX = 48 };
 
+/* A connection that carries packets: watch.h. */
+struct watch {
+    bool on, air, hci;
+    unsigned only;  /* number of the host that it is about; 0: all */
+    unsigned *host; /* number of each interface's host, from interface 1 on */
+    size_t hosts;
+    uint64_t lost; /* packets since the last one that was put */
+};
+
 /* A connection of a user. */
 struct user {
     struct user *next;
@@ -28,6 +37,7 @@ struct user {
     bool waits;
     char end[2][CONTROL_WORD_MAX];
     uint64_t until_us; /* air time; UINT64_MAX: no limit */
+    struct watch watch;
 };
 
 /* Does a line, and puts its answer; or it waits, and control_look() puts it. */
@@ -36,6 +46,7 @@ void control_line(struct hub *hub, struct user *u, char *line);
 void control_look(struct hub *hub, struct user *u);
 /* Adds to the answer. */
 void user_put(struct user *u, const char *text);
+void user_put_octets(struct user *u, const void *octets, size_t len);
 void user_refuse(struct user *u, const char *message);
 
 #endif

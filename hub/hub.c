@@ -98,6 +98,9 @@ static void hub_sniff(void *ctx, const struct woad_air_packet *p)
         size_t len = woad_air_pcap(p, hub->options->keys, record, sizeof record);
         capture_put(&hub->pcap, record, len);
     }
+    if (hub->watcher) {
+        hub->watcher->air(hub->watcher->ctx, hub, p);
+    }
 }
 
 /* The air time that corresponds to the wall clock. */

@@ -31,7 +31,8 @@ struct client {
     char name[HOST_NAME_MAX]; /* printable, no other connected host's; "": none */
     uint8_t address[6];
     struct btsnoop log;
-    pid_t pid;               /* of the host's process; 0: unknown */
+    struct woad_btsnoop_keys watch_zeroed; /* while its packets are watched */
+    pid_t pid;                             /* of the host's process; 0: unknown */
     struct seat *seat;       /* of that process; NULL: it does not keep the air's time */
     uint64_t sent, received; /* octets */
 };
@@ -44,6 +45,15 @@ struct arrival {
     uint64_t came_us; /* the machine's time */
     char name[PEER_NAME_MAX];
     size_t name_len;
+};
+
+/* Gets each packet on the air, and each HCI packet, with zeros in the place of keys unless the
+ * options say otherwise. */
+struct hub_watcher {
+    void (*air)(void *ctx, const struct hub *hub, const struct woad_air_packet *packet);
+    void (*hci)(void *ctx, const struct hub *hub, const struct client *c, bool received,
+                const uint8_t *packet, size_t len);
+    void *ctx;
 };
 
 struct hub {
@@ -63,10 +73,11 @@ struct hub {
     uint64_t woken_us;  /* virtual.c: air time at which a program was woken last */
     uint64_t looked_us; /* virtual.c: the machine's time of its last look at newcomers */
     uint64_t paced_real_us, paced_air_us; /* virtual time that is paced: since when; 0: it is not */
-    uint64_t flushed_us;     /* the machine's time at the last hub_flush() of virtual.c */
-    bool packets_moved;      /* to hosts, since the last call of each extra's serve() */
-    bool slow_reader_warned; /* of the capture */
-    int first_error;         /* of the first capture or log that could not be written */
+    uint64_t flushed_us;               /* the machine's time at the last hub_flush() of virtual.c */
+    bool packets_moved;                /* to hosts, since the last call of each extra's serve() */
+    bool slow_reader_warned;           /* of the capture */
+    const struct hub_watcher *watcher; /* NULL: none */
+    int first_error;                   /* of the first capture or log that could not be written */
 };
 
 /* hub.c */

@@ -11,11 +11,14 @@
  *   transport_unlisten(): closes the socket and removes its path
  *   transport_open_as(): connects; -ENODEV: no program listens
  *   hub_run(): serves hosts until *stop is set, or as exit_when_empty says
+ *   control_open(): listens for users that change the air: control.h; NULL: it cannot
+ *   control_attach(): makes the options those of an air that is controlled
  *   may_end: of the options: the air may end; false: a program is about to connect
  *   exit_when_empty: of the options: the hub ends after its last host
  *   woad_port_now_ms(): the machine's time, ms */
 #define _GNU_SOURCE
 #include "../transport/open.h"
+#include "control.h"
 #include "hub.h"
 #include "user_air.h"
 
@@ -35,7 +38,7 @@
 enum { FOLDERS_MAX = 10, LOCK_MS = 5000, LOCK_POLL_MS = 10 };
 
 struct user_air {
-    char dir[98], socket[108], lock[108];
+    char dir[98], socket[108], lock[108], control[120];
     int lock_fd;
     struct hci_transport listen;
 };
@@ -90,6 +93,7 @@ static int user_air_find_folder(struct user_air *u, char message[WOAD_PORT_MESSA
     }
     snprintf(u->socket, sizeof u->socket, "%s/air", u->dir);
     snprintf(u->lock, sizeof u->lock, "%s/lock", u->dir);
+    snprintf(u->control, sizeof u->control, "unix:%s/control", u->dir);
     return 0;
 }
 
@@ -137,6 +141,7 @@ static bool user_air_may_end(void *ctx)
 static void user_air_serve(struct user_air *u)
 {
     const volatile int stop = 0;
+    char message[WOAD_PORT_MESSAGE_MAX];
     struct timespec ts;
     setsid();
     if (fork() != 0) {
@@ -173,8 +178,25 @@ static void user_air_serve(struct user_air *u)
                              .seed = (uint64_t)ts.tv_nsec ^ (uint64_t)getpid() << 32,
                              .may_end = user_air_may_end,
                              .ctx = u };
+    struct hub_extra extra;
+    struct control *control = control_open(u->control, message);
+    o.extra = &extra;
+    if (control) { /* without it, it serves hosts all the same */
+        control_attach(control, &o, &extra);
+    }
     hub_run(&o, &stop);
+    control_close(control);
     _exit(0);
+}
+
+int user_air_control(char spec[USER_AIR_CONTROL_MAX], char message[WOAD_PORT_MESSAGE_MAX])
+{
+    struct user_air u;
+    int err = user_air_find_folder(&u, message);
+    if (!err) {
+        snprintf(spec, USER_AIR_CONTROL_MAX, "%s", u.control);
+    }
+    return err;
 }
 
 /* Starts the radio; the caller holds the lock. */

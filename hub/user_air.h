@@ -9,4 +9,8 @@
 int user_air_open(const char *program, struct hci_transport *transport,
                   char message[WOAD_PORT_MESSAGE_MAX]);
 
+/* The name of the socket by which this user's radio is controlled (control.h) while it runs. */
+enum { USER_AIR_CONTROL_MAX = 120 };
+int user_air_control(char spec[USER_AIR_CONTROL_MAX], char message[WOAD_PORT_MESSAGE_MAX]);
+
 #endif

@@ -31,6 +31,7 @@ static int help(FILE *to)
             "  off A, on A                   nobody hears it, and it hears nobody\n"
             "  loss PER_MILLE                packets lost at random\n"
             "  capture PATH|off              capture all packets from now on\n"
+            "  watch [air | hci [A]]         what `woad watch` uses: the answer is a capture\n"
             "\n"
             "and all lines of a world file: docs/air.md.  A, B: a program's name or its number.\n");
     return to == stdout ? 0 : STATUS_USAGE;

@@ -52,6 +52,8 @@ int decode_stream(const char *command, const char *name, FILE *in, struct decode
     int got = recording_open(r, in);
     while (got >= 0 && (got = recording_next(r, &record)) > 0) {
         d->several = d->several || r->interfaces > 1;
+        d->line.device_name = recording_device;
+        d->line.ctx = r;
         decode_packet(d, &record, recording_source(r, record.source));
         if (ferror(d->line.out)) {
             break;
@@ -60,7 +62,7 @@ int decode_stream(const char *command, const char *name, FILE *in, struct decode
     if (fflush(d->line.out) != 0 || ferror(d->line.out)) {
         fprintf(stderr, "woad %s: standard output: %s\n", command, strerror(errno));
         got = -1;
-    } else if (got < 0) {
+    } else if (got < 0 && !(d->stopped && *d->stopped)) {
         fprintf(stderr, "woad %s: %s: %s\n", command, name, r->message);
     }
     free(r);

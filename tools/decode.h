@@ -84,7 +84,9 @@ enum { SN_NONE = 2 };
 enum { GROUPS = 32 };
 struct decoder {
     struct line line;
-    bool several; /* the recording has several sources: lines name them */
+    bool several;                /* the recording has several sources: lines name them */
+    bool absolute;               /* times are the recording's own, not since the first packet */
+    const volatile int *stopped; /* not 0: the stream is cut on purpose; may be NULL */
     unsigned long packets;
     uint64_t first_us;       /* of the first packet */
     bool scan_response;      /* AUX_SCAN_REQ was the last packet of this source on the air */

@@ -326,33 +326,75 @@ static int pcap_next(struct recording *r, struct record *record)
     return 1;
 }
 
-/* Interface Description Block: link type u16, reserved u16, longest u32, options of code u16,
- * length u16, value; 2: a name, 9: the clock. */
+/* The next option: code u16, length u16, value, padding.  NULL: there is none. */
+static const uint8_t *option_next(const struct recording *r, const uint8_t **at, const uint8_t *end,
+                                  unsigned *code, size_t *len)
+{
+    const uint8_t *p = *at;
+    if (end - p < 4) {
+        return NULL;
+    }
+    *code = number(r, p, 2);
+    *len = number(r, p + 2, 2);
+    size_t whole = (*len + 3) & ~(size_t)3;
+    p += 4;
+    if (whole > (size_t)(end - p)) {
+        return NULL;
+    }
+    *at = p + whole;
+    return p;
+}
+
+/* The unit of times: a power of ten, or of two. */
+static void set_clock(struct interface *i, uint8_t exponent)
+{
+    if (exponent <= 9) {
+        i->ticks = 1;
+        for (unsigned k = 0; k < exponent; k++) {
+            i->ticks *= 10;
+        }
+    } else if (exponent >= 0x80 && exponent < 0x80 + 40) {
+        i->ticks = 1ull << (exponent & 0x7f);
+    }
+}
+
+/* Interface Description Block: link type u16, reserved u16, longest u32, options; 2: a name, 6: an
+ * address, 9: the clock. */
 static void add_interface(struct recording *r, const uint8_t *body, size_t len)
 {
+    unsigned code;
+    size_t n;
+    const uint8_t *p, *at = body + 8;
     if (len < 8 || r->interfaces == INTERFACES_MAX) {
         return;
     }
     struct interface *i = &r->interface[r->interfaces++];
     *i = (struct interface){ .link_type = number(r, body, 2), .ticks = 1000000 };
-    for (size_t at = 8; at + 4 <= len;) {
-        size_t n = number(r, body + at + 2, 2);
-        unsigned code = number(r, body + at, 2);
-        at += 4;
-        if (n > len - at) {
-            return;
-        }
+    while ((p = option_next(r, &at, body + len, &code, &n)) != NULL) {
         if (code == 2) {
-            snprintf(i->name, sizeof i->name, "%.*s", (int)n, (const char *)body + at);
-        } else if (code == 9 && n == 1 && body[at] <= 9) {
-            i->ticks = 1;
-            for (unsigned k = 0; k < body[at]; k++) {
-                i->ticks *= 10;
+            snprintf(i->name, sizeof i->name, "%.*s", (int)n, (const char *)p);
+        } else if (code == 6 && n == 6) {
+            i->has_device = true;
+            for (unsigned k = 0; k < 6; k++) {
+                i->device[k] = p[5 - k];
             }
-        } else if (code == 9 && n == 1 && body[at] >= 0x80 && body[at] < 0x80 + 40) {
-            i->ticks = 1ull << (body[at] & 0x7f);
+        } else if (code == 9 && n == 1) {
+            set_clock(i, p[0]);
         }
-        at += (n + 3) & ~(size_t)3;
+    }
+}
+
+/* Options of a packet; 4: how many are missing before it u64. */
+static void packet_options(struct recording *r, struct record *record, const uint8_t *at,
+                           const uint8_t *end)
+{
+    unsigned code;
+    size_t n;
+    const uint8_t *p;
+    while ((p = option_next(r, &at, end, &code, &n)) != NULL) {
+        if (code == 4 && n == 8) {
+            record->lost = r->big_endian ? be(p, 8) : le(p, 8);
+        }
     }
 }
 
@@ -377,6 +419,13 @@ static bool ng_packet(struct recording *r, struct record *record, uint32_t type,
     }
     if (record->len > len) {
         record->len = len;
+    }
+    if (type == BLOCK_PACKET && record->len == number(r, body + 12, 4)) {
+        const uint8_t *end = record->data + len;
+        size_t padded = (record->len + 3) & ~(size_t)3;
+        if (padded <= len) {
+            packet_options(r, record, record->data + padded, end);
+        }
     }
     if (record->source < r->interfaces) {
         const struct interface *i = &r->interface[record->source];
@@ -437,4 +486,15 @@ const char *recording_source(const struct recording *r, unsigned source)
         return r->interface[source].name;
     }
     return "";
+}
+
+const char *recording_device(const void *recording, const uint8_t *address)
+{
+    const struct recording *r = recording;
+    for (unsigned k = 0; k < r->interfaces; k++) {
+        if (r->interface[k].has_device && memcmp(r->interface[k].device, address, 6) == 0) {
+            return r->interface[k].name;
+        }
+    }
+    return NULL;
 }

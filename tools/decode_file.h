@@ -30,6 +30,7 @@ struct record {
     bool directed;   /* `received` is known */
     const uint8_t *data;
     size_t len, whole; /* octets here, and octets that the packet had */
+    uint64_t lost;     /* packets that are missing before this one */
     struct record_radio radio;
 };
 
@@ -38,9 +39,11 @@ struct interface {
     uint32_t link_type;
     uint64_t ticks; /* a second */
     char name[64];  /* "": none */
+    bool has_device;
+    uint8_t device[6]; /* its controller's address, the last octet first */
 };
 
-enum { INTERFACES_MAX = 256, RECORD_MAX = 1 << 17, RECORDING_MESSAGE_MAX = 160 };
+enum { INTERFACES_MAX = 4096, RECORD_MAX = 1 << 17, RECORDING_MESSAGE_MAX = 160 };
 
 struct recording {
     FILE *in;
@@ -60,5 +63,7 @@ int recording_open(struct recording *r, FILE *in);
 int recording_next(struct recording *r, struct record *record);
 /* The interface's name; "": it has none. */
 const char *recording_source(const struct recording *r, unsigned source);
+/* The name of the interface whose controller has the address; NULL: none has. */
+const char *recording_device(const void *recording, const uint8_t *address);
 
 #endif

@@ -259,29 +259,37 @@ void line_octets(struct line *l, const char *key, const uint8_t *octets, size_t 
     put_quoted(l, octets, len);
 }
 
+/* A name behind a value: "key_name" in JSON, the name alone in text; NULL: nothing. */
+static void put_second(struct line *l, const char *key, const char *name)
+{
+    char second[64];
+    if (name && l->json) {
+        snprintf(second, sizeof second, "%s_name", key);
+        put_key(l, second);
+        put_string(l, name);
+    } else if (name) {
+        putc(' ', l->out);
+        put_string(l, name);
+    }
+}
+
 void line_address(struct line *l, const char *key, const uint8_t *a)
 {
     char text[18];
     snprintf(text, sizeof text, "%02X:%02X:%02X:%02X:%02X:%02X", a[5], a[4], a[3], a[2], a[1],
              a[0]);
     line_word(l, key, text);
+    if (l->device_name) {
+        put_second(l, key, l->device_name(l->ctx, a));
+    }
 }
 
 void line_uuid(struct line *l, const char *key, const uint8_t *octets, size_t len)
 {
-    char text[UUID_TEXT_MAX], second[64];
+    char text[UUID_TEXT_MAX];
     const char *name = uuid_text(octets, len, text);
     line_word(l, key, text);
-    if (!name) {
-        return;
-    }
-    if (l->json) {
-        snprintf(second, sizeof second, "%s_name", key);
-        put_key(l, second);
-    } else {
-        putc(' ', l->out);
-    }
-    put_string(l, name);
+    put_second(l, key, name);
 }
 
 void line_list(struct line *l, const char *key)

@@ -10,6 +10,9 @@
 struct line {
     FILE *out;
     bool json, colour; /* colour: of the text */
+    /* Names of devices by their addresses, NULL: unknown; may be NULL. */
+    const char *(*device_name)(const void *ctx, const uint8_t *address);
+    const void *ctx;
     /* The line that is written: */
     bool first;    /* nothing stands yet between this bracket and the next field */
     bool in_layer; /* a layer's object is open */
@@ -43,7 +46,7 @@ void line_word(struct line *l, const char *key, const char *word);
 void line_text(struct line *l, const char *key, const uint8_t *text, size_t len);
 /* Octets in hexadecimal, and as text where all of them are printable. */
 void line_octets(struct line *l, const char *key, const uint8_t *octets, size_t len);
-/* Six octets, the last first. */
+/* Six octets, the last first; and the device's name, if that is known. */
 void line_address(struct line *l, const char *key, const uint8_t *octets);
 /* A UUID of 2, 4 or 16 octets, with its name. */
 void line_uuid(struct line *l, const char *key, const uint8_t *octets, size_t len);

@@ -34,7 +34,7 @@ void decode_packet(struct decoder *d, const struct record *record, const char *n
 {
     struct line *l = &d->line;
     struct rd in = rd_of(record->data, record->len);
-    if (d->packets++ == 0) {
+    if (d->packets++ == 0 && !d->absolute) {
         d->first_us = record->us;
     }
     d->record = record;
@@ -45,6 +45,9 @@ void decode_packet(struct decoder *d, const struct record *record, const char *n
     if (d->several) {
         line_detail(l, "source", record->source);
         line_text(l, "from", (const uint8_t *)name, strlen(name));
+    }
+    if (record->lost) {
+        line_number(l, "missing", record->lost);
     }
     if (record->len < record->whole) {
         line_bad(l, "the recording has only its beginning");

@@ -18,6 +18,7 @@ static const struct {
     { "run", tool_run, "runs programs on a simulated radio of their own" },
     { "control", tool_control, "changes a simulated radio while it runs" },
     { "decode", tool_decode, "prints what is in a recording of packets" },
+    { "watch", tool_watch, "prints what a simulated radio sends, as it happens" },
     { "scan", tool_scan, "prints the devices that advertise" },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

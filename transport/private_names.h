@@ -141,9 +141,15 @@
 #define unix_listen woad__unix_listen
 #define unix_open woad__unix_open
 #define usb_open woad__usb_open
+#define user_air_control woad__user_air_control
 #define user_air_open woad__user_air_open
 #define user_put woad__user_put
+#define user_put_octets woad__user_put_octets
 #define user_refuse woad__user_refuse
+#define watch_air woad__watch_air
+#define watch_begin woad__watch_begin
+#define watch_end woad__watch_end
+#define watch_hci woad__watch_hci
 #define world_file_add woad__world_file_add
 #define world_file_begin woad__world_file_begin
 #define world_file_configure woad__world_file_configure

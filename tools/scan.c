@@ -1,110 +1,241 @@
-/* `woad scan`: prints the devices that advertise, by the controller that WOAD_HCI names. */
+/* `woad scan`: the devices that advertise: a table that is renewed on a terminal, else lines. */
+#include "tool_host.h"
+#include "tool_report.h"
+#include "tool_text.h"
 #include "woad_tool.h"
 
-#include "../transport/text.h"
-
-#include <woad/port.h>
-#include <woad/woad.h>
-
 #include <ctype.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { DAY_S = 86400 };
+enum { DAY_S = 86400, ROWS_MAX = 40, NAME_MAX_SHOWN = 28, REDRAW_MS = 300 };
 
-struct scan_tool {
-    bool up, done;
-    int down;
-    unsigned long seen;
-    /* The fragments of extended advertising data, from one address. */
-    struct woad_addr from;
-    uint8_t data[WOAD_EXT_DATA_MAX];
-    size_t len;
+struct row {
+    struct woad_addr addr;
+    int rssi;
+    bool connectable, extended;
+    uint8_t name[NAME_MAX_SHOWN];
+    size_t name_len;
+    unsigned long packets;
 };
 
-static void show_name(const uint8_t *data, size_t data_len)
+struct scan_tool {
+    struct tool t;
+    struct tool_report report;
+    const char *name, *addr, *uuid_text;
+    bool has_uuid, json, lines, table;
+    struct woad_uuid uuid;
+    struct woad_addr addr_wanted;
+    long rssi_min;
+    unsigned long seen;
+    struct row row[ROWS_MAX];
+    size_t rows, drawn;
+};
+
+/* --- filters ---------------------------------------------------------------------------------- */
+
+static bool scan_has_name(const struct tool_report *r, const char *part)
 {
-    size_t len;
-    const uint8_t *name = woad_ad_find(data, data_len, 0x09, &len);
-    if (!name) {
-        name = woad_ad_find(data, data_len, 0x08, &len);
+    size_t len, wanted = strlen(part);
+    const uint8_t *name = report_name(r, &len);
+    for (size_t i = 0; name && i + wanted <= len; i++) {
+        size_t k = 0;
+        while (k < wanted && tolower(name[i + k]) == tolower((unsigned char)part[k])) {
+            k++;
+        }
+        if (k == wanted) {
+            return true;
+        }
     }
-    if (name) {
-        char shown[WOAD_EXT_DATA_MAX];
-        fwrite(shown, 1, text_clean(shown, name, len), stdout);
-    }
+    return false;
 }
 
-static void show_address(const struct woad_addr *addr, int rssi)
+static bool scan_wants(const struct scan_tool *s)
 {
-    const uint8_t *a = addr->octet;
-    if (addr->type == 0xff) {
+    const struct tool_report *r = &s->report;
+    if (s->name && !scan_has_name(r, s->name)) {
+        return false;
+    }
+    if (s->addr && memcmp(r->addr.octet, s->addr_wanted.octet, sizeof r->addr.octet) != 0) {
+        return false;
+    }
+    if (s->has_uuid && !woad_ad_has_uuid(r->data, r->len, &s->uuid)) {
+        return false;
+    }
+    return r->rssi == 127 || r->rssi >= s->rssi_min;
+}
+
+/* --- lines and JSON --------------------------------------------------------------------------- */
+
+static void scan_line(const struct tool_report *r)
+{
+    char addr[TOOL_ADDR_TEXT];
+    size_t len;
+    if (r->addr.type == 0xff) {
         printf("%-17s %-6s", "anonymous", "");
     } else {
-        const char *type = "random";
-        if (!(addr->type & 1)) {
-            type = "public";
-        }
-        printf("%02X:%02X:%02X:%02X:%02X:%02X %s", a[5], a[4], a[3], a[2], a[1], a[0], type);
+        text_addr(addr, &r->addr);
+        printf("%s %s", addr, text_addr_type(&r->addr));
     }
-    printf("  %4d dBm  ", rssi);
-}
-
-static void show_end(struct scan_tool *t)
-{
-    t->seen++;
+    printf("  %4d dBm  ", r->rssi);
+    const uint8_t *name = report_name(r, &len);
+    if (name) {
+        text_show(name, len);
+    }
+    if (r->extended) {
+        printf("  extended, set %u, %u octets", r->sid, (unsigned)r->len);
+    }
     putchar('\n');
-    fflush(stdout);
 }
 
-static void show_extended(struct scan_tool *t, const struct woad_ext_report *r)
+static const char *json_bool(bool yes)
 {
-    bool goes_on = t->len && memcmp(&t->from, &r->addr, sizeof r->addr) == 0;
-    size_t at = 0;
-    if (goes_on) {
-        at = t->len;
+    if (yes) {
+        return "true";
     }
-    size_t room = sizeof t->data - at;
-    size_t n = r->len;
-    if (room < r->len) {
-        n = room;
+    return "false";
+}
+
+static void scan_json(const struct tool_report *r)
+{
+    char addr[TOOL_ADDR_TEXT];
+    size_t len;
+    if (r->addr.type == 0xff) {
+        printf("{\"address\":null,");
+    } else {
+        text_addr(addr, &r->addr);
+        printf("{\"address\":\"%s\",\"type\":\"%s\",", addr, text_addr_type(&r->addr));
     }
-    memcpy(t->data + at, r->data, n);
-    t->from = r->addr;
-    t->len = at + n;
-    if (r->more && !r->truncated) {
+    if (r->rssi == 127) {
+        printf("\"rssi\":null,");
+    } else {
+        printf("\"rssi\":%d,", r->rssi);
+    }
+    printf("\"connectable\":%s,\"scan_response\":%s,\"extended\":%s,", json_bool(r->connectable),
+           json_bool(r->scan_response), json_bool(r->extended));
+    if (r->extended) {
+        printf("\"sid\":%u,", r->sid);
+    }
+    const uint8_t *name = report_name(r, &len);
+    if (name) {
+        printf("\"name\":");
+        text_json(name, len);
+        putchar(',');
+    }
+    printf("\"data\":\"");
+    text_hex(r->data, r->len, "");
+    printf("\"}\n");
+}
+
+/* --- the table -------------------------------------------------------------------------------- */
+
+static struct row *scan_row(struct scan_tool *s)
+{
+    size_t i = 0;
+    while (i < s->rows && memcmp(&s->row[i].addr, &s->report.addr, sizeof s->report.addr) != 0) {
+        i++;
+    }
+    if (i == ROWS_MAX) {
+        return NULL; /* the first ones stay */
+    }
+    if (i == s->rows) {
+        memset(&s->row[i], 0, sizeof s->row[i]);
+        s->row[i].addr = s->report.addr;
+        s->rows++;
+    }
+    return &s->row[i];
+}
+
+static void scan_note(struct scan_tool *s)
+{
+    struct row *row = scan_row(s);
+    size_t len;
+    if (!row) {
         return;
     }
-    show_address(&r->addr, r->rssi);
-    show_name(t->data, t->len);
-    printf("  extended, set %u, %u octets", r->sid, (unsigned)t->len);
-    t->len = 0;
-    show_end(t);
+    row->rssi = s->report.rssi;
+    row->packets++;
+    row->connectable |= s->report.connectable;
+    row->extended |= s->report.extended;
+    const uint8_t *name = report_name(&s->report, &len);
+    if (name) {
+        row->name_len = len < NAME_MAX_SHOWN ? len : NAME_MAX_SHOWN;
+        memcpy(row->name, name, row->name_len);
+    }
 }
 
-static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
+static void scan_draw(struct scan_tool *s)
 {
-    struct scan_tool *t = ctx;
-    struct woad_scan_params params = { 96, 96, true, true, 0, false };
-    switch (ev->type) {
-    case WOAD_EV_UP:
-        woad_scan_start(h, &params);
-        t->up = true;
-        break;
-    case WOAD_EV_REPORT:
-        show_address(&ev->u.report.addr, ev->u.report.rssi);
-        show_name(ev->u.report.data, ev->u.report.len);
-        show_end(t);
-        break;
-    case WOAD_EV_EXT_REPORT: show_extended(t, &ev->u.ext_report); break;
-    case WOAD_EV_DOWN:
-        t->down = ev->u.down.error;
-        t->done = true;
-        break;
-    default: break;
+    if (s->drawn) {
+        printf("\033[%uA", (unsigned)s->drawn);
     }
+    printf("\033[K%-17s %-6s %8s %8s  NAME\n", "ADDRESS", "TYPE", "RSSI", "PACKETS");
+    for (size_t i = 0; i < s->rows; i++) {
+        const struct row *row = &s->row[i];
+        char addr[TOOL_ADDR_TEXT] = "anonymous";
+        if (row->addr.type != 0xff) {
+            text_addr(addr, &row->addr);
+        }
+        printf("\033[K%-17s %-6s %4d dBm %8lu  ", addr, text_addr_type(&row->addr), row->rssi,
+               row->packets);
+        text_show(row->name, row->name_len);
+        printf("%s%s\n", row->connectable ? "" : "  (no connections)",
+               row->extended ? "  (extended)" : "");
+    }
+    s->drawn = s->rows + 1;
+}
+
+/* --- the command ------------------------------------------------------------------------------ */
+
+static void scan_event(struct tool *t, const struct woad_event *ev)
+{
+    struct scan_tool *s = t->ctx;
+    if (!report_take(&s->report, ev) || !scan_wants(s)) {
+        return;
+    }
+    s->seen++;
+    if (s->table) {
+        scan_note(s);
+    } else if (s->json) {
+        scan_json(&s->report);
+        tool_flush(t);
+    } else {
+        scan_line(&s->report);
+        tool_flush(t);
+    }
+}
+
+static int scan_run(struct scan_tool *s, unsigned long seconds)
+{
+    struct tool *t = &s->t;
+    struct woad_scan_params params = { 96, 96, true, !s->table, 0, false };
+    const char *shown = t->hci ? t->hci : getenv("WOAD_HCI");
+    if (!shown) {
+        shown = "this user's simulated radio";
+    }
+    fprintf(stderr, "woad scan: %s, %lu s\n", shown, seconds);
+    if (tool_open(t)) {
+        return TOOL_EXIT_FAILED;
+    }
+    woad_scan_start(t->h, &params);
+    uint32_t start = woad_port_now_ms(), limit = (uint32_t)seconds * 1000u, gone = 0;
+    while (gone < limit && tool_step(t, -1, limit - gone < REDRAW_MS ? limit - gone : REDRAW_MS)) {
+        gone = woad_port_now_ms() - start;
+        if (s->table) {
+            scan_draw(s);
+            tool_flush(t);
+        }
+    }
+    int status = 0;
+    if (tool_why(t) == TOOL_DOWN || t->output_closed) {
+        status = tool_ended(t, tool_why(t), "scanning");
+    } else if (!s->seen) {
+        fprintf(stderr, "woad scan: no device advertises there\n");
+    }
+    tool_close(t);
+    return tool_status(t, status);
 }
 
 /* Parses 1 to a day; 0: invalid. */
@@ -118,86 +249,48 @@ static unsigned long seconds_of(const char *text)
     return 0;
 }
 
-static int scan(struct scan_tool *t, struct woad_port *port, struct woad *h, unsigned long seconds)
-{
-    const char *name = getenv("WOAD_HCI");
-    uint32_t start = woad_port_now_ms();
-    const char *shown = name;
-    if (!shown) {
-        shown = "this user's simulated radio";
-    }
-    fprintf(stderr, "woad scan: %s, %lu s\n", shown, seconds);
-    woad_start(h);
-    while (!t->done && woad_port_now_ms() - start < (uint32_t)seconds * 1000u) {
-        woad_port_step(port, h, 100);
-    }
-    if (t->done) {
-        fprintf(stderr, "woad scan: the controller failed (%d: %s); check WOAD_HCI\n", t->down,
-                strerror(-t->down));
-        return 1;
-    }
-    woad_stop(h);
-    while (!t->done && woad_port_step(port, h, 100) == 0) {
-    }
-    if (!t->seen) {
-        fprintf(stderr, "woad scan: no device advertises there\n");
-    }
-    if (t->down) {
-        return 1;
-    }
-    return 0;
-}
-
 int tool_scan(int argc, char **argv)
 {
-    static const struct woad_feature *const features[] = { &woad_feature_scanner,
-                                                           &woad_feature_extended_advertising,
-                                                           NULL };
-    static struct scan_tool tool;
-    struct woad_config cfg = {
-        .features = features, .event = on_event, .ctx = &tool, .mtu = 23, .log = woad_port_log
+    static struct scan_tool s = { .t = { .command = "scan", .event = scan_event, .ctx = &s },
+                                  .rssi_min = -128 };
+    static const struct tool_option options[] = {
+        { "--name", "PART", "only devices with this in their names", TOOL_TEXT, &s.name, 0, 0 },
+        { "--uuid", "UUID", "only with this service: 180d, \"heart rate\", 128 bits", TOOL_TEXT,
+          &s.uuid_text, 0, 0 },
+        { "--addr", "ADDRESS", "only this device", TOOL_TEXT, &s.addr, 0, 0 },
+        { "--rssi", "DBM", "only packets that are as strong: -70", TOOL_NUMBER, &s.rssi_min, -128,
+          20 },
+        { "--json", NULL, "an object of JSON on each line", TOOL_FLAG, &s.json, 0, 0 },
+        { "--lines", NULL, "lines, on a terminal, too", TOOL_FLAG, &s.lines, 0, 0 },
+        { "--hci", "NAME", "the controller; else WOAD_HCI names it", TOOL_TEXT, &s.t.hci, 0, 0 },
+        { NULL, NULL, NULL, TOOL_FLAG, NULL, 0, 0 },
     };
-    char message[WOAD_PORT_MESSAGE_MAX];
-    int error;
+    static const struct tool_help help = {
+        "scan", "[OPTION…] [SECONDS]",
+        "Prints each advertising device once for each kind of its packets; on a terminal, a table\n"
+        "that is renewed.  Scans for 5 s, or SECONDS, up to a day; Ctrl-C ends it before.  The\n"
+        "controller is the one --hci or WOAD_HCI names (unix:/path, usb, hci0, …), or without\n"
+        "them this user's simulated radio.\n",
+        "woad scan\nwoad scan --uuid 180d --rssi -70 30\nwoad scan --json 5 | jq .name\n", options
+    };
+    int status;
     unsigned long seconds = 5;
-    if (argc > 1) {
-        seconds = seconds_of(argv[1]);
+    if (!tool_parse(&help, &argc, argv, &status)) {
+        return status;
     }
-    if (argc > 2 || !seconds) {
-        bool help = argc > 1 && strcmp(argv[1], "--help") == 0;
-        FILE *out = stderr;
-        if (help) {
-            out = stdout;
-        }
-        fprintf(
-            out,
-            "usage: woad scan [SECONDS]\n\n"
-            "Prints each advertising device once for each kind of its packets.  Scans for 5 s, or\n"
-            "SECONDS, up to a day.  The controller is the one WOAD_HCI names (unix:/path, usb,\n"
-            "hci0, …), or without WOAD_HCI this user's simulated radio.\n");
-        if (help) {
-            return 0;
-        }
-        return 2;
+    if (argc > 0) {
+        seconds = seconds_of(argv[0]);
     }
-    size_t size = woad_size(&cfg);
-    void *memory = malloc(size);
-    struct woad *h = woad_init(memory, size, &cfg);
-    struct woad_port *port = NULL;
-    if (h) {
-        port = woad_port_open(NULL, &error, message);
+    if (argc > 1 || !seconds) {
+        return tool_usage(&help, "usage: woad scan [SECONDS], 1 to %d", DAY_S);
     }
-    int status = 1;
-    if (port) {
-        status = scan(&tool, port, h, seconds);
-    } else {
-        const char *reason = "no memory";
-        if (h) {
-            reason = message;
-        }
-        fprintf(stderr, "woad scan: %s\n", reason);
+    if (s.addr && !text_parse_addr(&s.addr_wanted, s.addr)) {
+        return tool_usage(&help, "\"%s\" is no address like C0:11:22:33:44:55", s.addr);
     }
-    woad_port_close(port);
-    free(memory);
-    return status;
+    s.has_uuid = s.uuid_text != NULL;
+    if (s.has_uuid && !uuid_parse(&s.uuid, s.uuid_text)) {
+        return tool_usage(&help, "\"%s\" is no UUID, and no name of one", s.uuid_text);
+    }
+    s.table = !s.json && !s.lines && isatty(STDOUT_FILENO);
+    return scan_run(&s, seconds);
 }

@@ -20,6 +20,8 @@ static const struct {
     { "decode", tool_decode, "prints what is in a recording of packets" },
     { "watch", tool_watch, "prints what a simulated radio sends, as it happens" },
     { "scan", tool_scan, "prints the devices that advertise" },
+    { "info", tool_info, "prints what a controller can do" },
+    { "gatt", tool_gatt, "shows, reads, writes and subscribes to a peer's characteristics" },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -5,6 +5,8 @@ int tool_air(int argc, char **argv);
 int tool_control(int argc, char **argv);
 int tool_decode(int argc, char **argv);
 int tool_watch(int argc, char **argv);
+int tool_gatt(int argc, char **argv);
+int tool_info(int argc, char **argv);
 int tool_run(int argc, char **argv);
 int tool_scan(int argc, char **argv);
 

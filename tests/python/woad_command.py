@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+"""The sub-commands of `woad` that use a radio: what they print, how they fail, how they end.  In virtual time, by `woad run`.
+
+woad_command.py [NAME…]: those tests whose names contain one of the words.
+"""
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+
+from tools import ended, hub, main, root, scratch, woad
+
+battery = os.path.join(root, "build", "examples", "peripheral")
+home = os.path.join(scratch, "home")
+os.makedirs(home)
+environment = dict(os.environ, HOME=home, XDG_DATA_HOME=home)
+environment.pop("WOAD_HCI", None)
+
+
+def together(*programs, code=0, until=None, options=()):
+    """Runs commands on one air, named a, b, …, and ends with the last one.  The lines of the last one, without their time."""
+    names = "abcdefgh"[:len(programs)]
+    argv = [woad, "run", "--quiet", "--clock", "virtual", "--name", ",".join(names), *options]
+    argv += ["--until", str(until)] if until else []
+    for i, program in enumerate(programs):
+        argv += (["--"] if i else []) + [str(x) for x in program]
+    r = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, timeout=60)
+    assert r.returncode == code, (r.returncode, r.stdout.decode(), r.stderr.decode())
+    lines = [re.match(r"^ *\d+\.\d{6} (\S+) +\| ?(.*)$", x) for x in r.stdout.decode().splitlines()]
+    assert all(lines), r.stdout
+    last = [m[2] for m in lines if m[1] == names[-1]]
+    return last, {n: [m[2] for m in lines if m[1] == n] for n in names}
+
+
+def alone(*argv, code, said, **more):
+    env = dict(environment, **more)
+    r = subprocess.run([woad, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, timeout=20)
+    assert r.returncode == code and said in r.stderr.decode(), (argv, r)
+    return r
+
+
+def test_help_and_wrong_words():
+    """Each sub-command explains itself, with examples; a wrong word gets a sentence and status 2."""
+    for command in commands():
+        r = subprocess.run([woad, command, "--help"], stdout=subprocess.PIPE, timeout=5)
+        text = r.stdout.decode()
+        assert r.returncode == 0 and text.startswith("usage: woad " + command), r
+        if command in ("air", "run", "control"):
+            continue
+        assert "Examples:\n  woad " + command in text and "--hci NAME" in text or command == "bonds", text
+        assert all(len(x) <= 100 for x in text.splitlines()), text
+        alone(command, "--no-such", code=2, said="there is no option --no-such")
+        alone(command, "--hci", code=2, said="--hci takes a value" if command != "bonds" else "--hci")
+
+
+def commands():
+    r = subprocess.run([woad, "--help"], stdout=subprocess.PIPE, timeout=5)
+    return re.findall(r"^  (\w+) ", r.stdout.decode(), flags=re.M)
+
+
+def test_no_radio():
+    """What --hci names is not there."""
+    alone("scan", "1", "--hci", "unix:/nowhere/x", code=1, said="/nowhere/x")
+    alone("info", "--hci", "unix:/nowhere/x", code=1, said="/nowhere/x")
+    alone("gatt", "x", "--hci=unix:/nowhere/x", code=1, said="/nowhere/x")
+    alone("gatt", "x", code=1, said="rubbish", WOAD_HCI="rubbish")
+
+
+def test_a_radio_that_says_nothing():
+    """A line on which nobody answers: the commands give up, with what to check."""
+    ours, theirs = pty.openpty()
+    alone("info", "--hci", "pty:" + os.ttyname(theirs), code=1, said="does not answer; check --hci")
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_info():
+    last, _ = together([woad, "info"])
+    assert any(re.match(r"version +Bluetooth 5\.", x) for x in last), last
+    assert "  Extended Advertising" in last and any("1650 octets" in x for x in last), last
+    last, _ = together([woad, "info", "--json"])
+    said = json.loads("".join(last))
+    assert said["missing"] == [] and said["adv_octets"] == 1650 and "LE Coded PHY" in said["features"], said
+    last, _ = together([woad, "info", "--json"], options=("--profile", "4.0"))
+    said = json.loads("".join(last))
+    assert said["version"] == "4.0" and any("27 octets" in x for x in said["missing"]), said
+
+
+def test_scan_filters():
+    device = (battery,)
+    _, said = together(device, [woad, "scan", "2", "--json"], until=5)
+    found = [json.loads(x) for x in said["b"] if x.startswith("{")]
+    assert [x["connectable"] for x in found] == [True, False] and found[0]["name"] == "Woad battery", found
+    for options, n in ((("--name", "BATT"), 1), (("--name", "x"), 0), (("--uuid", "180f"), 1), (("--uuid", "battery"), 1),
+                       (("--uuid", "180d"), 0), (("--addr", found[0]["address"]), 2), (("--addr", "00:00:00:00:00:01"), 0),
+                       (("--rssi", "-90"), 2), (("--rssi=0",), 0)):
+        _, said = together(device, [woad, "scan", "2", "--json", *options], until=5)
+        assert len([x for x in said["b"] if x.startswith("{")]) == n, (options, said)
+        assert n or "woad scan: no device advertises there" in said["b"], said
+    alone("scan", "--uuid", "12345", code=2, said="\"12345\" is no UUID")
+    alone("scan", "--addr", "12345", code=2, said="is no address")
+    alone("scan", "--rssi", "99", code=2, said="--rssi takes -128 to 20, not \"99\"")
+
+
+def test_a_table_on_a_terminal():
+    """Rows are renewed in place; Ctrl-C ends it with status 0; the cursor is below the table."""
+    path = os.path.join(scratch, "table")
+    air = hub("unix:" + path)
+    device = subprocess.Popen([battery], env=dict(environment, WOAD_HCI="unix:" + path), stdout=subprocess.DEVNULL)
+    ours, theirs = pty.openpty()
+    p = subprocess.Popen([woad, "scan", "60", "--hci", "unix:" + path], stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, env=environment)
+    os.close(theirs)
+    text = until(ours, b"Woad battery", b"\x1b[2A")
+    p.send_signal(signal.SIGINT)
+    assert p.wait(5) == 0, p.stderr.read()
+    assert b"ADDRESS" in text, text
+    os.close(ours)
+    device.terminate()
+    device.wait(5)
+    air.terminate()
+    ended(air)
+
+
+def until(fd, *wanted, limit=10):
+    """Reads a terminal until all of these have come."""
+    text, end = b"", time.time() + limit
+    while not all(w in text for w in wanted):
+        assert time.time() < end, (wanted, text)
+        if select.select([fd], [], [], 0.1)[0]:
+            try:
+                text += os.read(fd, 4096)
+            except OSError:
+                raise AssertionError((wanted, text))
+    return text
+
+
+def test_the_tree():
+    last, _ = together([battery], [woad, "gatt", "Woad battery"])
+    assert "service 180f Battery  #10 to #13" in last and "  #12 2a19 Battery Level  (read, notify)" in last, last
+    assert "    #13 2902 Client Characteristic Configuration" in last, last
+    last, _ = together([battery], [woad, "gatt", "Woad battery", "tree", "--json"])
+    services = json.loads("".join(last))["services"]
+    level = services[2]["characteristics"][0]
+    assert [x["uuid"] for x in services] == ["1800", "1801", "180f"], services
+    assert level["properties"] == ["read", "notify"] and level["descriptors"][0]["uuid"] == "2902", services
+
+
+def test_read_and_subscribe():
+    for what in ("2a19", "0x2A19", "00002a19-0000-1000-8000-00805f9b34fb", "battery level", "Battery-Level", "#12"):
+        last, _ = together([battery], [woad, "gatt", "Woad battery", "read", what])
+        assert last == ["64  100 %"], (what, last)
+    last, _ = together([battery], [woad, "gatt", "Woad battery", "read", "2a19", "--json"])
+    assert json.loads(last[0]) == {"event": "read", "handle": 12, "uuid": "2a19", "name": "Battery Level", "hex": "64"}, last
+    last, _ = together([battery], [woad, "gatt", "Woad battery", "subscribe", "2a19", "--count", "3"])
+    assert last == ["64  100 %", "63  99 %", "62  98 %"], last
+    last, _ = together([battery], [woad, "gatt", "Woad battery", "subscribe", "2a19", "--for", "1", "--json"])
+    values = [json.loads(x) for x in last]
+    assert 4 <= len(values) <= 5 and {x["event"] for x in values} == {"notification"}, last
+    last, _ = together([battery], [woad, "gatt", "Woad battery", "subscribe", "2a19", "--for", "1", "--count", "99"], code=1)
+    assert re.match(r"woad gatt: \d of 99 values have come in 1 s", last[-1]), last
+
+
+def test_what_a_peer_refuses():
+    last, _ = together([battery], [woad, "gatt", "Woad battery", "write", "2a19", "01"], code=1)
+    assert last[-1].startswith("woad gatt: writing handle 12: "), last
+    last, _ = together([battery], [woad, "gatt", "Woad battery", "subscribe", "2a00"], code=1)
+    assert last[-1] == "woad gatt: handle 3 is neither notified nor indicated", last
+    last, _ = together([battery], [woad, "gatt", "Woad battery", "read", "2a37"], code=1)
+    assert "has no characteristic \"2a37\"; woad gatt PEER shows" in last[-1], last
+    last, _ = together([battery], [woad, "gatt", "Woad battery", "read", "zz"], code=1)
+    assert "is no UUID, no name of one" in last[-1], last
+    last, _ = together([battery], [woad, "gatt", "Woad battery", "read", "2902"], code=1)
+    assert "more than once: #9, #13; name a handle" in last[-1], last
+
+
+def test_a_peer_that_is_not_there():
+    last, _ = together([woad, "gatt", "nobody", "--timeout", "3"], code=1)
+    assert last == ["woad gatt: no device \"nobody\" advertises here; woad scan shows those that do"], last
+    alone("gatt", code=2, said="name a peer")
+    alone("gatt", "x", "fly", code=2, said="\"fly\"")
+    alone("gatt", "x", "read", code=2, said="\"read\"")
+
+
+def test_ctrl_c_and_a_closed_output():
+    """At the search for a peer, and while values come; a reader that leaves."""
+    path = os.path.join(scratch, "stop")
+    air = hub("unix:" + path)
+    env = dict(environment, WOAD_HCI="unix:" + path)
+    p = subprocess.Popen([woad, "gatt", "nobody", "--timeout", "60"], env=env, stderr=subprocess.PIPE)
+    time.sleep(0.5)
+    p.send_signal(signal.SIGINT)
+    assert p.wait(5) == 1 and b"looking for the peer: stopped" in p.stderr.read()
+    for close in (False, True):
+        device = subprocess.Popen([battery], env=env, stdout=subprocess.DEVNULL)
+        p = subprocess.Popen([woad, "gatt", "Woad battery", "subscribe", "2a19"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert p.stdout.readline() == b"64  100 %\n", p.stderr.read()
+        if close:
+            p.stdout.close()
+        else:
+            p.send_signal(signal.SIGINT)
+        assert p.wait(5) == close, p.stderr.read()
+        assert (b"standard output is closed" in p.stderr.read()) == close
+        assert device.wait(5) == 0
+    air.terminate()
+    ended(air)
+
+
+def test_a_peer_that_goes():
+    path = os.path.join(scratch, "gone")
+    air = hub("unix:" + path)
+    env = dict(environment, WOAD_HCI="unix:" + path)
+    device = subprocess.Popen([battery], env=env, stdout=subprocess.DEVNULL)
+    p = subprocess.Popen([woad, "gatt", "Woad battery", "subscribe", "2a19"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert p.stdout.readline() == b"64  100 %\n"
+    device.kill()
+    device.wait(5)
+    assert p.wait(10) == 1 and b"waiting for values: the connection has ended" in p.stderr.read()
+    air.terminate()
+    ended(air)
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals(), sys.argv[1:]))

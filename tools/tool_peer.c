@@ -1,0 +1,132 @@
+/* A peer by name or address: found by a scan, then connected to. */
+#include "tool_peer.h"
+#include "tool_text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool peer_matches(const struct tool_peer *p)
+{
+    size_t len;
+    if (p->by_addr) {
+        return memcmp(p->report.addr.octet, p->addr.octet, sizeof p->addr.octet) == 0;
+    }
+    const uint8_t *name = report_name(&p->report, &len);
+    return name && len == strlen(p->wanted) && memcmp(name, p->wanted, len) == 0;
+}
+
+static void peer_report(struct tool_peer *p, struct tool *t)
+{
+    static const struct woad_connect_params params = WOAD_CONNECT_DEFAULT;
+    if (p->found || !peer_matches(p)) {
+        return;
+    }
+    if (!report_may_connect(&p->report)) {
+        p->refuses = true;
+        return;
+    }
+    p->addr = p->report.addr;
+    p->status = woad_connect(t->h, &p->addr, &params);
+    p->found = true;
+    p->failed = p->status != 0;
+}
+
+void peer_event(struct tool_peer *p, struct tool *t, const struct woad_event *ev)
+{
+    switch (ev->type) {
+    case WOAD_EV_REPORT:
+    case WOAD_EV_EXT_REPORT:
+        if (report_take(&p->report, ev)) {
+            peer_report(p, t);
+        }
+        break;
+    case WOAD_EV_SCAN_DONE: p->scan_ended = true; break;
+    case WOAD_EV_CONNECT: p->connected = true; break;
+    case WOAD_EV_CONNECT_FAILED:
+        p->failed = p->connected = true; /* ends the wait */
+        p->status = ev->u.connect_failed.status;
+        break;
+    case WOAD_EV_MTU: break;
+    case WOAD_EV_SECURITY:
+        p->secured = true;
+        p->status = ev->u.security.status;
+        break;
+    default: break;
+    }
+}
+
+static bool peer_bonded(const struct tool_peer *p, const struct tool *t)
+{
+    struct woad_bond bond;
+    for (uint16_t n = 0; woad_bond_at(t->h, n, &bond) == 0; n++) {
+        if ((bond.peer.type & 1) == (p->addr.type & 1) &&
+            memcmp(bond.peer.octet, p->addr.octet, sizeof bond.peer.octet) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* With a bond the connection is encrypted before anything is asked.  0, or the exit status. */
+static int peer_encrypt(struct tool_peer *p, struct tool *t, uint32_t timeout_ms)
+{
+    char doing[64];
+    snprintf(doing, sizeof doing, "encrypting with the bond");
+    if (!t->bond_file || !peer_bonded(p, t)) {
+        return 0;
+    }
+    p->had_bond = true;
+    p->secured = false;
+    int error = woad_pair(t->h, t->conn);
+    if (error && error != WOAD_EALREADY) {
+        return tool_fail(t, "%s: %s", doing, woad_strerror(error));
+    }
+    enum tool_end end = tool_wait(t, &p->secured, timeout_ms);
+    if (end != TOOL_DONE) {
+        return tool_ended(t, end, doing);
+    }
+    if (p->status) {
+        return tool_fail(t,
+                         "%s: %s; if the peer has forgotten it: woad bonds remove ADDRESS, then "
+                         "woad pair PEER",
+                         doing, woad_smp_strerror(p->status));
+    }
+    return 0;
+}
+
+static int peer_not_found(const struct tool_peer *p, const struct tool *t, enum tool_end end)
+{
+    if (end != TOOL_TIME) {
+        return tool_ended(t, end, "looking for the peer");
+    }
+    if (p->refuses) {
+        return tool_fail(t, "\"%s\" advertises, but takes no connections", p->wanted);
+    }
+    return tool_fail(t, "no device \"%s\" advertises here; woad scan shows those that do",
+                     p->wanted);
+}
+
+int peer_connect(struct tool_peer *p, struct tool *t, const char *wanted, uint32_t timeout_ms)
+{
+    struct woad_scan_params scan = { 48, 48, true, true, 0, false };
+    memset(p, 0, sizeof *p);
+    p->wanted = wanted;
+    p->by_addr = text_parse_addr(&p->addr, wanted);
+    int error = woad_scan_start(t->h, &scan);
+    if (error) {
+        return tool_fail(t, "the controller does not scan: %s", woad_strerror(error));
+    }
+    enum tool_end end = tool_wait(t, &p->found, timeout_ms);
+    if (end != TOOL_DONE) {
+        return peer_not_found(p, t, end);
+    }
+    end = p->failed ? TOOL_DONE : tool_wait(t, &p->connected, timeout_ms);
+    if (end != TOOL_DONE) {
+        return tool_ended(t, end, "connecting");
+    }
+    if (p->failed) {
+        return tool_fail(t, "connecting to \"%s\": %s; try again", wanted,
+                         woad_strerror(p->status));
+    }
+    return peer_encrypt(p, t, timeout_ms);
+}

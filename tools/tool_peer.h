@@ -1,0 +1,26 @@
+/* A peer by name or address: found by a scan, then connected to. */
+#ifndef WOAD_TOOL_PEER_H
+#define WOAD_TOOL_PEER_H
+
+#include "tool_host.h"
+#include "tool_report.h"
+
+struct tool_peer {
+    const char *wanted; /* "Woad battery", "C0:11:22:33:44:55" */
+    bool by_addr;
+    struct woad_addr addr; /* found; before, the octets that are wanted */
+    bool found, connected, failed, secured;
+    bool refuses; /* it was seen, and takes no connections */
+    bool scan_ended;
+    int status; /* of the attempt (HCI), or of the encryption */
+    bool had_bond;
+    struct tool_report report;
+};
+
+/* To be called with every event while the peer is looked for and connected to. */
+void peer_event(struct tool_peer *p, struct tool *t, const struct woad_event *ev);
+/* Finds the peer, connects, agrees on an MTU, and encrypts if there is a bond.  0; or the exit
+ * status, and the reason is on standard error. */
+int peer_connect(struct tool_peer *p, struct tool *t, const char *wanted, uint32_t timeout_ms);
+
+#endif

@@ -200,8 +200,8 @@ int tool_gatt(int argc, char **argv)
         "[OPTION…] PEER subscribe WHAT",
         "Connects to PEER, a name or an address, and shows its services, or reads, writes or\n"
         "subscribes to one characteristic or descriptor.  WHAT is a UUID (2a19, 128 bits), a name\n"
-        "(\"battery level\"), or a handle (#12).  VALUE is octets in hexadecimal (01ff), else text;\n"
-        "quotes of its own make it text: '\"beef\"'.  A bond made by woad pair is used.\n",
+        "(\"battery level\"), or a handle (#12).  VALUE is octets in hexadecimal (01ff), else\n"
+        "text; quotes of its own make it text: '\"beef\"'.  A bond made by woad pair is used.\n",
         "woad gatt \"Woad battery\"\nwoad gatt C0:11:22:33:44:55 read 2a19\n"
         "woad gatt lamp write fff1 01ff\nwoad gatt sensor subscribe \"heart rate measurement\" "
         "--for 10 --json\n",

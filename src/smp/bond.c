@@ -513,6 +513,7 @@ int woad_bond_remove(struct woad *h, const struct woad_addr *peer)
         return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_security_manager");
     }
     bond_unbind(h, peer, END_DISTRUST);
+    all_mark_ready(h); /* what waited for its key need not any more */
     struct bond_slot *slot;
     if (peer) {
         slot = bond_find(h, peer);
@@ -529,6 +530,5 @@ int woad_bond_remove(struct woad *h, const struct woad_addr *peer)
             slot = bond_lru_first(h);
         }
     }
-    all_mark_ready(h); /* requests that waited for its key need not any more */
     return 0;
 }

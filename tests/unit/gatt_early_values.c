@@ -255,9 +255,38 @@ static void answer_that_has_become_doubtful(void **state)
     }
 }
 
+/* The bond has given way to another peer's, and is only in the application's store; the application
+ * removes it there.  The confirmation that has waited for its key is sent. */
+static void bond_that_is_not_in_memory_is_removed(void **state)
+{
+    (void)state;
+    struct woad_config config = solo_config(features);
+    const struct woad_addr peer = { 0, { 9, 9, 9, 9, 9, 9 } };
+    struct woad_security_policy policy = { .bond = true, .trust_unencrypted = true };
+    config.bonds = 1;
+    solo_boot(config);
+    assert_int_equal(woad_set_security_policy(solo.h, &policy), 0);
+    solo_bond(9, WOAD_BOND_SECURE);
+    solo_connected(SOLO_HANDLE, true, 9);
+    solo_forget();
+    SOLO_ATT(0x1d, 12, 0, 'e', 'a', 'r', 'l', 'y');
+    policy.trust_unencrypted = false; /* before the confirmation leaves */
+    assert_int_equal(woad_set_security_policy(solo.h, &policy), 0);
+    solo_pump();
+    assert_int_equal(solo_commands(LE_ENABLE_ENCRYPTION), 1);
+    solo_bond(8, WOAD_BOND_SECURE);
+    solo_pump();
+    assert_int_equal(solo_frames(4, 0x1e), 0);
+    assert_int_equal(woad_bond_remove(solo.h, &peer), WOAD_ENOENT);
+    solo_pump();
+    assert_int_equal(solo_frames(4, 0x1e), 1);
+    solo_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bond_that_is_not_in_memory_is_removed),
         cmocka_unit_test(indication_is_reported_and_confirmed_once_encrypted),
         cmocka_unit_test(values_are_reported_in_their_order),
         cmocka_unit_test(confirmation_goes_without_room_for_the_value),

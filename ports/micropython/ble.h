@@ -155,6 +155,9 @@ extern const mp_obj_type_t ble_type, ble_uuid_type;
 struct ble_value {
     uint8_t *data; /* NULL: the attribute has no value here */
     uint16_t len, room;
+    /* Bit i: the notification to ble.conns[i] did not fit into the host's queue.  At
+     * WOAD_EV_TX_READY it is sent with the value of that time. */
+    uint16_t update;
     bool append; /* a write is added to what is there, and gatts_read() empties it */
 };
 
@@ -209,13 +212,6 @@ struct ble_answer {
     mp_int_t number;   /* `returned` as a number, or its truth for yes-or-no events; else 0 */
 };
 
-/* A notification that did not fit into the host's queue.  At WOAD_EV_TX_READY it is sent with the
- * value that the attribute has then. */
-struct ble_update {
-    struct ble_update *next;
-    uint16_t conn, handle;
-};
-
 /* Services registered or added by one call, and the values of their attributes. */
 struct ble_group {
     struct ble_group *next;
@@ -234,7 +230,6 @@ typedef struct {
     struct ble_frame *frames, **frame; /* *frame is for the next event */
     struct ble_queue queue;
     struct ble_group *groups;
-    struct ble_update *updates;
 } ble_obj_t;
 
 /* A new connection as central, until the peer's features are known: see ble_connect.c. */
@@ -272,6 +267,7 @@ struct ble_state {
     unsigned holding;                 /* > 0: events are queued, not delivered */
     unsigned in_host;                 /* nested events from inside the host */
     uint16_t conns[BLE_CONNS];        /* WOAD_NO_CONN: free */
+    uint16_t update_from;             /* handle: ble_update_retry() begins there */
     struct ble_connecting connecting[BLE_CONNS];
     struct ble_channel *channels;
     struct ble_long_read long_read[BLE_CONNS];
@@ -435,7 +431,6 @@ void ble_value_update(uint16_t handle);
 void ble_not_indicated(uint16_t conn, uint16_t handle);
 void ble_update_retry(void);
 void ble_update_forget(uint16_t conn);
-void ble_update_forget_handles(ble_obj_t *o, uint16_t first, uint16_t last);
 /* ble_uuid.c */
 mp_obj_t ble_uuid_new(const struct woad_uuid *uuid);
 const struct woad_uuid *ble_uuid_of(mp_obj_t o); /* NULL: not one */

@@ -34,7 +34,6 @@
  *   up: between WOAD_EV_UP and WOAD_EV_DOWN
  *   down: error of WOAD_EV_DOWN; 0: none since the start
  *   ble_update_forget(): drops notifications of the connection that wait for room
- *   ble_update_forget_handles(): drops notifications of these handles that wait for room
  *   ble_update_retry(): sends notifications that have waited for room
  *   ble_event_invoke(): calls the handler with the event's arguments: ble_irq.c
  *   ble_event_has_handler(): the program may get this event at all
@@ -62,7 +61,6 @@ bool ble_still_on(unsigned start)
  * the old one is dropped. */
 static void conn_forget(uint16_t conn)
 {
-    ble_update_forget(conn);
     if (ble.host) {
         woad_conn_forget(ble.host, conn);
     }
@@ -185,7 +183,6 @@ void ble_attributes_removed(ble_obj_t *o, uint16_t first, uint16_t last)
             *handle = 0;
         }
     }
-    ble_update_forget_handles(o, first, last);
 }
 
 /* There was no memory to queue the event.  A request is refused at once, a procedure will end with
@@ -261,6 +258,7 @@ static void event_note(const struct woad_event *ev)
         note_conn(WOAD_NO_CONN, ev->conn);
         break;
     case WOAD_EV_DISCONNECT:
+        ble_update_forget(ev->conn);
         note_conn(ev->conn, WOAD_NO_CONN);
         ble_channels_note_event(ev);
         break;

@@ -21,7 +21,6 @@
  *   scans: scans without WOAD_EV_SCAN_DONE yet
  *   scans_stopped: those of `scans` with IRQ_SCAN_DONE raised already
  *   groups: services registered by one call each, with their values
- *   updates: notifications that did not fit, to be repeated
  *   nlr_push(): begins a part in which Python's exceptions are caught; nlr_pop() ends it
  *   failure: why there is no radio; "": it was not lost
  *   BLE_BOND_SLOTS: bonds of the configuration; legacy pairing takes two slots
@@ -58,7 +57,6 @@ static void life_forget(void)
     if (o) {
         ble_queue_forget(o);
         o->groups = NULL;
-        o->updates = NULL;
     }
     memset(ble.conns, 0xff, sizeof ble.conns);
     memset(ble.connecting, 0, sizeof ble.connecting);

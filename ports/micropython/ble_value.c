@@ -9,9 +9,10 @@
  *   ble_queue_put(): queues a copy of an event; false: no memory
  *   dropped: how often something was lost: for want of memory or room, or because the event for it
  *       is not enabled; config("dropped")
+ *   update: of a value: bit i: it waits for room on the connection conns[i]
+ *   update_from: the handle at which ble_update_retry() begins
  *   ble_port_arm(): the scheduler runs ble_run() for the next packet or deadline
  *   groups: services registered by one call each, with their values
- *   updates: notifications that did not fit, to be repeated
  *   BLE_CONNS: connections of the configuration
  *   conns: numbers of the connections; WOAD_NO_CONN: a free entry
  *   values: of a group of services: n values, from handle `first` on
@@ -94,61 +95,75 @@ static bool value_send(uint16_t conn, uint16_t handle)
     return err != WOAD_EAGAIN;
 }
 
+/* Sends a value to those of `conns` that are connections, bit i for ble.conns[i]; notes for which
+ * of them there was no room. */
+static void value_send_to(struct ble_value *v, uint16_t handle, unsigned conns)
+{
+    for (size_t i = 0; i < BLE_CONNS; i++) {
+        unsigned bit = 1u << i;
+        if (!(conns & bit)) {
+            continue;
+        }
+        v->update &= (uint16_t)~bit;
+        if (ble.conns[i] != WOAD_NO_CONN && !value_send(ble.conns[i], handle)) {
+            v->update |= (uint16_t)bit;
+        }
+    }
+}
+
 /* Notifies or indicates all subscribers; ble_update_retry() repeats it where the queue was full. */
 void ble_value_update(uint16_t handle)
 {
-    ble_obj_t *o = ble_object();
-    for (size_t i = 0; i < BLE_CONNS; i++) {
-        if (ble.conns[i] == WOAD_NO_CONN || value_send(ble.conns[i], handle)) {
-            continue;
-        }
-        struct ble_update **end = &o->updates;
-        while (*end && ((*end)->conn != ble.conns[i] || (*end)->handle != handle)) {
-            end = &(*end)->next;
-        }
-        if (!*end) {
-            *end = m_new0(struct ble_update, 1);
-            **end = (struct ble_update){ NULL, ble.conns[i], handle };
-        }
+    enum { BLE_ALL_CONNS = 0xffff };
+    MP_STATIC_ASSERT(BLE_CONNS <= 16);
+    struct ble_value *v = ble_value_at(handle);
+    if (v) {
+        value_send_to(v, handle, BLE_ALL_CONNS);
     }
 }
 
-/* Forgets the notifications that wait for room on this connection. */
+/* The connection ends: nothing waits for it any more. */
 void ble_update_forget(uint16_t conn)
 {
     ble_obj_t *o = ble_object();
-    struct ble_update **at = o ? &o->updates : NULL;
-    while (at && *at) {
-        if ((*at)->conn == conn) {
-            *at = (*at)->next;
-        } else {
-            at = &(*at)->next;
+    unsigned bits = 0;
+    for (size_t i = 0; i < BLE_CONNS; i++) {
+        if (ble.conns[i] == conn) {
+            bits = 1u << i;
+        }
+    }
+    for (struct ble_group *g = o ? o->groups : NULL; g; g = g->next) {
+        for (size_t n = 0; n < g->n; n++) {
+            g->values[n].update &= (uint16_t)~bits;
         }
     }
 }
 
-void ble_update_forget_handles(ble_obj_t *o, uint16_t first, uint16_t last)
-{
-    struct ble_update **at = &o->updates;
-    while (*at) {
-        if ((*at)->handle >= first && (*at)->handle <= last) {
-            *at = (*at)->next;
-        } else {
-            at = &(*at)->next;
-        }
-    }
-}
-
-/* Sends the notifications that wait for room, as far as there is some. */
-void ble_update_retry(void)
+/* Retries the waiting values from handle `first` to `last`.  Returns the first that still waits, 0:
+ * none. */
+static uint16_t update_retry(uint32_t first, uint32_t last)
 {
     ble_obj_t *o = ble_object();
-    struct ble_update **at = o ? &o->updates : NULL;
-    while (at && *at) {
-        if (value_send((*at)->conn, (*at)->handle)) {
-            *at = (*at)->next;
-        } else {
-            at = &(*at)->next;
+    uint16_t waits = 0;
+    for (struct ble_group *g = o ? o->groups : NULL; g; g = g->next) {
+        for (uint16_t n = 0; n < g->n; n++) {
+            struct ble_value *v = &g->values[n];
+            uint16_t handle = (uint16_t)(g->first + n);
+            if (v->update && handle >= first && handle <= last) {
+                value_send_to(v, handle, v->update);
+                waits = v->update && !waits ? handle : waits;
+            }
         }
     }
+    return waits;
+}
+
+/* Sends what waits for room, as far as there is some.  Begins with the value that had none the last
+ * time, so that each has its turn. */
+void ble_update_retry(void)
+{
+    uint16_t from = ble.update_from;
+    uint16_t waits = update_retry(from, 0xffff);
+    uint16_t waits_before = from ? update_retry(0, from - 1u) : 0;
+    ble.update_from = waits ? waits : waits_before;
 }

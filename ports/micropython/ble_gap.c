@@ -236,8 +236,12 @@ static mp_obj_t gap_begin_connect(const struct woad_addr *peer, size_t n_args, c
         .supervision_10ms = 256,
         .timeout_ms = timeout ? (uint32_t)timeout : 30000,
     };
-    ble_raise(woad_connect(h, peer, &params));
+    if (min > max || (peer && peer->type > WOAD_ADDR_RANDOM_IDENTITY)) {
+        mp_raise_OSError(MP_EINVAL);
+    }
     gap_end_scan();
+    h = ble_active(); /* the handler of IRQ_SCAN_DONE may have stopped it, or begun to connect */
+    ble_raise(woad_connect(h, peer, &params));
     ble_flush();
     return mp_const_none;
 }

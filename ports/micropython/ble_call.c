@@ -161,11 +161,23 @@ static bool is_yes_or_no(unsigned event)
     return event == IRQ_SET_SECRET || event == IRQ_GATTS_AUTHORIZE;
 }
 
+/* A number above a machine word; never 0. */
+static mp_int_t answer_large(mp_obj_t n)
+{
+    mp_int_t low = mp_obj_int_get_truncated(n);
+    if (!low && mp_obj_is_true(n)) {
+        low = 0x100; /* its low octet is 0 as well */
+    }
+    return low;
+}
+
 /* Any object that is no number counts as 0. */
 static void answer_convert(unsigned event, struct ble_answer *a)
 {
     if (is_yes_or_no(event)) {
         a->number = mp_obj_is_true(a->returned);
+    } else if (mp_obj_is_exact_type(a->returned, &mp_type_int)) {
+        a->number = answer_large(a->returned);
     } else if (a->returned != mp_const_none && !mp_obj_get_int_maybe(a->returned, &a->number)) {
         a->number = 0;
     }

@@ -124,6 +124,20 @@ static mp_int_t config_phys(mp_obj_t value, bool scan)
     return n;
 }
 
+/* A file's path, or None: NULL.  Raises EINVAL for one with a NUL, which would be cut there. */
+static const char *config_path(mp_obj_t value)
+{
+    if (value == mp_const_none) {
+        return NULL;
+    }
+    size_t len;
+    const char *path = mp_obj_str_get_data(value, &len);
+    if (strlen(path) != len) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    return path;
+}
+
 /* Checks the value, and returns it as a number if it is one.  Each value is converted only once:
  * its __int__ or __bool__ may run the program. */
 static mp_int_t config_convert(qstr key, mp_obj_t value)
@@ -136,9 +150,7 @@ static mp_int_t config_convert(qstr key, mp_obj_t value)
     case MP_QSTR_events: return config_events_of(value);
     case MP_QSTR_scan_phys:
     case MP_QSTR_connect_phys: return config_phys(value, key == MP_QSTR_scan_phys);
-    case MP_QSTR_bond_store:
-        (void)(value == mp_const_none ? NULL : mp_obj_str_get_str(value));
-        return 0;
+    case MP_QSTR_bond_store: (void)config_path(value); return 0;
     case MP_QSTR_io: return config_in(value, 0, WOAD_IO_KEYBOARD_DISPLAY);
     case MP_QSTR_bond:
     case MP_QSTR_mitm:
@@ -192,7 +204,7 @@ static void config_set_pairing(qstr key, mp_int_t n)
  * of the host, at once. */
 static void config_set_store(mp_obj_t value)
 {
-    const char *path = value == mp_const_none ? NULL : mp_obj_str_get_str(value);
+    const char *path = config_path(value);
     struct woad_event up = { .type = WOAD_EV_UP, .conn = WOAD_NO_CONN };
     uint8_t irk[16];
     int err = ble_port_store(path);

@@ -59,13 +59,18 @@ static mp_obj_t gattc_discover_characteristics(size_t n_args, const mp_obj_t *ar
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_discover_characteristics_obj, 4, 5,
                                     gattc_discover_characteristics);
 
-/* Programs pass the value handle of the characteristic as `start`: its descriptors follow it. */
+/* Programs pass the value handle of the characteristic as `start`: its descriptors follow it.  0
+ * alone means from handle 1. */
 static mp_obj_t gattc_discover_descriptors(size_t n_args, const mp_obj_t *args)
 {
-    uint16_t conn = ble_arg_conn(args[1]), start = ble_arg_handle(args[2]),
-             end = ble_arg_handle(args[3]);
+    uint16_t conn = ble_arg_conn(args[1]), end;
+    mp_int_t start = mp_obj_get_int(args[2]);
     (void)n_args;
+    end = ble_arg_handle(args[3]);
     struct woad *h = ble_active();
+    if (start < 0 || start >= 0xffff) {
+        start = -1; /* no handle follows: the host refuses handle 0 */
+    }
     return gattc_done(woad_gattc_descriptors(h, conn, (uint16_t)(start + 1), end));
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_discover_descriptors_obj, 4, 4,

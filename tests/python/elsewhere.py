@@ -589,5 +589,59 @@ os.system("ls -l /proc/$PPID/fd >%s")
         assert not [x for x in mine if x[0] in ("0", "1", "2") and ("anon_inode" in x[2] or "socket" in x[2])], (closed, mine)
 
 
+def test_connecting_during_a_scan():
+    """As on other boards event 6 is raised before the attempt: its handler may connect, and then the outer call says so (114); it may
+    stop the radio (19); an address that is none ends no scan."""
+    s, c = pair(SERVER + """
+    for k in range(2):
+        wait(1, 20000)
+        wait(2, 20000)
+        ble.gap_advertise(20000, b"x")
+    """, """
+    up()
+    target = peer()
+    def handler(event, data):
+        irq(event, data)
+        if event == 6:
+            action()
+    ble.irq(handler)
+    def connects():
+        ble.gap_connect(0, target)
+    for action, errno in ((connects, 114), (lambda: None, 0), (lambda: ble.active(False), 19)):
+        ble.gap_scan(0, 30000, 30000)
+        time.sleep_ms(50)
+        raises(22, ble.gap_connect, 4, target)
+        assert not [e for e in events if e[0] == 6]
+        if errno:
+            raises(errno, ble.gap_connect, 0, target)
+        else:
+            ble.gap_connect(0, target)
+        wait(6)
+        if errno != 19:
+            ble.gap_disconnect(wait(7)[0])
+            wait(8)
+    assert not ble.active()
+    """)
+    s.end()
+
+
+def test_descriptors_after_no_handle():
+    """Where nothing can follow the handle, nothing is searched; 0 alone means from handle 1."""
+    s, c = pair(SERVER + "    wait(2, 20000)", CLIENT + """
+    for start in (-1, 65535, 70000, 136536, -65536, 1 << 31):
+        raises(22, ble.gattc_discover_descriptors, conn, start, 65535)
+        raises(22, ble.gattc_discover_characteristics, conn, start if start != 65535 else 65536, 65535)
+    for start, end, first in ((0, 65535, 1), (12, 65535, 13), (65534, 65535, None)):
+        ble.gattc_discover_descriptors(conn, start, end)
+        assert wait(14) == (conn, 0)
+        found = [e[1][1] for e in events if e[0] == 13]
+        events.clear()
+        assert found[:1] == ([first] if first else []), found
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+    s.end()
+
+
 if __name__ == "__main__":
     sys.exit(main(globals(), sys.argv[1:]))

@@ -733,5 +733,127 @@ def test_what_nobody_read_is_counted():
     s.end(30)
 
 
+def test_answers_of_any_size():
+    """What the handler of event 4 returns, and the reader's status: numbers above a machine word refuse, too, and the handler stays."""
+    s, _ = pair(SERVER + """
+    answers = [None, 0, 5, 256, True, "x", 1.5, (), 1 << 70, (1 << 70) + 3, (1 << 70) - (1 << 70), -1, 0]
+    n = 0
+    def handler(event, data):
+        global n
+        if event == 4:
+            n += 1
+            return answers[n - 1]
+        if event == 22:
+            return 1 << 70
+        irq(event, data)
+    ble.irq(handler)
+    ble.l2cap_listen(22, 200)
+    wait(2, 20000)
+    assert n == len(answers), n
+    """, CLIENT + """
+    got = []
+    for k in range(13):
+        ble.gattc_read(conn, 12)
+        got.append(wait(16)[2])
+    assert got == [0, 0, 0x105, 0x111, 0x101, 0, 0, 0, 0x111, 0x103, 0, 0x1ff, 0], got
+    ble.l2cap_connect(conn, 22, 200)
+    assert wait(24)[3] == 24
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+    s.end()
+
+
+def test_an_update_needs_no_heap():
+    """gatts_write(…, True) with the heap locked, while one client's queue is full: both clients get both values, and when the first
+    goes with one that waits, the client that has its place next does not get that."""
+    s = Program("""
+    import micropython
+    up()
+    ((char, other, ready),) = ble.gatts_register_services(((U, ((C, 0x10), (UUID(0x2a38), 0x10), (UUID(0x2a39), 0x08))),))
+    print("HANDLES", char, other, ready)
+    ble.gap_advertise(20000, b"x")
+    conns = []
+    for k in range(2):
+        conns.append(wait(1, 20000)[0])
+        ble.gap_advertise(20000, b"x")
+        wait(3, 20000)                  # it has subscribed
+    def fill():
+        for k in range(500):
+            try:
+                ble.gatts_notify(conns[0], char, bytes(20))
+            except OSError:
+                return
+        raise Exception("never full")
+    print("READY")
+    sys.stdin.readline()
+    fill()
+    ones, twos = b"1" * 20, b"2" * 20
+    failed = False
+    micropython.heap_lock()
+    try:
+        ble.gatts_write(char, ones, True)
+        ble.gatts_write(other, twos, True)
+    except MemoryError:
+        failed = True
+    micropython.heap_unlock()
+    assert not failed
+    for k in range(2):
+        wait(3, 20000)                  # it has got both
+    fill()
+    ble.gatts_write(char, b"3" * 20, True)
+    ble.gap_disconnect(conns[0])
+    wait(2)
+    late = wait(1, 20000)[0]
+    assert late & 0xff == conns[0] & 0xff, late
+    wait(3, 20000)
+    ble.gatts_write(other, b"4" * 20, True)
+    wait(3, 20000)
+    """)
+    handles = s.line("HANDLES").split()
+    mac = s.line("MAC")
+    client = CLIENT + """
+    char, other, ready = %s
+    for handle in (char, other):
+        ble.gattc_write(conn, handle + 1, b"\\1\\0", 1)
+        assert wait(17)[2] == 0
+    got = []
+    def notified():
+        while True:
+            _, handle, value = wait(18, 20000)
+            got.append((handle, value))
+            if %s:
+                break
+        ble.gattc_write(conn, ready, b"x", 1)
+        wait(17)
+    """ % (", ".join(handles), "%s")
+    both = client % "(char, b'1' * 20) in got and (other, b'2' * 20) in got" + """
+    ble.gattc_write(conn, ready, b"x", 1)
+    wait(17)
+    print("SUBSCRIBED")
+    notified()
+    %s
+    """
+    first = Program(both % "wait(8, 20000)")
+    first.say(mac)
+    first.line("SUBSCRIBED")
+    second = Program(both % "")
+    second.say(mac)
+    second.line("SUBSCRIBED")
+    s.line("READY")
+    s.say("")
+    second.end()
+    first.end()
+    third = Program(client % "(other, b'4' * 20) in got" + """
+    ble.gattc_write(conn, ready, b"x", 1)
+    wait(17)
+    notified()
+    assert got == [(other, b"4" * 20)], got
+    """)
+    third.say(mac)
+    third.end()
+    s.end()
+
+
 if __name__ == "__main__":
     sys.exit(main(globals(), sys.argv[1:]))

@@ -396,5 +396,16 @@ def test_a_bond_that_evicts_another_where_each_secret_schedules_a_function():
     s.end()
 
 
+def test_a_path_with_a_nul():
+    """The path is not cut there: it is refused, and neither file is made."""
+    Program("""
+    import os
+    for name in ("keys\\0elsewhere", b"keys\\0", "\\0"):
+        raises(22, ble.config, bond_store=name, gap_name="new")
+    assert ble.config("gap_name") == b"MPY WOAD"
+    assert "keys" not in os.listdir("."), os.listdir(".")
+    """).end()
+
+
 if __name__ == "__main__":
     sys.exit(main(globals(), sys.argv[1:]))

@@ -22,6 +22,10 @@ static const struct {
     { "scan", tool_scan, "prints the devices that advertise" },
     { "info", tool_info, "prints what a controller can do" },
     { "gatt", tool_gatt, "shows, reads, writes and subscribes to a peer's characteristics" },
+    { "adv", tool_adv, "advertises a name, services, data" },
+    { "pair", tool_pair, "pairs with a peer, and keeps the bond" },
+    { "bonds", tool_bonds, "lists and removes bonds" },
+    { "serve", tool_serve, "a ready peer: heart rate, battery, beacon, UART, keyboard" },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -37,6 +37,19 @@ def together(*programs, code=0, until=None, options=()):
     return last, {n: [m[2] for m in lines if m[1] == n] for n in names}
 
 
+def typing(text, *programs, code=0, until=None):
+    """The same; the first program reads this text."""
+    names = "abcdefgh"[:len(programs)]
+    argv = [woad, "run", "--quiet", "--clock", "virtual", "--stdin", "a", "--name", ",".join(names)]
+    argv += ["--until", str(until)] if until else []
+    for i, program in enumerate(programs):
+        argv += (["--"] if i else []) + [str(x) for x in program]
+    r = subprocess.run(argv, input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, timeout=60)
+    assert r.returncode == code, (r.returncode, r.stdout.decode(), r.stderr.decode())
+    lines = [re.match(r"^ *\d+\.\d{6} (\S+) +\| ?(.*)$", x) for x in r.stdout.decode().splitlines()]
+    return {n: [m[2] for m in lines if m[1] == n] for n in names}
+
+
 def alone(*argv, code, said, **more):
     env = dict(environment, **more)
     r = subprocess.run([woad, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, timeout=20)
@@ -220,6 +233,114 @@ def test_a_peer_that_goes():
     device.kill()
     device.wait(5)
     assert p.wait(10) == 1 and b"waiting for values: the connection has ended" in p.stderr.read()
+    air.terminate()
+    ended(air)
+
+
+def test_adv():
+    _, said = together([woad, "adv", "--services", "battery,180d", "--manufacturer", "ffff:0102", "--name", "lamp"],
+                       [woad, "scan", "2", "--json"], until=4)
+    found = [json.loads(x) for x in said["b"] if x.startswith("{")]
+    assert [x["data"] for x in found] == ["020106" + "05030f180d18" + "05ffffff0102" + "05096c616d70"] and not found[0]["connectable"], found
+    _, said = together([woad, "adv", "--extended", "--connectable", "--manufacturer", "ffff:" + 200 * "5a", "--name", "far", "9"],
+                       [woad, "scan", "2", "--json"])
+    found = [json.loads(x) for x in said["b"] if x.startswith("{")]
+    assert found[0]["extended"] and found[0]["connectable"] and found[0]["name"] == "far" and 200 * "5a" in found[0]["data"], found
+    _, said = together([woad, "adv", "--connectable", "--name", "lamp", "9"], [woad, "gatt", "lamp", "read", "2a00"])
+    assert said["b"] == ["6c 61 6d 70  \"lamp\""], said
+    assert re.search(r" has connected$", said["a"][1]) and "ended by the peer's user" in said["a"][2], said
+    _, said = together([woad, "adv", "--name", "lamp", "9"], [woad, "gatt", "lamp", "--timeout", "2"], code=1)
+    assert said["b"] == ["woad gatt: \"lamp\" advertises, but takes no connections"], said
+    alone("adv", "--services", "180d,nothing", code=2, said="--services: \"nothing\" is no UUID")
+    alone("adv", "--manufacturer", "12", code=2, said="--manufacturer takes a company")
+    alone("adv", "--manufacturer", "ffff:" + 40 * "00", code=2, said="that is more than 31 octets; --extended has room")
+    alone("adv", "--interval", "1", code=2, said="--interval takes 20 to 10240")
+    alone("adv", "x", code=2, said="SECONDS are 1 to 86400")
+
+
+def test_serve():
+    _, said = together([woad, "serve", "heart-rate", "--for", "10"], [woad, "gatt", "Woad heart rate", "subscribe", "2a37", "--count", "2"])
+    assert said["b"] == ["00 3d  61 beats a minute", "00 3e  62 beats a minute"], said
+    _, said = together([woad, "serve", "battery", "--name", "cell", "--quiet", "--for", "9"], [woad, "gatt", "cell", "read", "battery level"])
+    assert said["b"] == ["63  99 %"] and said["a"] == [], said
+    _, said = together([woad, "serve", "beacon", "--for", "4"], [woad, "scan", "2", "--json"])
+    found = [json.loads(x) for x in said["b"] if x.startswith("{")]
+    assert len(found) == 1 and found[0]["data"].startswith("0201061bffffffbeac576f6164"), said
+    alone("serve", code=2, said="name one kind")
+    alone("serve", "toaster", code=2, said="there is no kind \"toaster\"")
+
+
+def test_serve_uart():
+    """Both ways; what the peer writes is made safe for the terminal."""
+    said = typing(b"first line\n" + 50 * b"x", [woad, "serve", "uart", "--for", "9"],
+                  [woad, "gatt", "Woad UART", "subscribe", "Nordic UART TX", "--count", "4", "--json"])
+    assert b"".join(bytes.fromhex(json.loads(x)["hex"]) for x in said["b"]) == b"first line\n" + 50 * b"x", said
+    _, said = together([woad, "serve", "uart", "--quiet", "--for", "9"], [woad, "gatt", "Woad UART", "write", "nordic uart rx", "680a1b5b"])
+    assert said["a"] == ["h", "?["], said
+    _, said = together([woad, "serve", "uart", "--quiet", "--for", "9"],
+                       [woad, "gatt", "Woad UART", "write", "nordic uart rx", "hello", "--no-response"])
+    assert said["a"] == ["hello"], said
+
+
+def test_pair_and_type():
+    """Without a bond the keyboard refuses; with one it types.  A bond that one side has lost is named as such."""
+    keyboard, pair = [woad, "serve", "hid-keyboard"], [woad, "pair", "Woad keyboard"]
+    types = [woad, "gatt", "Woad keyboard", "subscribe", "2a4d", "--count", "6", "--json"]
+    said = typing(b"aB!", keyboard, types, code=1)
+    assert "insufficient authentication; woad pair PEER" in said["b"][-1], said
+    said = typing(b"aB!", keyboard, pair, until=9)
+    assert re.match(r"paired with \S+ public: LE Secure Connections, not protected .*, key of 16 octets$", said["b"][-1]), said
+    bonds = subprocess.run([woad, "bonds", "--json"], stdout=subprocess.PIPE, env=environment).stdout.decode().splitlines()
+    bond = json.loads(bonds[0])
+    assert len(bonds) == 1 and bond["secure"] and not bond["authenticated"] and bond["address"] in said["b"][-1], bonds
+    said = typing(b"aB!", keyboard, types)
+    up = 16 * "0"
+    assert [json.loads(x)["hex"] for x in said["b"]] == ["0000040000000000", up, "0200050000000000", up, "02001e0000000000", up], said
+    said = typing(b"aB!", keyboard, pair, until=9)
+    assert said["b"] == ["there is a bond with this peer already"], said
+    os.remove(os.path.join(home, "woad", "woad-serve-hid-keyboard.bonds"))
+    said = typing(b"aB!", keyboard, types, code=1)
+    assert "encrypting with the bond" in said["b"][-1] and "woad bonds remove" in said["b"][-1], said
+    alone("bonds", "remove", "00:00:00:00:00:01", code=1, said="there is no such bond")
+    alone("bonds", "remove", "x", code=1, said="is no address")
+    alone("bonds", "remove", bond["address"], code=0, said="")
+    alone("bonds", code=0, said="none; woad pair makes one")
+    alone("bonds", "remove", "--all", code=1, said="there is no such bond")
+    alone("bonds", "fly", code=2, said="list, remove ADDRESS")
+
+
+def test_pair_with_a_number():
+    """The lock shows a number: a wrong one, the right one on a terminal, standard input that ends."""
+    path = os.path.join(scratch, "pair")
+    air = hub("unix:" + path)
+    env = dict(environment, WOAD_HCI="unix:" + path)
+    for case in ("wrong", "none", "right"):
+        lock = subprocess.Popen([os.path.join(root, "build", "examples", "lock"), os.path.join(scratch, case + ".bonds")], env=env,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        ours, theirs = pty.openpty()
+        p = subprocess.Popen([woad, "pair", "Woad lock"] + (["--io", "keyboard"] if case == "none" else []), env=env, stderr=subprocess.PIPE,
+                             stdin=subprocess.DEVNULL if case == "none" else theirs, stdout=theirs)
+        os.close(theirs)
+        line = lock.stdout.readline()
+        while b"to open it, type" not in line:
+            assert line, lock.stderr.read()
+            line = lock.stdout.readline()
+        number = int(line.split()[-1])
+        until(ours, b"the number that the peer shows: ")
+        if case == "right":
+            os.write(ours, b"x\n")
+            until(ours, b"six digits: ")
+            os.write(ours, b"%06d\n" % number)
+            until(ours, b"LE Secure Connections, protected against an attacker in the middle, key of 16 octets")
+        elif case == "wrong":
+            os.write(ours, b"%06d\n" % ((number + 1) % 1000000))
+        assert p.wait(10) == (case != "right")
+        error = p.stderr.read()
+        assert (case == "right" and error == b"") or (case == "wrong" and b"woad pair: pairing: " in error) or \
+            b"standard input has ended before the answer; --passkey N" in error, (case, error)
+        os.close(ours)
+        lock.kill()
+        lock.communicate()
     air.terminate()
     ended(air)
 

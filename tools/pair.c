@@ -1,0 +1,241 @@
+/* `woad pair`: pairs with a peer and keeps the bond. */
+#include "tool_peer.h"
+#include "tool_text.h"
+#include "woad_tool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/select.h>
+#include <unistd.h>
+
+enum { PAIR_MS = 40000, ANSWER_MAX = 32 };
+
+struct pair_tool {
+    struct tool t;
+    struct tool_peer peer;
+    const char *io;
+    long passkey, timeout_s; /* passkey: -1: none is given */
+    bool yes, legacy;
+    bool asks;                       /* the user is to answer `action` */
+    enum woad_passkey_action action; /* WOAD_PASSKEY_INPUT or _COMPARE */
+    bool ended;
+    int status;
+    struct woad_security now;
+};
+
+/* What the terminal, or the options, can do.  Vol 3, Part H, 2.3.2.  -1: there is no such. */
+static int pair_io(const struct pair_tool *s)
+{
+    static const char *const names[] = { "display", "yes-no", "keyboard", "none",
+                                         "keyboard-display" };
+    for (int i = 0; s->io && i < 5; i++) {
+        if (strcmp(names[i], s->io) == 0) {
+            return i;
+        }
+    }
+    if (s->io) {
+        return -1;
+    }
+    if (s->passkey >= 0) {
+        return WOAD_IO_KEYBOARD;
+    }
+    if (isatty(STDIN_FILENO)) {
+        return WOAD_IO_KEYBOARD_DISPLAY;
+    }
+    return s->yes ? WOAD_IO_DISPLAY_YES_NO : WOAD_IO_NONE;
+}
+
+static void pair_passkey(struct pair_tool *s, const struct woad_event *ev)
+{
+    struct tool *t = &s->t;
+    s->action = ev->u.passkey.action;
+    switch (s->action) {
+    case WOAD_PASSKEY_DISPLAY:
+        printf("type %06u on the peer\n", (unsigned)ev->u.passkey.passkey);
+        tool_flush(t);
+        return;
+    case WOAD_PASSKEY_COMPARE:
+        printf("does the peer show %06u?  yes or no: ", (unsigned)ev->u.passkey.passkey);
+        tool_flush(t);
+        if (s->yes) {
+            puts("yes");
+            woad_passkey(t->h, ev->conn, s->action, 1);
+            return;
+        }
+        break;
+    default:
+        if (s->passkey >= 0) {
+            woad_passkey(t->h, ev->conn, s->action, (uint32_t)s->passkey);
+            return;
+        }
+        printf("the number that the peer shows: ");
+        tool_flush(t);
+        break;
+    }
+    s->asks = true;
+}
+
+static void pair_event(struct tool *t, const struct woad_event *ev)
+{
+    struct pair_tool *s = t->ctx;
+    peer_event(&s->peer, t, ev);
+    if (ev->type == WOAD_EV_PASSKEY) {
+        pair_passkey(s, ev);
+    } else if (ev->type == WOAD_EV_SECURITY) {
+        s->ended = true;
+        s->asks = false;
+        s->status = ev->u.security.status;
+        s->now = ev->u.security.now;
+    }
+}
+
+/* Takes the user's line.  False: standard input has ended. */
+static bool pair_answer(struct pair_tool *s)
+{
+    char line[ANSWER_MAX], *end;
+    ssize_t n = read(STDIN_FILENO, line, sizeof line - 1);
+    if (n <= 0) {
+        return false;
+    }
+    line[n] = '\0';
+    if (s->action == WOAD_PASSKEY_COMPARE) {
+        if (*line != 'y' && *line != 'n') {
+            printf("yes or no: ");
+            return tool_flush(&s->t);
+        }
+        woad_passkey(s->t.h, s->t.conn, s->action, *line == 'y');
+        s->asks = false;
+        return true;
+    }
+    unsigned long number = strtoul(line, &end, 10);
+    if (end == line || (*end != '\n' && *end) || number > 999999) {
+        printf("six digits: ");
+        return tool_flush(&s->t);
+    }
+    woad_passkey(s->t.h, s->t.conn, s->action, (uint32_t)number);
+    s->asks = false;
+    return true;
+}
+
+static int pair_wait(struct pair_tool *s)
+{
+    uint32_t start = woad_port_now_ms();
+    while (!s->ended && woad_port_now_ms() - start < PAIR_MS) {
+        struct tool *t = &s->t;
+        if (tool_why(t) != TOOL_DONE) {
+            return tool_ended(t, tool_why(t), "pairing");
+        }
+        tool_step(t, s->asks ? STDIN_FILENO : -1, 100);
+        fd_set in;
+        struct timeval none = { 0, 0 };
+        FD_ZERO(&in);
+        FD_SET(STDIN_FILENO, &in);
+        if (s->asks && select(STDIN_FILENO + 1, &in, NULL, NULL, &none) > 0 && !pair_answer(s)) {
+            return tool_fail(t, "pairing: standard input has ended before the answer; --passkey N, "
+                                "or --yes, answer it");
+        }
+    }
+    if (!s->ended) {
+        return tool_ended(&s->t, TOOL_TIME, "pairing");
+    }
+    return 0;
+}
+
+static int pair_report(const struct pair_tool *s)
+{
+    char addr[TOOL_ADDR_TEXT];
+    if (s->status) {
+        return tool_fail(&s->t, "pairing: %s", woad_smp_strerror(s->status));
+    }
+    text_addr(addr, &s->peer.addr);
+    printf("paired with %s %s: %s, %s, key of %u octets%s\n", addr, text_addr_type(&s->peer.addr),
+           s->now.secure ? "LE Secure Connections" : "legacy pairing",
+           s->now.authenticated ? "protected against an attacker in the middle"
+                                : "not protected against an attacker in the middle",
+           s->now.key_size, s->now.bonded ? "" : ", without a bond");
+    return 0;
+}
+
+static int pair_do(struct pair_tool *s, const char *wanted, int io)
+{
+    struct tool *t = &s->t;
+    const struct woad_security_policy policy = { .io = (uint8_t)io,
+                                                 .bond = true,
+                                                 .mitm = io != WOAD_IO_NONE,
+                                                 .allow_legacy = s->legacy,
+                                                 .key_size_min = 7 };
+    woad_set_security_policy(t->h, &policy);
+    int status = peer_connect(&s->peer, t, wanted, (uint32_t)s->timeout_s * 1000u);
+    if (status) {
+        return status;
+    }
+    if (s->peer.had_bond) {
+        printf("there is a bond with this peer already\n");
+        return 0;
+    }
+    s->ended = false;
+    int error = woad_pair(t->h, t->conn);
+    if (error && error != WOAD_EALREADY) {
+        return tool_fail(t, "pairing: %s", woad_strerror(error));
+    }
+    status = pair_wait(s);
+    if (status) {
+        return status;
+    }
+    return pair_report(s);
+}
+
+static int pair_run(struct pair_tool *s, const char *wanted, int io)
+{
+    char *path = NULL;
+    if (!s->t.bonds) {
+        s->t.bonds = path = tool_bonds_path("woad");
+    }
+    int status = tool_open(&s->t);
+    if (!status) {
+        status = pair_do(s, wanted, io);
+        tool_close(&s->t);
+    }
+    free(path);
+    return tool_status(&s->t, status);
+}
+
+int tool_pair(int argc, char **argv)
+{
+    static struct pair_tool s = { .t = { .command = "pair", .event = pair_event, .ctx = &s },
+                                  .passkey = -1,
+                                  .timeout_s = 10 };
+    static const struct tool_option options[] = {
+        { "--passkey", "N", "the number that the peer shows, 0 to 999999", TOOL_NUMBER, &s.passkey,
+          0, 999999 },
+        { "--yes", NULL, "answer yes when numbers are to be compared", TOOL_FLAG, &s.yes, 0, 0 },
+        { "--io", "WHAT", "none, display, yes-no, keyboard, keyboard-display", TOOL_TEXT, &s.io, 0,
+          0 },
+        { "--legacy", NULL, "accept peers without LE Secure Connections", TOOL_FLAG, &s.legacy, 0,
+          0 },
+        { "--timeout", "SECONDS", "for finding the peer; 10", TOOL_NUMBER, &s.timeout_s, 1, 3600 },
+        { "--bonds", "FILE", "the file of bonds", TOOL_TEXT, &s.t.bonds, 0, 0 },
+        { "--hci", "NAME", "the controller; else WOAD_HCI names it", TOOL_TEXT, &s.t.hci, 0, 0 },
+        { NULL, NULL, NULL, TOOL_FLAG, NULL, 0, 0 },
+    };
+    static const struct tool_help help = {
+        "pair", "[OPTION…] PEER",
+        "Pairs with PEER, a name or an address, and keeps the bond for woad gatt and others.  On a\n"
+        "terminal it shows numbers and asks for them; elsewhere it pairs without a user, unless\n"
+        "--passkey, --yes or --io say otherwise.\n",
+        "woad pair keyboard\nwoad pair lock --passkey 123456\n", options
+    };
+    int status;
+    if (!tool_parse(&help, &argc, argv, &status)) {
+        return status;
+    }
+    int io = pair_io(&s);
+    if (argc != 1) {
+        return tool_usage(&help, "name one peer");
+    }
+    if (io < 0) {
+        return tool_usage(&help, "--io does not take \"%s\"", s.io);
+    }
+    return pair_run(&s, argv[0], io);
+}

@@ -1,0 +1,113 @@
+/* `woad serve hid-keyboard`: types what comes from standard input at the computer that has paired
+ * and subscribed.  HID Service 1.0; HID over GATT Profile 1.0; USB HID Usage Tables, 10. */
+#include "serve.h"
+
+#include <string.h>
+
+enum { PRESS_MS = 10, LAST_MS = 500, SHIFT = 0x02 };
+enum { KEY_A = 4, KEY_1 = 30 };
+
+/* Modifiers, a reserved octet, six keys: USB HID 1.11, appendix B.1. */
+static const uint8_t report_map[] = { 0x05, 0x01, 0x09, 0x06, 0xa1, 0x01, 0x05, 0x07, 0x19,
+                                      0xe0, 0x29, 0xe7, 0x15, 0x00, 0x25, 0x01, 0x75, 0x01,
+                                      0x95, 0x08, 0x81, 0x02, 0x95, 0x01, 0x75, 0x08, 0x81,
+                                      0x01, 0x95, 0x06, 0x75, 0x08, 0x15, 0x00, 0x25, 0x65,
+                                      0x19, 0x00, 0x29, 0x65, 0x81, 0x00, 0xc0 };
+static const struct woad_uuid hid = WOAD_UUID16(0x1812), information = WOAD_UUID16(0x2a4a),
+                              map = WOAD_UUID16(0x2a4b), control = WOAD_UUID16(0x2a4c),
+                              report = WOAD_UUID16(0x2a4d), reference = WOAD_UUID16(0x2908);
+enum { READ = WOAD_PERM_READ | WOAD_PERM_READ_ENCRYPTED };
+enum { WRITE = WOAD_PERM_WRITE | WOAD_PERM_WRITE_ENCRYPTED };
+static uint8_t keys[8], suspended[1];
+static struct woad_value keys_value = WOAD_VALUE_FIXED(keys, sizeof keys),
+                         control_value = WOAD_VALUE_FIXED(suspended, 1),
+                         map_value = WOAD_VALUE_CONST(report_map, sizeof report_map),
+                         information_value = WOAD_VALUE_CONST("\x11\x01\x00\x02", 4),
+                         reference_value = WOAD_VALUE_CONST("\0\1", 2);
+static const struct woad_attr keyboard_attrs[] = {
+    WOAD_PRIMARY(&hid),
+    WOAD_CHARACTERISTIC_VALUE_CCCD(&report, WOAD_PROP_READ | WOAD_PROP_NOTIFY, READ, &keys_value),
+    WOAD_DESCRIPTOR_VALUE(&reference, READ, &reference_value),
+    WOAD_CHARACTERISTIC_VALUE(&map, WOAD_PROP_READ, READ, &map_value),
+    WOAD_CHARACTERISTIC_VALUE(&information, WOAD_PROP_READ, READ, &information_value),
+    WOAD_CHARACTERISTIC_VALUE(&control, WOAD_PROP_WRITE_COMMAND, WRITE, &control_value),
+};
+
+/* The usage of a character on a US keyboard, and whether it takes Shift.  0: there is none. */
+static uint8_t keyboard_usage(char c, bool *shift)
+{
+    static const char plain[] = "1234567890\n\x1b\b\t -=[]\\\1;'`,./";
+    static const char shifted[] = "!@#$%^&*()\1\1\1\1\1_+{}|\1:\"~<>?";
+    *shift = c >= 'A' && c <= 'Z';
+    if (*shift) {
+        return (uint8_t)(KEY_A + c - 'A');
+    }
+    if (c >= 'a' && c <= 'z') {
+        return (uint8_t)(KEY_A + c - 'a');
+    }
+    const char *at = c > 1 ? strchr(plain, c) : NULL;
+    if (at) {
+        return (uint8_t)(KEY_1 + (at - plain));
+    }
+    at = c > 1 ? strchr(shifted, c) : NULL;
+    *shift = at != NULL;
+    if (at) {
+        return (uint8_t)(KEY_1 + (at - shifted));
+    }
+    return 0;
+}
+
+static void keyboard_drop(struct serve_tool *s)
+{
+    s->input_len--;
+    memmove(s->input, s->input + 1, s->input_len);
+}
+
+/* A key goes down, and up 10 ms later.  Without a subscriber it waits. */
+static uint32_t keyboard_loop(struct serve_tool *s, uint32_t now_ms)
+{
+    bool shift;
+    if (s->next_ms && (int32_t)(now_ms - s->next_ms) < 0) {
+        return s->next_ms - now_ms;
+    }
+    serve_read_input(s);
+    bool down = keys[2] != 0;
+    if (!down && !s->input_len) {
+        s->done = s->input_ended;
+        return SERVE_NO_WAIT;
+    }
+    if (down) {
+        keys[0] = keys[2] = 0;
+    } else {
+        keys[2] = keyboard_usage((char)s->input[0], &shift);
+        keys[0] = (uint8_t)(shift ? SHIFT : 0);
+        if (!keys[2]) {
+            serve_say(s, "no key for octet 0x%02x", s->input[0]);
+            keyboard_drop(s);
+            return 0;
+        }
+    }
+    if (woad_gatt_notify_value(s->t.h, &keys_value) <= 0) {
+        if (down) {
+            return 0; /* the subscriber has disconnected: the key is up */
+        }
+        keys[0] = keys[2] = 0;
+        return 50;
+    }
+    if (!down) {
+        keyboard_drop(s);
+    }
+    serve_read_input(s);
+    bool last = down && !s->input_len && s->input_ended;
+    s->next_ms = (now_ms + (last ? LAST_MS : PRESS_MS)) | 1;
+    return s->next_ms - now_ms;
+}
+
+const struct serve_kind serve_keyboard = { .name = "hid-keyboard",
+                                           .device = "Woad keyboard",
+                                           .attrs = keyboard_attrs,
+                                           .n = sizeof keyboard_attrs / sizeof *keyboard_attrs,
+                                           .service = &hid,
+                                           .appearance = 0x03c1,
+                                           .reads = true,
+                                           .loop = keyboard_loop };

@@ -199,8 +199,8 @@ int tool_adv(int argc, char **argv)
     };
     static const struct tool_help help = {
         "adv", "[OPTION…] [SECONDS]",
-        "Advertises for SECONDS, or until Ctrl-C.  With --connectable the centrals that come and go\n"
-        "are printed.\n",
+        "Advertises for SECONDS, or until Ctrl-C.  With --connectable the centrals that come\n"
+        "and go are printed.\n",
         "woad adv --name lamp --services battery\nwoad adv --connectable --interval 1000 60\n"
         "woad adv --extended --manufacturer ffff:0102030405\n",
         options

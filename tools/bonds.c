@@ -117,8 +117,8 @@ int tool_bonds(int argc, char **argv)
     };
     static const struct tool_help help = {
         "bonds", "[OPTION…] [list]\n[OPTION…] remove ADDRESS|--all",
-        "Lists the bonds of woad pair, or removes one or all.  Those of woad serve are in files of\n"
-        "their own beside it: woad-serve-KIND.bonds.\n",
+        "Lists the bonds of woad pair, or removes one or all.  Those of woad serve are in files\n"
+        "of their own beside it: woad-serve-KIND.bonds.\n",
         "woad bonds\nwoad bonds remove C0:11:22:33:44:55\n", options
     };
     int status;

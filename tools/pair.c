@@ -221,8 +221,8 @@ int tool_pair(int argc, char **argv)
     };
     static const struct tool_help help = {
         "pair", "[OPTION…] PEER",
-        "Pairs with PEER, a name or an address, and keeps the bond for woad gatt and others.  On a\n"
-        "terminal it shows numbers and asks for them; elsewhere it pairs without a user, unless\n"
+        "Pairs with PEER, a name or an address, and keeps the bond for woad gatt and others.  On\n"
+        "a terminal it shows numbers and asks for them; elsewhere it pairs without a user, unless\n"
         "--passkey, --yes or --io say otherwise.\n",
         "woad pair keyboard\nwoad pair lock --passkey 123456\n", options
     };

@@ -240,11 +240,12 @@ void decode_h4(struct decoder *d, struct rd *in)
         size_t header;
         void (*put)(struct decoder *d, struct rd *in);
     } kinds[] = {
-        [COMMAND] = { "command", "Command", LINE_BLUE, 3, put_command },
-        [ACL] = { "acl", "ACL", LINE_CYAN, 4, put_acl },
-        [SCO] = { "sco", "SCO", LINE_CYAN, 3, put_sco },
-        [EVENT] = { "event", "Event", LINE_GREEN, 2, put_event },
-        [ISO] = { "iso", "ISO", LINE_CYAN, 4, put_iso },
+        /* from COMMAND on */
+        { "command", "Command", LINE_BLUE, 3, put_command },
+        { "acl", "ACL", LINE_CYAN, 4, put_acl },
+        { "sco", "SCO", LINE_CYAN, 3, put_sco },
+        { "event", "Event", LINE_GREEN, 2, put_event },
+        { "iso", "ISO", LINE_CYAN, 4, put_iso },
     };
     static const char *const directions[] = { "tx", "rx" };
     struct line *l = &d->line;
@@ -261,14 +262,14 @@ void decode_h4(struct decoder *d, struct rd *in)
         decode_rest(d, "data", in);
         return;
     }
-    line_layer(l, "hci", kinds[type].title, kinds[type].colour);
+    line_layer(l, "hci", kinds[type - COMMAND].title, kinds[type - COMMAND].colour);
     if (l->json) {
-        line_word(l, "type", kinds[type].word);
+        line_word(l, "type", kinds[type - COMMAND].word);
     }
-    if (rd_left(in) < kinds[type].header) {
+    if (rd_left(in) < kinds[type - COMMAND].header) {
         line_bad(l, "it is too short");
         decode_rest(d, "data", in);
         return;
     }
-    kinds[type].put(d, in);
+    kinds[type - COMMAND].put(d, in);
 }

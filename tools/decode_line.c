@@ -273,8 +273,9 @@ static void put_second(struct line *l, const char *key, const char *name)
     }
 }
 
-void line_address(struct line *l, const char *key, const uint8_t *a)
+void line_address(struct line *l, const char *key, const uint8_t *octets)
 {
+    const uint8_t *a = octets;
     char text[18];
     snprintf(text, sizeof text, "%02X:%02X:%02X:%02X:%02X:%02X", a[5], a[4], a[3], a[2], a[1],
              a[0]);

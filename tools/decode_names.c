@@ -14,8 +14,9 @@ const char *name_find(const struct name_of *list, uint32_t number)
     return NULL;
 }
 
-const char *uuid_text(const uint8_t *u, size_t len, char text[UUID_TEXT_MAX])
+const char *uuid_text(const uint8_t *octets, size_t len, char text[UUID_TEXT_MAX])
 {
+    const uint8_t *u = octets;
     /* The Bluetooth Base UUID, last octets first.  Vol 3, Part B, 2.5.1 */
     static const uint8_t base[12] = { 0xfb, 0x34, 0x9b, 0x5f, 0x80, 0, 0, 0x80, 0, 0x10, 0, 0 };
     if (len == 16 && memcmp(u, base, sizeof base) == 0) {

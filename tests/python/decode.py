@@ -235,6 +235,20 @@ def test_long_pdus_are_put_together():
     assert "Rest of a PDU without a beginning" in text
 
 
+def test_content_that_is_encrypted():
+    """A capture without the keys: what cannot be read is not guessed at, and before and after pauses all is read."""
+    path = os.path.join(scratch, "encrypted.pcap")
+    subprocess.run([os.path.join(root, "build", "tests", "test-procedures")], check=True, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL, env=dict(os.environ, PCAP=path))
+    found = packets(path)
+    names = [p["control"]["name"] for p in found if "control" in p]
+    assert sum("encrypted" in p for p in found) > 50
+    assert names.count("LL_START_ENC_REQ") > 5 and "LL_PAUSE_ENC_RSP" in names, set(names)
+    assert "LL_START_ENC_RSP" not in names and "LL_PAUSE_ENC_REQ" not in names, set(names)
+    wrong = [p for p in found if "malformed" in p and "length" not in p["malformed"]]
+    assert not wrong, wrong[:2]
+
+
 def test_text_of_strangers():
     """A name that would move the cursor, end the string or turn the line around."""
     name = b'a\x1b[2J"\\\xe2\x80\xaeb\xff'
@@ -348,6 +362,7 @@ def test_other_kinds_of_files():
         data += block(1, struct.pack(order + "HHI", 187, 0, 0) + name) + block(1, struct.pack(order + "HHI", 201, 0, 0)) + block(99, b"abcd")
         data += block(6, struct.pack(order + "IIIII", 0, 0, 1000, 4, 4) + b"\x01" + reset)
         data += block(6, struct.pack(order + "IIIII", 1, 0, 1500, 11, 11) + b"\0\0\0\1\x04" + answer + b"\0")
+        assert "0.000500 from=" in decode(data)[0].splitlines()[1]
         assert shown(data) == ['from="sensor" ' + expect[0], 'from="" ' + expect[1]], shown(data)
 
 

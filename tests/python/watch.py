@@ -3,6 +3,7 @@
 
 watch.py [NAME…]: those tests whose names contain one of the words.
 """
+import fcntl
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -237,6 +239,28 @@ def test_keys_are_zeros():
         host.s.close()
         air.terminate()
         air.wait(5)
+
+
+def test_a_packet_that_is_cut():
+    """The radio ends in the middle of a packet: 1 and a sentence.  Ctrl-C there: 0, and nothing of it."""
+    block = bytes.fromhex("0a0d0d0a1c0000004d3c2b1a01000000ffffffffffffffff1c000000" "0600000030000000")
+    for stops in (True, False):
+        path = os.path.join(scratch, "cut-%d" % stops)
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(path)
+            server.listen(1)
+            w = watch("unix:" + path)
+            s, _ = server.accept()
+            assert s.recv(100) == b"watch\n"
+            s.sendall(b'{"ok":true}\n' + block)
+            if stops:
+                while any(fcntl.ioctl(s, termios.TIOCOUTQ, bytes(4))):
+                    time.sleep(0.01)                 # until it has read that
+                assert end(w) == (b"", b"")
+            s.close()
+            if not stops:
+                out, err = w.communicate(timeout=5)
+                assert w.returncode == 1 and err == b"woad watch: the radio: the file is cut after 0 packets\n", err
 
 
 def test_usage():

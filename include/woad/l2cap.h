@@ -89,9 +89,10 @@ int woad_coc_stop_listening(struct woad *h, uint16_t psm);
 
 /* Accepts the channel of WOAD_EV_COC_REQUEST, from inside the event or within 25 s:
  * WOAD_EV_COC_OPEN follows.  `rx`: memory of rx_size octets, 23 or more (enhanced: 64), the
- * channel's until WOAD_EV_COC_CLOSED.  After 25 s, or when the connection has lost the security
- * required, the host refuses: WOAD_EV_COC_CLOSED with WOAD_ETIMEDOUT or WOAD_EACCES.  WOAD_ENOENT:
- * no request of this CID waits.  WOAD_EINVAL: `rx` is too small. */
+ * channel's until WOAD_EV_COC_CLOSED has returned: what has come can be read inside it.  After 25
+ * s, or when the connection has lost the security required, the host refuses: WOAD_EV_COC_CLOSED
+ * with WOAD_ETIMEDOUT or WOAD_EACCES.  WOAD_ENOENT: no request of this CID waits.  WOAD_EINVAL:
+ * `rx` is too small. */
 int woad_coc_accept(struct woad *h, uint16_t conn, uint16_t cid, void *rx, size_t rx_size);
 
 /* Refuses it with WOAD_COC_NO_RESOURCES, WOAD_COC_INSUFFICIENT_AUTHORIZATION or another result up

@@ -354,6 +354,7 @@ void storm_event(void *ctx, struct woad *h, const struct woad_event *ev)
     (void)h;
     storm.me = a;
     storm.events++;
+    storm.events_open++;
     say("%*s%u: %s %04x\n", (int)a->depth * 2 + 2, "", a->number, event_name(ev->type), ev->conn);
     model_event(a, ev);
     if (ev->type == WOAD_EV_UP && !storm.calm) {
@@ -367,6 +368,9 @@ void storm_event(void *ctx, struct woad *h, const struct woad_event *ev)
     }
     a->depth--;
     storm.me = was;
+    if (!--storm.events_open) {
+        channels_free_closed();
+    }
 }
 
 void armed_run(struct actor *a)

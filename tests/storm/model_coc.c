@@ -30,12 +30,28 @@ struct channel *channel_new(struct actor *a, uint16_t conn, uint16_t cid)
     FAIL("more channels than there can be");
 }
 
+/* The memory of channels that have closed in the events that are being raised: what was received
+ * can be read until these have returned. */
+static void *closed_rx[64];
+static unsigned closed;
+
 void channel_free(struct channel *k)
 {
-    free(k->rx);
+    if (storm.events_open && closed < sizeof closed_rx / sizeof *closed_rx) {
+        closed_rx[closed++] = k->rx;
+    } else {
+        free(k->rx);
+    }
     free(k->tx);
     free(k->into);
     memset(k, 0, sizeof *k);
+}
+
+void channels_free_closed(void)
+{
+    while (closed) {
+        free(closed_rx[--closed]);
+    }
 }
 
 static void data_event(struct channel *k, const struct woad_event *ev)

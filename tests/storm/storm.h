@@ -115,8 +115,9 @@ struct storm {
     struct mood mood;
     bool verbose;
     unsigned long calls, events;
-    uint64_t hash; /* of all packets of the hosts */
-    jmp_buf over;  /* a check failed: the episode ends here */
+    unsigned events_open; /* that have not returned */
+    uint64_t hash;        /* of all packets of the hosts */
+    jmp_buf over;         /* a check failed: the episode ends here */
     char message[300];
     void (*send)(void); /* calls woad_tx() inside an event; NULL: not allowed */
     bool (*encrypted)(const struct actor *a, uint16_t conn);
@@ -156,6 +157,7 @@ void hash_octets(const uint8_t *p, size_t n);
 struct channel *channel_of(struct actor *a, uint16_t conn, uint16_t cid);
 struct channel *channel_new(struct actor *a, uint16_t conn, uint16_t cid);
 void channel_free(struct channel *k);
+void channels_free_closed(void);
 void coc_event(struct actor *a, const struct woad_event *ev);
 
 /* model_bond.c */

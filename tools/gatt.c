@@ -1,5 +1,6 @@
 /* `woad gatt`: a GATT client for scripts: the tree of a peer's services, reads, writes,
  * subscriptions. */
+#include "gatt_shell.h"
 #include "gatt_show.h"
 #include "tool_text.h"
 #include "woad_tool.h"
@@ -112,6 +113,9 @@ static int gatt_do(struct gatt_tool *s, int argc, char **argv)
     if (status) {
         return status;
     }
+    if (argc > 1 && strcmp(argv[1], "shell") == 0) {
+        return gatt_shell(&s->g);
+    }
     if (argc == 1 || strcmp(argv[1], "tree") == 0) {
         return gatt_do_tree(s);
     }
@@ -134,7 +138,9 @@ static bool gatt_words_fit(int argc, char **argv)
     static const struct {
         const char *name;
         int words;
-    } commands[] = { { "tree", 2 }, { "read", 3 }, { "write", 4 }, { "subscribe", 3 } };
+    } commands[] = {
+        { "tree", 2 }, { "shell", 2 }, { "read", 3 }, { "write", 4 }, { "subscribe", 3 }
+    };
     if (argc == 1) {
         return true;
     }
@@ -197,11 +203,12 @@ int tool_gatt(int argc, char **argv)
     static const struct tool_help help = {
         "gatt",
         "[OPTION…] PEER [tree]\n[OPTION…] PEER read WHAT\n[OPTION…] PEER write WHAT VALUE\n"
-        "[OPTION…] PEER subscribe WHAT",
+        "[OPTION…] PEER subscribe WHAT\n[OPTION…] PEER shell",
         "Connects to PEER, a name or an address, and shows its services, or reads, writes or\n"
         "subscribes to one characteristic or descriptor.  WHAT is a UUID (2a19, 128 bits), a name\n"
         "(\"battery level\"), or a handle (#12).  VALUE is octets in hexadecimal (01ff), else\n"
-        "text; quotes of its own make it text: '\"beef\"'.  A bond made by woad pair is used.\n",
+        "text; quotes of its own make it text: '\"beef\"'.  A bond made by woad pair is used.\n"
+        "shell reads commands from standard input; on a terminal with completion and history.\n",
         "woad gatt \"Woad battery\"\nwoad gatt C0:11:22:33:44:55 read 2a19\n"
         "woad gatt lamp write fff1 01ff\nwoad gatt sensor subscribe \"heart rate measurement\" "
         "--for 10 --json\n",

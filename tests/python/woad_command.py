@@ -345,5 +345,57 @@ def test_pair_with_a_number():
     ended(air)
 
 
+def test_the_shell_from_a_pipe():
+    """Commands, mistakes that end nothing, and the end of the input."""
+    lines = "read 2a19\nfly\nread\nmtu\nwrite 2a00 x\nnotify 2a19\nstop battery-level\n\nread #3"
+    path = os.path.join(scratch, "pipe")
+    air = hub("unix:" + path)
+    env = dict(environment, WOAD_HCI="unix:" + path)
+    device = subprocess.Popen([battery], env=env, stdout=subprocess.DEVNULL)
+    r = subprocess.run([woad, "gatt", "Woad battery", "shell"], env=env, input=lines.encode(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20)
+    out = r.stdout.decode().splitlines()
+    assert r.returncode == 0 and out[:2] == ["64  100 %", "247"] and out[-1] == "(empty)", r
+    assert r.stderr.decode().splitlines() == [
+        "woad gatt: there is no command \"fly\"; help lists them", "woad gatt: read takes WHAT: a UUID, its name with dashes, or #HANDLE",
+        "woad gatt: writing handle 3: write not permitted"], r
+    device.wait(5)
+    air.terminate()
+    ended(air)
+
+
+def test_the_shell_on_a_terminal():
+    """A notification while a line is edited; history; completion; Ctrl-C; the peer's end."""
+    path = os.path.join(scratch, "shell")
+    air = hub("unix:" + path)
+    env = dict(environment, WOAD_HCI="unix:" + path, TERM="xterm", LC_ALL="C.UTF-8")
+    for way in ("disconnect", "interrupt", "gone"):
+        device = subprocess.Popen([battery], env=env, stdout=subprocess.DEVNULL)
+        ours, theirs = pty.openpty()
+        p = subprocess.Popen([woad, "gatt", "Woad battery", "shell"], env=env, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE)
+        os.close(theirs)
+        until(ours, b"gatt> ")
+        os.write(ours, b"read 2a19\n")
+        until(ours, b"64  100 %")
+        os.write(ours, b"\x1b[A\n")
+        until(ours, b"64  100 %")
+        os.write(ours, b"rea\tbatt\t\n")
+        until(ours, b"ery-level", b"64  100 %")
+        os.write(ours, b"notify 2a19\n")
+        until(ours, b"#12: 63  99 %", b"gatt> ")
+        if way == "disconnect":
+            os.write(ours, b"disconnect\n")
+        elif way == "interrupt":
+            p.send_signal(signal.SIGINT)
+        else:
+            device.kill()
+        assert p.wait(10) == (way == "gone"), (way, p.stderr.read())
+        assert (b"shell: the connection has ended" in p.stderr.read()) == (way == "gone")
+        os.close(ours)
+        device.wait(5)
+    assert "read 2a19" in open(os.path.join(home, "woad", "gatt.lines")).read().replace("\\040", " ")
+    air.terminate()
+    ended(air)
+
+
 if __name__ == "__main__":
     sys.exit(main(globals(), sys.argv[1:]))

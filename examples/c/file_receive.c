@@ -1,44 +1,43 @@
 /* Receives a file over an L2CAP channel from file_send.c: `file_receive PATH`.  The first SDU has
  * the length, the others have the octets; the answer is their CRC-32. */
-#include <stdio.h>
-
 #include <woad/port.h>
 #include <woad/woad.h>
 
 #include "crc32.h"
 
-enum { PSM = 0x80, SDU = 2048 };
 static const struct woad_feature *const features[] = { &woad_feature_advertiser,
                                                        &woad_feature_l2cap_channels, NULL };
 static struct {
     FILE *file;
     uint8_t rx[2 * SDU], sum[4];
-    uint32_t len, got, crc, percent;
-    bool has_len, done;
+    uint32_t len, got, crc;
+    bool has_len, bad, done;
 } app;
+
+/* Takes an SDU.  False: it is not what file_send.c sends, or the file cannot be written. */
+static bool take(const uint8_t *part, uint32_t n)
+{
+    if (!app.has_len) {
+        app.len = n == 4 ? get_le32(part) : 0;
+        return app.has_len = n == 4;
+    }
+    if (n > app.len - app.got || fwrite(part, 1, n, app.file) != n)
+        return false;
+    print_tenths(app.got, app.got + n, app.len);
+    app.crc = crc32(app.crc, part, n);
+    app.got += n;
+    return app.got < app.len || fflush(app.file) == 0; /* before the sender gets the sum */
+}
 
 /* Reads what has arrived; at the end, sends the sum. */
 static void receive(struct woad *h, uint16_t conn, uint16_t cid)
 {
     uint8_t part[SDU];
     int n;
-    while ((n = woad_coc_read(h, conn, cid, part, sizeof part, NULL)) > 0) {
-        if (!app.has_len) {
-            app.len = (uint32_t)(part[0] | part[1] << 8 | part[2] << 16) | (uint32_t)part[3] << 24;
-            app.has_len = true;
-            continue;
-        }
-        fwrite(part, 1, (size_t)n, app.file);
-        app.crc = crc32(app.crc, part, (size_t)n);
-        app.got += (uint32_t)n;
-        uint32_t percent = (uint32_t)(app.got * 100ull / app.len);
-        if (percent / 10 != app.percent / 10)
-            printf("%3u %%\n", (unsigned)percent);
-        app.percent = percent;
-    }
-    if (app.has_len && app.got == app.len) {
-        for (int k = 0; k < 4; k++)
-            app.sum[k] = (uint8_t)(app.crc >> 8 * k);
+    while (!app.bad && (n = woad_coc_read(h, conn, cid, part, sizeof part, NULL)) > 0)
+        app.done = app.bad = !take(part, (uint32_t)n);
+    if (!app.bad && app.has_len && app.got == app.len) {
+        put_le32(app.sum, app.crc);
         woad_coc_send(h, conn, cid, app.sum, sizeof app.sum);
     }
 }
@@ -75,5 +74,5 @@ int main(int argc, char **argv)
         return fprintf(stderr, "usage: file_receive PATH\n"), 1;
     int status = woad_port_run(&config, "file_receive", NULL, &app.done);
     printf("%u of %u octets, CRC-32 %08x\n", app.got + 0u, app.len + 0u, app.crc + 0u);
-    return fclose(app.file) || status || !app.has_len || app.got != app.len;
+    return fclose(app.file) || status || app.bad || !app.has_len || app.got != app.len;
 }

@@ -9,21 +9,20 @@
 
 #include "crc32.h"
 
-enum { PSM = 0x80, SDU = 2048 };
 static const struct woad_feature *const features[] = { &woad_feature_scanner, &woad_feature_central,
                                                        &woad_feature_reconnection,
                                                        &woad_feature_l2cap_channels, NULL };
 static struct {
     FILE *file;
     uint8_t rx[256], part[SDU], sum[4];
-    uint32_t len, sent, crc;
+    uint32_t len, sent, crc, room; /* room: in the receiver's SDUs */
     bool found, same, done;
 } app;
 
 /* The buffer must not change until WOAD_EV_COC_SENT. */
 static void send_next(struct woad *h, uint16_t conn, uint16_t cid)
 {
-    size_t n = fread(app.part, 1, sizeof app.part, app.file);
+    size_t n = fread(app.part, 1, app.room, app.file);
     app.crc = crc32(app.crc, app.part, n);
     app.sent += (uint32_t)n;
     if (n)
@@ -45,19 +44,19 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         app.found = name && len == 9 && memcmp(name, "Woad file", 9) == 0 &&
                     woad_connect(h, &ev->u.report.addr, &params) == 0; /* ends the scan */
     } else if (ev->type == WOAD_EV_CONNECT) {
-        woad_coc_connect(h, ev->conn, &channel, app.rx, sizeof app.rx, &cid);
+        app.done = woad_coc_connect(h, ev->conn, &channel, app.rx, sizeof app.rx, &cid) != 0;
     } else if (ev->type == WOAD_EV_COC_OPEN) {
-        for (int k = 0; k < 4; k++)
-            app.part[k] = (uint8_t)(app.len >> 8 * k);
+        app.room = ev->u.coc.peer_mtu < SDU ? ev->u.coc.peer_mtu : SDU;
+        put_le32(app.part, app.len);
         woad_coc_send(h, ev->conn, ev->u.coc.cid, app.part, 4);
     } else if (ev->type == WOAD_EV_COC_SENT) {
         send_next(h, ev->conn, ev->u.coc_data.cid);
     } else if (ev->type == WOAD_EV_COC_DATA) {
-        woad_coc_read(h, ev->conn, ev->u.coc_data.cid, app.sum, sizeof app.sum, NULL);
-        app.same = app.sum[0] == (uint8_t)app.crc && app.sum[1] == (uint8_t)(app.crc >> 8) &&
-                   app.sum[2] == (uint8_t)(app.crc >> 16) && app.sum[3] == (uint8_t)(app.crc >> 24);
+        app.same = woad_coc_read(h, ev->conn, ev->u.coc_data.cid, app.sum, 4, NULL) == 4 &&
+                   app.sent == app.len && get_le32(app.sum) == app.crc;
         woad_disconnect(h, ev->conn, WOAD_HCI_REMOTE_USER_TERMINATED);
-    } else if (ev->type == WOAD_EV_DISCONNECT || ev->type == WOAD_EV_CONNECT_FAILED ||
+    } else if (ev->type == WOAD_EV_COC_CLOSED || ev->type == WOAD_EV_DISCONNECT ||
+               ev->type == WOAD_EV_CONNECT_FAILED ||
                (ev->type == WOAD_EV_SCAN_DONE && !app.found)) {
         app.done = true;
     }

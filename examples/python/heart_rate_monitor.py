@@ -1,5 +1,8 @@
 # A heart rate monitor: scans for a sensor (service 0x180D), connects, discovers, subscribes, reads,
 # prints some live values and leaves.  micropython heart_rate_monitor.py [VALUES]
+#
+# Every device in range can send anything: what has a wrong length, or lacks something, is passed over
+# or ends the program with a reason.
 
 import bluetooth
 import sys
@@ -31,6 +34,13 @@ def address(addr):
     return ":".join("%02x" % b for b in addr)
 
 
+def text(octets):
+    try:
+        return octets.decode()
+    except UnicodeError:
+        return "".join(chr(b) if 32 <= b < 127 else "?" for b in octets)
+
+
 def fields(adv):
     i = 0
     while i + 1 < len(adv) and adv[i]:
@@ -43,6 +53,7 @@ class Monitor:
         self.ble = ble
         self.values = values
         self.done = False
+        self.failure = None
         self.found = None
         self.conn = self.service = None
         self.handles = {}
@@ -52,7 +63,19 @@ class Monitor:
         ble.gap_scan(20_000, 30_000, 30_000)
 
     def irq(self, event, data):
-        self.HANDLERS.get(event, lambda self, data: None)(self, data)
+        try:
+            if event in self.HANDLERS:
+                self.HANDLERS[event](self, data)
+        except Exception as e:  # it would remove this handler, and main() would wait for ever
+            self.fail(repr(e))
+
+    def fail(self, why):
+        self.failure = self.failure or why
+        try:
+            if not self.ble.gap_disconnect(self.conn):
+                self.done = True
+        except Exception:  # there is no connection, or no radio
+            self.done = True
 
     def scan_result(self, data):
         addr_type, addr, _, rssi, adv = data
@@ -60,9 +83,10 @@ class Monitor:
         wanted = False
         for kind, value in fields(adv):
             if kind == 0x09:
-                name = value.decode()
+                name = text(value)
             elif kind in (0x02, 0x03):
-                wanted = wanted or bytes(HEART_RATE) in value
+                uuids = [value[i : i + 2] for i in range(0, len(value), 2)]
+                wanted = wanted or bytes(HEART_RATE) in uuids
         if wanted and not self.found:
             self.found = (addr_type, bytes(addr))
             print("found", repr(name), "at", address(addr), "with", rssi, "dBm")
@@ -72,8 +96,7 @@ class Monitor:
         if self.found:
             self.ble.gap_connect(*self.found)
         else:
-            print("nobody there")
-            self.done = True
+            self.fail("nobody there")
 
     def connected(self, data):
         self.conn = data[0]
@@ -81,43 +104,69 @@ class Monitor:
         self.ble.gattc_discover_services(self.conn, HEART_RATE)
 
     def disconnected(self, data):
-        print("disconnected")
+        print("disconnected" if self.conn == data[0] else "not connected")
+        if self.values > 0:
+            self.fail("no more values")
         self.done = True
 
     def service_result(self, data):
-        self.service = data[1:3]
+        self.service = self.service or data[1:3]
 
     def service_done(self, data):
+        if not self.service:
+            return self.fail("it has no heart rate service")
         print("it is at handles %d to %d" % self.service)
         self.ble.gattc_discover_characteristics(self.conn, *self.service)
 
     def characteristic(self, data):
         _, end, value, _, uuid = data
-        self.handles[bluetooth.UUID(uuid)] = (value, end)
+        self.handles.setdefault(bluetooth.UUID(uuid), (value, end))
 
     def characteristic_done(self, data):
-        self.ble.gattc_discover_descriptors(self.conn, *self.handles[MEASUREMENT])
+        if MEASUREMENT not in self.handles:
+            return self.fail("it has no measurement")
+        value, end = self.handles[MEASUREMENT]
+        if value == end:
+            return self.fail("nobody can subscribe to its measurement")
+        self.ble.gattc_discover_descriptors(self.conn, value, end)
 
     def descriptor(self, data):
         if data[2] == CCCD:
-            self.handles[CCCD] = data[1]
+            self.handles.setdefault(CCCD, data[1])
 
     def descriptor_done(self, data):
-        self.ble.gattc_read(self.conn, self.handles[LOCATION][0])
+        if CCCD not in self.handles:
+            self.fail("nobody can subscribe to its measurement")
+        elif LOCATION in self.handles:  # it is optional
+            self.ble.gattc_read(self.conn, self.handles[LOCATION][0])
+        else:
+            self.subscribe()
 
     def read_result(self, data):
-        print("it is worn on the", PLACES[data[2][0]])
+        value = data[2]
+        if value and value[0] < len(PLACES):
+            print("it is worn on the", PLACES[value[0]])
 
     def read_done(self, data):
+        self.subscribe()
+
+    def subscribe(self):
         print("subscribing")
         self.ble.gattc_write(self.conn, self.handles[CCCD], b"\x01\x00", 1)
 
     def write_done(self, data):
-        print("subscribed" if data[2] == 0 else "it refused: %d" % data[2])
+        if data[2] == 0:
+            print("subscribed")
+        else:
+            self.fail("it refused: %d" % data[2])
 
     def notified(self, data):
-        bpm = data[2][1]
-        print("%3d bpm  %s" % (bpm, "*" * (bpm // 3)))
+        _, handle, value = data
+        wide = len(value) > 0 and value[0] & 1  # the rate has 16 bits
+        if (handle,) != self.handles.get(MEASUREMENT, ())[:1] or len(value) < (3 if wide else 2):
+            return
+        bpm = value[1] | value[2] << 8 if wide else value[1]
+        print("%3d bpm  %s" % (bpm, "*" * min(bpm // 3, 80)))
         self.values -= 1
         if self.values == 0:
             self.ble.gap_disconnect(self.conn)
@@ -148,6 +197,9 @@ def main(values):
             time.sleep_ms(50)
     finally:
         ble.active(False)
+    if monitor.failure:
+        print("failed:", monitor.failure)
+        sys.exit(1)
 
 
 main(int(sys.argv[1]) if len(sys.argv) > 1 else 8)

@@ -116,8 +116,11 @@ class Stream:
 
 def receive(path):
     ble.l2cap_listen(PSM, MTU)
-    ble.gap_advertise(50000, b"\x02\x01\x06" + bytes((1 + len(NAME), 9)) + NAME)
-    _, (conn, cid, _, _, _) = wait(23)
+    event = 2
+    while event == 2:                           # CENTRAL_DISCONNECT: who opened no channel, was no sender
+        ble.gap_advertise(50000, b"\x02\x01\x06" + bytes((1 + len(NAME), 9)) + NAME)
+        event, data = wait(2, 23)
+    conn, cid, _, _, _ = data
     stream = Stream(conn, cid)
     size = struct.unpack("<Q", stream.exactly(8))[0]
     digest, progress, done = hashlib.sha256(), Progress(size), 0

@@ -11,6 +11,8 @@ import tempfile
 import tty
 import zlib
 
+from run import Program, hub
+
 root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 build = os.path.join(root, "build")
 examples = os.path.join(build, "examples")
@@ -82,6 +84,20 @@ def quick_answer():
         assert sent.returncode == 0 and b"it is the same" in sent.stdout, sent.stdout
 
 
+def passer_by():
+    with tempfile.TemporaryDirectory() as at:
+        env = {"WOAD_HCI": "unix:%s/air" % at}
+        h = hub(env["WOAD_HCI"])
+        open(at + "/file", "wb").write(b"some octets")
+        program = [os.path.join(build, "micropython"), os.path.join(root, "examples", "python", "transfer.py")]
+        got = Program("", command=program + ["receive", at + "/copy"], env=env)
+        Program(FINDS % "transfer" + "    ble.gap_disconnect(conn)\n    wait(8)\n", env).end()
+        Program("", command=program + ["send", at + "/file"], env=env).end()
+        assert "it is the same" in got.end() and open(at + "/copy", "rb").read() == b"some octets"
+        h.terminate()
+        h.wait()
+
+
 def build_c(program):
     """As the README says."""
     return (["cc", "-std=c99", "-no-pie", "-I", os.path.join(root, "include"), "-o", program, program + ".c"]
@@ -142,6 +158,147 @@ def file_over_a_channel():
         assert open(at + "/copy", "rb").read() == data
 
 
+# Connects to the device that advertises `name`, whatever its address.
+FINDS = """
+    up()
+    found = []
+    def seen(event, data):
+        if event == 5 and b"%s" in bytes(data[4]):
+            found.append((data[0], bytes(data[1])))
+        irq(event, data)
+    ble.irq(seen)
+    ble.gap_scan(20000, 30000, 30000)
+    while not found:
+        time.sleep_ms(5)
+    ble.gap_connect(*found[0])
+    conn = wait(7)[0]
+"""
+
+
+def strangers_to_the_receiver():
+    """SDUs that file_send would not send: the program says so at once, by its status, and writes no more than was said."""
+    with tempfile.TemporaryDirectory() as at:
+        for n, (target, sdus, answer, status, copy) in enumerate((
+                ("copy", (b"\0\0\0\0",), 4, 0, b""), ("copy", (b"\0\0\0\0", b"x"), 4, 1, b""),
+                ("copy", (b"\5", b"hello"), 0, 1, b""), ("copy", (b"\5\0\0\0\0", b"hello"), 0, 1, b""),
+                ("copy", (b"\5\0\0\0", b"hello"), 4, 0, b"hello"), ("copy", (b"\5\0\0\0", b"hello world"), 0, 1, b""),
+                ("copy", (b"\5\0\0\0", b"hel"), 0, 1, b"hel"), ("/dev/full", (b"\5\0\0\0", b"hello"), 0, 1, None))):
+            env = {"WOAD_HCI": "unix:%s/%d" % (at, n)}
+            h = hub(env["WOAD_HCI"])
+            r = Program("", command=[os.path.join(examples, "file_receive"), os.path.join(at, target)], env=env)
+            c = Program(FINDS % "Woad file" + """
+    answer = 0
+    def answered(event, data):
+        global answer
+        if event == 25:
+            answer += ble.l2cap_recvinto(data[0], data[1], bytearray(9))
+        irq(event, data)
+    ble.irq(answered)
+    ble.l2cap_connect(conn, 0x80, 200)
+    cid = wait(23)[1]
+    for sdu in %r:
+        try:
+            if not ble.l2cap_send(conn, cid, sdu):
+                wait(26)
+        except OSError:
+            pass                        # it has ended
+        time.sleep_ms(200)
+    ble.gap_disconnect(conn)
+    wait(8)
+    print("ANSWER", answer)
+    """ % (sdus,), env=env)
+            lines = r.end(30, status)
+            assert c.line("ANSWER") == str(answer), (sdus, c.lines, lines)
+            if copy is not None:
+                assert open(os.path.join(at, target), "rb").read() == copy, sdus
+            c.end()
+            h.terminate()
+            h.wait()
+
+
+def strangers_to_the_sender():
+    """A receiver with smaller SDUs gets the file; one without the channel, and one that answers early or too little: its status is 1."""
+    with tempfile.TemporaryDirectory() as at:
+        octets = os.urandom(3000)
+        open(at + "/file", "wb").write(octets)
+        for n, (listens, answer, status) in enumerate((
+                ("ble.l2cap_listen(0x80, 100)", "binascii.crc32(data).to_bytes(4, 'little')", 0), ("pass", "b''", 1),
+                ("ble.l2cap_listen(0x80, 2048)", "b'x'", 1))):
+            env = {"WOAD_HCI": "unix:%s/%d" % (at, n)}
+            h = hub(env["WOAD_HCI"])
+            s = Program("""
+    import binascii
+    up()
+    data, buf = b"", bytearray(3000)
+    def receives(event, d):
+        global data
+        if event == 25:
+            data += buf[:ble.l2cap_recvinto(d[0], d[1], buf)]
+        irq(event, d)
+    ble.irq(receives)
+    %s
+    ble.gap_advertise(20000, b"\\x02\\x01\\x06\\x0a\\x09Woad file")
+    print("READY")
+    wait(1, 20000)
+    if %d != 1:
+        cid = wait(23)[1]
+        while len(data) < 3004:
+            wait(25)
+        data = data[4:]
+        ble.l2cap_send(0, cid, %s)
+    wait(2, 20000)
+    """ % (listens, n, answer), env)
+            s.line("READY")
+            p = subprocess.run([os.path.join(examples, "file_send"), at + "/file"], stdout=subprocess.PIPE, text=True, timeout=40,
+                               env=dict(os.environ, **env))
+            assert p.returncode == status and ("it is the same" in p.stdout) == (status == 0), (n, p, s.lines)
+            s.end()
+            h.terminate()
+            h.wait()
+
+
+def monitor_beside(n, device, status, said):
+    """The heart rate monitor with one other device in range, and what it says at the end."""
+    with tempfile.TemporaryDirectory() as at:
+        env = {"WOAD_HCI": "unix:%s/%d" % (at, n)}
+        h = hub(env["WOAD_HCI"])
+        s = Program("    up()\n" + device + "    print('READY')\n    sys.stdin.readline()\n", env)
+        s.line("READY")
+        p = subprocess.run([os.path.join(build, "micropython"), os.path.join(root, "examples", "python", "heart_rate_monitor.py"), "2"],
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=50, env=dict(os.environ, **env))
+        s.kill()
+        h.terminate()
+        h.wait()
+        assert p.returncode == status and said in p.stdout and "Traceback" not in p.stdout, (device, p.returncode, p.stdout)
+
+
+def strangers_to_the_monitor():
+    """Devices that the monitor meets: it ends with a reason, or shows what there is."""
+    advertises = "    ble.gap_advertise(20000, b'\\x02\\x01\\x06\\x03\\x03\\x0d\\x18')\n"
+    serves = "    h = ble.gatts_register_services(((UUID(%s), (%s)),))[0]\n" + advertises
+    beats = """
+    import micropython
+    def tick(_):
+        for value in (b"", b"\\0", b"\\1\\x40", b"\\0\\x40", b"\\1\\x2c\\1"):
+            ble.gatts_notify(0, h[0], value)
+    def subscribed(event, data):
+        if event == 71 and data[2]:
+            micropython.schedule(tick, 0)
+    ble.config(events=(71,))
+    ble.irq(subscribed)
+"""
+    rate, place = "(UUID(0x2a37), 0x10),", "(UUID(0x2a38), 2),"
+    for n, (device, status, said) in enumerate((
+            ((serves % ("0x180d", rate)).replace("x06", "x06\\x03\\x09\\xff\\xfe") + beats, 0, "found '??'"),
+            (serves % ("0x180f", rate), 1, "it has no heart rate service"),
+            (serves % ("0x180d", place), 1, "it has no measurement"),
+            (serves % ("0x180d", "(UUID(0x2a37), 2),"), 1, "nobody can subscribe"),
+            (serves % ("0x180d", rate) + beats, 0, " 64 bpm"),
+            (serves % ("0x180d", rate + place) + beats, 0, "300 bpm"),
+            (serves % ("0x180d", rate + place) + "    ble.gatts_write(h[1], b'\\x09')\n" + beats, 0, "subscribed"))):
+        monitor_beside(n, device, status, said)
+
+
 def console():
     """Lines both ways, longer than a packet; both end when the central's input does."""
     to_central, to_peripheral = "".join("line %d of the peripheral\n" % n for n in range(30)), "".join("%d\n" % n for n in range(200))
@@ -197,6 +354,10 @@ def main():
 
     file_over_a_channel()
     ok("a file over a channel, its progress and its sum")
+    strangers_to_the_receiver()
+    strangers_to_the_sender()
+    strangers_to_the_monitor()
+    ok("strangers: SDUs, answers and sensors that are not as they should be")
     console()
     ok("a console, both ways")
     with tempfile.TemporaryDirectory() as at:
@@ -253,6 +414,8 @@ def main():
     ok("transfer.py says how it is used")
     quick_answer()
     ok("transfer.py hears an answer that is quick")
+    passer_by()
+    ok("transfer.py waits on when one comes that sends nothing")
     o = subprocess.run([os.path.join(examples, "observer")], stdout=subprocess.PIPE, timeout=30)
     assert o.returncode == 0
     ok("observer")

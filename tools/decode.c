@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int help(FILE *to, int status)
@@ -16,7 +17,8 @@ static int help(FILE *to, int status)
         "\n"
         "Prints a line for each packet of a recording: HCI logs (btsnoop, of programs with\n"
         "WOAD_BTSNOOP and of other stacks), captures of the air (`woad air --pcap`), and pcap\n"
-        "and pcapng files of Bluetooth LE.  FILE - is standard input, live, too.\n"
+        "and pcapng files of Bluetooth LE.  FILE - is standard input.  What arrives through a\n"
+        "pipe is printed at once.\n"
         "\n"
         "  --json      one JSON object a line\n"
         "  --colour W  always, never, or auto (default): on a terminal, unless NO_COLOR is set\n"
@@ -26,7 +28,7 @@ static int help(FILE *to, int status)
         "\n"
         "  woad decode build/demo/sensor.btsnoop\n"
         "  woad decode --json air.pcap | grep LL_TERMINATE_IND\n"
-        "  WOAD_BTSNOOP=/dev/stdout program | woad decode -\n");
+        "  mkfifo log; WOAD_BTSNOOP=log program & woad decode log\n");
     return status;
 }
 
@@ -111,11 +113,14 @@ int tool_decode(int argc, char **argv)
         in = fopen(name, "rbe");
     } else {
         name = "standard input";
-        setvbuf(stdout, NULL, _IOLBF, 0);
     }
     if (!in) {
         fprintf(stderr, "woad decode: %s: %s\n", name, strerror(errno));
         return 1;
+    }
+    struct stat st;
+    if (fstat(fileno(in), &st) == 0 && !S_ISREG(st.st_mode)) {
+        setvbuf(stdout, NULL, _IOLBF, 0);
     }
     int status = decode_stream("decode", name, in, &d);
     decode_free(&d);

@@ -366,6 +366,25 @@ def test_other_kinds_of_files():
         assert shown(data) == ['from="sensor" ' + expect[0], 'from="" ' + expect[1]], shown(data)
 
 
+def test_a_log_through_a_pipe():
+    """A program that runs: each packet is printed when it is sent."""
+    pipe = os.path.join(scratch, "pipe")
+    os.mkfifo(pipe)
+    radio = os.path.join(scratch, "radio")
+    os.mkdir(radio, 0o700)
+    environment = {**os.environ, "XDG_RUNTIME_DIR": radio, "WOAD_BTSNOOP": pipe}
+    environment.pop("WOAD_HCI", None)
+    program = subprocess.Popen(["timeout", "5", os.path.join(root, "build", "examples", "beacon")], stdout=subprocess.DEVNULL, env=environment)
+    p = subprocess.Popen([woad, "decode", pipe], stdout=subprocess.PIPE)
+    for line in p.stdout:
+        if b"Command Complete" in line and b"Advertising Enable" in line:
+            break
+    assert program.poll() is None
+    program.terminate()
+    program.wait(5)
+    assert p.wait(5) == 0
+
+
 def test_usage():
     for args in ((), ("a", "b"), ("--what", "a")):
         run("decode", *args, code=2)

@@ -64,7 +64,10 @@
 #include "host.h"
 #include "ext.h"
 
-enum { ANSWER_US = T_IFS + 2 + 40, HEAR_US = 40 };
+/* HEAR_US: a packet that begins at the last moment of a window is known after so long, by its
+ * preamble and access address; the radio listens that much longer.  ANSWER_US: an answer begins
+ * T_IFS after our packet, 2 us late at most (4.2.2). */
+enum { HEAR_US = 40, ANSWER_US = T_IFS + 2 + HEAR_US };
 enum { TYPE_CONNECTABLE = 1, TYPE_SCANNABLE = 2, TYPE_DIRECTED = 4, TYPE_RESPONSE = 8 };
 enum { STATUS_SHIFT = 5, STATUS_MORE = 1, STATUS_CUT = 2 };
 enum { REPORT_MAX = 229 }; /* octets in one event: Vol 4, Part E, 7.7.65.13 */
@@ -162,7 +165,7 @@ static void ext_scan_send_scan_req(controller *c, const struct ext *e, const str
     c->scan->scan_req_out = true;
     c->scan->scan_req_to = e->adv;
     radio_send(c, ACTIVITY_SCAN, end + T_IFS, channel, ADV_AA, phy, &pdu);
-    c->radio.packet.kind = KIND_AUX;
+    c->radio.packet.kind = KIND_AUX; /* for captures: a request on a secondary channel */
 }
 
 static bool ext_scan_is_for_us(const controller *c, const struct ext *e)
@@ -172,7 +175,8 @@ static bool ext_scan_is_for_us(const controller *c, const struct ext *e)
             (e->has_adv ? accept_has(c, &e->adv) : accept_has_anonymous(c)));
 }
 
-/* Whether there is time for AUX_CONNECT_REQ and AUX_CONNECT_RSP before any other turn. */
+/* Whether there is time for AUX_CONNECT_REQ and AUX_CONNECT_RSP, and to hear a late one, before any
+ * other activity has the radio (0: the index does not matter for ACTIVITY_NONE). */
 static bool ext_scan_has_time(const controller *c, uint64_t end)
 {
     enum { RSP_LEN = 16, REQ_LEN = 36 };
@@ -181,7 +185,12 @@ static bool ext_scan_has_time(const controller *c, uint64_t end)
            end + radio_airtime(REQ_LEN, phy) + 2u * T_IFS + radio_airtime(RSP_LEN, phy) + ANSWER_US;
 }
 
-/* AUX_ADV_IND, AUX_SCAN_RSP or a packet of their chain. `air`: AdvA before it was resolved. */
+/* AUX_ADV_IND, AUX_SCAN_RSP or a packet of their chain.  AUX_ADV_IND is the `first`: neither in its
+ * chain nor in its scan response; it decides for all that follow, and every report has its address
+ * (chain_head).  An initiator that answers it with AUX_CONNECT_REQ reports nothing.  The
+ * initiator's peer is the accept list or one address; a scanner takes all, or the accept list: both
+ * have use_accept_list, as only one of them can be on with it.  `air`: AdvA before it was resolved.
+ */
 static void ext_scan_on_rx_aux(controller *c, const struct ext *e, const struct address *air,
                                int8_t rssi, uint64_t start, uint64_t end)
 {
@@ -194,8 +203,9 @@ static void ext_scan_on_rx_aux(controller *c, const struct ext *e, const struct 
         bool wanted =
             e->has_adv && (c->scan->use_accept_list ? accept_has(c, &e->adv)
                                                     : address_equal(&e->adv, &c->scan->peer));
-        if (c->scan->connecting && (e->mode & 1) && wanted && ext_scan_is_for_us(c, e) &&
-            !link_with(c, &e->adv) && link_free(c, &i) && ext_scan_has_time(c, end)) {
+        if (c->scan->connecting && (e->mode & TYPE_CONNECTABLE) && wanted &&
+            ext_scan_is_for_us(c, e) && !link_with(c, &e->adv) && link_free(c, &i) &&
+            ext_scan_has_time(c, end)) {
             c->scan->conn_index = i;
             scan_send_aux_connect_req(c, air, &e->adv, end);
             return;
@@ -208,7 +218,8 @@ static void ext_scan_on_rx_aux(controller *c, const struct ext *e, const struct 
     ext_scan_report(c, &c->scan->chain_head, e->data, e->has_aux, rssi);
     if (e->has_aux) {
         ext_scan_plan_aux(c, e, start);
-    } else if (first && c->scan->active && (e->mode & 2) && e->has_adv && scan_backoff_over(c)) {
+    } else if (first && c->scan->active && (e->mode & TYPE_SCANNABLE) && e->has_adv &&
+               scan_backoff_over(c)) {
         struct ext asked = *e;
         asked.adv = *air;
         ext_scan_send_scan_req(c, &asked, &e->adv, end);
@@ -226,6 +237,9 @@ static void ext_scan_on_rx_connect_rsp(controller *c, const struct ext *e)
     }
 }
 
+/* A packet of the radio's channel.  On a primary channel it is an ADV_EXT_IND, which only names an
+ * auxiliary packet (no set here sends one that does not).  On a secondary channel the radio stays
+ * on after a packet that is not the one awaited, until its time is over. */
 void ext_scan_on_rx(controller *c, struct rd pdu, int8_t rssi, uint64_t start, uint64_t end)
 {
     uint8_t type = pdu.p[0] & 15;

@@ -1,5 +1,6 @@
-/* Path loss between two places, and interference: free space, walls, links by rule, noise,
- * interferers. Of all state only the random number stream changes here.
+/* What the simulated medium does to a packet between two places: path loss in free space and by
+ * walls, links by the program's rules, noise, interferers. Of all state only the random number
+ * stream changes here.
  *
  * Names of other files:
  *   f: a packet on the air (world.h)
@@ -28,8 +29,9 @@ static const struct woad_air_surroundings *around(const struct woad_air *air)
     return &free_space;
 }
 
-/* 20 log10(d / 1 m) in dB, from the square of a distance: the number's octaves, and a table of
- * eighths of an octave in hundredths of a dB. */
+/* 20 log10(d / 1 m) in dB, which is 10 log10 of the square of the distance: 3.01 dB for each octave
+ * of that number, and from a table 10 log10(1 + n/8), in hundredths of a dB.  1 m, 10^6 mm2, is 60
+ * dB of that. */
 static int32_t decibels(uint64_t mm2)
 {
     static const uint16_t eighth[8] = { 0, 51, 97, 138, 176, 211, 243, 273 };
@@ -46,11 +48,20 @@ static int32_t decibels(uint64_t mm2)
     return (octaves * 301 + eighth[part] - 6000) / 100;
 }
 
-/* The square of a distance. */
+static uint64_t square(int64_t mm)
+{
+    uint64_t size = (uint64_t)(mm < 0 ? -mm : mm); /* of two int32_t: 32 bits */
+    return size * size;
+}
+
+/* The square of a distance, of 2^64 mm2 at most. */
 static uint64_t apart_mm2(int32_t x1, int32_t y1, int32_t x2, int32_t y2)
 {
-    int64_t dx = (int64_t)x1 - x2, dy = (int64_t)y1 - y2;
-    return (uint64_t)(dx * dx) + (uint64_t)(dy * dy);
+    uint64_t along = square((int64_t)x1 - x2), across = square((int64_t)y1 - y2);
+    if (along > UINT64_MAX - across) {
+        return UINT64_MAX;
+    }
+    return along + across;
 }
 
 /* On which side of the line from a to b a point lies: -1, 0, 1. In double, because products of
@@ -61,7 +72,8 @@ static int side(int64_t ax, int64_t ay, int64_t bx, int64_t by, int64_t x, int64
     return (cross > 0) - (cross < 0);
 }
 
-/* Whether the straight line between two places crosses the wall. */
+/* Whether the straight line between two places crosses the wall, its ends included.  A device that
+ * stands in the wall's line is on no side of it. */
 static bool wall_between(const struct woad_air_wall *w, int32_t x, int32_t y, const controller *to)
 {
     int64_t tx = to->cfg.x_mm, ty = to->cfg.y_mm;
@@ -102,6 +114,7 @@ static bool link_is(const struct woad_air_link *l, const controller *from, const
            (!l->until_us || now < l->until_us);
 }
 
+/* dBm with which a packet arrives. */
 int8_t path_rssi(const struct emitter *from, const controller *to)
 {
     const struct woad_air_surroundings *s = around(to->air);
@@ -114,6 +127,8 @@ int8_t path_rssi(const struct emitter *from, const controller *to)
     return (int8_t)clamp(dbm, -127, 20);
 }
 
+/* us by which a link's rule delays packets, as an extender of range would; medium.c adds it to the
+ * time at which a packet is heard. */
 uint32_t path_delay(const controller *from, const controller *to)
 {
     const struct woad_air_surroundings *s = around(to->air);

@@ -226,7 +226,7 @@ int woad_gattc_read_by_uuid(struct woad *h, uint16_t conn, uint16_t start, uint1
     return REFUSED(h, WOAD_EINVAL, "uuid is NULL");
 }
 
-/* Queues a Read Multiple of either kind; the response must fit the largest MTU. */
+/* Queues a Read Multiple of either kind; the request must fit the largest MTU. */
 static int read_multiple(struct woad *h, uint16_t conn, const struct gattc_kind *kind,
                          const uint16_t *handles, size_t n)
 {

@@ -76,7 +76,8 @@ static void pipeline_enqueue(struct att_bearer *b, uint8_t op, const struct rd *
  * calls clear_app_begins() and clear_app_ends(). */
 static void clear_event(void *ctx, struct woad *h, const struct woad_event *ev);
 
-/* Takes the connection's security away.  Only `bonded` is kept, as an event may change it. */
+/* Takes the connection's security away.  `bonded` is kept: it may be cleared meanwhile, and must
+ * not be set again then. */
 static void clear_begin(struct conn *c, struct clear_serving *s)
 {
     s->security = c->security;

@@ -67,8 +67,9 @@ static uint8_t *send_find_queued(const struct fifo *q, uint16_t handle)
     return pdu;
 }
 
-/* The new value goes to the end of the queue, then the one that it replaces is removed.  If there
- * is no room for both, but for the new one in the room of the old, that is removed before. */
+/* The new value goes to the end of the queue, then the one that it replaces, which stays where it
+ * is meanwhile, is removed.  If there is room for only one of them, the old one is removed first.
+ */
 int woad_gatt_notify_latest(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                             size_t len)
 {
@@ -97,6 +98,7 @@ int woad_gatt_notify_multiple(struct woad *h, uint16_t conn, const struct woad_g
 {
     size_t len = 1;
     struct conn *c = conn_of(h, conn);
+    /* its own check of each value follows: handle 1 is a service, which anybody may read */
     int err = send_check(h, c, values && n > 1 ? 1 : 0);
     if (err) {
         return err;

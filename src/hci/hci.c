@@ -244,8 +244,8 @@ int hci_rx_event(struct woad *h, const uint8_t *p, size_t n)
     return err;
 }
 
-/* The first call of woad_clock(): the time limit of a command that was sent before it starts now.
- */
+/* The application calls woad_clock(), which tells the host the time, for the first time: a command
+ * that is under way already has its time limit from now on. */
 void hci_clock_set(struct woad *h)
 {
     if (h->hci.deadline) {

@@ -117,7 +117,8 @@ static int private_renew(struct woad *h)
     return 0;
 }
 
-/* The controller has calculated, or the attempt to connect pauses: continues private_renew(). */
+/* The controller has calculated, or the attempt to connect has paused: continues private_renew().
+ * An address that is only due makes nothing wait if it can't be made: the old one stays. */
 static void private_calculated(struct woad *h)
 {
     if (h->activity & ACTIVE_CONNECT) {
@@ -132,9 +133,11 @@ static void private_calculated(struct woad *h)
 }
 
 /* Renews the address in time, but not while the host is down.  An attempt to connect, which may
- * have no time limit, pauses for it: the controller refuses the command during one.  A controller
- * that fails RPA_TRIES times is lost: advertising and connecting would wait for ever.  Returns ms
- * to the next renewal. */
+ * have no time limit, pauses for it (gap_central.c looks at ADDRESS_DUE): the controller refuses
+ * the command during one.  A controller that fails RPA_TRIES times is lost: advertising and
+ * connecting would wait for ever.  What the controller calculates is asked for again after
+ * AGAIN_MS, if its answer has not come.  Returns ms to the next renewal; 0: woad_poll() is to ask
+ * again. */
 static uint32_t private_run_timers(struct woad *h)
 {
     struct smp *s = h->smp;

@@ -25,6 +25,7 @@ static const struct {
     { "adv", tool_adv, "advertises a name, services, data" },
     { "pair", tool_pair, "pairs with a peer, and keeps the bond" },
     { "bonds", tool_bonds, "lists and removes bonds" },
+    { "l2cap", tool_l2cap, "a pipe through an L2CAP channel" },
     { "serve", tool_serve, "a ready peer: heart rate, battery, beacon, UART, keyboard" },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

@@ -9,6 +9,7 @@ int tool_decode(int argc, char **argv);
 int tool_watch(int argc, char **argv);
 int tool_gatt(int argc, char **argv);
 int tool_info(int argc, char **argv);
+int tool_l2cap(int argc, char **argv);
 int tool_pair(int argc, char **argv);
 int tool_run(int argc, char **argv);
 int tool_scan(int argc, char **argv);

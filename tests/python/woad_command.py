@@ -345,6 +345,39 @@ def test_pair_with_a_number():
     ended(air)
 
 
+def test_l2cap():
+    """A file through a channel; standard input and output; a PSM that nobody listens to; a peer that leaves in the middle."""
+    sent, copy = os.path.join(scratch, "sent"), os.path.join(scratch, "copy")
+    with open(sent, "wb") as f:
+        f.write(os.urandom(100_001))
+    listens, connects = [woad, "l2cap", "--listen", "128"], [woad, "l2cap", "Woad l2cap", "128"]
+    last, _ = together(listens + ["--receive", copy], connects + ["--send", sent])
+    assert last == [] and open(sent, "rb").read() == open(copy, "rb").read()
+    said = typing(b"hello there\nand here\n", listens + ["--name", "pipe"], [woad, "l2cap", "pipe", "0x80", "--receive", "/dev/stdout"])
+    assert said["b"] == ["hello there", "and here"], said
+    last, _ = together(listens, [woad, "l2cap", "Woad l2cap", "129"], code=1)
+    assert last == ["woad l2cap: PSM 129: the peer refuses: PSM not supported"], last
+    last, _ = together([woad, "l2cap", "nobody", "129", "--timeout", "1"], code=1)
+    assert "no device \"nobody\" advertises here" in last[0], last
+    alone("l2cap", "x", "256", code=2, said="a PSM is 1 to 255, not \"256\"")
+    alone("l2cap", "x", "1", "--send", "/nowhere", code=1, said="/nowhere: No such file")
+    alone("l2cap", code=2, said="name a peer and a PSM")
+    path = os.path.join(scratch, "channel")
+    air = hub("unix:" + path)
+    env = dict(environment, WOAD_HCI="unix:" + path)
+    a = subprocess.Popen(listens + ["--receive", "/dev/null"], env=env, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    b = subprocess.Popen(connects, env=env, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    b.stdin.write(b"x" * 4096)
+    b.stdin.flush()
+    time.sleep(0.5)
+    a.kill()
+    a.communicate()
+    assert b.wait(10) == 1 and (b"the connection has ended" in (text := b.stderr.read()) or b"the channel has ended" in text), text
+    b.stdin.close()
+    air.terminate()
+    ended(air)
+
+
 def test_the_shell_from_a_pipe():
     """Commands, mistakes that end nothing, and the end of the input."""
     lines = "read 2a19\nfly\nread\nmtu\nwrite 2a00 x\nnotify 2a19\nstop battery-level\n\nread #3"

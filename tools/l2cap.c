@@ -1,0 +1,326 @@
+/* `woad l2cap`: a pipe through an L2CAP channel: standard input and output, or files. */
+#include "tool_peer.h"
+#include "tool_text.h"
+#include "woad_tool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SDU = 2048, RX = 8 * SDU, PROGRESS_MS = 500, LEAVE_MS = 1000 };
+
+struct l2cap_tool {
+    struct tool t;
+    struct tool_peer peer;
+    const char *send, *receive, *name;
+    long listen, timeout_s;
+    int in, out; /* descriptors; in -1: it has ended */
+    uint16_t cid;
+    bool opened, open, failed, sending, closing;
+    int status;   /* of the channel (L2CAP) */
+    int io_error; /* errno of writing `out` */
+    uint16_t peer_mtu;
+    uint8_t rx[RX], part[SDU];
+    unsigned long long sent, received, total; /* octets; total: of the file to send */
+    uint32_t start_ms, shown_ms;
+    bool progress;
+};
+
+static void l2cap_advertise(struct l2cap_tool *s)
+{
+    struct woad_adv_params params = WOAD_ADV_DEFAULT;
+    uint8_t octets[WOAD_ADV_DATA_MAX];
+    struct woad_ad_builder ad = WOAD_AD_BUILDER(octets);
+    woad_ad_flags(&ad, WOAD_AD_GENERAL | WOAD_AD_LE_ONLY);
+    woad_ad_name(&ad, s->name);
+    woad_adv_set_data(s->t.h, ad.data, ad.len);
+    woad_adv_start(s->t.h, &params);
+}
+
+/* Writes all of it; a pipe that is full is waited for. */
+static void l2cap_write(struct l2cap_tool *s, const uint8_t *data, size_t len)
+{
+    while (len && !s->io_error) {
+        ssize_t n = write(s->out, data, len);
+        if (n < 0 && errno == EAGAIN) {
+            struct pollfd fd = { s->out, POLLOUT, 0 };
+            poll(&fd, 1, 100);
+        } else if (n < 0 && errno != EINTR) {
+            s->io_error = errno;
+        } else if (n > 0) {
+            data += n;
+            len -= (size_t)n;
+        }
+        if (tool_interrupted()) {
+            return;
+        }
+    }
+}
+
+static void l2cap_drain(struct l2cap_tool *s, uint16_t conn)
+{
+    uint8_t data[SDU];
+    int n;
+    while ((n = woad_coc_read(s->t.h, conn, s->cid, data, sizeof data, NULL)) > 0) {
+        s->received += (unsigned)n;
+        l2cap_write(s, data, (size_t)n);
+    }
+}
+
+static void l2cap_event(struct tool *t, const struct woad_event *ev)
+{
+    struct l2cap_tool *s = t->ctx;
+    peer_event(&s->peer, t, ev);
+    switch (ev->type) {
+    case WOAD_EV_COC_REQUEST:
+        if (s->opened) {
+            woad_coc_refuse(t->h, ev->conn, ev->u.coc.cid, WOAD_COC_NO_RESOURCES);
+        } else {
+            s->cid = ev->u.coc.cid;
+            woad_coc_accept(t->h, ev->conn, s->cid, s->rx, sizeof s->rx);
+        }
+        break;
+    case WOAD_EV_COC_OPEN:
+        s->opened = s->open = true;
+        s->cid = ev->u.coc.cid;
+        s->peer_mtu = ev->u.coc.peer_mtu;
+        s->start_ms = woad_port_now_ms();
+        break;
+    case WOAD_EV_COC_DATA: l2cap_drain(s, ev->conn); break;
+    case WOAD_EV_COC_SENT: s->sending = false; break;
+    case WOAD_EV_COC_CLOSED:
+        if (ev->u.coc_data.cid == s->cid || !s->opened) {
+            l2cap_drain(s, ev->conn);
+            s->failed = !s->open;
+            s->opened = true;
+            s->open = s->sending = false;
+            s->status = ev->u.coc.status;
+        }
+        break;
+    case WOAD_EV_DISCONNECT:
+        if (s->listen && !s->opened) {
+            t->ended = false;
+            l2cap_advertise(s);
+        }
+        break;
+    default: break;
+    }
+}
+
+/* --- moving octets ---------------------------------------------------------------------------- */
+
+static void l2cap_progress(struct l2cap_tool *s, bool last)
+{
+    uint32_t now = woad_port_now_ms(), ms = now - s->start_ms;
+    unsigned long long moved = s->sent + s->received;
+    if (!s->progress || (!last && now - s->shown_ms < PROGRESS_MS)) {
+        return;
+    }
+    s->shown_ms = now;
+    fprintf(stderr, "\r%llu octets", moved);
+    if (s->total) {
+        fprintf(stderr, " of %llu", s->total);
+    }
+    fprintf(stderr, ", %llu kbit/s   %s", ms ? moved * 8 / ms : 0, last ? "\n" : "");
+}
+
+/* Sends the next part of the input, if the last one is sent. */
+static void l2cap_feed(struct l2cap_tool *s)
+{
+    struct pollfd fd = { s->in, POLLIN, 0 };
+    size_t room = s->peer_mtu < SDU ? s->peer_mtu : SDU;
+    if (s->in < 0 || s->sending || poll(&fd, 1, 0) <= 0) {
+        return;
+    }
+    ssize_t n = read(s->in, s->part, room);
+    if (n <= 0) {
+        s->in = -1;
+        return;
+    }
+    s->sent += (size_t)n;
+    s->sending = woad_coc_send(s->t.h, s->t.conn, s->cid, s->part, (size_t)n) == 0;
+}
+
+/* The peer that has closed the channel ends the connection, too, when its request is answered. */
+static void l2cap_leave(struct l2cap_tool *s)
+{
+    const bool never = false;
+    if (!s->open && !s->closing && !s->status) {
+        tool_wait(&s->t, &never, LEAVE_MS);
+    }
+}
+
+/* Until the channel is closed, or all is sent.  With only a receiving side, until the peer closes.
+ */
+static int l2cap_move(struct l2cap_tool *s)
+{
+    struct tool *t = &s->t;
+    bool sends = s->in >= 0;
+    while (s->open && !s->io_error && tool_why(t) == TOOL_DONE) {
+        l2cap_feed(s);
+        l2cap_progress(s, false);
+        if (sends && s->in < 0 && !s->sending && !s->closing) {
+            s->closing = true;
+            woad_coc_disconnect(t->h, t->conn, s->cid);
+        }
+        tool_step(t, s->sending ? -1 : s->in, 100);
+    }
+    l2cap_progress(s, true);
+    l2cap_leave(s);
+    if (s->io_error) {
+        return tool_fail(t, "writing what has arrived: %s", strerror(s->io_error));
+    }
+    enum tool_end end = tool_why(t);
+    if (end == TOOL_STOPPED && !s->send && !s->receive) {
+        return 0;
+    }
+    if (end != TOOL_DONE && s->open) {
+        return tool_ended(t, end, "moving octets");
+    }
+    if (s->status) {
+        return tool_fail(t, "the channel has ended: %s", woad_l2cap_strerror(s->status));
+    }
+    if (s->total && s->sent != s->total) {
+        return tool_fail(t, "the peer has closed the channel after %llu of %llu octets", s->sent,
+                         s->total);
+    }
+    return 0;
+}
+
+static int l2cap_channel(struct l2cap_tool *s, const char *wanted, uint16_t psm)
+{
+    struct tool *t = &s->t;
+    const struct woad_coc_params params = { .psm = psm, .mtu = SDU };
+    uint32_t ms = (uint32_t)s->timeout_s * 1000u;
+    int error = 0, status = 0;
+    if (wanted) {
+        status = peer_connect(&s->peer, t, wanted, ms);
+        if (!status) {
+            error = woad_coc_connect(t->h, t->conn, &params, s->rx, sizeof s->rx, &s->cid);
+        }
+    } else {
+        error = woad_coc_listen(t->h, &params);
+        l2cap_advertise(s);
+        fprintf(stderr, "woad l2cap: \"%s\" listens to PSM %u\n", s->name, psm);
+        ms = WOAD_FOREVER;
+    }
+    if (status) {
+        return status;
+    }
+    if (error) {
+        return tool_fail(t, "PSM %u: %s", psm, woad_strerror(error));
+    }
+    enum tool_end end = tool_wait(t, &s->opened, ms);
+    if (end != TOOL_DONE) {
+        return tool_ended(t, end, "opening the channel");
+    }
+    if (s->failed) {
+        return tool_fail(t, "PSM %u: the peer refuses: %s", psm, woad_l2cap_strerror(s->status));
+    }
+    return l2cap_move(s);
+}
+
+/* --- the command ------------------------------------------------------------------------------ */
+
+static int l2cap_files(struct l2cap_tool *s)
+{
+    s->in = STDIN_FILENO;
+    s->out = STDOUT_FILENO;
+    if (s->send) {
+        s->in = open(s->send, O_RDONLY);
+        if (s->in < 0) {
+            return tool_fail(&s->t, "%s: %s", s->send, strerror(errno));
+        }
+        off_t len = lseek(s->in, 0, SEEK_END);
+        s->total = len > 0 ? (unsigned long long)len : 0;
+        lseek(s->in, 0, SEEK_SET);
+    }
+    if (s->receive) {
+        s->in = s->send ? s->in : -1;
+        s->out = open(s->receive, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+        if (s->out < 0) {
+            return tool_fail(&s->t, "%s: %s", s->receive, strerror(errno));
+        }
+    }
+    s->progress = (s->send || s->receive) && isatty(STDERR_FILENO);
+    return 0;
+}
+
+static int l2cap_run(struct l2cap_tool *s, const char *wanted, uint16_t psm)
+{
+    static const struct woad_security_policy policy = { .io = WOAD_IO_NONE,
+                                                        .bond = true,
+                                                        .no_pairing = true,
+                                                        .allow_legacy = true,
+                                                        .key_size_min = 7 };
+    char *path = NULL;
+    int status = l2cap_files(s);
+    if (status) {
+        return status;
+    }
+    s->t.program = wanted ? "woad" : "woad-l2cap";
+    if (!s->t.bonds) {
+        s->t.bonds = path = tool_bonds_path(s->t.program);
+    }
+    status = tool_open(&s->t);
+    if (!status) {
+        woad_set_security_policy(s->t.h, &policy);
+        status = l2cap_channel(s, wanted, psm);
+        tool_close(&s->t);
+    }
+    if (s->receive && close(s->out) != 0 && !status) {
+        status = tool_fail(&s->t, "%s: %s", s->receive, strerror(errno));
+    }
+    free(path);
+    return status;
+}
+
+int tool_l2cap(int argc, char **argv)
+{
+    static struct l2cap_tool s = { .t = { .command = "l2cap", .event = l2cap_event, .ctx = &s },
+                                   .name = "Woad l2cap",
+                                   .timeout_s = 10 };
+    static const struct tool_option options[] = {
+        { "--listen", "PSM", "advertise, and wait for one channel", TOOL_NUMBER, &s.listen, 1,
+          255 },
+        { "--name", "NAME", "the name to listen with", TOOL_TEXT, &s.name, 0, 0 },
+        { "--send", "FILE", "send this instead of standard input", TOOL_TEXT, &s.send, 0, 0 },
+        { "--receive", "FILE", "write here what arrives, and send nothing", TOOL_TEXT, &s.receive,
+          0, 0 },
+        { "--timeout", "SECONDS", "for finding the peer; 10", TOOL_NUMBER, &s.timeout_s, 1, 3600 },
+        { "--bonds", "FILE", "the file of bonds", TOOL_TEXT, &s.t.bonds, 0, 0 },
+        { "--hci", "NAME", "the controller; else WOAD_HCI names it", TOOL_TEXT, &s.t.hci, 0, 0 },
+        { NULL, NULL, NULL, TOOL_FLAG, NULL, 0, 0 },
+    };
+    static const struct tool_help help = {
+        "l2cap", "[OPTION…] PEER PSM\n[OPTION…] --listen PSM",
+        "A pipe through an L2CAP channel with credits.  What is read from standard input is sent,\n"
+        "what arrives is written to standard output.  The end of the input closes the channel;\n"
+        "with --receive only the peer closes it.\n",
+        "woad l2cap --listen 128 --receive copy\nwoad l2cap \"Woad l2cap\" 128 --send file\n",
+        options
+    };
+    int status;
+    char *end;
+    if (!tool_parse(&help, &argc, argv, &status)) {
+        return status;
+    }
+    if (s.listen) {
+        if (argc > 0) {
+            return tool_usage(&help, "--listen takes no peer");
+        }
+        return l2cap_run(&s, NULL, (uint16_t)s.listen);
+    }
+    if (argc != 2) {
+        return tool_usage(&help, "name a peer and a PSM, or --listen PSM");
+    }
+    unsigned long psm = strtoul(argv[1], &end, 0);
+    if (*end || end == argv[1] || psm < 1 || psm > 255) {
+        return tool_usage(&help, "a PSM is 1 to 255, not \"%s\"", argv[1]);
+    }
+    return l2cap_run(&s, argv[0], (uint16_t)psm);
+}

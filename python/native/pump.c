@@ -1,0 +1,437 @@
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROUNDS_MAX = 100000, BUSY = -11, SLICE_US = 100000 };
+
+struct pump_node {
+    struct pump *pump;
+    struct pump_node *next;
+    uint32_t number;
+    struct woad *host; /* NULL: gone */
+    struct woad_air_controller *controller;
+    void *memory[2];            /* of the host and of the controller */
+    uint64_t due_us;            /* of woad_poll(); 0: a call has been made */
+    uint64_t random;            /* state of the generator */
+    uint8_t held[WOAD_TX_ROOM]; /* a packet for which the controller had no room */
+    size_t held_len;
+    int error; /* pump_error() */
+};
+
+struct pump {
+    struct woad_air *air;
+    struct pump_node *nodes, **last;
+    uint32_t number; /* of nodes so far */
+    uint64_t seed;
+    FILE *pcap;
+    struct woad_air_surroundings around;
+    struct woad_air_link links[PUMP_LINKS];
+    struct pump_event *first, **tail; /* the queue */
+    struct pump_event *taken;         /* what pump_take() has returned */
+};
+
+static const struct woad_feature *const all_features[] = {
+    &woad_feature_advertiser,   &woad_feature_scanner,
+    &woad_feature_central,      &woad_feature_gatt_server,
+    &woad_feature_gatt_client,  &woad_feature_long_values,
+    &woad_feature_link_control, &woad_feature_security_manager,
+    &woad_feature_reconnection, NULL
+};
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+/* The octets that an event points to, if it is of a kind whose octets are copied. */
+static const uint8_t **event_octets(struct woad_event *ev, uint16_t *len)
+{
+    switch (ev->type) {
+    case WOAD_EV_REPORT: *len = ev->u.report.len; return &ev->u.report.data;
+    case WOAD_EV_EXT_REPORT: *len = ev->u.ext_report.len; return &ev->u.ext_report.data;
+    case WOAD_EV_GATT_WRITE: *len = ev->u.gatt_write.len; return &ev->u.gatt_write.data;
+    case WOAD_EV_READ:
+    case WOAD_EV_NOTIFIED:
+    case WOAD_EV_INDICATION: *len = ev->u.value.len; return &ev->u.value.data;
+    default: *len = 0; return NULL;
+    }
+}
+
+/* The event callback of all hosts.  Reads and writes are answered by Python, later. */
+static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
+{
+    struct pump_node *n = ctx;
+    struct pump *p = n->pump;
+    struct woad_event copy = *ev;
+    uint16_t len = 0;
+    const uint8_t **octets = event_octets(&copy, &len);
+    struct pump_event *e = malloc(sizeof *e + len);
+    if (!e) {
+        n->error = WOAD_ENOMEM;
+        return;
+    }
+    if (octets) {
+        if (len) {
+            memcpy(e->octets, *octets, len);
+        }
+        *octets = e->octets;
+    }
+    if (ev->type == WOAD_EV_BOND) {
+        copy.u.bond.bond = NULL;
+    } else if (ev->type == WOAD_EV_OOB) {
+        copy.u.oob.oob = NULL;
+    } else if (ev->type == WOAD_EV_AUTHORIZE) {
+        copy.u.authorize.allowed = NULL;
+    } else if (ev->type == WOAD_EV_GATT_READ ||
+               (ev->type == WOAD_EV_GATT_WRITE && ev->u.gatt_write.need_answer)) {
+        woad_gatt_answer_later(h, ev->conn);
+    }
+    e->next = NULL;
+    e->node = n->number;
+    e->at_us = woad_air_now(p->air);
+    e->ev = copy;
+    e->len = len;
+    *p->tail = e;
+    p->tail = &e->next;
+}
+
+static const struct pump_event *pump_take(struct pump *p)
+{
+    free(p->taken);
+    p->taken = p->first;
+    if (p->first) {
+        p->first = p->first->next;
+        if (!p->first) {
+            p->tail = &p->first;
+        }
+    }
+    return p->taken;
+}
+
+/* Drops the queued events of a node that is gone, or with NULL of all. */
+static void drop_events(struct pump *p, const struct pump_node *n)
+{
+    struct pump_event **at = &p->first, *e;
+    while ((e = *at) != NULL) {
+        if (!n || e->node == n->number) {
+            *at = e->next;
+            free(e);
+        } else {
+            at = &e->next;
+        }
+    }
+    p->tail = at;
+}
+
+/* Random octets from the seed: equal in each run, so no secret.  SplitMix64. */
+static int seeded_random(void *ctx, uint8_t *out, size_t len)
+{
+    struct pump_node *n = ctx;
+    for (size_t k = 0; k < len; k++) {
+        uint64_t z = n->random += 0x9e3779b97f4a7c15u;
+        z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+        z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+        out[k] = (uint8_t)(z ^ z >> 31);
+    }
+    return 0;
+}
+
+/* --- driving ---------------------------------------------------------------------------------- */
+
+/* Gives the controller the host's next packet.  Returns false: there is none, or no room. */
+static bool node_send(struct pump_node *n)
+{
+    if (!n->held_len) {
+        n->held_len = woad_tx(n->host, n->held, sizeof n->held);
+    }
+    if (!n->held_len) {
+        return false;
+    }
+    int result = woad_air_rx(n->controller, n->held, n->held_len);
+    if (result == BUSY) {
+        return false;
+    }
+    if (result) {
+        n->error = WOAD_EBADMSG;
+    }
+    n->held_len = 0;
+    return true;
+}
+
+static bool node_receive(struct pump_node *n)
+{
+    uint8_t packet[WOAD_AIR_PACKET];
+    size_t len = woad_air_tx(n->controller, packet, sizeof packet);
+    if (!len) {
+        return false;
+    }
+    if (woad_rx(n->host, packet, len)) {
+        n->error = WOAD_EBADMSG;
+    }
+    return true;
+}
+
+/* Runs a node until it waits for its controller or for its next deadline. */
+static void node_run(struct pump_node *n)
+{
+    uint64_t now_ms = woad_air_now(n->pump->air) / 1000;
+    bool more = n->host != NULL;
+    for (unsigned round = 0; more && round < ROUNDS_MAX; round++) {
+        uint32_t wait = woad_poll(n->host, (uint32_t)now_ms);
+        more = wait == 0;
+        while (node_send(n)) {
+            more = true;
+        }
+        if (node_receive(n)) {
+            more = true;
+        }
+        n->due_us = wait == WOAD_FOREVER ? UINT64_MAX : (now_ms + wait) * 1000;
+    }
+}
+
+static void run_due(struct pump *p)
+{
+    for (struct pump_node *n = p->nodes; n; n = n->next) {
+        if (n->host && n->due_us <= woad_air_now(p->air)) {
+            node_run(n);
+        }
+    }
+}
+
+static uint64_t next_due(const struct pump *p, uint64_t end_us)
+{
+    for (const struct pump_node *n = p->nodes; n; n = n->next) {
+        if (n->host && n->due_us < end_us) {
+            end_us = n->due_us;
+        }
+    }
+    return end_us;
+}
+
+/* The end of one step, at most `end_us`: in a crowded air SLICE_US behind its next packet, so that
+ * Python can look at signals. */
+static uint64_t step_end(const struct pump *p, uint64_t end_us)
+{
+    uint64_t next = woad_air_next(p->air);
+    end_us = next_due(p, end_us);
+    return next < end_us && end_us - next > SLICE_US ? next + SLICE_US : end_us;
+}
+
+static bool pump_run(struct pump *p, uint64_t until_us, uint32_t steps)
+{
+    struct woad_air_controller *c;
+    run_due(p);
+    while (!p->first && steps--) {
+        c = woad_air_ready(p->air);
+        if (!c && woad_air_now(p->air) >= until_us) {
+            break;
+        }
+        if (!c) {
+            c = woad_air_until(p->air, step_end(p, until_us));
+        }
+        if (c) {
+            node_run(woad_air_user(c));
+        }
+        run_due(p);
+    }
+    return p->first != NULL;
+}
+
+static bool pump_at_rest(struct pump *p)
+{
+    return !p->first && woad_air_next(p->air) == UINT64_MAX &&
+           next_due(p, UINT64_MAX) == UINT64_MAX;
+}
+
+/* --- nodes ------------------------------------------------------------------------------------ */
+
+static void pump_touch(struct pump_node *n)
+{
+    n->due_us = 0;
+    if (n->host) {
+        woad_clock(n->host, (uint32_t)(woad_air_now(n->pump->air) / 1000));
+    }
+}
+
+static void pump_remove(struct pump_node *n)
+{
+    struct pump *p = n->pump;
+    struct pump_node **at = &p->nodes;
+    while (*at != n) {
+        at = &(*at)->next;
+    }
+    *at = n->next;
+    if (p->last == &n->next) {
+        p->last = at;
+    }
+    for (size_t k = 0; k < p->around.links; k++) { /* they may name it: no effect any more */
+        struct woad_air_link *l = &p->links[k];
+        if (l->from == n->controller || l->to == n->controller) {
+            *l = (struct woad_air_link){ .until_us = 1 };
+        }
+    }
+    drop_events(p, n);
+    if (n->controller) {
+        woad_air_detach(n->controller);
+    }
+    free(n->memory[0]);
+    free(n->memory[1]);
+    free(n);
+}
+
+/* Allocates and starts; false: no memory, or a config that is not valid. */
+static bool node_start(struct pump_node *n, struct woad_config *config,
+                       struct woad_air_controller_config *controller)
+{
+    size_t size = woad_size(config), controller_size = woad_air_controller_size(controller);
+    if (!size || !controller_size) {
+        return false;
+    }
+    n->memory[0] = malloc(size);
+    n->memory[1] = malloc(controller_size);
+    if (!n->memory[0] || !n->memory[1]) {
+        return false;
+    }
+    n->controller = woad_air_attach(n->pump->air, n->memory[1], controller_size, controller);
+    n->host = woad_init(n->memory[0], size, config);
+    return n->controller && n->host && woad_start(n->host) == 0;
+}
+
+static struct pump_node *pump_add(struct pump *p, const struct woad_config *sizes,
+                                  const char *profile, const uint8_t *address, int32_t x_mm,
+                                  int32_t y_mm)
+{
+    struct pump_node *n = calloc(1, sizeof *n);
+    struct woad_config config = *sizes;
+    struct woad_air_controller_config controller = { .x_mm = x_mm, .y_mm = y_mm, .queue = 8192 };
+    if (!n) {
+        return NULL;
+    }
+    n->pump = p;
+    n->number = ++p->number;
+    n->random = p->seed * 1000003u + n->number;
+    *p->last = n;
+    p->last = &n->next;
+    config.features = all_features;
+    config.event = on_event;
+    config.ctx = n;
+    config.crypto = &woad_mbedtls;
+    config.random = seeded_random;
+    controller.crypto = &woad_mbedtls;
+    controller.user = n;
+    for (unsigned k = 0; k < 4; k++) {
+        controller.address[k] = (uint8_t)(n->number >> 8 * k);
+    }
+    controller.address[5] = 2;
+    if (address) {
+        memcpy(controller.address, address, sizeof controller.address);
+    }
+    if (!woad_air_profile(profile, &controller) || !node_start(n, &config, &controller)) {
+        pump_remove(n);
+        return NULL;
+    }
+    return n;
+}
+
+/* --- the air ---------------------------------------------------------------------------------- */
+
+static void on_air(void *ctx, const struct woad_air_packet *packet)
+{
+    struct pump *p = ctx;
+    uint8_t record[WOAD_AIR_PCAP_RECORD];
+    fwrite(record, 1, woad_air_pcap(packet, true, record, sizeof record), p->pcap);
+}
+
+static bool open_capture(struct pump *p, const char *path)
+{
+    uint8_t header[WOAD_AIR_PCAP_HEADER];
+    p->pcap = fopen(path, "wb");
+    if (!p->pcap) {
+        return false;
+    }
+    woad_air_pcap_header(header);
+    fwrite(header, 1, sizeof header, p->pcap);
+    return true;
+}
+
+static void pump_free(struct pump *p)
+{
+    while (p->nodes) {
+        pump_remove(p->nodes);
+    }
+    drop_events(p, NULL);
+    free(p->taken);
+    if (p->pcap) {
+        fclose(p->pcap);
+    }
+    free(p->air);
+    free(p);
+}
+
+static struct pump *pump_new(uint64_t seed, uint16_t loss_per_mille, const char *pcap)
+{
+    struct pump *p = calloc(1, sizeof *p);
+    if (!p) {
+        return NULL;
+    }
+    p->seed = seed;
+    p->last = &p->nodes;
+    p->tail = &p->first;
+    p->around.noise_dbm = -105;
+    p->around.link = p->links;
+    struct woad_air_config config = { .seed = seed,
+                                      .loss_per_mille = loss_per_mille,
+                                      .sniff = pcap ? on_air : NULL,
+                                      .ctx = p,
+                                      .around = &p->around };
+    p->air = malloc(woad_air_size());
+    if (!p->air || (pcap && !open_capture(p, pcap))) {
+        int why = errno;
+        pump_free(p);
+        errno = why;
+        return NULL;
+    }
+    p->air = woad_air_init(p->air, woad_air_size(), &config);
+    return p;
+}
+
+static struct woad_air *pump_air(struct pump *p)
+{
+    return p->air;
+}
+
+static struct woad_air_link *pump_links(struct pump *p)
+{
+    return p->links;
+}
+
+static void pump_set_links(struct pump *p, size_t links)
+{
+    p->around.links = links;
+}
+
+static uint32_t pump_number(struct pump_node *n)
+{
+    return n->number;
+}
+
+static struct woad *pump_host(struct pump_node *n)
+{
+    return n->host;
+}
+
+static struct woad_air_controller *pump_controller(struct pump_node *n)
+{
+    return n->controller;
+}
+
+static int pump_error(struct pump_node *n)
+{
+    return n->error;
+}
+
+static void pump_flush(struct pump *p)
+{
+    if (p->pcap) {
+        fflush(p->pcap);
+    }
+}

@@ -14,6 +14,8 @@ if(WOAD_SIZES)
 endif()
 if(TARGET woad-program)
     install(TARGETS woad-program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+    install(FILES ${PROJECT_SOURCE_DIR}/packaging/woad.bash
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME woad)
 endif()
 
 list(TRANSFORM WOAD_POSIX_NEEDS PREPEND -l OUTPUT_VARIABLE needs)

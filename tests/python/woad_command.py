@@ -76,6 +76,17 @@ def commands():
     return re.findall(r"^  (\w+) ", r.stdout.decode(), flags=re.M)
 
 
+def test_completion():
+    """packaging/woad.bash: commands, options, kinds of peers."""
+    for words, wanted in (("woad sc", {"scan"}), ("woad gatt --no", {"--no-response"}), ("woad serve ba", {"battery"}),
+                          ("woad gatt lamp s", {"subscribe", "shell"}), ("woad pair --pass", {"--passkey"})):
+        parts = words.split(" ")
+        script = "source %s; COMP_WORDS=(%s); COMP_CWORD=%d; _woad; printf '%%s\\n' \"${COMPREPLY[@]}\"" % (
+            os.path.join(root, "packaging", "woad.bash"), " ".join([woad] + parts[1:]), len(parts) - 1)
+        r = subprocess.run(["bash", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=10)
+        assert set(r.stdout.decode().split()) == wanted and r.stderr == b"", (words, r)
+
+
 def test_no_radio():
     """What --hci names is not there."""
     alone("scan", "1", "--hci", "unix:/nowhere/x", code=1, said="/nowhere/x")

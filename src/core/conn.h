@@ -108,7 +108,11 @@ static inline uint16_t conn_index(const struct conn *c)
 ALWAYS_INLINE uint16_t conn_next_number(uint16_t number)
 {
     enum { GENERATIONS = 127 };
-    return (uint16_t)((number + 0x100u) % (GENERATIONS << 8));
+    unsigned next = number + 0x100u;
+    if (next >= GENERATIONS << 8) {
+        next -= GENERATIONS << 8;
+    }
+    return (uint16_t)next;
 }
 
 /* The connection with this public number; NULL: it has ended, with its last event. */

@@ -376,15 +376,9 @@ static void ext_set_on(struct woad *h, struct ext_set *s, bool on)
 
 static uint8_t set_props(const struct woad_ext_adv_params *p)
 {
-    uint8_t props = 0;
-    if (p->connectable) {
-        props = PROP_CONNECTABLE;
-    }
-    props |= p->scannable ? PROP_SCANNABLE : 0;
-    props |= p->directed ? PROP_DIRECTED : 0;
-    props |= p->anonymous ? PROP_ANONYMOUS : 0;
-    props |= p->include_tx_power ? PROP_TX_POWER : 0;
-    return props;
+    return (uint8_t)(p->connectable * PROP_CONNECTABLE | p->scannable * PROP_SCANNABLE |
+                     p->directed * PROP_DIRECTED | p->anonymous * PROP_ANONYMOUS |
+                     p->include_tx_power * PROP_TX_POWER);
 }
 
 /* The part of the set that is sent: a scannable set has only a scan response, any other only data;
@@ -553,8 +547,8 @@ static void ext_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
 /* LE Advertising Set Terminated: status u8, set u8, connection u16, events u8.  7.7.65.18 */
 static void ext_rx_terminated(struct woad *h, struct rd *in)
 {
-    const uint8_t *p = rd_bytes(in, 5);
-    if (!p || !rd_done(in) || p[1] > h->cfg.adv_sets) {
+    const uint8_t *p = in->p;
+    if (rd_left(in) != 5 || p[1] > h->cfg.adv_sets) {
         return;
     }
     uint8_t status = p[0], handle = p[1];
@@ -617,15 +611,15 @@ static void ext_rx_report(struct woad *h, struct rd *in)
         if (p) {
             data = rd_bytes(in, p[23]);
         }
-        int kind = 0;
-        if (p && p[0] & EVENT_LEGACY) {
-            kind = legacy_kinds[p[0] & 0xf];
-        }
-        if (!data || kind < 0 || ((p[0] & EVENT_LEGACY) && p[23] > WOAD_ADV_DATA_MAX)) {
-            in->bad = true;
-            return;
+        if (!data) {
+            return; /* rd_bytes() has noted it */
         }
         if (p[0] & EVENT_LEGACY) {
+            int kind = legacy_kinds[p[0] & 0xf];
+            if (kind < 0 || p[23] > WOAD_ADV_DATA_MAX) {
+                in->bad = true;
+                return;
+            }
             memcpy(&ev.u.report.addr, p + 2, sizeof ev.u.report.addr);
             ev.u.report.kind = (uint8_t)kind;
             ev.u.report.rssi = (int8_t)p[13];

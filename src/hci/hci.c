@@ -130,11 +130,10 @@ static int hci_rx_complete(struct woad *h, struct rd *in)
 /* HCI_Command_Status: status u8, credits u8, opcode u16.  7.7.15 */
 static int hci_rx_status(struct woad *h, struct rd *in)
 {
-    const uint8_t *p = rd_bytes(in, 4);
-    if (!p || !rd_done(in)) {
+    if (rd_left(in) != 4) {
         return WOAD_EBADMSG;
     }
-    return hci_command_ended(h, p + 1, p[0], in);
+    return hci_command_ended(h, in->p + 1, in->p[0], in);
 }
 
 /* HCI_LE_Advertising_Report, for the scanner.  A frequent event, so it makes no connection ready.

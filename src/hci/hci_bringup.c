@@ -37,10 +37,14 @@ struct bringup_step {
     uint8_t octet, bit : 3; /* of Supported_Commands: sent only if set; octet 0: always sent */
     bool needed : 1;        /* if it fails, the start fails */
     bool for_buffers : 1;   /* sent only while the ACL buffers are not known */
-    bool reads : 1;         /* which member of the union is valid */
+    bool reads : 1;         /* which member of the union is valid: `read`, … */
+    bool copies : 1;        /* …`copy`, else `write` */
     union {
         void (*write)(struct woad *h, struct wr *params); /* the parameters; NULL: none */
         void (*read)(struct woad *h, struct rd *ret);     /* the return parameters */
+        struct {
+            uint8_t at, len;
+        } copy; /* the return parameters are this field of struct controller */
     };
 };
 
@@ -54,31 +58,6 @@ static void bringup_read_version(struct woad *h, struct rd *ret)
         h->controller.company = get_le16(p + 4);
         h->controller.subversion = get_le16(p + 6);
     }
-}
-
-/* HCI_Read_Local_Supported_Commands: 64 octets of bits.  7.4.2 */
-static void bringup_read_commands(struct woad *h, struct rd *ret)
-{
-    rd_copy(ret, h->controller.commands, sizeof h->controller.commands);
-}
-
-/* HCI_Read_Local_Supported_Features: 8 octets of bits.  7.4.3 */
-static void bringup_read_features(struct woad *h, struct rd *ret)
-{
-    rd_copy(ret, h->controller.features, sizeof h->controller.features);
-}
-
-/* HCI_LE_Read_Local_Supported_Features: 8 octets of bits.  7.8.3 */
-static void bringup_read_le_features(struct woad *h, struct rd *ret)
-{
-    rd_copy(ret, h->controller.le_features, sizeof h->controller.le_features);
-}
-
-/* HCI_Read_BD_ADDR: 6 octets; all zero or all one where a controller has none.  7.4.6 */
-static void bringup_read_address(struct woad *h, struct rd *ret)
-{
-    h->controller.public_addr.type = WOAD_ADDR_PUBLIC;
-    rd_copy(ret, h->controller.public_addr.octet, 6);
 }
 
 /* HCI_Set_Event_Mask: the events that the core or any feature reads, whatever config.features
@@ -167,13 +146,22 @@ static void bringup_read_random(struct woad *h, struct rd *ret)
     h->controller.random_addr.octet[5] |= 0xc0;
 }
 
+/* HCI_Read_Local_Supported_Commands: 64 octets of bits.  7.4.2
+ * HCI_Read_Local_Supported_Features, HCI_LE_Read_Local_Supported_Features: 8 octets of bits.
+ * 7.4.3, 7.8.3
+ * HCI_Read_BD_ADDR: 6 octets; all zero or all one where a controller has none.  7.4.6 */
+#define COPY(field) \
+    { \
+        offsetof(struct controller, field), sizeof(((struct controller *)0)->field) \
+    }
+
 static const struct bringup_step bringup_steps[] = {
     { OP_RESET, .needed = true },
     { OP_READ_LOCAL_VERSION, .reads = true, .read = bringup_read_version },
-    { OP_READ_LOCAL_COMMANDS, .reads = true, .read = bringup_read_commands },
-    { OP_READ_LOCAL_FEATURES, .reads = true, .read = bringup_read_features },
-    { OP_LE_READ_FEATURES, .needed = true, .reads = true, .read = bringup_read_le_features },
-    { OP_READ_BD_ADDR, .reads = true, .read = bringup_read_address },
+    { OP_READ_LOCAL_COMMANDS, .copies = true, .copy = COPY(commands) },
+    { OP_READ_LOCAL_FEATURES, .copies = true, .copy = COPY(features) },
+    { OP_LE_READ_FEATURES, .needed = true, .copies = true, .copy = COPY(le_features) },
+    { OP_READ_BD_ADDR, .copies = true, .copy = COPY(public_addr.octet) },
     { OP_SET_EVENT_MASK, .needed = true, .write = bringup_write_mask },
     { OP_WRITE_LE_HOST_SUPPORT, .octet = 24, .bit = 6, .write = bringup_write_host_support },
     { OP_LE_SET_EVENT_MASK, .needed = true, .write = bringup_write_le_mask },
@@ -233,7 +221,7 @@ static void bringup_skip(struct woad *h)
 uint16_t bringup_command(struct woad *h, struct wr *params)
 {
     const struct bringup_step *s = &bringup_steps[h->hci.bringup_step];
-    if (!s->reads && s->write) {
+    if (!s->reads && !s->copies && s->write) {
         s->write(h, params);
     }
     return s->opcode;
@@ -247,6 +235,8 @@ void bringup_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd
     const struct bringup_step *s = &bringup_steps[h->hci.bringup_step];
     if (status == 0 && s->reads) {
         s->read(h, ret);
+    } else if (status == 0 && s->copies) {
+        rd_copy(ret, (uint8_t *)&h->controller + s->copy.at, s->copy.len);
     }
     if (s->needed && (status || ret->bad)) {
         host_down(h, WOAD_EIO);

@@ -247,14 +247,13 @@ void conn_close(struct conn *c, uint8_t reason)
     att_drop_queue(c, WOAD_ENOTCONN);
     c->state = CONN_FREE;
     h->conn_count--;
-    ev.type = WOAD_EV_DISCONNECT;
-    ev.conn = c->number;
+    uint16_t number = c->number; /* in the event it is the old one */
     c->number = conn_next_number(c->number);
     if (c->connect_held) {
         h->reconnect->failed(h, reason); /* it never got WOAD_EV_CONNECT */
         return;
     }
-    emit(h, &ev);
+    emit_at(h, number, WOAD_EV_DISCONNECT, &ev);
 }
 
 void conn_close_all(struct woad *h, uint8_t reason)
@@ -323,61 +322,43 @@ static const struct conn_event conn_events[] = {
     { 0 }
 };
 
-/* HCI_Disconnect: handle u16, reason u8.  7.1.6 */
-static uint16_t conn_write_disconnect(uint16_t handle, uint8_t reason, struct wr *params)
-{
-    wr_le16(params, handle);
-    wr_u8(params, reason);
-    return OP_DISCONNECT;
-}
-
-/* HCI_LE_Remote_Connection_Parameter_Request_Reply, HCI_LE_Connection_Update: handle u16,
- * interval min u16, max u16, latency u16, timeout u16, CE length min u16, max u16.
- * 7.8.31, 7.8.18 */
-static uint16_t conn_write_params(const struct conn *c, uint16_t opcode, struct wr *params)
-{
-    wr_le16(params, c->handle);
-    conn_wr_params(params, c->requested_params);
-    return opcode;
-}
-
-/* HCI_LE_Remote_Connection_Parameter_Request_Negative_Reply: handle u16, reason u8.  7.8.32 */
-static uint16_t conn_write_refusal(const struct conn *c, struct wr *params)
-{
-    wr_le16(params, c->handle);
-    wr_u8(params, WOAD_HCI_UNACCEPTABLE_PARAMETERS);
-    return OP_LE_CONN_PARAM_NEGATIVE;
-}
-
-/* The next command of this connection: writes its parameters and returns its opcode; 0: none. */
+/* The next command of this connection: writes its parameters and returns its opcode; 0: none.  Each
+ * begins with the handle, u16.
+ * HCI_Disconnect: reason u8.  7.1.6
+ * HCI_LE_Long_Term_Key_Request_Negative_Reply.  7.8.26
+ * HCI_LE_Remote_Connection_Parameter_Request_Negative_Reply: reason u8.  7.8.32
+ * HCI_LE_Remote_Connection_Parameter_Request_Reply, HCI_LE_Connection_Update: interval min u16, max
+ * u16, latency u16, timeout u16, CE length min u16, max u16.  7.8.31, 7.8.18 */
 static uint16_t conn_command(struct conn *c, struct wr *params)
 {
-    struct woad *h = c->h;
-    if (c->state <= CONN_GONE) {
+    bool wanted = c->want_disconnect || c->want_ltk_reply || c->want_param_reply || c->want_update;
+    if (c->state <= CONN_GONE || !wanted) {
         return 0;
     }
-    h->hci.pending_arg = c->number;
+    c->h->hci.pending_arg = c->number;
+    wr_le16(params, c->handle);
     if (c->want_disconnect) {
         c->want_disconnect = false;
-        return conn_write_disconnect(c->handle, c->reason, params);
+        wr_u8(params, c->reason);
+        return OP_DISCONNECT;
     }
     if (c->want_ltk_reply) {
         c->want_ltk_reply = false;
-        wr_le16(params, c->handle);
         return OP_LE_LTK_NEGATIVE_REPLY;
     }
-    if (c->want_param_reply) {
-        c->want_param_reply = false;
-        if (c->refuse_params) {
-            return conn_write_refusal(c, params);
-        }
-        return conn_write_params(c, OP_LE_CONN_PARAM_REPLY, params);
-    }
-    if (c->want_update) {
+    uint16_t opcode = OP_LE_CONNECTION_UPDATE;
+    if (!c->want_param_reply) {
         c->want_update = false;
-        return conn_write_params(c, OP_LE_CONNECTION_UPDATE, params);
+    } else {
+        c->want_param_reply = false;
+        opcode = OP_LE_CONN_PARAM_REPLY;
+        if (c->refuse_params) {
+            wr_u8(params, WOAD_HCI_UNACCEPTABLE_PARAMETERS);
+            return OP_LE_CONN_PARAM_NEGATIVE;
+        }
     }
-    return 0;
+    conn_wr_params(params, c->requested_params);
+    return opcode;
 }
 
 /* The core's next command: a step of the bring-up, else what has been marked as wanted; 0: none. */
@@ -392,8 +373,9 @@ static uint16_t core_command(struct woad *h, struct wr *params)
         return bringup_command(h, params);
     }
     if (h->refused_count) {
-        return conn_write_disconnect(h->refused_handles[--h->refused_count],
-                                     WOAD_HCI_REMOTE_LOW_RESOURCES, params);
+        wr_le16(params, h->refused_handles[--h->refused_count]);
+        wr_u8(params, WOAD_HCI_REMOTE_LOW_RESOURCES);
+        return OP_DISCONNECT;
     }
     /* The command is disallowed while the address is in use: advertising and scanning pause for it.
      * 7.8.4 */

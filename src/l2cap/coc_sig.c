@@ -219,9 +219,7 @@ void coc_granted(struct coc *ch, uint16_t cid)
 static bool coc_rx_conn_rsp(struct conn *c, uint8_t id, struct rd *in)
 {
     struct coc *ch = coc_by_request(c, COC_WAIT_RESPONSE, id);
-    uint16_t granted[COC_VALUES];
-    rd_le16s(in, granted, COC_VALUES);
-    uint16_t result = rd_le16(in);
+    uint16_t result = get_le16(in->p + 8);
     if (!ch || ch->enhanced) {
         return true; /* no request has this identifier */
     }
@@ -229,8 +227,9 @@ static bool coc_rx_conn_rsp(struct conn *c, uint8_t id, struct rd *in)
         coc_ended(ch, coc_open_status(ch, result));
         return true;
     }
-    memcpy(ch->peer + COC_MTU, granted + COC_MTU, sizeof granted - sizeof *granted);
-    coc_granted(ch, granted[COC_CID]);
+    uint16_t cid = rd_le16(in);
+    rd_le16s(in, ch->peer + COC_MTU, COC_VALUES - COC_MTU);
+    coc_granted(ch, cid);
     return true;
 }
 

@@ -374,19 +374,6 @@ bool smp_has_key(const struct conn *c, bool fetch)
     return (slot || fetch) && is->key_size && (c->central ? is->has_peer_ltk : is->has_own_ltk);
 }
 
-/* Notes how strong the key is: of the pairing, or, without one, of the bond. */
-static void link_note_strength(struct smp_conn *s, const struct pairing *p,
-                               const struct bond_slot *slot)
-{
-    if (p) {
-        s->link_key_size = p->key_size;
-        s->link_flags = p->flags & 3u;
-    } else {
-        s->link_key_size = slot->bits.key_size;
-        s->link_flags = slot->bits.flags & 3u;
-    }
-}
-
 /* Writes the command's parameters: handle and key, from the pairing or the bond, as it is now: the
  * link's strength is noted here.  False: the bond has been removed since the command was requested.
  * Then a central gets WOAD_EV_SECURITY, and a peripheral replies negatively. */
@@ -410,29 +397,33 @@ static bool link_write_key(struct conn *c, bool central, struct wr *out)
         all_mark_ready(c->h);
         return false;
     }
-    wr_le16(out, c->handle);
     const struct bond_legacy *l = NULL;
-    if (slot && central) {
-        l = bond_legacy(c->h, slot);
+    const uint8_t *key;
+    unsigned size, flags;
+    if (slot) {
+        key = slot->ltk;
+        size = slot->bits.key_size;
+        flags = slot->bits.flags;
+        if (central) {
+            l = bond_legacy(c->h, slot);
+        }
+    } else {
+        key = p->stk;
+        size = p->key_size;
+        flags = p->flags;
+        if (p->secure) {
+            key = p->bond.own_ltk;
+        }
     }
-    link_note_strength(c->smp, p, slot);
+    c->smp->link_key_size = (uint8_t)size;
+    c->smp->link_flags = flags & 3u;
+    wr_le16(out, c->handle);
     if (l) {
+        key = l->peer_ltk;
         wr_bytes(out, l->peer_rand, 8);
         wr_le16(out, l->peer_ediv);
     } else if (central) {
         wr_zero(out, 10);
-    }
-    const uint8_t *key;
-    if (l) {
-        key = l->peer_ltk;
-    } else if (slot) {
-        key = slot->ltk;
-    } else {
-        if (p->secure) {
-            key = p->bond.own_ltk;
-        } else {
-            key = p->stk;
-        }
     }
     wr_bytes(out, key, 16);
     return true;

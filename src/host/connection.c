@@ -183,7 +183,8 @@ int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
     if (rd_left(in) < (enhanced ? 30u : 18u)) {
         return WOAD_EBADMSG;
     }
-    const uint8_t *p = rd_bytes(in, 4);
+    const uint8_t *p = in->p;
+    in->p += 4;
     uint8_t status = p[0], role = p[3];
     uint16_t handle = get_le16(p + 1);
     if (status) { /* Advertising Timeout: directed advertising ended after 1.28 s */

@@ -26,10 +26,10 @@
  *   conn_wr_params(): writes a request's parameters in the form in which HCI's commands end
  *   connect_held: WOAD_EV_CONNECT is held back until the peer has sent something
  *   CONNECT_REQUESTED: of `activity`: the controller is to connect
+ *   emit_at(): raises an event of a connection by its number; WOAD_NO_CONN: of none
  *   current: connection parameters in force: CURRENT_INTERVAL (1.25 ms), _LATENCY (events),
  *       _SUPERVISION (10 ms)
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
- *   emit(): raises an event whose type and connection the caller has set
  *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   key_request: of smp_role: true: it replies to Long Term Key Request; false: there is no key

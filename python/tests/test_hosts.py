@@ -389,3 +389,17 @@ def test_the_program_in_the_docs(tmp_path):
     assert done.stdout.splitlines() == [
         "b'Z'", "now 89", "the connection has ended: ended by this host (WOAD_HCI_LOCAL_HOST_TERMINATED)"]
     assert (tmp_path / "air.pcap").stat().st_size > 1000
+
+
+def test_an_advertisement_that_is_refused_does_not_stop_the_next():
+    async def main(air):
+        sensor, phone = await air.host("sensor", connections=1), await air.host("phone")
+        await sensor.advertise()
+        link = await phone.connect(sensor)
+        with pytest.raises(woad.CallError) as caught:
+            await sensor.advertise()
+        assert caught.value.name == "WOAD_ENOMEM"
+        await link.disconnect()
+        await asyncio.sleep(1)
+        await sensor.advertise()
+    run(main)

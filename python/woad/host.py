@@ -130,9 +130,13 @@ class Host:
         params.kind = lib.WOAD_ADV_IND if connectable else lib.WOAD_ADV_SCAN_IND
         params.interval_625us = round(interval / 0.000625)
         started = self._wait("advertising")
-        self._call("advertise", lib.woad_adv_set_data, data, len(data))
-        self._call("advertise", lib.woad_adv_set_scan_response, response, len(response))
-        self._call("advertise", lib.woad_adv_start, params)
+        try:
+            self._call("advertise", lib.woad_adv_set_data, data, len(data))
+            self._call("advertise", lib.woad_adv_set_scan_response, response, len(response))
+            self._call("advertise", lib.woad_adv_start, params)
+        except WoadError:
+            del self._waits["advertising"]
+            raise
         await started
 
     async def stop_advertising(self) -> None:

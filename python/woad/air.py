@@ -4,6 +4,7 @@ from __future__ import annotations
 import asyncio
 import os
 import selectors
+import threading
 import weakref
 from types import TracebackType
 from typing import Any, Callable, Coroutine, Mapping, Optional, Type, TypeVar, Union
@@ -15,6 +16,7 @@ from .values import Address
 
 T = TypeVar("T")
 _STEPS = 2000  # of the air between two looks at signals
+_GRACE = 10.0  # real seconds for which a stalled air waits for other threads
 _IDLE_ROUNDS = 1000  # rounds of callbacks that wait for nothing, before a millisecond passes
 
 
@@ -167,18 +169,20 @@ class Air:
             if host is not None:
                 host._on_event(record)
 
-    def _advance(self, timeout: Optional[float], wait: Callable[[], bool]) -> None:
+    def _advance(self, timeout: Optional[float], wait: Callable[[float], bool]) -> None:
         """Lets at most `timeout` seconds pass, until an event has been raised.  wait() looks for
-        what other threads and files have, and returns whether there is something."""
+        what other threads and files have, for so long, and returns whether there is something."""
         now = lib.woad_air_now(lib.pump_air(self._alive()))
         until = now + int((self.patience if timeout is None else max(timeout, 0.0)) * 1e6)
         if timeout is not None and timeout > 0:
             until += 1  # not before the time asked for
         while not lib.pump_run(self._pump, until, _STEPS):
-            if wait():
+            if wait(0):
                 return
             if lib.woad_air_now(lib.pump_air(self._pump)) >= until:
                 if timeout is None:
+                    if threading.active_count() > 1 and wait(_GRACE):
+                        return
                     raise AirStalled(f"nothing that the program waits for has happened in "
                                      f"{self.patience:g} s of the air's time")
                 return
@@ -207,8 +211,8 @@ class _AirSelector(selectors.DefaultSelector):
         else:
             self._rounds = 0
 
-        def wait() -> bool:
-            ready.extend(super(_AirSelector, self).select(0))
+        def wait(seconds: float) -> bool:
+            ready.extend(super(_AirSelector, self).select(seconds))
             return bool(ready)
 
         self._air._advance(timeout, wait)

@@ -416,6 +416,7 @@ static int cmd_scan_params(controller *c, struct rd *in, struct wr *ret)
     c->scan->use_accept_list = filter;
     c->scan->extended = false;
     c->scan->phys = 1;
+    c->scan->has_kept = false;
     return 0;
 }
 
@@ -431,6 +432,7 @@ static int cmd_scan_enable(controller *c, struct rd *in, struct wr *ret)
     if (on && c->scan->connecting) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
+    scan_restore_settings(c->scan);
     if (on && !has_own_address(c, c->scan->own_type, c->ll->random, NULL)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
@@ -493,6 +495,7 @@ static int cmd_create(controller *c, struct rd *in, struct wr *ret)
     evt_status(c, OP_LE_CREATE_CONNECTION, (uint8_t)status);
     if (!status) {
         scan_enable(c, false);
+        scan_keep_settings(c->scan);
         c->scan->connecting = true;
         c->scan->interval = interval;
         c->scan->window = window;

@@ -291,7 +291,7 @@ static int cmd_param_reply(controller *c, struct rd *in, struct wr *ret)
     if (!l) {
         return WOAD_HCI_UNKNOWN_CONNECTION;
     }
-    if (l->remote_procedure != P_PARAMS) {
+    if (l->remote_procedure != P_PARAMS || l->params_accepted) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     if (!good) {
@@ -313,7 +313,7 @@ static int cmd_param_refuse(controller *c, struct rd *in, struct wr *ret)
     if (!l) {
         return WOAD_HCI_UNKNOWN_CONNECTION;
     }
-    if (l->remote_procedure != P_PARAMS) {
+    if (l->remote_procedure != P_PARAMS || l->params_accepted) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     params_answer(c, i, reason ? reason : WOAD_HCI_UNACCEPTABLE_PARAMETERS);

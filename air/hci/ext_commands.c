@@ -343,7 +343,8 @@ static int set_take_data(controller *c, struct rd *in, bool response)
         before = *have;
     }
     uint16_t all = (uint16_t)(before + len);
-    bool fits = all <= a->room && (!(response || a->on) || data_fit(a, all));
+    bool chain = a->on && a->extended && (a->props & PROP_CONNECTABLE) && all > CONNECTABLE_MAX;
+    bool fits = all <= a->room && !chain && (!(response || a->on) || data_fit(a, all));
     if (!fits) {
         *have = 0;
         *partial = false;
@@ -548,6 +549,7 @@ static int cmd_ext_scan_params(controller *c, struct rd *in, struct wr *ret)
     s.use_accept_list = filter;
     s.phys = phys;
     s.extended = true;
+    s.has_kept = false;
     *c->scan = s;
     return 0;
 }
@@ -567,7 +569,11 @@ static int cmd_scan_on(controller *c, struct rd *in, struct wr *ret)
     if (on > 1 || (on && (filter > 2 || often || (period && duration * 10u >= period * 1280u)))) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (on && (c->scan->connecting || !c->scan->phys)) {
+    if (on && c->scan->connecting) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    scan_restore_settings(c->scan);
+    if (on && !c->scan->phys) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     if (on && !has_own_address(c, c->scan->own_type, c->ll->random, NULL)) {
@@ -626,6 +632,7 @@ static int cmd_ext_create(controller *c, struct rd *in, struct wr *ret)
     how.peer_type = rd_u8(in);
     struct ll_scan s = *c->scan;
     (void)ret;
+    scan_keep_settings(&s);
     how.peer.type = how.peer_type & 1;
     rd_copy(in, how.peer.octet, 6);
     uint8_t phys = rd_u8(in);

@@ -11,8 +11,7 @@
  *   catch_up: of an activity: a hang (woad_air_hang) is over, events that have passed are skipped
  *   radio_off(): stops the radio; nothing is received of a packet that is cut off
  *   activities: of a controller: the functions of each activity
- *   control_send(): queues a control PDU
- *   n_controls: control PDUs that wait to be sent
+ *   control_inject(): queues a control PDU whatever the state is; false: there is no room
  *   host_queue: packets for the host, with their H4 type
  *   cmd_reset(): sets all state but the configuration, as at power-on
  *   power_changed(): connections use the new power, peers with the feature get LL_POWER_CHANGE_IND
@@ -70,13 +69,11 @@ int woad_air_inject(controller *c, uint16_t handle, const uint8_t *pdu, size_t l
     if (!len || w.bad) {
         return AIR_EINVAL;
     }
-    uint8_t before = l->n_controls;
-    control_send(l, &w);
-    link_wake(c, i);
-    controller_schedule(c);
-    if (l->n_controls <= before) {
+    if (!control_inject(l, &w)) {
         return AIR_EAGAIN;
     }
+    link_wake(c, i);
+    controller_schedule(c);
     return 0;
 }
 

@@ -31,7 +31,10 @@
  *       connection
  *   new_subrate: the subrate parameters that are to be in force
  *   queued_procedures: bits 1 << P_…: procedures that are to be begun by us
- *   held_control: a PDU of the peer's, received while encryption starts; len 0: none
+ *   held: PDUs of the peer's, received while encryption starts, n_held of them
+ *   after_encryption: control PDUs that are sent when encryption has started
+ *   params_answer(): answers the peer's request with an error, 0: with peer_params
+ *   params_accepted: params_answer() waits for the end of encryption
  *   request: of a procedure: opcodes of ours that a rejection of the peer's may name
  *   terminate_by: us: the connection ends then, if LL_TERMINATE_IND is not acknowledged before
  *   turn_next(): when the first turn of another activity begins; ACTIVITY_NONE: of any
@@ -49,18 +52,19 @@
 enum { RESPONSE_TIMEOUT_US = 40000000 };
 
 enum { QUEUE = sizeof((struct link *)NULL)->control / sizeof(struct control) };
+enum { HELD = sizeof((struct link *)NULL)->held / sizeof(struct control) };
 
 /* Whether a response can be queued. If not, no control PDU of the peer's is acknowledged. */
 bool control_has_room(const struct link *l)
 {
-    return l->n_controls < QUEUE;
+    return l->n_controls + l->n_after_encryption < QUEUE;
 }
 
 /* Whether a PDU may be queued that is no response: two places stay free, for a response and for
  * LL_TERMINATE_IND. */
 bool control_has_spare(const struct link *l)
 {
-    return l->n_controls + 2 < QUEUE;
+    return l->n_controls + l->n_after_encryption + 2 < QUEUE;
 }
 
 /* The same, and if there is no room, control_on_room() follows when there is. */
@@ -71,17 +75,50 @@ bool control_wait_for_spare(struct link *l)
     return spare;
 }
 
-/* Queues a control PDU. There is room: a procedure begins, and any PDU but a response is queued,
- * only with control_has_spare(); a PDU of the peer is acknowledged only with control_has_room().
- * Without room for what the host replies later, the peer's time limit ends the connection. */
-void control_send(struct link *l, const struct wr *pdu)
+static bool control_encrypts(uint8_t opcode)
 {
-    if (pdu->bad || l->n_controls == QUEUE) {
-        return;
-    }
-    struct control *slot = &l->control[l->n_controls++];
+    return opcode == LL_ENC_REQ || opcode == LL_ENC_RSP || opcode == LL_START_ENC_REQ ||
+           opcode == LL_START_ENC_RSP || opcode == LL_PAUSE_ENC_REQ || opcode == LL_PAUSE_ENC_RSP;
+}
+
+/* Whether a PDU may be sent while encryption is being started or paused: the peer takes any other
+ * for an attack. 5.1.3.1, 5.1.3.2 */
+static bool control_goes_with_encryption(uint8_t opcode)
+{
+    return control_encrypts(opcode) || opcode == LL_TERMINATE_IND || opcode == LL_REJECT_IND ||
+           opcode == LL_REJECT_EXT_IND || opcode == LL_UNKNOWN_RSP;
+}
+
+static void control_put(struct control *slot, const struct wr *pdu)
+{
     slot->len = (uint8_t)wr_len(pdu);
     memcpy(slot->pdu, pdu->base, slot->len);
+}
+
+/* Queues a control PDU whatever the state is: what a test injects. False: there is no room. */
+bool control_inject(struct link *l, const struct wr *pdu)
+{
+    bool room = control_has_room(l);
+    if (room) {
+        control_put(&l->control[l->n_controls++], pdu);
+    }
+    return room;
+}
+
+/* Queues a control PDU; one that must not be sent while encryption starts waits for its end. There
+ * is room: a procedure begins, and any PDU but a response is queued, only with control_has_spare();
+ * a PDU of the peer is acknowledged only with control_has_room(). Without room for what the host
+ * replies later, the peer's time limit ends the connection. */
+void control_send(struct link *l, const struct wr *pdu)
+{
+    if (pdu->bad || !control_has_room(l)) {
+        return;
+    }
+    if (l->encrypting && !control_goes_with_encryption(*pdu->base)) {
+        control_put(&l->after_encryption[l->n_after_encryption++], pdu);
+    } else {
+        control_put(&l->control[l->n_controls++], pdu);
+    }
 }
 
 /* A PDU of an opcode and at most two octets; `len` counts the opcode. */
@@ -234,22 +271,28 @@ bool control_event_at(const struct link *l, uint16_t event, uint64_t *at)
     return distance <= NEAR_US && distance >= -NEAR_US && result >= 0;
 }
 
+/* Events until an instant that a peer with this latency and subrate factor hears of before it. */
+static uint32_t instant_ahead(const struct link *l, uint32_t latency, uint32_t factor,
+                              uint32_t more)
+{
+    uint32_t silence = l->supervision * 4u / (l->interval * factor);
+    return (7u + latency + min_uint(more, silence)) * factor;
+}
+
 /* Chooses the instant of a procedure that begins now: after the six events required, the
  * peripheral's latency, and more where the radios of both sides have missed events. While the peer
  * may or may not use a new subrate, the longer of both latencies counts. 5.5 */
 uint16_t control_choose_instant(const controller *c, uint8_t i)
 {
-    enum { SHARED = 8 }; /* events more, where other turns take the radio */
+    enum { SHARED = 8 };        /* events more, where other turns take the radio */
+    enum { AHEAD_MAX = 32000 }; /* less than 32767, from where an instant counts as passed. 5.5 */
     const struct link *l = &c->links[i];
-    uint32_t latency = l->latency, factor = l->subrate_factor;
-    if (l->subrate_ind_out) {
-        latency = max_uint(l->new_subrate.latency, latency);
-        factor = max_uint(l->new_subrate.max, factor);
-    }
-    uint32_t silence = l->supervision * 4u / (l->interval * factor);
     uint32_t more = l->miss_score + (turn_next(c, ACTIVITY_CONN, i) != NEVER ? SHARED : 0u);
-    more = min_uint(more, silence);
-    return (uint16_t)(l->event + (7u + latency + more) * factor);
+    uint32_t ahead = instant_ahead(l, l->latency, l->subrate_factor, more);
+    if (l->subrate_ind_out) {
+        ahead = max_uint(ahead, instant_ahead(l, l->new_subrate.latency, l->new_subrate.max, more));
+    }
+    return (uint16_t)(l->event + min_uint(ahead, AHEAD_MAX));
 }
 
 /* The instant of a procedure: its changes take effect. */
@@ -286,7 +329,7 @@ void control_terminate(controller *c, uint8_t i, uint8_t reason)
     if (control_queued(l, LL_START_ENC_REQ)) {
         l->rx_encrypted = false; /* LL_START_ENC_REQ is dropped from the queue */
     }
-    l->n_controls = 0;
+    l->n_controls = l->n_after_encryption = 0;
     control_send_short(l, 2, LL_TERMINATE_IND, reason, 0);
     link_wake(c, i);
 }
@@ -353,12 +396,6 @@ static const struct {
 };
 enum { PDUS = sizeof pdus / sizeof *pdus };
 
-static bool control_encrypts(uint8_t opcode)
-{
-    return opcode == LL_ENC_REQ || opcode == LL_ENC_RSP || opcode == LL_START_ENC_REQ ||
-           opcode == LL_START_ENC_RSP || opcode == LL_PAUSE_ENC_REQ || opcode == LL_PAUSE_ENC_RSP;
-}
-
 /* Whether a PDU is allowed while encryption is started or paused: of those of encryption, only the
  * one that is next. 5.1.3.1, 5.1.3.2 */
 static bool control_allowed(const struct link *l, uint8_t opcode)
@@ -370,27 +407,39 @@ static bool control_allowed(const struct link *l, uint8_t opcode)
            opcode == LL_REJECT_EXT_IND;
 }
 
-/* Holds a request that the peer has sent before it received LL_ENC_REQ: a response before the end
- * of that procedure would be an error. Returns whether it is held. */
+/* Holds what the peer has sent before it received LL_ENC_REQ, one request and PDUs without a
+ * response: a response before the end of that procedure would be an error. Of more than HELD the
+ * rest is lost. Returns whether it is held. */
 static bool control_hold(struct link *l, uint8_t opcode, struct rd *in)
 {
     bool waits = l->central && l->encrypting && !l->encryption_pdus_only && opcode != LL_ENC_RSP &&
                  opcode != LL_START_ENC_REQ && opcode != LL_PAUSE_ENC_RSP;
-    if (waits && rd_left(in) < CONTROL_MAX) {
-        l->held_control.len = (uint8_t)(1 + rd_left(in));
-        l->held_control.pdu[0] = opcode;
-        rd_copy(in, l->held_control.pdu + 1, l->held_control.len - 1u);
+    if (waits && rd_left(in) < CONTROL_MAX && l->n_held < HELD) {
+        struct control *held = &l->held[l->n_held++];
+        held->len = (uint8_t)(1 + rd_left(in));
+        held->pdu[0] = opcode;
+        rd_copy(in, held->pdu + 1, held->len - 1u);
     }
     return waits;
 }
 
-/* Encryption has ended: handles the request that control_hold() has kept. */
+/* Encryption has ended: sends and handles what has waited for that. */
 void control_release(controller *c, uint8_t i)
 {
-    struct control held = c->links[i].held_control;
-    struct rd in = rd_of(held.pdu, held.len);
-    c->links[i].held_control.len = 0;
-    if (held.len) {
+    struct link *l = &c->links[i];
+    struct control held[HELD];
+    uint8_t n_held = l->n_held;
+    memcpy(held, l->held, sizeof held);
+    memcpy(l->control + l->n_controls, l->after_encryption,
+           l->n_after_encryption * sizeof *l->control);
+    l->n_controls = (uint8_t)(l->n_controls + l->n_after_encryption);
+    l->n_after_encryption = l->n_held = 0;
+    if (l->params_accepted) {
+        l->params_accepted = false;
+        params_answer(c, i, 0);
+    }
+    for (uint8_t n = 0; n < n_held && l->used; n++) {
+        struct rd in = rd_of(held[n].pdu, held[n].len);
         control_on_rx(c, i, &in);
     }
 }

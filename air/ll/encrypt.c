@@ -32,7 +32,7 @@
  *   rx_counter: packets decrypted, without repeated ones; link_accept_payload() counts
  *   was_encrypted: the connection has been encrypted, and may be paused: the next success is a key
  *       refresh
- *   control_release(): handles the peer's request that waited for the end of encryption
+ *   control_release(): sends and handles what has waited for the end of encryption
  *   MIC: octets of the code that authenticates an encrypted payload
  *   cipher: key and nonce of an encrypted packet
  *   close_reason: the connection ends after this event, for this reason; 0: it goes on
@@ -353,6 +353,7 @@ void encrypt_key(controller *c, uint8_t i, const uint8_t *ltk)
     } else {
         encrypt_over(c, i); /* before: the reject is no encryption PDU */
         control_reject(c, l, LL_ENC_REQ, WOAD_HCI_KEY_MISSING);
+        control_release(c, i);
     }
     link_wake(c, i);
 }

@@ -190,6 +190,18 @@ struct ll_adv {
 };
 
 /* The scanner, which is the initiator, too. */
+/* What the host has set for scanning, while the same fields of struct ll_scan are the initiator's.
+ */
+struct scan_settings {
+    bool active, use_accept_list, extended;
+    uint8_t own_type, phys;
+    uint16_t interval, window;
+    struct {
+        uint16_t interval, window;
+        bool active;
+    } per_phy[2];
+};
+
 struct ll_scan {
     bool on;              /* scanning, as the host sees it */
     bool between_periods; /* `on`, and not listening until period_at */
@@ -219,6 +231,8 @@ struct ll_scan {
         uint16_t interval, window; /* 625 us */
         bool active;
     } per_phy[2];              /* 1M, coded */
+    bool has_kept;             /* `kept` is valid: the host has initiated since it set them */
+    struct scan_settings kept; /* for the next scan */
     uint64_t aux_at;           /* us: an auxiliary packet to be received; NEVER: none */
     uint64_t until, period_at; /* us: the end of this duration; the begin of the next period */
     uint64_t duration, period; /* us */
@@ -407,10 +421,14 @@ struct link {
     uint8_t acl_first, acl_last;         /* buffers with data to be sent; 0xff: none */
     uint16_t host_pending;               /* packets that the host has not given back */
     /* control procedures.  5.1 */
-    struct control control[4];   /* PDUs to be sent */
-    bool waits_for_room;         /* something waits for room in `control`: control_on_room() */
-    struct control held_control; /* received while encryption starts; handled after it */
+    struct control control[4]; /* PDUs to be sent */
+    bool waits_for_room;       /* something waits for room in `control`: control_on_room() */
     uint8_t n_controls;
+    /* Encryption is being started or paused: PDUs that are sent after it, and that were received
+     * before the peer knew of it and are handled after it. */
+    struct control after_encryption[4], held[6];
+    uint8_t n_after_encryption, n_held;
+    bool params_accepted;    /* the update is made then: params_answer() */
     uint8_t miss_score;      /* grows with each missed event: see link_score_miss() */
     uint8_t cis_terminating; /* index + 1 of the stream with an LL_CIS_TERMINATE_IND under way */
     uint8_t local_procedure, remote_procedure; /* P_…, begun by us, by the peer */
@@ -573,6 +591,8 @@ static inline bool scan_running(const controller *c)
 {
     return (c->scan->on && !c->scan->between_periods) || c->scan->connecting;
 }
+void scan_keep_settings(struct ll_scan *s);
+void scan_restore_settings(struct ll_scan *s);
 void scan_enable(controller *c, bool on);
 uint64_t scan_next(const controller *c);
 void scan_on_timer(controller *c);
@@ -698,6 +718,7 @@ bool control_has_spare(const struct link *l);
 bool control_wait_for_spare(struct link *l);
 void control_on_room(controller *c, uint8_t i);
 void control_send(struct link *l, const struct wr *pdu);
+bool control_inject(struct link *l, const struct wr *pdu);
 void control_request(controller *c, uint8_t i, uint8_t kind);
 bool control_pending(const struct link *l, uint8_t kind);
 void control_on_rx(controller *c, uint8_t i, struct rd *in);

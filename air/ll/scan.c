@@ -107,6 +107,51 @@ static void scan_pick_phy(controller *c, bool other)
     }
 }
 
+/* The initiator uses the same fields: what the host has set for scanning holds until it is set
+ * again. Vol 4, Part E, 7.8.10, 7.8.64 */
+void scan_keep_settings(struct ll_scan *s)
+{
+    struct scan_settings *k = &s->kept;
+    if (s->has_kept) {
+        return;
+    }
+    s->has_kept = true;
+    k->active = s->active;
+    k->use_accept_list = s->use_accept_list;
+    k->extended = s->extended;
+    k->own_type = s->own_type;
+    k->phys = s->phys;
+    k->interval = s->interval;
+    k->window = s->window;
+    for (size_t n = 0; n < 2; n++) {
+        k->per_phy[n].interval = s->per_phy[n].interval;
+        k->per_phy[n].window = s->per_phy[n].window;
+        k->per_phy[n].active = s->per_phy[n].active;
+    }
+}
+
+/* A scan is to begin; not while the controller initiates. */
+void scan_restore_settings(struct ll_scan *s)
+{
+    const struct scan_settings *k = &s->kept;
+    if (!s->has_kept || s->connecting) {
+        return;
+    }
+    s->has_kept = false;
+    s->active = k->active;
+    s->use_accept_list = k->use_accept_list;
+    s->extended = k->extended;
+    s->own_type = k->own_type;
+    s->phys = k->phys;
+    s->interval = k->interval;
+    s->window = k->window;
+    for (size_t n = 0; n < 2; n++) {
+        s->per_phy[n].interval = k->per_phy[n].interval;
+        s->per_phy[n].window = k->per_phy[n].window;
+        s->per_phy[n].active = k->per_phy[n].active;
+    }
+}
+
 /* Begins or ends scanning, or, with `on` false, prepares initiating: forgets the window, all
  * requests and a chain. The next window begins at once; the duplicate filter is empty. The caller
  * has set phys and the parameters, and sets connecting, until and period_at. */

@@ -240,7 +240,12 @@ void rx_param_rsp(controller *c, uint8_t i, struct rd *in)
 void params_answer(controller *c, uint8_t i, uint8_t error)
 {
     struct link *l = &c->links[i];
+    if (!error && l->central && l->encrypting) {
+        l->params_accepted = true; /* control_release() calls again */
+        return;
+    }
     l->remote_procedure = P_NONE;
+    l->params_accepted = false;
     if (error) {
         control_reject(c, l, LL_CONNECTION_PARAM_REQ, error);
     } else if (l->central) {

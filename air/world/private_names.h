@@ -84,6 +84,7 @@
 #define control_event_at woad__control_event_at
 #define control_has_room woad__control_has_room
 #define control_has_spare woad__control_has_spare
+#define control_inject woad__control_inject
 #define control_instant woad__control_instant
 #define control_on_room woad__control_on_room
 #define control_on_rx woad__control_on_rx
@@ -316,6 +317,7 @@
 #define scan_catch_up woad__scan_catch_up
 #define scan_enable woad__scan_enable
 #define scan_filter_status woad__scan_filter_status
+#define scan_keep_settings woad__scan_keep_settings
 #define scan_next woad__scan_next
 #define scan_note_new_adi woad__scan_note_new_adi
 #define scan_on_aux_connect_rsp woad__scan_on_aux_connect_rsp
@@ -324,6 +326,7 @@
 #define scan_on_timer woad__scan_on_timer
 #define scan_on_tx_done woad__scan_on_tx_done
 #define scan_req_answered woad__scan_req_answered
+#define scan_restore_settings woad__scan_restore_settings
 #define scan_resume woad__scan_resume
 #define scan_send_aux_connect_req woad__scan_send_aux_connect_req
 #define set_by_handle woad__set_by_handle

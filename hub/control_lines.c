@@ -20,6 +20,8 @@
  *   only: of a watch: the number of the host that it is about; 0: all
  *   world_file_add(): adds a line while the world runs; -1: what it should be is in `message`
  *   world_file_run(): does the world file's lines that are due
+ *   world_has_open_quote(): a word begins with a double quote, and none follows
+ *   WORLD_OPEN_QUOTE: what to say then
  *   world_next_word(): cuts the next word off; NULL: there is none
  *   WORLD_NAMED: ids of controllers: below it their numbers, from it on their names
  *   woad_air_now(): air time: us since the hub began */
@@ -328,15 +330,17 @@ void control_line(struct hub *hub, struct user *u, char *line)
     while (words <= WORDS_MAX && (word[words] = world_next_word(&at)) != NULL) {
         words++;
     }
-    if (words == 0) {
+    if (words == 0 && !world_has_open_quote(line)) {
         user_accept(u);
         return;
     }
-    while (k < LINES && strcmp(word[0], lines[k].name) != 0) {
+    while (words > 0 && k < LINES && strcmp(word[0], lines[k].name) != 0) {
         k++;
     }
     if (k == LINES) {
         control_world(hub, u, line);
+    } else if (world_has_open_quote(line)) {
+        user_refuse(u, "it should be: " WORLD_OPEN_QUOTE);
     } else if (words < lines[k].words_min || words > lines[k].words_max) {
         snprintf(text, sizeof text, "it should be: %s", lines[k].usage);
         user_refuse(u, text);

@@ -69,6 +69,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -525,20 +526,37 @@ static int hub_end_capture(struct hub *hub)
     return err;
 }
 
+/* Whether the path is the file of the running capture. */
+static bool hub_captures_to(const struct hub *hub, const char *path)
+{
+    struct stat now, wanted;
+    return hub->pcap.fd >= 0 && fstat(hub->pcap.fd, &now) == 0 && stat(path, &wanted) == 0 &&
+           now.st_dev == wanted.st_dev && now.st_ino == wanted.st_ino;
+}
+
 int hub_capture(struct hub *hub, const char *path)
 {
     uint8_t header[WOAD_AIR_PCAP_HEADER];
-    int err = hub_end_capture(hub);
+    struct capture next;
     if (!path) {
-        return err;
+        return hub_end_capture(hub);
+    }
+    if (hub_captures_to(hub, path)) {
+        hub_end_capture(hub); /* its lock would refuse the new one */
     }
     woad_air_pcap_header(header);
-    snprintf(hub->pcap_path, sizeof hub->pcap_path, "%.199s", path);
-    err = capture_open(&hub->pcap, path, header, sizeof header, hub->options->keys);
+    int err = capture_open(&next, path, header, sizeof header, hub->options->keys);
     if (!err) {
-        err = hub_flush_capture(hub);
+        err = capture_flush(&next);
     }
-    return err;
+    if (err) {
+        return err;
+    }
+    hub_end_capture(hub);
+    snprintf(hub->pcap_path, sizeof hub->pcap_path, "%.199s", path);
+    hub->pcap = next;
+    hub->slow_reader_warned = false;
+    return 0;
 }
 
 /* Whether the sender or the receiver is off the air. */

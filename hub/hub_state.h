@@ -86,8 +86,8 @@ struct hub {
  * still served. */
 void hub_note_error(struct hub *hub, const char *what, int err);
 
-/* Captures to `path` from now on, in place of an earlier capture; NULL: ends that one.  0 or a
- * negative errno: there is no capture then. */
+/* Captures to `path` from now on, in place of an earlier capture; NULL: ends that one.  0, or a
+ * negative errno: the path is refused, and an earlier capture goes on. */
 int hub_capture(struct hub *hub, const char *path);
 
 /* names.c */

@@ -18,6 +18,7 @@
 #include <string.h>
 
 enum { FILE_LINES_MAX = 10000 }; /* comments included */
+static const char blanks[] = " \t\r\n";
 static const char *const kind_names[PACKET_KINDS] = { "all", "advertising", "data", "control" };
 
 /* Each verb: name, usage, how many controllers it names, least and most numbers behind them. */
@@ -52,9 +53,23 @@ static bool parse_number(const char *word, double *value)
     return word && end != word && !*end && *value > -1e7 && *value < 1e7;
 }
 
+bool world_has_open_quote(const char *line)
+{
+    const char *at = line + strspn(line, blanks);
+    while (at && *at) {
+        if (*at == '"') {
+            at = strchr(at + 1, '"');
+            at += at != NULL;
+        } else {
+            at += strcspn(at, blanks);
+        }
+        at = at ? at + strspn(at, blanks) : NULL;
+    }
+    return !at;
+}
+
 char *world_next_word(char **at)
 {
-    static const char blanks[] = " \t\r\n";
     char *word = *at + strspn(*at, blanks), *end;
     if (*word == '"') {
         end = strchr(++word, '"');
@@ -73,14 +88,37 @@ char *world_next_word(char **at)
     return word;
 }
 
-/* The id of a name.  0: there are too many. */
-static unsigned name_id(struct world_file *file, const char *name)
+/* Whether a line, a link, a rule, or `line`, which is being parsed, is about the controller. */
+static bool id_in_use(const struct world_file *file, const struct world_line *line, unsigned id)
+{
+    bool used = line->controller == id;
+    for (size_t k = 0; k < file->lines; k++) {
+        used = used || file->line[k].controller == id || file->line[k].receiver == id;
+    }
+    for (size_t k = 0; k < file->around.links; k++) {
+        used = used || file->link_ends[k][0] == id || file->link_ends[k][1] == id;
+    }
+    for (size_t k = 0; k < file->rules; k++) {
+        used = used || file->rule[k].sender == id || file->rule[k].receiver == id;
+    }
+    return used;
+}
+
+/* The id of a name that is not too long.  A full table drops a name that is not in use, as of a
+ * line that was refused or is over.  0: all are in use. */
+static unsigned name_id(struct world_file *file, const struct world_line *line, const char *name)
 {
     size_t k = 0;
     while (k < file->names && strcmp(file->name[k], name) != 0) {
         k++;
     }
-    if (k == WORLD_NAMES_MAX || strlen(name) >= WORLD_NAME_MAX) {
+    if (k == WORLD_NAMES_MAX) {
+        k = 0;
+        while (k < WORLD_NAMES_MAX && id_in_use(file, line, WORLD_NAMED + (unsigned)k)) {
+            k++;
+        }
+    }
+    if (k == WORLD_NAMES_MAX) {
         return 0;
     }
     file->names += k == file->names;
@@ -119,23 +157,41 @@ static bool parse_channels(const char *text, uint64_t *set)
     return *set != 0;
 }
 
-/* A number, a name, or, where it may be any, "*". */
-static bool parse_controller(struct world_file *file, const char *word, bool any, unsigned *n)
+/* A number, a name, or, where it may be any, "*".  Returns NULL, or what is wrong. */
+static const char *parse_controller(struct world_file *file, const struct world_line *line,
+                                    const char *word, unsigned *n)
 {
+    const char *usage = verbs[line->verb].usage;
     double value;
     *n = 0;
     if (!word || !*word) {
-        return false;
+        return usage;
     }
     if (strcmp(word, "*") == 0) {
-        return any;
+        return verbs[line->verb].controllers == 2 ? NULL : usage;
     }
-    if (!parse_number(word, &value)) {
-        *n = name_id(file, word);
-    } else if (value >= 1 && value < WORLD_NAMED) {
-        *n = (unsigned)value;
+    if (parse_number(word, &value)) {
+        *n = value >= 1 && value < WORLD_NAMED ? (unsigned)value : 0;
+        return *n ? NULL : usage;
     }
-    return *n != 0;
+    if (strlen(word) >= WORLD_NAME_MAX) {
+        return "a shorter name: 47 octets at most";
+    }
+    *n = name_id(file, line, word);
+    return *n ? NULL : "fewer names: 256 at most";
+}
+
+/* The controllers that the line is about.  Returns NULL, or what is wrong. */
+static const char *parse_controllers(struct world_file *file, struct world_line *a, char **at)
+{
+    const char *wrong = NULL;
+    if (verbs[a->verb].controllers > 0) {
+        wrong = parse_controller(file, a, world_next_word(at), &a->controller);
+    }
+    if (!wrong && verbs[a->verb].controllers == 2) {
+        wrong = parse_controller(file, a, world_next_word(at), &a->receiver);
+    }
+    return wrong;
 }
 
 /* The rest of the line: octets in hexadecimal, at least one. */
@@ -202,7 +258,7 @@ static bool values_in_range(const struct world_line *a)
     }
 }
 
-/* Parses a line after `at SECONDS`.  Returns NULL, or the line's usage. */
+/* Parses a line after `at SECONDS`.  Returns NULL, or what is wrong: the line's usage. */
 static const char *parse(struct world_file *file, struct world_line *a, const char *name, char **at)
 {
     size_t k = 0;
@@ -214,11 +270,11 @@ static const char *parse(struct world_file *file, struct world_line *a, const ch
                "drop, corrupt, delay or repeat";
     }
     a->verb = (uint8_t)k;
-    bool two = verbs[k].controllers == 2;
-    if ((verbs[k].controllers > 0 &&
-         !parse_controller(file, world_next_word(at), two, &a->controller)) ||
-        (two && !parse_controller(file, world_next_word(at), two, &a->receiver)) ||
-        (k >= DROP && k <= REPEAT && !parse_kind(world_next_word(at), &a->kind)) ||
+    const char *wrong = parse_controllers(file, a, at);
+    if (wrong) {
+        return wrong;
+    }
+    if ((k >= DROP && k <= REPEAT && !parse_kind(world_next_word(at), &a->kind)) ||
         (k == INTERFERER && !parse_channels(world_next_word(at), &a->channels))) {
         return verbs[k].usage;
     }
@@ -270,6 +326,9 @@ static const char *parse_line(struct world_file *file, char *line, struct world_
             *c = '\0';
             break;
         }
+    }
+    if (world_has_open_quote(line)) {
+        return WORLD_OPEN_QUOTE;
     }
     name = world_next_word(&at);
     if (!name) {
@@ -379,6 +438,7 @@ int world_file_add(struct world_file *file, char *line, uint64_t now_us,
 {
     struct world_line a = { .at_us = 0 };
     bool timed, there = true;
+    forget_lines(file);
     const char *wrong = parse_line(file, line, &a, &timed);
     if (wrong && !*wrong) {
         return 0;
@@ -395,7 +455,6 @@ int world_file_add(struct world_file *file, char *line, uint64_t now_us,
         there = a.verb < HANG || a.verb > INJECT || file->find_controller(file->ctx, a.controller);
     }
     if (!wrong && there) {
-        forget_lines(file);
         wrong = add_line(file, &a);
     }
     if (wrong) {

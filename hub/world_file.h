@@ -82,7 +82,11 @@ void world_file_begin(struct world_file *file);
  * `message`. */
 int world_file_add(struct world_file *file, char *line, uint64_t now_us,
                    char message[WORLD_MESSAGE_MAX]);
-/* Cuts the next word off: up to a blank, or in double quotes.  NULL: there is none. */
+/* Whether a word of the line begins with a double quote, and none follows. */
+bool world_has_open_quote(const char *line);
+#define WORLD_OPEN_QUOTE "a line in which a second \" ends what the first begins"
+/* Cuts the next word off: up to a blank, or in double quotes.  NULL: there is none, or the quote
+ * does not end. */
 char *world_next_word(char **at);
 /* Before a controller is attached: sets its place, transmit power and drift. */
 void world_file_configure(const struct world_file *file, unsigned number, const char *name,

@@ -158,6 +158,7 @@
 #define world_file_next_us woad__world_file_next_us
 #define world_file_run woad__world_file_run
 #define world_file_update_links woad__world_file_update_links
+#define world_has_open_quote woad__world_has_open_quote
 #define world_next_word woad__world_next_word
 
 #endif

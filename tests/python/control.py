@@ -274,6 +274,35 @@ def test_many_lines_of_a_world():
     end(p)
 
 
+def test_names_make_room():
+    """Names of lines that were refused leave room; those in use do not, and the answer says so."""
+    p = air()
+    u = User()
+    for n in range(300):
+        u.wrong("place refused%d 1" % n)
+    for n in range(127):
+        u.ok("link a%d b%d 5 0" % (n, n))
+    u.ok("place good 1 2")
+    u.wrong("place bad 1")
+    u.ok("place last 1 2")
+    assert "fewer names: 256 at most" in u.wrong("place more 1 2")
+    u.ok("place good 2 2")
+    u.ok("link a1 b2 5 0")
+    assert "47 octets" in u.wrong("place %s 1 2" % ("x" * 48))
+    end(p)
+
+
+def test_a_quote_without_its_end():
+    """What is behind it is not left out: the line is refused."""
+    p = air()
+    u = User()
+    for line in ('noise -90 "x', 'wait connected 1 2 "0', 'loss 1 "2', '"list', 'list "', 'at 5 noise -90 "', '"'):
+        assert 'a second "' in u.wrong(line), line
+    u.ok('noise "-90" # "x')
+    u.ok('# "x')
+    end(p)
+
+
 def test_lines_in_pieces():
     """A half line, many at once, one without an end, ones that are too long."""
     p = air()
@@ -383,7 +412,17 @@ def test_captures():
     assert os.path.getsize(one) == first and os.path.getsize(two) == second
     u.ok("capture off")
     u.ok("capture " + one)
+    u.ok("capture " + one)                     # its own lock does not refuse it
+    notes = os.path.join(scratch, "no.pcap")
+    with open(notes, "w") as f:
+        f.write("precious")
     u.wrong("capture /nowhere/x")
+    u.wrong("capture " + notes)
+    assert "No space left" in u.wrong("capture /dev/full")
+    first = os.path.getsize(one)
+    b.hears()
+    time.sleep(0.2)
+    assert os.path.getsize(one) > first, "a path that is refused has ended the capture"
     u.ok("capture off")
     assert "No space left" in u.wrong("capture /dev/full")
     end(p)                                     # exit status 0: it was not asked for on the command line

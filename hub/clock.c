@@ -259,6 +259,9 @@ static void seat_wait(struct clock *clock, struct seat *s, const struct clock_wa
     if (!progress && clock->kind == CLOCK_WALL && !seat_waits(s)) {
         return; /* a program that says the same wrong thing again and again is busy */
     }
+    if (clock->kind == CLOCK_VIRTUAL && m->serial != s->serial) {
+        return; /* it does not answer the last WAKE */
+    }
     s->suspect = false;
     if (s->let_go) {
         clock->log(clock->ctx, s, "waits again");

@@ -571,6 +571,33 @@ def test_a_busy_program_says_how_far_it_is():
     assert "goes on without it" not in log_of(served)
 
 
+def test_waits_that_answer_nothing():
+    """In virtual time, with a serial that was never sent: the program is let go after a second."""
+    served, env = served_by("serial", "virtual")
+    s = clock_connection("serial", 1)
+    stop = threading.Event()
+
+    def lie():
+        while not stop.wait(0.2):
+            waiting(s, 12345, until=10**9)
+    thread = threading.Thread(target=lie, daemon=True)
+    thread.start()
+    p = Program("""
+    for i in range(5):
+        time.sleep_ms(100)
+    print("END")
+    """, env)
+    try:
+        p.line("END", 20)
+    finally:
+        stop.set()
+        thread.join()
+        p.end()
+        log = log_of(served)
+    assert log.count("goes on without it") == 1 and "again" not in log, log
+    s.close()
+
+
 LIES = os.environ.get("LIES", "").split()
 
 

@@ -430,7 +430,8 @@ void process_clock_say(uint64_t until_us, bool reads)
     pthread_mutex_unlock(&clk.lock);
 }
 
-/* What the air has not read is in the socket still.  It sends SLIP before it reads. */
+/* What the air has not read is in the socket still.  It sends SLIP before it reads; without one, it
+ * is looked at again after 10 ms. */
 void process_clock_await_air(void)
 {
     uint64_t until = machine_us() + AIR_AWAY_MS * 1000ull;
@@ -438,7 +439,9 @@ void process_clock_await_air(void)
     while (clock_state() == WALL && ioctl(clk.fd, SIOCOUTQ, &unread) == 0 && unread > 0 &&
            machine_us() < until) {
         struct pollfd answer = { clk.fd, POLLIN, 0 };
-        poll(&answer, 1, 1);
+        if (poll(&answer, 1, 10) < 0) {
+            return; /* a signal: the caller looks at what it means */
+        }
         process_clock_read();
     }
 }

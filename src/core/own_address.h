@@ -19,7 +19,7 @@ void resolve_changed(struct woad *h);
 /* The list is out of date, and the controller has one: LE Clear Resolving List is supported. */
 static inline bool resolve_waits(const struct woad *h)
 {
-    return h->resolve_dirty && (h->controller.commands[34] >> 3 & 1);
+    return h->resolve_dirty && (h->controller.commands[39] >> 2 & 1); /* LE Set Privacy Mode */
 }
 
 #endif

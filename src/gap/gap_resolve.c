@@ -1,6 +1,8 @@
 /* The controller's resolving list: identities and keys of bonded peers, so that the controller can
  * connect to a peer at an address yet unknown, and the accept list applies to peers with private
- * addresses.  Vol 4, Part E, 7.8.38 to 7.8.44, 7.8.77; Vol 6, Part B, 6
+ * addresses.  Only with LE Set Privacy Mode: in network privacy mode, all that Bluetooth 4.2 has, the
+ * controller ignores a bonded peer that uses its identity address.  Vol 4, Part E, 7.8.38 to 7.8.44,
+ * 7.8.77; Vol 6, Part B, 4.7, 6
  *
  * Names of other files:
  *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
@@ -10,7 +12,6 @@
  *   bond_lru_next(): the bond used before this one; NULL: none
  *   bond_slot: a bond takes one, and more for data of legacy pairing and of signed writes
  *   CONNECT_REQUESTED: of `activity`: the controller is to connect
- *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
  *   le_events: of a feature's needs: bits of the LE event mask
@@ -118,7 +119,7 @@ static void resolve_complete(struct woad *h, uint16_t opcode, uint8_t status, st
         if (opcode == OP_LE_CLEAR_RESOLVING) {
             r->step = RESOLVE_ADD;
         }
-    } else if (opcode == OP_LE_ADD_RESOLVING && !status && hci_has_command(h, 39, 2)) {
+    } else if (opcode == OP_LE_ADD_RESOLVING && !status) {
         r->step = RESOLVE_MODE;
     } else {
         r->step = RESOLVE_ADD;

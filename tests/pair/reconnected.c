@@ -132,10 +132,35 @@ static void each_attempt_ends_once(void **state)
     assert_true(retried > 0);
 }
 
+/* The same with a peer that has an IRK, and does not hide: network privacy mode, all that Bluetooth
+ * 4.2 has, would ignore it. */
+static void found_although_it_does_not_hide(void **state)
+{
+    static const char *const profiles[] = { "4.0", "4.1", "4.2", "5.0", "5.4" };
+    (void)state;
+    for (int k = 0; k < 5; k++) {
+        w = world_new(5, 0);
+        struct device *c = device(profiles[k], 77), *p = device("5.4", 78);
+        uint8_t irk[16] = { 9, 1 };
+        struct woad_addr id = p->addr;
+        assert_int_equal(woad_set_irk(p->host, irk), 0);
+        world_run(w, 100000);
+        connect_both(c, p);
+        assert_int_equal(woad_pair(c->host, side[0].conn), 0);
+        world_run(w, 3000000);
+        assert_int_equal(side[0].bonds, 1);
+        assert_int_equal(woad_disconnect(c->host, side[0].conn, 0x13), 0);
+        world_run(w, 500000);
+        attempt(c, p, &id, &id);
+        world_free(w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(found_wherever_it_hides),
+        cmocka_unit_test(found_although_it_does_not_hide),
         cmocka_unit_test(each_attempt_ends_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /* The controller's resolving list: identities and keys of bonded peers, so that the controller can
  * connect to a peer at an address yet unknown, and the accept list applies to peers with private
- * addresses.  Only with LE Set Privacy Mode: in network privacy mode, all that Bluetooth 4.2 has, the
- * controller ignores a bonded peer that uses its identity address.  Vol 4, Part E, 7.8.38 to 7.8.44,
- * 7.8.77; Vol 6, Part B, 4.7, 6
+ * addresses.  Only with LE Set Privacy Mode: in network privacy mode, all that Bluetooth 4.2 has,
+ * the controller ignores a bonded peer that uses its identity address.  Vol 4, Part E, 7.8.38
+ * to 7.8.44, 7.8.77; Vol 6, Part B, 4.7, 6
  *
  * Names of other files:
  *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV

@@ -244,8 +244,7 @@ static void gattc_emit_value(struct conn *c, enum woad_event_type type, uint16_t
     emit_of(c, type, &ev);
 }
 
-/* Delivers an early notification or indication if the peer has proved to be the bonded one, else
- * drops it. */
+/* Delivers an early value if the peer has proved to be the bonded one, else drops it. */
 static void gattc_deliver_early(struct conn *c, struct proc *p, bool proved)
 {
     const uint8_t *data = gattc_data(c, p);
@@ -253,8 +252,10 @@ static void gattc_deliver_early(struct conn *c, struct proc *p, bool proved)
     if (proved) { /* the first octet of the data is gattc_add()'s pad */
         gattc_emit_value(c, (enum woad_event_type)p->end, p->start, data + 1, fifo_len(data) - 1u);
     }
-    gattc_end(c, p, 0);
-    gattc_do_postponed(c);
+    if (c->state == CONN_OPEN) { /* else it has ended in the event, and all procedures with it */
+        gattc_end(c, p, 0);
+        gattc_do_postponed(c);
+    }
 }
 
 /* A pairing or an encryption has ended with `status`: delivers or drops early values, repeats
@@ -457,8 +458,7 @@ static const uint8_t traits[] = {
     [GATTC_EARLY] = EXCLUSIVE | WRITES,
 };
 
-/* Whether `p` may start before `q`, which was queued before it: procedures about one attribute stay
- * in order. */
+/* Whether `p` may start before `q`, queued before it: those about one attribute stay in order. */
 static bool gattc_may_overtake(const struct proc *p, const struct proc *q)
 {
     unsigned p_traits = traits[p->op], q_traits = traits[q->op], either = p_traits | q_traits;

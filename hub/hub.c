@@ -546,10 +546,13 @@ int hub_capture(struct hub *hub, const char *path)
     }
     woad_air_pcap_header(header);
     int err = capture_open(&next, path, header, sizeof header, hub->options->keys);
-    if (!err) {
-        err = capture_flush(&next);
-    }
     if (err) {
+        return err;
+    }
+    err = capture_flush(&next);
+    if (err) {
+        hub_warn(hub, path, err);
+        capture_close(&next);
         return err;
     }
     hub_end_capture(hub);

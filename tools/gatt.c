@@ -154,11 +154,11 @@ static bool gatt_words_fit(int argc, char **argv)
 
 static int gatt_run(struct gatt_tool *s, int argc, char **argv)
 {
-    static const struct woad_security_policy policy = { .io = WOAD_IO_NONE,
-                                                        .bond = true,
-                                                        .allow_legacy = true,
-                                                        .key_size_min = 7,
-                                                        .no_pairing = true };
+    const struct woad_security_policy policy = { .io = WOAD_IO_NONE,
+                                                 .bond = true,
+                                                 .allow_legacy = true,
+                                                 .key_size_min = (uint8_t)s->g.t.key_size_min,
+                                                 .no_pairing = true };
     struct tool *t = &s->g.t;
     char *path = NULL;
     if (!t->bonds) {
@@ -196,6 +196,8 @@ int tool_gatt(int argc, char **argv)
           1000000000 },
         { "--timeout", "SECONDS", "for finding the peer, and for each answer; 10", TOOL_NUMBER,
           &s.timeout_s, 1, 3600 },
+        { "--key-size-min", "OCTETS", "accept shorter keys of encryption, 7 to 16; 16", TOOL_NUMBER,
+          &s.g.t.key_size_min, 7, 16 },
         { "--bonds", "FILE", "the file of bonds", TOOL_TEXT, &s.g.t.bonds, 0, 0 },
         { "--hci", "NAME", "the controller; else WOAD_HCI names it", TOOL_TEXT, &s.g.t.hci, 0, 0 },
         { NULL, NULL, NULL, TOOL_FLAG, NULL, 0, 0 },
@@ -207,7 +209,8 @@ int tool_gatt(int argc, char **argv)
         "Connects to PEER, a name or an address, and shows its services, or reads, writes or\n"
         "subscribes to one characteristic or descriptor.  WHAT is a UUID (2a19, 128 bits), a name\n"
         "(\"battery level\"), or a handle (#12).  VALUE is octets in hexadecimal (01ff), else\n"
-        "text; quotes of its own make it text: '\"beef\"'.  A bond made by woad pair is used.\n"
+        "text; quotes of its own make it text: '\"beef\"'.  A bond made by woad pair is used, and\n"
+        "an address is that of the bond: ADDRESS/public and ADDRESS/random name the type.\n"
         "shell reads commands from standard input; on a terminal with completion and history.\n",
         "woad gatt \"Woad battery\"\nwoad gatt C0:11:22:33:44:55 read 2a19\n"
         "woad gatt lamp write fff1 01ff\nwoad gatt sensor subscribe \"heart rate measurement\" "

@@ -144,11 +144,11 @@ static void do_mtu(const char *what, const char *value)
 
 static void do_pair(const char *what, const char *value)
 {
-    static const struct woad_security_policy policy = { .io = WOAD_IO_KEYBOARD_DISPLAY,
-                                                        .bond = true,
-                                                        .mitm = true,
-                                                        .allow_legacy = true,
-                                                        .key_size_min = 7 };
+    const struct woad_security_policy policy = { .io = WOAD_IO_KEYBOARD_DISPLAY,
+                                                 .bond = true,
+                                                 .mitm = true,
+                                                 .allow_legacy = true,
+                                                 .key_size_min = (uint8_t)shell.g->t.key_size_min };
     (void)what, (void)value;
     woad_set_security_policy(shell.g->t.h, &policy);
     int error = woad_pair(shell.g->t.h, shell.g->t.conn);

@@ -252,11 +252,11 @@ static int l2cap_files(struct l2cap_tool *s)
 
 static int l2cap_run(struct l2cap_tool *s, const char *wanted, uint16_t psm)
 {
-    static const struct woad_security_policy policy = { .io = WOAD_IO_NONE,
-                                                        .bond = true,
-                                                        .no_pairing = true,
-                                                        .allow_legacy = true,
-                                                        .key_size_min = 7 };
+    const struct woad_security_policy policy = { .io = WOAD_IO_NONE,
+                                                 .bond = true,
+                                                 .no_pairing = true,
+                                                 .allow_legacy = true,
+                                                 .key_size_min = (uint8_t)s->t.key_size_min };
     char *path = NULL;
     int status = l2cap_files(s);
     if (status) {
@@ -292,6 +292,8 @@ int tool_l2cap(int argc, char **argv)
         { "--receive", "FILE", "write here what arrives, and send nothing", TOOL_TEXT, &s.receive,
           0, 0 },
         { "--timeout", "SECONDS", "for finding the peer; 10", TOOL_NUMBER, &s.timeout_s, 1, 3600 },
+        { "--key-size-min", "OCTETS", "accept shorter keys of encryption, 7 to 16; 16", TOOL_NUMBER,
+          &s.t.key_size_min, 7, 16 },
         { "--bonds", "FILE", "the file of bonds", TOOL_TEXT, &s.t.bonds, 0, 0 },
         { "--hci", "NAME", "the controller; else WOAD_HCI names it", TOOL_TEXT, &s.t.hci, 0, 0 },
         { NULL, NULL, NULL, TOOL_FLAG, NULL, 0, 0 },

@@ -16,6 +16,7 @@ struct pair_tool {
     struct tool_peer peer;
     const char *io;
     long passkey, timeout_s; /* passkey: -1: none is given */
+    const char *method;      /* of the pairing, in words */
     bool yes, legacy;
     bool asks;                       /* the user is to answer `action` */
     enum woad_passkey_action action; /* WOAD_PASSKEY_INPUT or _COMPARE */
@@ -50,12 +51,14 @@ static void pair_passkey(struct pair_tool *s, const struct woad_event *ev)
 {
     struct tool *t = &s->t;
     s->action = ev->u.passkey.action;
+    s->method = "passkey";
     switch (s->action) {
     case WOAD_PASSKEY_DISPLAY:
         printf("type %06u on the peer\n", (unsigned)ev->u.passkey.passkey);
         tool_flush(t);
         return;
     case WOAD_PASSKEY_COMPARE:
+        s->method = "numeric comparison";
         printf("does the peer show %06u?  yes or no: ", (unsigned)ev->u.passkey.passkey);
         tool_flush(t);
         if (s->yes) {
@@ -142,15 +145,27 @@ static int pair_wait(struct pair_tool *s)
     return 0;
 }
 
+/* A number, or numbers that are the same, are how the user knows the peer: a pairing that does not
+ * use them is refused. */
+static bool pair_must_protect(const struct pair_tool *s)
+{
+    return s->passkey >= 0 || s->yes;
+}
+
 static int pair_report(const struct pair_tool *s)
 {
     char addr[TOOL_ADDR_TEXT];
     if (s->status) {
-        return tool_fail(&s->t, "pairing: %s", woad_smp_strerror(s->status));
+        const char *next = "";
+        if (pair_must_protect(s) && s->status == WOAD_SMP_AUTHENTICATION) {
+            next = "; the peer has no number to show or to take: it may be another device";
+        }
+        return tool_fail(&s->t, "pairing: %s%s", woad_smp_strerror(s->status), next);
     }
     text_addr(addr, &s->peer.addr);
-    printf("paired with %s %s: %s, %s, key of %u octets%s\n", addr, text_addr_type(&s->peer.addr),
-           s->now.secure ? "LE Secure Connections" : "legacy pairing",
+    printf("paired with %s %s: %s by %s, %s, key of %u octets%s\n", addr,
+           text_addr_type(&s->peer.addr),
+           s->now.secure ? "LE Secure Connections" : "legacy pairing", s->method,
            s->now.authenticated ? "protected against an attacker in the middle"
                                 : "not protected against an attacker in the middle",
            s->now.key_size, s->now.bonded ? "" : ", without a bond");
@@ -163,18 +178,24 @@ static int pair_do(struct pair_tool *s, const char *wanted, int io)
     const struct woad_security_policy policy = { .io = (uint8_t)io,
                                                  .bond = true,
                                                  .mitm = io != WOAD_IO_NONE,
+                                                 .require_mitm = pair_must_protect(s),
                                                  .allow_legacy = s->legacy,
-                                                 .key_size_min = 7 };
+                                                 .key_size_min = (uint8_t)s->t.key_size_min };
     woad_set_security_policy(t->h, &policy);
     int status = peer_connect(&s->peer, t, wanted, (uint32_t)s->timeout_s * 1000u);
     if (status) {
         return status;
+    }
+    if (s->peer.had_bond && pair_must_protect(s) && !s->now.authenticated) {
+        return tool_fail(t, "the bond with this peer was made without a number; woad bonds remove "
+                            "ADDRESS, then pair again");
     }
     if (s->peer.had_bond) {
         printf("there is a bond with this peer already\n");
         return 0;
     }
     s->ended = false;
+    s->method = "Just Works";
     int error = woad_pair(t->h, t->conn);
     if (error && error != WOAD_EALREADY) {
         return tool_fail(t, "pairing: %s", woad_strerror(error));
@@ -215,6 +236,8 @@ int tool_pair(int argc, char **argv)
         { "--legacy", NULL, "accept peers without LE Secure Connections", TOOL_FLAG, &s.legacy, 0,
           0 },
         { "--timeout", "SECONDS", "for finding the peer; 10", TOOL_NUMBER, &s.timeout_s, 1, 3600 },
+        { "--key-size-min", "OCTETS", "accept shorter keys of encryption, 7 to 16; 16", TOOL_NUMBER,
+          &s.t.key_size_min, 7, 16 },
         { "--bonds", "FILE", "the file of bonds", TOOL_TEXT, &s.t.bonds, 0, 0 },
         { "--hci", "NAME", "the controller; else WOAD_HCI names it", TOOL_TEXT, &s.t.hci, 0, 0 },
         { NULL, NULL, NULL, TOOL_FLAG, NULL, 0, 0 },
@@ -223,7 +246,8 @@ int tool_pair(int argc, char **argv)
         "pair", "[OPTION…] PEER",
         "Pairs with PEER, a name or an address, and keeps the bond for woad gatt and others.  On\n"
         "a terminal it shows numbers and asks for them; elsewhere it pairs without a user, unless\n"
-        "--passkey, --yes or --io say otherwise.\n",
+        "--passkey, --yes or --io say otherwise.  With --passkey or --yes a peer that pairs\n"
+        "without a number is refused.  ADDRESS/public and ADDRESS/random name an address's type.\n",
         "woad pair keyboard\nwoad pair lock --passkey 123456\n", options
     };
     int status;

@@ -121,9 +121,10 @@ static void serve_event(struct tool *t, const struct woad_event *ev)
 static int serve_start(struct serve_tool *s)
 {
     struct tool *t = &s->t;
-    static const struct woad_security_policy policy = { .io = WOAD_IO_NONE,
-                                                        .bond = true,
-                                                        .allow_legacy = true };
+    const struct woad_security_policy policy = { .io = WOAD_IO_NONE,
+                                                 .bond = true,
+                                                 .allow_legacy = true,
+                                                 .key_size_min = (uint8_t)t->key_size_min };
     struct woad_addr addr;
     char text[TOOL_ADDR_TEXT];
     size_t len = strlen(serve_name(s));
@@ -209,6 +210,8 @@ int tool_serve(int argc, char **argv)
         { "--name", "NAME", "the device's name", TOOL_TEXT, &s.name, 0, 0 },
         { "--for", "SECONDS", "end after this time", TOOL_NUMBER, &seconds, 1, 86400 },
         { "--quiet", NULL, "print nothing of connections", TOOL_FLAG, &s.quiet, 0, 0 },
+        { "--key-size-min", "OCTETS", "accept shorter keys of encryption, 7 to 16; 16", TOOL_NUMBER,
+          &s.t.key_size_min, 7, 16 },
         { "--bonds", "FILE", "the file of bonds", TOOL_TEXT, &s.t.bonds, 0, 0 },
         { "--hci", "NAME", "the controller; else WOAD_HCI names it", TOOL_TEXT, &s.t.hci, 0, 0 },
         { NULL, NULL, NULL, TOOL_FLAG, NULL, 0, 0 },

@@ -46,6 +46,7 @@ struct tool {
     const char *hci;     /* the controller; NULL: WOAD_HCI, or this user's simulated radio */
     const char *program; /* name on a simulated radio, which gives the address; NULL: "woad" */
     const char *bonds;   /* path of the bond file; NULL: none is used */
+    long key_size_min;   /* octets: of a pairing, and of a bond that is used; 0: 16 */
     void (*event)(struct tool *t, const struct woad_event *ev); /* may be NULL */
     void *ctx;                                                  /* of the sub-command */
     struct woad *h;

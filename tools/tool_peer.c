@@ -5,11 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool peer_matches(const struct tool_peer *p)
+static bool peer_matches(struct tool_peer *p)
 {
     size_t len;
     if (p->by_addr) {
-        return memcmp(p->report.addr.octet, p->addr.octet, sizeof p->addr.octet) == 0;
+        if (memcmp(p->report.addr.octet, p->addr.octet, sizeof p->addr.octet) != 0) {
+            return false;
+        }
+        bool same_type = (p->report.addr.type & 1) == (p->addr.type & 1);
+        p->other_type |= !same_type;
+        return same_type || !p->by_type;
     }
     const uint8_t *name = report_name(&p->report, &len);
     return name && len == strlen(p->wanted) && memcmp(name, p->wanted, len) == 0;
@@ -55,11 +60,12 @@ void peer_event(struct tool_peer *p, struct tool *t, const struct woad_event *ev
     }
 }
 
-static bool peer_bonded(const struct tool_peer *p, const struct tool *t)
+/* Is there a bond with p->addr's octets and this type?  0 public, 1 random. */
+static bool peer_bonded(const struct tool_peer *p, const struct tool *t, int type)
 {
     struct woad_bond bond;
     for (uint16_t n = 0; woad_bond_at(t->h, n, &bond) == 0; n++) {
-        if ((bond.peer.type & 1) == (p->addr.type & 1) &&
+        if ((bond.peer.type & 1) == type &&
             memcmp(bond.peer.octet, p->addr.octet, sizeof bond.peer.octet) == 0) {
             return true;
         }
@@ -67,12 +73,48 @@ static bool peer_bonded(const struct tool_peer *p, const struct tool *t)
     return false;
 }
 
+/* Takes an address with or without its type: "C0:11:22:33:44:55", "C0:11:22:33:44:55/random".  An
+ * address of one type says nothing about the device with the same octets and the other type
+ * (Vol 6, Part B, 1.3), and any device may choose a random one: without a type that of the bond is
+ * taken.  0, or the exit status. */
+static int peer_wanted(struct tool_peer *p, const struct tool *t)
+{
+    char octets[TOOL_ADDR_TEXT];
+    const char *slash = strchr(p->wanted, '/');
+    size_t len = slash ? (size_t)(slash - p->wanted) : strlen(p->wanted);
+    if (len >= sizeof octets) {
+        return 0;
+    }
+    memcpy(octets, p->wanted, len);
+    octets[len] = '\0';
+    if (!text_parse_addr(&p->addr, octets)) {
+        return 0;
+    }
+    p->by_addr = true;
+    p->by_type = slash != NULL;
+    if (slash) {
+        p->addr.type = strcmp(slash, "/random") == 0;
+        if (!p->addr.type && strcmp(slash, "/public") != 0) {
+            return tool_fail(t, "\"%s\": the type of an address is public or random", p->wanted);
+        }
+        return 0;
+    }
+    bool is_public = peer_bonded(p, t, 0), is_random = peer_bonded(p, t, 1);
+    if (is_public && is_random) {
+        return tool_fail(t, "there are two bonds of %s; name %s/public or %s/random", octets,
+                         octets, octets);
+    }
+    p->by_type = p->type_is_bonds = is_public || is_random;
+    p->addr.type = is_random;
+    return 0;
+}
+
 /* With a bond the connection is encrypted before anything is asked.  0, or the exit status. */
 static int peer_encrypt(struct tool_peer *p, struct tool *t, uint32_t timeout_ms)
 {
     char doing[64];
     snprintf(doing, sizeof doing, "encrypting with the bond");
-    if (!t->bond_file || !peer_bonded(p, t)) {
+    if (!t->bond_file || !peer_bonded(p, t, p->addr.type & 1)) {
         return 0;
     }
     p->had_bond = true;
@@ -91,6 +133,12 @@ static int peer_encrypt(struct tool_peer *p, struct tool *t, uint32_t timeout_ms
                          "woad pair PEER",
                          doing, woad_smp_strerror(p->status));
     }
+    struct woad_security now;
+    long min = t->key_size_min ? t->key_size_min : 16;
+    if (woad_conn_security(t->h, t->conn, &now) == 0 && now.key_size < min) {
+        return tool_fail(t, "%s: its key has %u octets; --key-size-min %u accepts it", doing,
+                         now.key_size, now.key_size);
+    }
     return 0;
 }
 
@@ -102,6 +150,14 @@ static int peer_not_found(const struct tool_peer *p, const struct tool *t, enum 
     if (p->refuses) {
         return tool_fail(t, "\"%s\" advertises, but takes no connections", p->wanted);
     }
+    if (p->other_type) {
+        const char *kind = p->addr.type ? "random" : "public";
+        const char *other = p->addr.type ? "public" : "random";
+        return tool_fail(t,
+                         "another device advertises with the octets of %s as a %s address; %s the "
+                         "%s one, which is not here",
+                         p->wanted, other, p->type_is_bonds ? "the bond is of" : "you named", kind);
+    }
     return tool_fail(t, "no device \"%s\" advertises here; woad scan shows those that do",
                      p->wanted);
 }
@@ -111,7 +167,10 @@ int peer_connect(struct tool_peer *p, struct tool *t, const char *wanted, uint32
     struct woad_scan_params scan = { 48, 48, true, true, 0, false };
     memset(p, 0, sizeof *p);
     p->wanted = wanted;
-    p->by_addr = text_parse_addr(&p->addr, wanted);
+    int status = peer_wanted(p, t);
+    if (status) {
+        return status;
+    }
     int error = woad_scan_start(t->h, &scan);
     if (error) {
         return tool_fail(t, "the controller does not scan: %s", woad_strerror(error));

@@ -6,8 +6,11 @@
 #include "tool_report.h"
 
 struct tool_peer {
-    const char *wanted; /* "Woad battery", "C0:11:22:33:44:55" */
+    const char *wanted; /* "Woad battery", "C0:11:22:33:44:55", "C0:11:22:33:44:55/random" */
     bool by_addr;
+    bool by_type;          /* only this addr.type matches: it was given, or is that of the bond */
+    bool type_is_bonds;    /* by_type, because of a bond */
+    bool other_type;       /* a device with these octets and the other type was seen */
     struct woad_addr addr; /* found; before, the octets that are wanted */
     bool found, connected, failed, secured;
     bool refuses; /* it was seen, and takes no connections */

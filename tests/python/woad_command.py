@@ -9,11 +9,13 @@ import pty
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 
-from tools import ended, hub, main, root, scratch, woad
+from tools import Host, ended, hub, name_of, main, root, scratch, woad
 
 battery = os.path.join(root, "build", "examples", "peripheral")
 home = os.path.join(scratch, "home")
@@ -300,7 +302,7 @@ def test_pair_and_type():
     said = typing(b"aB!", keyboard, types, code=1)
     assert "insufficient authentication; woad pair PEER" in said["b"][-1], said
     said = typing(b"aB!", keyboard, pair, until=9)
-    assert re.match(r"paired with \S+ public: LE Secure Connections, not protected .*, key of 16 octets$", said["b"][-1]), said
+    assert re.match(r"paired with \S+ public: LE Secure Connections by Just Works, not protected .*, key of 16 octets$", said["b"][-1]), said
     bonds = subprocess.run([woad, "bonds", "--json"], stdout=subprocess.PIPE, env=environment).stdout.decode().splitlines()
     bond = json.loads(bonds[0])
     assert len(bonds) == 1 and bond["secure"] and not bond["authenticated"] and bond["address"] in said["b"][-1], bonds
@@ -342,7 +344,7 @@ def test_pair_with_a_number():
             os.write(ours, b"x\n")
             until(ours, b"six digits: ")
             os.write(ours, b"%06d\n" % number)
-            until(ours, b"LE Secure Connections, protected against an attacker in the middle, key of 16 octets")
+            until(ours, b"LE Secure Connections by passkey, protected against an attacker in the middle, key of 16 octets")
         elif case == "wrong":
             os.write(ours, b"%06d\n" % ((number + 1) % 1000000))
         assert p.wait(10) == (case != "right")
@@ -352,6 +354,96 @@ def test_pair_with_a_number():
         os.close(ours)
         lock.kill()
         lock.communicate()
+    air.terminate()
+    ended(air)
+
+
+def test_a_number_is_used():
+    """With --passkey or --yes a peer that pairs by Just Works is refused, and so is a bond that was made by it."""
+    serve = [woad, "serve", "battery", "--name", "lock", "--for", "20"]
+    bonds = ["--bonds", os.path.join(scratch, "number.bonds")]
+    for number in (["--passkey", "123456"], ["--yes"]):
+        last, _ = together(serve, [woad, "pair", "lock", *number, *bonds], code=1)
+        assert "the peer has no number to show or to take" in last[-1], last
+        alone("bonds", "--bonds", bonds[1], code=0, said="none; woad pair makes one")
+    last, _ = together(serve, [woad, "pair", "lock", *bonds])
+    assert "by Just Works, not protected" in last[-1], last
+    last, _ = together(serve, [woad, "pair", "lock", "--passkey", "123456", *bonds], code=1)
+    assert last[-1].startswith("woad pair: the bond with this peer was made without a number") or "encrypting with the bond" in last[-1], last
+
+
+def shorten(path, radio):
+    """A line to the radio in whose pairing requests and responses the greatest key has 7 octets."""
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    server.listen(4)
+
+    def pump(a, b):
+        while octets := bytearray(a.recv(65536)):
+            at = octets.find(b"\x07\x00\x06\x00")
+            if at >= 0 and octets[at + 4] in (1, 2):
+                octets[at + 8] = 7
+            b.sendall(octets)
+
+    def serve():
+        while True:
+            a, _ = server.accept()
+            b = socket.socket(socket.AF_UNIX)
+            b.connect(radio)
+            for pair in ((a, b), (b, a)):
+                threading.Thread(target=pump, args=pair, daemon=True).start()
+    threading.Thread(target=serve, daemon=True).start()
+
+
+def test_short_keys():
+    """A peer that has keys of 7 octets: refused, unless --key-size-min takes them; then gatt takes its bond only with that, too."""
+    path, weak = os.path.join(scratch, "weak-air"), os.path.join(scratch, "weak")
+    air = hub("unix:" + path)
+    shorten(weak, path)
+    peer = subprocess.Popen([woad, "serve", "battery", "--name", "weak", "--key-size-min", "7", "--hci", "unix:" + weak], env=environment, stdout=subprocess.PIPE)
+    peer.stdout.readline()
+    options = ["--hci", "unix:" + path, "--bonds", os.path.join(scratch, "weak.bonds")]
+    alone("pair", "weak", *options, code=1, said="key size")
+    alone("bonds", *options[2:], code=0, said="none; woad pair makes one")
+    r = alone("pair", "weak", "--key-size-min", "7", *options, code=0, said="")
+    assert b"key of 7 octets" in r.stdout, r
+    alone("gatt", "weak", "read", "2a19", *options, code=1, said="encrypting with the bond: ")
+    alone("gatt", "weak", "read", "2a19", "--key-size-min", "7", *options, code=0, said="")
+    alone("pair", "weak", "--key-size-min", "6", code=2, said="--key-size-min takes 7 to 16")
+    peer.kill()
+    peer.communicate()
+    air.terminate()
+    ended(air)
+
+
+def test_the_type_of_an_address():
+    """A bond with a public address: a stranger that advertises the same octets as a random one is another device, and gets nothing."""
+    path = os.path.join(scratch, "type")
+    air = hub("unix:" + path)
+    options = ["--hci", "unix:" + path, "--bonds", os.path.join(scratch, "type.bonds")]
+    peer = subprocess.Popen([woad, "serve", "uart", "--name", "lock", "--hci", "unix:" + path], env=environment, stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE)
+    address = re.search(r"[0-9A-F:]{17}", peer.stdout.readline().decode())[0]
+    alone("pair", address, *options, code=0, said="")
+    alone("gatt", address, "read", "2a00", *options, code=0, said="")
+    alone("gatt", address + "/public", "read", "2a00", *options, code=0, said="")
+    peer.terminate()
+    peer.communicate()
+    stranger = Host(path)
+    stranger.command(0x2005, bytes.fromhex(address.replace(":", ""))[::-1])
+    stranger.command(0x2006, b"\xa0\x00\xa0\x00\x00\x01\x00" + bytes(6) + b"\x07\x00")
+    data = b"\x02\x01\x06" + name_of(b"lock")
+    stranger.command(0x2008, bytes((len(data),)) + data.ljust(31, b"\0"))
+    stranger.command(0x200a, b"\x01")
+    alone("gatt", address, "read", "2a00", "--timeout", "2", *options, code=1, said="the bond is of the public one, which is not here")
+    alone("pair", address + "/public", "--timeout", "2", *options, code=1, said="you named the public one, which is not here")
+    alone("gatt", address + "/x", *options, code=1, said="the type of an address is public or random")
+    stranger.s.setblocking(False)
+    try:
+        assert not stranger.s.recv(100), "a connection"
+    except BlockingIOError:
+        pass
+    stranger.s.close()
     air.terminate()
     ended(air)
 

@@ -46,11 +46,8 @@ static void central(void **state)
     solo_end();
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(peripheral), cmocka_unit_test(central) };
-    if (argc > 1) {
-        return cmocka_run_group_tests(tests + (argv[1][0] == 'c'), NULL, NULL), 0;
-    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,16 +56,19 @@ static bool parse_number(const char *word, double *value)
 bool world_has_open_quote(const char *line)
 {
     const char *at = line + strspn(line, blanks);
-    while (at && *at) {
+    while (*at) {
         if (*at == '"') {
-            at = strchr(at + 1, '"');
-            at += at != NULL;
+            const char *end = strchr(at + 1, '"');
+            if (!end) {
+                return true;
+            }
+            at = end + 1;
         } else {
             at += strcspn(at, blanks);
         }
-        at = at ? at + strspn(at, blanks) : NULL;
+        at += strspn(at, blanks);
     }
-    return !at;
+    return false;
 }
 
 char *world_next_word(char **at)

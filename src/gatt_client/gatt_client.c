@@ -252,7 +252,7 @@ static void gattc_deliver_early(struct conn *c, struct proc *p, bool proved)
     if (proved) { /* the first octet of the data is gattc_add()'s pad */
         gattc_emit_value(c, (enum woad_event_type)p->end, p->start, data + 1, fifo_len(data) - 1u);
     }
-    if (c->state == CONN_OPEN) { /* else it has ended in the event, and all procedures with it */
+    if (c->state != CONN_FREE) { /* else it has ended in the event, and all procedures with it */
         gattc_end(c, p, 0);
         gattc_do_postponed(c);
     }

@@ -2,13 +2,17 @@
  *
  * Names of other files:
  *   ble_obj_t: the BLE object: handler, queue of events, services
- *   handler_failed: the handler raised an exception and was removed */
+ *   handler_failed: the handler raised an exception and was removed
+ *   handler_refused: the handler has refused a request at least once
+ *   ble_frames_new(): makes the objects for the arguments of events; false: no memory
+ *   ble_queue_new(): makes the queue of events; false: no memory */
 #include "ble.h"
 
 MP_REGISTER_ROOT_POINTER(void *woad_ble);
 
 struct ble_state ble;
 
+/* NULL before BLE(), and during a soft reset: what was in the heap is lost then. */
 ble_obj_t *ble_object(void)
 {
     return MP_STATE_VM(woad_ble);

@@ -95,8 +95,20 @@ enum { /* IRQ events */
  * HCI status. */
 enum { BLE_STATUS_ATT = 0x100, BLE_STATUS_HCI = 0x200 };
 enum { BLE_POLL_MS = 20 }; /* of a method that waits: the longest time between two looks */
-enum { BLE_ADV_SETS = 2, BLE_MTU_MAX = 527, BLE_MTU = 256, BLE_WAIT_MS = 2000 };
-/* Capacities.  A board may define those that begin with WOAD_. */
+enum {
+    BLE_ADV_SETS = 2,  /* advertising sets of gap_advertise_set() */
+    BLE_MTU_MAX = 527, /* the largest ATT_MTU that config(mtu=…) can set */
+    BLE_WAIT_MS = 2000 /* for which a method waits for the controller */
+};
+/* Capacities.  A board may define those that begin with WOAD_.  Each is a field of struct
+ * woad_config (life_start() says which); those that are octets are marked.
+ *
+ *   BLE_PSMS          PSMs listened to            BLE_INDEX        attributes in the type index
+ *   BLE_TABLES        groups of services          BLE_QUEUE        octets: values to send
+ *   BLE_SUBSCRIPTIONS CCCDs, per connection       BLE_REQUESTS     octets: writes as a client
+ *   BLE_PROCEDURES    queued, per connection      BLE_PREPARED     octets: prepared writes
+ *   BLE_ACCEPT        peers on the accept list    BLE_PIPELINE     octets: pipelined requests
+ *   BLE_EVENT_QUEUE   octets: events that wait for the handler (ble_queue.c), no field */
 #ifdef UNIX
 enum {
     BLE_CONNS = 16,
@@ -253,7 +265,7 @@ struct ble_long_read {
 struct ble_state {
     struct woad *host;    /* NULL: inactive */
     bool up;              /* between WOAD_EV_UP and WOAD_EV_DOWN */
-    int down;             /* error of WOAD_EV_DOWN; 0: none since the start */
+    int down;             /* error of WOAD_EV_DOWN (WOAD_E…, < 0); 0: none since the start */
     bool starting;        /* active(True) is running */
     bool ending;          /* active(False) was called inside the host, or while starting */
     unsigned start_count; /* identifies this start: ble_still_on() */
@@ -274,14 +286,14 @@ struct ble_state {
     uint8_t *ext_data[BLE_ADV_SETS][2]; /* of extended advertising, and its scan response */
     uint32_t dropped;                   /* config("dropped") */
     bool running;                       /* inside ble_run() */
-    bool last_run_was_long;
-    mp_uint_t last_run_ended; /* mp_hal_ticks_ms() */
-    mp_uint_t slow_since;     /* since when the handler is slower than the packets */
+    bool last_run_was_long;             /* ble_run() leaves the program a pause then */
+    mp_uint_t last_run_ended;           /* mp_hal_ticks_ms() */
+    mp_uint_t slow_since;               /* since when the handler is slower than the packets */
     uint16_t rxbuf;
     void *thread;    /* the main one, where all methods must run */
     bool long_reads; /* gattc_read() reads the whole value */
     bool oob_made;   /* oob_status and oob are valid */
-    int oob_status;
+    int oob_status;  /* 0, or the error with which woad_oob_make() has ended */
     struct woad_oob oob;
     uint8_t name[31], name_len;
     char failure[WOAD_PORT_MESSAGE_MAX]; /* why there is no radio; "": it was not lost */
@@ -305,10 +317,10 @@ mp_obj_t ble_failure_text(void);
 /* The host; raises ENODEV if there is none.  Convert a method's arguments before this call: an
  * object's __int__ or __bool__ can call active(False). */
 struct woad *ble_active(void);
-void *ble_this_thread(void);
+void *ble_this_thread(void); /* what tells threads apart; NULL where there is only one */
 void ble_check_thread(void); /* raises RuntimeError outside the main thread */
 /* ble_run.c */
-void ble_pump(void);
+void ble_pump(void);  /* moves packets both ways; gives up the port if the controller fails */
 void ble_flush(void); /* sends what the host has */
 /* Moves packets until *done, with events queued; raises ETIMEDOUT after BLE_WAIT_MS.  In a handler
  * that the host called it returns at once: the host cannot be entered again. */
@@ -321,17 +333,17 @@ struct ble_stopwatch {
     mp_uint_t last_ms, waited_ms;
 };
 struct ble_stopwatch ble_stopwatch_start(void);
-bool ble_stopwatch_within(struct ble_stopwatch *w, mp_uint_t limit_ms);
+bool ble_stopwatch_within(struct ble_stopwatch *w, mp_uint_t limit_ms); /* false: time is over */
 /* Octets for a key; waits for the controller if it makes them.  0 or WOAD_E…. */
 int ble_random(uint8_t *out, size_t len);
 void ble_run(void); /* by the scheduler: moves packets, delivers events */
 /* ble_life.c */
 enum { BLE_STOP_AT_ONCE = false, BLE_STOP_POLITELY = true };
-void ble_stop(bool politely);
+void ble_stop(bool politely); /* politely: disconnects first */
 /* ble_config.c */
 bool ble_wants(unsigned event); /* config(events=…) has enabled it */
 /* ble_link.c */
-void ble_addr_of(mp_obj_t o, struct woad_addr *addr);
+void ble_addr_of(mp_obj_t o, struct woad_addr *addr); /* (addr_type, addr); raises ValueError */
 /* A connection's number, a handle (or channel), from an argument.  An int that is none becomes one
  * that does not exist: WOAD_NO_CONN, 0; mp_obj_get_int() raises for other types. */
 uint16_t ble_arg_conn(mp_obj_t o);
@@ -383,21 +395,23 @@ bool ble_scan_is_reported(void);         /* the program gets scan results now */
 /* IRQ_GATTS_READ_REQUEST: an ATT error, or 0. */
 int ble_read_refused(uint16_t conn, uint16_t handle);
 /* ble_connect.c */
-bool ble_connecting(const struct woad_event *ev); /* true: do not deliver this event */
-bool ble_connecting_deliver_all(void);            /* false: no connection was held back */
-/* The program wants the features, too.  True: they are already being read. */
+/* Notes an event of a connection before it is delivered.  True: the caller does not deliver it. */
+bool ble_connecting_withholds(const struct woad_event *ev);
+bool ble_connecting_deliver_all(void); /* false: no event was held */
+/* The program wants the features, too.  True: the module is reading them, and IRQ_LINK will be
+ * raised without another request. */
 bool ble_connecting_share(uint16_t conn);
 uint32_t ble_connecting_ms_left(void); /* milliseconds until ble_connecting_run() */
-void ble_connecting_run(void);
-uint32_t ble_due(void); /* milliseconds until ble_run() is needed without packets */
+void ble_connecting_run(void);         /* raises held events whose time is over */
+uint32_t ble_due(void); /* milliseconds until ble_run() is needed even without packets */
 /* ble_l2cap.c */
 void ble_channels_note_event(const struct woad_event *ev); /* every event: the module's own state */
 void ble_channels_deliver_event(const struct woad_event *ev); /* for the handler */
-void ble_coc_event_lost(const struct woad_event *ev);
-void ble_forget_channels(void);          /* the host is stopped */
-void ble_channels_finish(uint16_t conn); /* the program gets the connection's end */
+void ble_coc_event_lost(const struct woad_event *ev);         /* no memory to queue it */
+void ble_forget_channels(void);                               /* the host is stopped */
+void ble_channels_finish(uint16_t conn); /* the connection's end is about to be delivered */
 uint32_t ble_channels_ms_left(void);     /* milliseconds until ble_channels_run() */
-void ble_channels_run(void);
+void ble_channels_run(void);             /* finishes closed channels that are not read */
 /* ble_ext.c */
 void ble_forget_ext(void); /* the host is stopped */
 void ble_on_ext_adv(const struct woad_event *ev);
@@ -423,14 +437,15 @@ void ble_on_bond_wanted(const struct woad_event *ev);
 void ble_on_authorize(const struct woad_event *ev);
 void ble_on_keypress(const struct woad_event *ev);
 /* ble_value.c */
-struct ble_value *ble_value_at(uint16_t handle);
+struct ble_value *ble_value_at(uint16_t handle); /* NULL: it has no value here */
+/* By the program: enlarges the value if necessary.  By a peer: does not; 0 or an ATT error. */
 void ble_value_set(struct ble_value *v, const void *data, size_t len);
 int ble_value_write(struct ble_value *v, size_t offset, const uint8_t *data, size_t len);
-void ble_value_update(uint16_t handle);
+void ble_value_update(uint16_t handle); /* notifies or indicates each subscriber */
 /* The peer lacks the security for an indication: queues its IRQ_GATTS_INDICATE_DONE. */
 void ble_not_indicated(uint16_t conn, uint16_t handle);
-void ble_update_retry(void);
-void ble_update_forget(uint16_t conn);
+void ble_update_retry(void);           /* sends what waited for room */
+void ble_update_forget(uint16_t conn); /* the connection has ended */
 /* ble_uuid.c */
 mp_obj_t ble_uuid_new(const struct woad_uuid *uuid);
 const struct woad_uuid *ble_uuid_of(mp_obj_t o); /* NULL: not one */
@@ -451,7 +466,9 @@ int ble_port_store_error(void); /* of the last write */
 void ble_port_store_event(struct woad *h, const struct woad_event *ev);
 void ble_port_store_bond(const struct woad_bond *b); /* unless the file has a stronger one */
 void ble_port_store_irk(const uint8_t irk[16]);      /* for a file without bonds */
-uint32_t ble_port_store_run(bool now);               /* milliseconds until the next call */
+/* Writes the file of bonds if changes are pending and their delay is over (`now`: at once). Returns
+ * the milliseconds until the next call; WOAD_FOREVER: nothing is pending. */
+uint32_t ble_port_store_run(bool now);
 /* NULL: all.  0; WOAD_ENOENT: there is no such bond, or no file; or the error of the write. */
 int ble_port_store_remove(const struct woad_addr *peer);
 int ble_port_open(char message[WOAD_PORT_MESSAGE_MAX]); /* 0, or a negative errno and why */

@@ -22,7 +22,8 @@
  *   BLE_FRAMES: frames made at first: so deep can events nest without an allocation
  *   BLE_FRAME_NESTED: octets of data in all frames but the first
  *   BLE_FRAME_SHORT: octets in the second memoryview of a frame
- *   m_malloc_maybe(): MicroPython: memory of the heap; NULL: none, without an exception */
+ *   m_malloc_maybe(): MicroPython: memory of the heap; NULL: none, without an exception
+ *   BLE_MTU_MAX: the largest ATT_MTU that config(mtu=…) can set */
 #include "ble.h"
 
 /* --- arguments -------------------------------------------------------------------------------- */
@@ -43,6 +44,7 @@ static struct ble_frame *frame_init(struct ble_frame *f, size_t room)
     return f;
 }
 
+/* In octets, with `room` octets of data. */
 static size_t frame_size(size_t room)
 {
     return sizeof(struct ble_frame) + BLE_FRAME_SHORT + room;
@@ -90,6 +92,8 @@ static mp_obj_t view_of(mp_obj_array_t *view, const uint8_t *data, size_t len, s
     return MP_OBJ_FROM_PTR(view);
 }
 
+/* These five fill parts of the next frame, and return the object for the handler; None: no
+ * memory. */
 mp_obj_t ble_bytes(const uint8_t *data, size_t len)
 {
     struct ble_frame *f = frame_next();
@@ -108,6 +112,7 @@ mp_obj_t ble_short_bytes(const uint8_t *data, size_t len)
     return mp_const_none;
 }
 
+/* Programs have the most significant octet first. */
 mp_obj_t ble_addr(const struct woad_addr *a)
 {
     uint8_t big[6];
@@ -237,11 +242,13 @@ struct ble_answer ble_ask(unsigned event, size_t n, const mp_obj_t *items)
     return a;
 }
 
+/* For events whose return value does not matter. */
 void ble_invoke(unsigned event, size_t n, const mp_obj_t *items)
 {
     (void)ble_ask(event, n, items);
 }
 
+/* For an event that the handler may refuse: its number, 0: it allows. */
 mp_int_t ble_refusal(const struct ble_answer *a, mp_int_t if_failed)
 {
     ble_obj_t *o = ble_object();

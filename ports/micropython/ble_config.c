@@ -22,9 +22,11 @@
  *   ble_port_store_error(): of the last write
  *   ble_port_store_irk(): our IRK, for a file without bonds
  *   ble_store_bonds(): writes the host's bonds to a new file
- *   up: between WOAD_EV_UP and WOAD_EV_DOWN */
+ *   up: between WOAD_EV_UP and WOAD_EV_DOWN
+ *   BLE_MTU_MAX: the largest ATT_MTU that config(mtu=…) can set */
 #include "ble.h"
 
+/* (addr_type, addr), most significant octet first. */
 static mp_obj_t config_mac(void)
 {
     struct woad_addr a;
@@ -37,6 +39,7 @@ static mp_obj_t config_mac(void)
     return mp_obj_new_tuple(2, items);
 }
 
+/* The events are numbers from IRQ_FIRST_MORE on: see struct ble_state, events. */
 bool ble_wants(unsigned event)
 {
     return (ble.events >> (event - IRQ_FIRST_MORE) & 1) != 0;
@@ -71,6 +74,7 @@ static mp_int_t config_events_of(mp_obj_t value)
     return bits;
 }
 
+/* config(name) */
 static mp_obj_t config_get(mp_obj_t key)
 {
     switch (mp_obj_str_get_qstr(key)) {
@@ -95,6 +99,7 @@ static mp_int_t config_in(mp_obj_t value, mp_int_t min, mp_int_t max)
     return n;
 }
 
+/* Raises TypeError for what is no buffer, EINVAL for one that is too long. */
 static void config_check_name(mp_obj_t value)
 {
     mp_buffer_info_t buf;
@@ -160,6 +165,7 @@ static mp_int_t config_convert(qstr key, mp_obj_t value)
     }
 }
 
+/* Checked before; but the program, run by a conversion since, may have enlarged the buffer. */
 static void config_set_name(mp_obj_t value)
 {
     mp_buffer_info_t buf;
@@ -174,7 +180,7 @@ static void config_set_name(mp_obj_t value)
 /* addr_mode: 0 public, 1 random, 2 resolvable private, 3 non-resolvable private. */
 static void config_set_addr_mode(mp_int_t n)
 {
-    enum { BLE_RPA_MODE = 2, BLE_RENEWED_S = 300 };
+    enum { BLE_RPA_MODE = 2, BLE_RENEWED_S = 300 /* a private address lasts so long */ };
     struct woad *h = ble_active();
     if (n >= BLE_RPA_MODE) {
         enum woad_privacy mode = WOAD_PRIVACY_NON_RESOLVABLE;
@@ -184,11 +190,12 @@ static void config_set_addr_mode(mp_int_t n)
         ble_raise(woad_set_privacy(h, mode, BLE_RENEWED_S));
     } else {
         ble_raise(woad_set_privacy(h, WOAD_PRIVACY_OFF, 0));
-        ble_raise(woad_set_own_address(h, (uint8_t)n, NULL));
+        ble_raise(woad_set_own_address(h, (uint8_t)n, NULL)); /* random: the host has drawn one */
     }
     ble_flush();
 }
 
+/* bond, mitm, io or le_secure. */
 static void config_set_pairing(qstr key, mp_int_t n)
 {
     switch (key) {

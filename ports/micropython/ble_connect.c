@@ -1,25 +1,34 @@
-/* IRQ_PERIPHERAL_CONNECT (7) is held until the peer's features are known, for at most BLE_HOLD_MS,
- * and never beyond another event of the connection.  Other stacks read the features first, too, and
- * programs rely on it: the program at the peripheral gets some connection events of time to prepare
- * before the central's first request.
+/* IRQ_PERIPHERAL_CONNECT (7) of a connection that this device has initiated as central is held
+ * until the peer's features are known, for at most BLE_HOLD_MS, and never beyond another event of
+ * the connection.  Other stacks read the features first, too, and programs rely on it: the program
+ * at the peripheral gets some connection events of time to prepare before the central's first
+ * request.
+ *
+ * A connection's entry of ble.connecting goes through three states:
+ *   features_requested, event_held     reading; the program does not know the connection yet
+ *   features_requested                 still reading; the event was raised for another reason
+ *   neither                            the features are known, or the connection has ended
  *
  * Names of other files:
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
  *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module, with
  *       NimBLE) does not have
- *   ble_deliver(): calls the handler, or queues the event while events are held
+ *   ble_deliver(): calls the handler; while a method waits, queues the event
  *   BLE_CONNS: connections of the configuration
  *   features_requested: a new connection's event is held until the peer's features are known
  *   event_held: IRQ_PERIPHERAL_CONNECT has not been raised yet
  *   features_shared: the program has asked for the features, too: IRQ_LINK is raised
  *   held_since: ms: since when the event is held
  *   ble_channels_ms_left(): ms until ble_channels_run() has something to do
- *   ble_port_store_run(): writes the file of bonds if it is time; returns ms until the next call */
+ *   ble_port_store_run(): writes the file of bonds if changes are pending and their delay is over
+ *       (true: at once); returns ms until the next call
+ *   connecting: an entry for each connection, by the low octet of its number
+ *   mp_hal_ticks_ms(): MicroPython: ms, wrapping */
 #include "ble.h"
 
-enum { BLE_HOLD_MS = 500 };
+enum { BLE_HOLD_MS = 500 }; /* from WOAD_EV_CONNECT on */
 
-/* The entry of a connection whose features the module reads; NULL: none. */
+/* The entry of a connection whose features the module is reading; NULL: none. */
 static struct ble_connecting *connecting_on(uint16_t conn)
 {
     for (size_t k = 0; k < BLE_CONNS; k++) {
@@ -30,7 +39,7 @@ static struct ble_connecting *connecting_on(uint16_t conn)
     return NULL;
 }
 
-/* Raises the event, if it is held. */
+/* Raises IRQ_PERIPHERAL_CONNECT, if it is held. */
 static void connecting_deliver(struct ble_connecting *c)
 {
     if (!c->event_held) {
@@ -43,23 +52,33 @@ static void connecting_deliver(struct ble_connecting *c)
     ble_deliver(&ev);
 }
 
-/* Starts to read the features and holds the event; false: it is to be raised now. */
+/* WOAD_EV_CONNECT: starts to read the features, and holds the event.  False: it is to be raised
+ * now, as peripheral, or because the host has no room for the request.
+ *
+ * The low octet of a connection's number is its index, below BLE_CONNS.  No other connection that
+ * lasts has it: the entry is of one that has ended, whose WOAD_EV_DISCONNECT has raised its event.
+ */
 static bool connecting_begin(const struct woad_event *ev)
 {
     struct ble_connecting *c = &ble.connecting[(ev->conn & 0xff) % BLE_CONNS];
-    c->features_requested = false; /* the entry is of an earlier connection */
-    if (!ev->u.connect.central || c->event_held ||
-        woad_link_read(ble.host, ev->conn, WOAD_LINK_FEATURES)) {
+    c->features_requested = false;
+    if (!ev->u.connect.central || woad_link_read(ble.host, ev->conn, WOAD_LINK_FEATURES)) {
         return false;
     }
-    /* event_held, features_requested, features_shared, conn, peer, held_since */
-    *c = (struct ble_connecting){
-        true, true, false, ev->conn, ev->u.connect.peer, mp_hal_ticks_ms()
-    };
+    *c = (struct ble_connecting){ .event_held = true,
+                                  .features_requested = true,
+                                  .conn = ev->conn,
+                                  .peer = ev->u.connect.peer,
+                                  .held_since = mp_hal_ticks_ms() };
     return true;
 }
 
-bool ble_connecting(const struct woad_event *ev)
+/* Called with each event of the host before it is delivered.  True: the caller does not deliver it:
+ * it is the WOAD_EV_CONNECT that is held, or the features that only the module has requested.
+ *
+ * Any other event of the connection raises the held event first, so that the program knows the
+ * connection; except WOAD_EV_LINK, if the program does not get IRQ_LINK. */
+bool ble_connecting_withholds(const struct woad_event *ev)
 {
     struct ble_connecting *c = connecting_on(ev->conn);
     if (ev->type == WOAD_EV_CONNECT) {
@@ -75,6 +94,9 @@ bool ble_connecting(const struct woad_event *ev)
     return c && features && !c->features_shared;
 }
 
+/* gap_link(conn, features) of the program.  True: the module is reading them, and WOAD_EV_LINK
+ * will also be delivered as the program's: no request of its own is needed. False: not being
+ * read, or the program has asked before: the caller sends a request. */
 bool ble_connecting_share(uint16_t conn)
 {
     struct ble_connecting *c = connecting_on(conn);
@@ -85,6 +107,8 @@ bool ble_connecting_share(uint16_t conn)
     return first;
 }
 
+/* gap_connect(None), the program's cancel, came too late for these: they are connected. Returns
+ * whether an event was held. */
 bool ble_connecting_deliver_all(void)
 {
     bool any = false;
@@ -97,6 +121,7 @@ bool ble_connecting_deliver_all(void)
     return any;
 }
 
+/* Milliseconds until the first held event is raised; WOAD_FOREVER: none is held. */
 uint32_t ble_connecting_ms_left(void)
 {
     uint32_t earliest = WOAD_FOREVER;
@@ -110,6 +135,7 @@ uint32_t ble_connecting_ms_left(void)
     return earliest;
 }
 
+/* Raises the events that were held for BLE_HOLD_MS. */
 void ble_connecting_run(void)
 {
     for (size_t k = 0; k < BLE_CONNS; k++) {
@@ -120,6 +146,8 @@ void ble_connecting_run(void)
     }
 }
 
+/* Milliseconds until ble_run() is needed, even if no packet arrives.  Also writes the file of
+ * bonds, if that is due: each caller asks just before it waits. */
 uint32_t ble_due(void)
 {
     uint32_t channels = ble_channels_ms_left(), connecting = ble_connecting_ms_left();

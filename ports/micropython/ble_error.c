@@ -13,6 +13,7 @@
 #include "py/mpthread.h"
 #include "py/unicode.h"
 
+/* OSError(number, detail) */
 void ble_raise_with(int number, mp_obj_t detail)
 {
     mp_obj_t args[] = { MP_OBJ_NEW_SMALL_INT(number), detail };
@@ -61,6 +62,7 @@ void *ble_this_thread(void)
 }
 #endif
 
+/* The host has no locks: all methods run in the thread that has begun the interpreter. */
 void ble_check_thread(void)
 {
     if (ble_this_thread() != ble.thread) {
@@ -69,6 +71,7 @@ void ble_check_thread(void)
     }
 }
 
+/* The host, for a method; raises ENODEV if there is none, with the reason if its radio was lost. */
 struct woad *ble_active(void)
 {
     ble_check_thread();

@@ -47,8 +47,10 @@
  *   bond_delivered: of a queued bond: the program has it already, by ble_deliver_bonds()
  *   ble_note_incomplete(): a result was dropped: its procedure will fail
  *   ble_channels_note_event(): changes the module's state of channels at once
- *   ble_connecting(): notes what ble_connect.c waits for; true: the event is not delivered
- *   request: which of the client's requests waits, for woad_gatt_answer_to() */
+ *   ble_connecting_withholds(): notes what ble_connect.c waits for; true: not to be delivered
+ *   request: which of the client's requests waits, for woad_gatt_answer_to()
+ *   oob_status: how the making of out-of-band data has ended
+ *   mp_hal_ticks_ms(): MicroPython: ms, wrapping */
 #include "ble.h"
 
 /* If the first of two events made the handler call active(False), the second is not raised. */
@@ -186,7 +188,7 @@ void ble_attributes_removed(ble_obj_t *o, uint16_t first, uint16_t last)
 }
 
 /* There was no memory to queue the event.  A request is refused at once, a procedure will end with
- * status BLE_NO_MEMORY, and the module's state of an ended connection or channel is freed. */
+ * status 6 (no memory), and the module's state of an ended connection or channel is freed. */
 static void event_lost(struct woad *h, const struct woad_event *ev)
 {
     ble.dropped++;
@@ -254,6 +256,7 @@ static void event_note(const struct woad_event *ev)
         ble.accept_status = ev->u.accept_list.status;
         break;
     case WOAD_EV_CONNECT:
+        /* A connection ends advertising without WOAD_EV_ADV_STOPPED. */
         ble.adv_settled = ble.adv_settled || !woad_adv_running(ble.host);
         note_conn(WOAD_NO_CONN, ev->conn);
         break;
@@ -293,6 +296,7 @@ static bool is_awaited(const struct woad_event *ev)
     }
 }
 
+/* The host's callback.  is_awaited() comes first: event_note() clears its flags. */
 void ble_on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     (void)ctx;
@@ -304,9 +308,10 @@ void ble_on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     }
 }
 
+/* Delivers an event, unless ble_connect.c withholds it. */
 void ble_pass_on(const struct woad_event *ev)
 {
-    if (!ble_connecting(ev)) {
+    if (!ble_connecting_withholds(ev)) {
         ble_deliver(ev);
     }
 }
@@ -321,6 +326,7 @@ static bool bond_queue(ble_obj_t *o, const struct woad_event *ev)
     return queued;
 }
 
+/* For a method that removes a bond: the handler runs inside that method. */
 void ble_deliver_bond(const struct woad_event *ev)
 {
     if (!bond_queue(ble_object(), ev)) {
@@ -328,6 +334,7 @@ void ble_deliver_bond(const struct woad_event *ev)
     }
 }
 
+/* Calls the handler now, if no older event waits and no method does; else queues a copy. */
 void ble_deliver(const struct woad_event *ev)
 {
     ble_obj_t *o = ble_object();

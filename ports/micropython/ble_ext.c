@@ -18,7 +18,8 @@
  *   ble_addr(): an address as a memoryview, most significant octet first, for the next call
  *   BLE_STATUS_HCI: added to an HCI status for the program
  *   ext_data: data of extended advertising, which the host uses where they are
- *   ble_scan_is_reported(): the program gets scan results now */
+ *   ble_scan_is_reported(): the program gets scan results now
+ *   BLE_ADV_SETS: advertising sets of the configuration */
 #include "ble.h"
 
 /* Copies advertising data and scan response (NULL: empty); raises ENOMEM if one does not fit. */
@@ -52,6 +53,7 @@ static void ext_keep(uint8_t set, bool response, uint8_t *copy, size_t len)
     *current = copy;
 }
 
+/* After the host was stopped: it used the data where they are. */
 void ble_forget_ext(void)
 {
     for (size_t set = 0; set < BLE_ADV_SETS; set++) {
@@ -88,6 +90,8 @@ enum { /* the arguments of gap_advertise_set(), in order */
        BLE_EXT_EVENTS
 };
 
+/* Raises EINVAL for what is out of range.  0x3fffffff is the largest int of a board without big
+ * ints. */
 static struct woad_ext_adv_params ext_params(const mp_arg_val_t *args)
 {
     return (struct woad_ext_adv_params){
@@ -147,7 +151,7 @@ static mp_obj_t gap_advertise_set(size_t n_args, const mp_obj_t *pos, mp_map_t *
     struct woad *h = ble_active();
     uint8_t *copy[2];
     ext_copy(buf, copy);
-    int err = woad_ext_adv_start(h, set, &p);
+    int err = woad_ext_adv_start(h, set, &p); /* first: if it is refused, the set keeps its data */
     for (int k = 0; k < 2; k++) {
         if (err) {
             ble_port_free(copy[k]);
@@ -191,14 +195,11 @@ void ble_on_ext_report(const struct woad_event *ev)
     } else if (r->truncated) {
         data_status = 2;
     }
-    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(r->addr.type),
-                         ble_addr(&r->addr),
-                         MP_OBJ_NEW_SMALL_INT(r->props & 0x0f),
-                         MP_OBJ_NEW_SMALL_INT(r->rssi),
+    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(r->addr.type), ble_addr(&r->addr),
+                         /* connectable, scannable, directed, scan response */
+                         MP_OBJ_NEW_SMALL_INT(r->props & 0x0f), MP_OBJ_NEW_SMALL_INT(r->rssi),
                          MP_OBJ_NEW_SMALL_INT(r->primary_phy),
-                         MP_OBJ_NEW_SMALL_INT(r->secondary_phy),
-                         MP_OBJ_NEW_SMALL_INT(r->sid),
-                         MP_OBJ_NEW_SMALL_INT(data_status),
-                         ble_bytes(r->data, r->len) };
+                         MP_OBJ_NEW_SMALL_INT(r->secondary_phy), MP_OBJ_NEW_SMALL_INT(r->sid),
+                         MP_OBJ_NEW_SMALL_INT(data_status), ble_bytes(r->data, r->len) };
     ble_invoke(IRQ_EXT_SCAN_RESULT, 9, items);
 }

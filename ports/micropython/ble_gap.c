@@ -52,7 +52,8 @@ static mp_int_t gap_adv_interval(mp_int_t us, bool connectable)
     return BLE_ADV_SLOW;
 }
 
-/* *ok: false if an argument is out of range. */
+/* *ok: false if an argument is out of range: the caller raises that after ENODEV of ble_active().
+ */
 static struct woad_adv_params gap_adv_params(const mp_arg_val_t *args, mp_int_t interval, bool *ok)
 {
     bool connectable = mp_obj_is_true(args[BLE_ADV_CONNECTABLE].u_obj);
@@ -126,7 +127,7 @@ static mp_obj_t gap_advertise(size_t n_args, const mp_obj_t *pos, mp_map_t *kw)
     }
     ble.adv_settled = false;
     ble.adv_status = 0;
-    ble.adv_awaited = !ble.in_host;
+    ble.adv_awaited = !ble.in_host; /* in a handler ble_wait() cannot wait: IRQ_REFUSED instead */
     ble_wait(&ble.adv_settled);
     if (!ble.in_host && ble.adv_status) {
         ble_raise_with(MP_EIO, MP_OBJ_NEW_SMALL_INT(BLE_STATUS_HCI + ble.adv_status));

@@ -101,7 +101,7 @@ static mp_obj_t gattc_write(size_t n_args, const mp_obj_t *args)
         mp_raise_OSError(MP_EINVAL);
     }
     ble_raise(woad_conn_info(h, conn, &info));
-    if (mode < 2 && buf.len > info.mtu - 3u) {
+    if (mode < 2 && buf.len > info.mtu - 3u) { /* 3: opcode and handle */
         buf.len = info.mtu - 3u;
         ble.dropped++;
     }
@@ -116,6 +116,7 @@ static mp_obj_t gattc_write(size_t n_args, const mp_obj_t *args)
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_write_obj, 4, 5, gattc_write);
 
+/* gattc_exchange_mtu(conn_handle); the result is IRQ_MTU_EXCHANGED. */
 static mp_obj_t gattc_exchange_mtu(mp_obj_t self, mp_obj_t conn)
 {
     (void)self;
@@ -126,6 +127,7 @@ MP_DEFINE_CONST_FUN_OBJ_2(ble_gattc_exchange_mtu_obj, gattc_exchange_mtu);
 
 /* --- beyond upstream -------------------------------------------------------------------------- */
 
+/* gattc_discover_secondary(conn_handle): all secondary services, as IRQ_GATTC_SERVICE_RESULT. */
 static mp_obj_t gattc_discover_secondary(mp_obj_t self, mp_obj_t conn)
 {
     (void)self;
@@ -161,7 +163,7 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_read_uuid_obj, 5, 5, gattc_read_uu
 /* gattc_read_multiple(conn_handle, handles): the host checks how many there are. */
 static mp_obj_t gattc_read_multiple(mp_obj_t self, mp_obj_t conn, mp_obj_t handles)
 {
-    enum { BLE_READ_MAX = 33 };
+    enum { BLE_READ_MAX = 33 }; /* one more than the host takes, so that it refuses more */
     uint16_t number = ble_arg_conn(conn), list[BLE_READ_MAX];
     mp_obj_t items[BLE_READ_MAX];
     (void)self;

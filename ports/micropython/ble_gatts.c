@@ -93,6 +93,7 @@ static uint16_t build_perm(unsigned flags)
     return (uint16_t)perm;
 }
 
+/* The UUID of an object; raises ValueError with this text. */
 static struct woad_uuid build_uuid(mp_obj_t o, mp_rom_error_text_t error)
 {
     const struct woad_uuid *uuid = ble_uuid_of(o);
@@ -102,6 +103,7 @@ static struct woad_uuid build_uuid(mp_obj_t o, mp_rom_error_text_t error)
     return *uuid;
 }
 
+/* Client Characteristic Configuration descriptor: the host has its value, the module none. */
 static bool is_cccd(const struct woad_uuid *uuid)
 {
     static const struct woad_uuid cccd = WOAD_UUID16(BLE_UUID_CCCD);
@@ -115,12 +117,15 @@ static mp_obj_t build_iter(mp_obj_t o, mp_obj_iter_buf_t *buf, size_t *n)
     return mp_getiter(o, buf);
 }
 
+/* A characteristic with these flags has a CCCD. */
 static bool build_subscribable(unsigned flags)
 {
     return (flags & (WOAD_PROP_NOTIFY | WOAD_PROP_INDICATE)) != 0;
 }
 
-/* (UUID, flags).  A CCCD that the definition names replaces the implied one. */
+/* (UUID, flags).  A CCCD that the definition names replaces the implied one.  `handles`: the
+ * list to which the handle is added; MP_OBJ_NULL in the first walk.  `base`: the handle of
+ * attribute 0. */
 static void build_descriptor(struct build *b, mp_obj_t o, bool subscribable, mp_obj_t handles,
                              size_t base)
 {
@@ -217,6 +222,8 @@ static mp_obj_t build_service(struct build *b, mp_obj_t o, size_t base)
     return mp_obj_new_tuple(n, items);
 }
 
+/* Walks over the services.  `base`: the handle of the first attribute.  Returns a tuple of
+ * build_service()'s, which only the second walk needs. */
 static mp_obj_t build_all(struct build *b, mp_obj_t services, size_t base)
 {
     mp_obj_iter_buf_t buf;
@@ -468,24 +475,29 @@ static mp_obj_t gatts_send(size_t n_args, const mp_obj_t *args,
     return mp_const_none;
 }
 
+/* gatts_notify(conn_handle, value_handle, data=None) */
 static mp_obj_t gatts_notify(size_t n_args, const mp_obj_t *args)
 {
     return gatts_send(n_args, args, woad_gatt_notify);
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gatts_notify_obj, 3, 4, gatts_notify);
 
+/* gatts_notify_latest(conn_handle, value_handle, data=None): replaces a notification of this
+ * value that has not left yet. */
 static mp_obj_t gatts_notify_latest(size_t n_args, const mp_obj_t *args)
 {
     return gatts_send(n_args, args, woad_gatt_notify_latest);
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gatts_notify_latest_obj, 3, 4, gatts_notify_latest);
 
+/* gatts_indicate(conn_handle, value_handle, data=None); the result is IRQ_GATTS_INDICATE_DONE. */
 static mp_obj_t gatts_indicate(size_t n_args, const mp_obj_t *args)
 {
     return gatts_send(n_args, args, woad_gatt_indicate);
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gatts_indicate_obj, 3, 4, gatts_indicate);
 
+/* gatts_set_buffer(handle, len, append=False): empties the value, and lets it have `len` octets. */
 static mp_obj_t gatts_set_buffer(size_t n_args, const mp_obj_t *args)
 {
     uint16_t handle = ble_arg_handle(args[1]);

@@ -34,12 +34,13 @@
  *       whether a result of the procedure that runs was lost */
 #include "ble.h"
 
+/* Numbers of at most 30 bits. */
 static mp_obj_t event_int(int n)
 {
     return MP_OBJ_NEW_SMALL_INT(n);
 }
 
-enum { BLE_NO_MEMORY = 6 };
+enum { BLE_NO_MEMORY = 6 }; /* a status: NimBLE's BLE_HS_ENOMEM */
 
 /* Status numbers for the program, as upstream has them (NimBLE's BLE_HS_E…): 0x100 + ATT error, 7
  * not connected, 10 bad data, 13 time-out, 29 cancelled (NimBLE: preempted).  Any other error of
@@ -58,6 +59,7 @@ static int event_status(int status)
 
 /* --- each event ------------------------------------------------------------------------------- */
 
+/* (conn_handle, addr_type, addr) */
 static void on_connect(const struct woad_event *ev)
 {
     mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.connect.peer.type),
@@ -191,6 +193,7 @@ bool ble_scan_is_reported(void)
     return ble.scans && !ble.scans_stopped;
 }
 
+/* (addr_type, addr, adv_type, rssi, adv_data) */
 static void on_report(const struct woad_event *ev)
 {
     if (!ble_scan_is_reported()) {
@@ -202,6 +205,7 @@ static void on_report(const struct woad_event *ev)
     ble_invoke(IRQ_SCAN_RESULT, 5, items);
 }
 
+/* IRQ_SCAN_DONE, unless gap_scan(None) has raised it already for this scan. */
 static void on_scan_done(const struct woad_event *ev)
 {
     (void)ev;
@@ -213,6 +217,7 @@ static void on_scan_done(const struct woad_event *ev)
     }
 }
 
+/* (conn_handle, mtu) */
 static void on_mtu(const struct woad_event *ev)
 {
     mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.mtu.mtu) };
@@ -286,6 +291,7 @@ static void on_indicated(const struct woad_event *ev)
     ble_invoke(IRQ_GATTS_INDICATE_DONE, 3, items);
 }
 
+/* (conn_handle, start_handle, end_handle, uuid) */
 static void on_service(const struct woad_event *ev)
 {
     mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.service.start),
@@ -293,6 +299,7 @@ static void on_service(const struct woad_event *ev)
     ble_invoke(IRQ_GATTC_SERVICE_RESULT, 4, items);
 }
 
+/* (conn_handle, end_handle, value_handle, properties, uuid) */
 static void on_characteristic(const struct woad_event *ev)
 {
     mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.characteristic.end),
@@ -302,6 +309,7 @@ static void on_characteristic(const struct woad_event *ev)
     ble_invoke(IRQ_GATTC_CHARACTERISTIC_RESULT, 5, items);
 }
 
+/* (conn_handle, handle, uuid) */
 static void on_descriptor(const struct woad_event *ev)
 {
     mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.descriptor.handle),
@@ -315,6 +323,7 @@ static struct ble_long_read *long_read_on(uint16_t conn)
     return &ble.long_read[(conn & 0xff) % BLE_CONNS];
 }
 
+/* After the host was stopped. */
 void ble_forget_long_reads(void)
 {
     for (size_t i = 0; i < BLE_CONNS; i++) {
@@ -416,6 +425,7 @@ static void on_gattc_done(const struct woad_event *ev)
     }
 }
 
+/* (conn_handle, value_handle, data) */
 static void on_value(const struct woad_event *ev)
 {
     mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.value.handle),
@@ -440,6 +450,8 @@ static void on_refused(const struct woad_event *ev)
     }
 }
 
+/* For each event of the host that programs may get: what raises its IRQ_….  ble_on_…() are in
+ * ble_ext.c, ble_pair.c and ble_secret.c, ble_channels_deliver_event() in ble_l2cap.c. */
 static void (*const handlers[])(const struct woad_event *) = {
     [WOAD_EV_ADV_FAILED] = on_refused,
     [WOAD_EV_ACCEPT_LIST] = on_refused,
@@ -481,11 +493,13 @@ static void (*const handlers[])(const struct woad_event *) = {
     [WOAD_EV_GATTC_DONE] = on_gattc_done,
 };
 
+/* False: no handler of a program can get this event. */
 bool ble_event_has_handler(const struct woad_event *ev)
 {
     return ev->type < MP_ARRAY_SIZE(handlers) && handlers[ev->type];
 }
 
+/* Only for events of which ble_event_has_handler() is true. */
 void ble_event_invoke(const struct woad_event *ev)
 {
     handlers[ev->type](ev);

@@ -29,7 +29,8 @@
  *   ble_port_free(): frees memory of ble_port_alloc()
  *   outcome: of a call of the handler: BLE_ANSWERED, BLE_NO_HANDLER, BLE_FAILED
  *   ble_arg_conn(): a connection's number from an argument
- *   ble_arg_handle(): a handle, or a channel, from an argument */
+ *   ble_arg_handle(): a handle, or a channel, from an argument
+ *   mp_hal_ticks_ms(): MicroPython: ms, wrapping */
 #include "ble.h"
 
 /* BLE_L2CAP_MPS: a K-frame that fits a packet of 251 octets. BLE_L2CAP_AHEAD: see channel_room().
@@ -103,6 +104,7 @@ static void channel_save_rest(struct ble_channel *ch, const struct woad_event *e
     ch->rest_len = at;
 }
 
+/* Closed, with octets that the program has not read. */
 static bool channel_has_rest(const struct ble_channel *ch)
 {
     return ch->rest_read < ch->rest_len;
@@ -133,6 +135,8 @@ static void channel_give_up(struct ble_channel *ch)
     channel_finish(ch);
 }
 
+/* Milliseconds until ble_channels_run(): steps, until a channel's time is over; WOAD_FOREVER:
+ * none lingers. */
 uint32_t ble_channels_ms_left(void)
 {
     uint32_t earliest = WOAD_FOREVER;
@@ -185,6 +189,7 @@ static void channel_supersede(uint16_t conn, uint16_t cid)
     }
 }
 
+/* After the host was stopped. */
 void ble_forget_channels(void)
 {
     while (ble.channels) {
@@ -362,7 +367,8 @@ static size_t channel_read_rest(struct ble_channel *ch, uint8_t *to, size_t room
     return n;
 }
 
-/* Whole SDUs, also empty ones; if the first does not fit, a part of it. */
+/* Whole SDUs, also empty ones; if the first does not fit, a part of it.  woad_coc_read() returns at
+ * most one SDU, and sets `end` if that is its end; without one it leaves false there. */
 static size_t channel_read(struct ble_channel *ch, uint8_t *to, size_t room)
 {
     size_t len = 0;
@@ -408,6 +414,7 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_l2cap_recvinto_obj, 4, 4, ble_l2cap_recv
 
 /* --- events ----------------------------------------------------------------------------------- */
 
+/* Of all channels of a connection: see `conn_ended`. */
 static void channels_set_conn_ended(uint16_t conn, bool ended)
 {
     for (struct ble_channel *ch = ble.channels; ch; ch = ch->next) {
@@ -417,6 +424,7 @@ static void channels_set_conn_ended(uint16_t conn, bool ended)
     }
 }
 
+/* Every event of the host, when it is raised, also while events are queued. */
 void ble_channels_note_event(const struct woad_event *ev)
 {
     struct ble_channel *ch;
@@ -577,6 +585,7 @@ static void on_coc_open(const struct woad_event *ev)
     ble_invoke(IRQ_L2CAP_CONNECT, 5, items);
 }
 
+/* For the handler: when the event is delivered. */
 void ble_channels_deliver_event(const struct woad_event *ev)
 {
     mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(ev->conn), MP_OBJ_NEW_SMALL_INT(ev->u.coc_data.cid),

@@ -47,7 +47,23 @@
  *   ble_release(): ends ble_hold()
  *   ble_queue_forget(): removes all records but one that is being delivered
  *   thread: the main thread, in which all methods must run
- *   running: ble_run() runs */
+ *   running: ble_run() runs
+ *   connecting: an entry for each connection, by the low octet of its number
+ *   BLE_STOP_POLITELY: ble_stop() disconnects first; BLE_STOP_AT_ONCE: it does not
+ *   ble_on_event(): the host's callback
+ *   ble_port_features: the features that the port links
+ *   ble_port_crypto: the port's cryptography; NULL: none
+ *   ble_port_memory_free(): frees memory of ble_port_memory()
+ *   ble_port_close(): closes the controller
+ *   ble_port_is_open(): there is a controller
+ *   ble_this_thread(): what tells threads apart; NULL where there is only one
+ *   BLE_MTU_MAX: the largest ATT_MTU that config(mtu=…) can set
+ *   BLE_ADV_SETS: advertising sets of the configuration
+ *   BLE_POLL_MS: ms of one wait for packets, at most
+ *   ble_forget_channels(): frees what the module has of channels
+ *   ble_forget_ext(): frees the data of extended advertising
+ *   ble_forget_long_reads(): frees the values that gattc_read() assembles
+ *   ble_stopwatch_start(): begins to measure how long a loop has waited */
 #include "ble.h"
 
 /* Nothing of the old host is left: queued events, services, connections. */
@@ -89,6 +105,7 @@ static void life_bring_up(void)
 static void life_start(void)
 {
     struct woad_config cfg = {
+        /* BLE_…: capacities, ble.h */
         .features = ble_port_features,
         .event = ble_on_event,
         .conns = BLE_CONNS,
@@ -156,7 +173,7 @@ static bool life_bonds_done(void)
  * only sets ble.ending: the host is stopped when those return. */
 void ble_stop(bool politely)
 {
-    enum { BLE_STOP_MS = 1200 };
+    enum { BLE_STOP_MS = 1200 }; /* for the peers' acknowledgements, at most */
     struct woad *host = ble.host;
     if (!host) {
         return;
@@ -187,8 +204,9 @@ void ble_stop(bool politely)
     }
 }
 
-/* MicroPython calls these two when the interpreter begins and ends, and at a soft reset.  The heap
- * may not be touched: what was in it is lost.  Each program begins with the same settings. */
+/* MicroPython calls this and woad_mp_end() when the interpreter begins and ends, and at a soft
+ * reset (hooks.h).  The heap may not be touched: what was in it is lost.  Each program begins
+ * with the same settings. */
 void woad_mp_begin(void)
 {
     MP_STATE_VM(woad_ble) = NULL;
@@ -202,6 +220,7 @@ void woad_mp_begin(void)
     ble.thread = ble_this_thread();
 }
 
+/* Stops the host of the program that has ended, wherever that was interrupted. */
 void woad_mp_end(void)
 {
     MP_STATE_VM(woad_ble) = NULL;

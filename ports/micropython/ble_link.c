@@ -47,11 +47,13 @@ static uint16_t arg_u16(mp_obj_t o, uint16_t otherwise)
     return (uint16_t)value;
 }
 
+/* WOAD_NO_CONN, which no connection has, for a number of more than 16 bits. */
 uint16_t ble_arg_conn(mp_obj_t o)
 {
     return arg_u16(o, WOAD_NO_CONN);
 }
 
+/* 0, which no attribute and no channel has, for a number of more than 16 bits. */
 uint16_t ble_arg_handle(mp_obj_t o)
 {
     return arg_u16(o, 0);

@@ -112,6 +112,7 @@ void ble_on_security(const struct woad_event *ev)
     ble_invoke(IRQ_ENCRYPTION_UPDATE, 5, items);
 }
 
+/* (conn_handle, action, passkey) */
 void ble_on_passkey(const struct woad_event *ev)
 {
     mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(ev->conn), MP_OBJ_NEW_SMALL_INT(ev->u.passkey.action),
@@ -130,6 +131,7 @@ void ble_on_authorize(const struct woad_event *ev)
     }
 }
 
+/* (conn_handle, what) */
 void ble_on_keypress(const struct woad_event *ev)
 {
     mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(ev->conn),
@@ -139,7 +141,8 @@ void ble_on_keypress(const struct woad_event *ev)
 
 /* --- beyond upstream -------------------------------------------------------------------------- */
 
-/* An error of the file: the host has removed the bond, the file still has it. */
+/* Raises an error of the file: the host has removed the bond, the file still has it.  That the file
+ * had no such bond is none. */
 static void store_raise(int err)
 {
     ble_raise(err == WOAD_ENOENT ? 0 : err);
@@ -156,7 +159,7 @@ static int unpair_bond(struct woad *h, struct woad_bond *b)
     return err;
 }
 
-/* The program may have secrets of a peer that the host does not know. */
+/* The program may have secrets of a peer that the host does not know.  WOAD_ENOENT: it has none. */
 static int unpair_peer(struct woad *h, const struct woad_addr *peer)
 {
     struct woad_bond b;
@@ -206,7 +209,7 @@ static mp_obj_t gap_unpair(size_t n_args, const mp_obj_t *args)
     if (o->handler_failed && !failed_before) {
         mp_raise_OSError(MP_EIO); /* the program has not removed all secrets */
     }
-    ble_raise(stored ? err : 0);
+    ble_raise(stored ? err : 0); /* ENOENT: neither the host nor the program nor the file had it */
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_unpair_obj, 1, 2, gap_unpair);

@@ -17,8 +17,10 @@
  *   m_malloc_maybe(): MicroPython: memory of the heap; NULL: none, without an exception */
 #include "ble.h"
 
+/* BLE_RECORD: octets of a record without data.  Sizes are multiples of BLE_ALIGN. */
 enum { BLE_ALIGN = 8, BLE_RECORD = sizeof(struct ble_record) };
 
+/* False: no memory. */
 bool ble_queue_new(ble_obj_t *o)
 {
     o->queue.block = m_malloc_maybe(BLE_EVENT_QUEUE);
@@ -26,11 +28,13 @@ bool ble_queue_new(ble_obj_t *o)
     return o->queue.block != NULL;
 }
 
+/* No event is queued, not even one that is being delivered. */
 bool ble_queue_empty(const ble_obj_t *o)
 {
     return !o->queue.used && !o->queue.list;
 }
 
+/* The ring is full: ble_run() reads no more packets, until the list is empty. */
 bool ble_queue_overflowed(void)
 {
     const ble_obj_t *o = ble_object();
@@ -43,7 +47,10 @@ static struct ble_record *record_at(const struct ble_queue *q, size_t at)
     return (struct ble_record *)(void *)(q->block + at);
 }
 
-/* Takes `size` contiguous octets of the ring; NULL: no room. */
+/* Takes `size` contiguous octets of the ring; NULL: no room.  What is free from `in` on ends at
+ * `out` (the used part wraps, or fills the ring) or at the ring's end.  If that is too short but
+ * the ring's start has room, the octets up to its end are skipped: they count as used until
+ * block_wrap(). */
 static struct ble_record *block_room(struct ble_queue *q, size_t size)
 {
     if (!q->used) {
@@ -104,6 +111,7 @@ static const uint8_t **event_data(struct woad_event *ev, size_t *len)
     }
 }
 
+/* Queues a copy of the event and of its data; false: no room. */
 bool ble_queue_put(ble_obj_t *o, const struct woad_event *ev)
 {
     struct woad_event copy = *ev;
@@ -124,6 +132,7 @@ bool ble_queue_put(ble_obj_t *o, const struct woad_event *ev)
     return true;
 }
 
+/* The oldest record; NULL: none. */
 struct ble_record *ble_queue_first(ble_obj_t *o)
 {
     struct ble_queue *q = &o->queue;
@@ -133,6 +142,7 @@ struct ble_record *ble_queue_first(ble_obj_t *o)
     return q->list;
 }
 
+/* The record behind r: in the ring, behind the ring's last the list's first; NULL: none. */
 struct ble_record *ble_queue_next(ble_obj_t *o, struct ble_record *r)
 {
     struct ble_queue *q = &o->queue;
@@ -165,6 +175,7 @@ static void record_wipe(struct ble_record *r)
     }
 }
 
+/* Removes the first record. */
 void ble_queue_drop(ble_obj_t *o)
 {
     struct ble_queue *q = &o->queue;

@@ -34,7 +34,12 @@
  *   ble_channels_run(): ends closed channels that the program does not read
  *   ble_connecting_run(): raises held IRQ_PERIPHERAL_CONNECT whose time is over
  *   ble_stop(): stops the host; inside it, or during active(True), sets `ending`
- *   mp_hal_ticks_ms(): MicroPython: ms, wrapping */
+ *   mp_hal_ticks_ms(): MicroPython: ms, wrapping
+ *   BLE_WAIT_MS: ms for which a method waits for the controller
+ *   BLE_POLL_MS: ms of one wait for packets, at most
+ *   last_run_was_long: ble_run() has taken longer than BLE_LONG_MS, so the next one lets the
+ *       program run first
+ *   last_run_ended: ms: when that was */
 #include "ble.h"
 
 /* While packets move for a method, nothing else may enter the host: events are queued, and the
@@ -45,6 +50,7 @@ void ble_hold(void)
     mp_sched_lock();
 }
 
+/* Ends one ble_hold(). */
 void ble_release(void)
 {
     mp_sched_unlock();
@@ -70,6 +76,7 @@ void ble_flush(void)
     }
 }
 
+/* For a loop of waits; ble_stopwatch_within() is its condition. */
 struct ble_stopwatch ble_stopwatch_start(void)
 {
     return (struct ble_stopwatch){ .last_ms = mp_hal_ticks_ms(), .waited_ms = 0 };
@@ -86,13 +93,17 @@ bool ble_stopwatch_within(struct ble_stopwatch *w, mp_uint_t limit_ms)
     return w->waited_ms < limit_ms;
 }
 
-/* Raises the reason why ble_wait() ended before *done. */
+/* Raises the reason why ble_wait() ended before *done: ETIMEDOUT, if the controller was silent,
+ * be it that the host has noticed that first.  Else EIO: it is gone, or sends what is not HCI. */
 static void wait_failed(void)
 {
     bool silent = ble.down ? ble.down == WOAD_ETIMEDOUT : ble_port_is_open();
     ble_raise(silent ? WOAD_ETIMEDOUT : WOAD_EIO);
 }
 
+/* Moves packets until *done; events are queued meanwhile.  Raises ETIMEDOUT, EIO (the controller
+ * has failed) or ENODEV (active(False) was called).  Inside the host it only sends: the caller
+ * then has no result. */
 void ble_wait(const bool *done)
 {
     struct ble_stopwatch w = ble_stopwatch_start();
@@ -120,6 +131,8 @@ void ble_wait(const bool *done)
     }
 }
 
+/* Octets for a key: 0, or WOAD_E….  The controller may have to make them first; inside the host
+ * that is not waited for. */
 int ble_random(uint8_t *out, size_t len)
 {
     struct ble_stopwatch w = ble_stopwatch_start();
@@ -163,6 +176,7 @@ static bool run_pauses(void)
     return ble.last_run_was_long && mp_hal_ticks_ms() - ble.last_run_ended < BLE_PAUSE_MS;
 }
 
+/* The next ble_run() comes with a packet or a deadline, in a millisecond at the earliest. */
 static void run_end(mp_uint_t began)
 {
     enum { BLE_LONG_MS = 10 };

@@ -30,6 +30,7 @@ enum {
     BLE_EXTRA_MAX = BLE_EXTRA_HEAD + 4 * BLE_EXTRA_CCCDS
 };
 
+/* Address type (0 public, 1 random), then the address, least significant octet first. */
 void ble_secret_key(const struct woad_addr *peer, uint8_t key[BLE_KEY_LEN])
 {
     key[0] = peer->type & 1;
@@ -103,6 +104,7 @@ static void put_number(uint8_t *at, uint32_t v, size_t octets)
     }
 }
 
+/* The number that put_number() has written. */
 static uint32_t take_number(const uint8_t *at, size_t octets)
 {
     uint32_t v = 0;
@@ -112,6 +114,7 @@ static uint32_t take_number(const uint8_t *at, size_t octets)
     return v;
 }
 
+/* There is something that only the secret of type 11 has. */
 bool ble_bond_has_extra(const struct woad_bond *b)
 {
     return b->cccds || b->signs || b->own_signs || b->client_features;
@@ -276,6 +279,7 @@ void ble_secrets_make_room(void)
     }
 }
 
+/* Has the program forget our keys and the peer's; with `extra` also the secret of type 11. */
 bool ble_secrets_remove(const uint8_t key[BLE_KEY_LEN], bool extra)
 {
     bool ours = secret_set(BLE_SECRET_OUR, key, BLE_KEY_LEN, NULL, 0);
@@ -331,6 +335,7 @@ static bool bond_removal_is_queued(const struct woad_addr *peer)
     return removed;
 }
 
+/* The host meets a peer whose bond it does not have, but the program may. */
 void ble_on_bond_wanted(const struct woad_event *ev)
 {
     uint8_t key[BLE_KEY_LEN];

@@ -7,6 +7,7 @@
 
 #include "py/unicode.h"
 
+/* A new Python object. */
 mp_obj_t ble_uuid_new(const struct woad_uuid *uuid)
 {
     ble_uuid_obj_t *self = mp_obj_malloc(ble_uuid_obj_t, &ble_uuid_type);
@@ -14,6 +15,7 @@ mp_obj_t ble_uuid_new(const struct woad_uuid *uuid)
     return MP_OBJ_FROM_PTR(self);
 }
 
+/* NULL: the object is no UUID. */
 const struct woad_uuid *ble_uuid_of(mp_obj_t o)
 {
     if (mp_obj_is_type(o, &ble_uuid_type)) {
@@ -73,6 +75,7 @@ static mp_obj_t uuid_make_new(const mp_obj_type_t *type, size_t n_args, size_t n
     return ble_uuid_new(&uuid);
 }
 
+/* hash(uuid); no other operator. */
 static mp_obj_t uuid_unary_op(mp_unary_op_t op, mp_obj_t self_in)
 {
     const struct woad_uuid *uuid = ble_uuid_of(self_in);
@@ -97,6 +100,7 @@ static mp_obj_t uuid_binary_op(mp_binary_op_t op, mp_obj_t lhs, mp_obj_t rhs)
     return mp_binary_op(op, MP_OBJ_NEW_SMALL_INT(a->size), MP_OBJ_NEW_SMALL_INT(b->size));
 }
 
+/* UUID(0x180f), UUID('…') */
 static void uuid_print(const mp_print_t *print, mp_obj_t self, mp_print_kind_t kind)
 {
     const struct woad_uuid *uuid = ble_uuid_of(self);

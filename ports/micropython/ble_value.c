@@ -20,6 +20,8 @@
  *   append: of a value: writes are added to what is there, until gatts_read() empties it */
 #include "ble.h"
 
+/* The value of a local attribute; NULL: it has none here, as a declaration or a CCCD, or does
+ * not exist. */
 struct ble_value *ble_value_at(uint16_t handle)
 {
     ble_obj_t *o = ble_object();

@@ -1,6 +1,6 @@
 /* The CYW43 of a Pico W or Pico 2 W: HCI packets over the bus that its Wi-Fi uses, by the
  * functions of cyw43-driver, which has also loaded its firmware.  Each packet is preceded by its
- * length, u24.
+ * length, u24.  hci.h says what each ble_hci_ function is for.
  *
  * Names of other files:
  *   ble_run(): moves packets and delivers events; called by the scheduler

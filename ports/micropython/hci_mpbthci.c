@@ -1,6 +1,7 @@
 /* MicroPython's own HCI drivers, as extmod/mpbthci.h and the port's mpbthciport.h have them: a UART
  * (stm32, rp2 with an external controller, mimxrt, renesas-ra, alif, qemu), or packets between two
- * processors (STM32WB).  Firmware and sleep are the driver's, where there is one: cywbt.c.
+ * processors (STM32WB).  Firmware and sleep are the driver's, where there is one: cywbt.c.  hci.h
+ * says what each ble_hci_ function is for.
  *
  * Names of other files:
  *   ble_run(): moves packets and delivers events; called by the scheduler
@@ -121,6 +122,7 @@ static struct {
     size_t n, read;
 } mailbox_taken;
 
+/* Counts what does not fit, too: ble_hci_read() sees that the stream is broken. */
 static void mailbox_take(uint8_t octet)
 {
     if (mailbox_taken.n < sizeof mailbox_taken.octet) {

@@ -1,5 +1,6 @@
 /* An ESP32's own controller, by ESP-IDF's virtual HCI: packets from and to another task.
- * sdkconfig: CONFIG_BT_ENABLED, CONFIG_BT_CONTROLLER_ONLY; no host of ESP-IDF's.
+ * sdkconfig: CONFIG_BT_ENABLED, CONFIG_BT_CONTROLLER_ONLY; no host of ESP-IDF's.  hci.h says what
+ * each ble_hci_ function is for.
  *
  * Names of other files:
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
@@ -23,8 +24,8 @@ static struct {
     bool overflowed;
 } hci_ring;
 static portMUX_TYPE ring_lock = portMUX_INITIALIZER_UNLOCKED;
-static mp_sched_node_t run_node;
-static esp_timer_handle_t run_timer;
+static mp_sched_node_t run_node;     /* ble_run() in the scheduler */
+static esp_timer_handle_t run_timer; /* schedules that */
 
 /* In MicroPython's scheduler. */
 static void run_host(mp_sched_node_t *n)
@@ -44,6 +45,7 @@ void ble_hci_run_in_ms(uint32_t ms)
     esp_timer_start_once(run_timer, (uint64_t)ms * 1000);
 }
 
+/* In the task of ESP-IDF's timers. */
 static void on_timer(void *arg)
 {
     (void)arg;
@@ -112,6 +114,7 @@ void ble_hci_close(void)
     esp_bt_controller_deinit();
 }
 
+/* -MP_EIO: a packet was lost for want of room in the ring. */
 int ble_hci_read(uint8_t *to, size_t room)
 {
     int n = 0;

@@ -12,7 +12,7 @@ void woad_mp_end(void);
 #define MICROPY_SCHEDULER_STATIC_NODES (1)
 
 #ifdef UNIX
-void woad_mp_scheduled(void);
+void woad_mp_scheduled(void); /* wakes a blocking call: unix_calls.c */
 #define MICROPY_SCHED_HOOK_SCHEDULED woad_mp_scheduled()
 #endif
 

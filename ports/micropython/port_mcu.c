@@ -29,7 +29,10 @@
  *   m_malloc_maybe(): MicroPython: memory of the heap; NULL: none, without an exception
  *   nlr_push(): begins a part in which Python's exceptions are caught; nlr_pop() ends it
  *   mp_sched_exception(): MicroPython: an exception becomes pending
- *   mp_hal_ticks_ms(): MicroPython: ms, wrapping */
+ *   mp_hal_ticks_ms(): MicroPython: ms, wrapping
+ *   ble_hci_close(): powers the controller off, where the driver can
+ *   BLE_ADV_SETS: advertising sets of the configuration
+ *   BLE_MTU_MAX: the largest ATT_MTU that config(mtu=…) can set */
 #include "hci.h"
 
 #include <woad/h4.h>
@@ -120,6 +123,7 @@ void ble_port_prepare(struct woad *h)
     (void)h;
 }
 
+/* NULL: the configuration is larger than the static memory. */
 void *ble_port_memory(size_t len)
 {
     if (len <= sizeof mcu_memory) {
@@ -133,6 +137,7 @@ void ble_port_memory_free(void *mem)
     (void)mem;
 }
 
+/* Of MicroPython's heap: see struct gc_block. */
 void *ble_port_alloc(size_t len)
 {
     struct gc_block *k = m_malloc_maybe(sizeof *k + len);
@@ -205,6 +210,7 @@ struct mcu_call {
     int result;
 };
 
+/* In mcu_called(), which catches what the driver raises. */
 static void mcu_call(struct mcu_call *c)
 {
     switch (c->what) {
@@ -286,6 +292,7 @@ bool ble_port_is_open(void)
     return mcu_io.open;
 }
 
+/* Writes all that the host has to send. */
 int ble_port_flush(struct woad *h)
 {
     uint8_t packet[WOAD_TX_ROOM];
@@ -346,6 +353,7 @@ static bool mcu_on_time(bool more)
     return !more || now - mcu_io.behind_since >= BLE_BEHIND_MS;
 }
 
+/* Sends, reads, lets the host time out, sends what follows from both. */
 int ble_port_pump(struct woad *h)
 {
     if (!mcu_io.open) {
@@ -370,6 +378,7 @@ int ble_port_pump(struct woad *h)
     return err;
 }
 
+/* poll_due_ms is 0, too, if a deadline of the host has passed: both want ble_run() at once. */
 bool ble_port_more(void)
 {
     return mcu_io.open && !mcu_io.poll_due_ms;
@@ -401,6 +410,8 @@ void ble_port_soon(void)
     }
 }
 
+/* ble_due() and the driver's pace decide when; queued events are delivered at once, or in a
+ * millisecond. */
 void ble_port_arm(uint32_t delay_ms)
 {
     ble_obj_t *o = ble_object();

@@ -36,6 +36,7 @@ static mp_sched_node_t node;
 /* Exceptions 0 to 15, then interrupts; on a boundary of its size.  Armv7-M B3.2.5 */
 static uint32_t vectors[64] __attribute__((aligned(256)));
 
+/* The oldest octet; -1: none. */
 static int ring_get(struct ring *r)
 {
     if (r->in == r->out) {
@@ -46,6 +47,7 @@ static int ring_get(struct ring *r)
     return c;
 }
 
+/* In the interrupt.  An octet without room is lost. */
 static void ring_put(struct ring *r, uint8_t c)
 {
     if (r->in - r->out < sizeof r->mem) {
@@ -54,6 +56,7 @@ static void ring_put(struct ring *r, uint8_t c)
     }
 }
 
+/* In the scheduler. */
 static void run_host(mp_sched_node_t *n)
 {
     (void)n;
@@ -72,6 +75,7 @@ void mp_bluetooth_hci_poll_in_ms(uint32_t ms)
     poll_timed = true;
 }
 
+/* The clock's interrupt, each millisecond. */
 static void on_tick(void)
 {
     now_ms = now_ms + 1;
@@ -81,6 +85,7 @@ static void on_tick(void)
     }
 }
 
+/* Ctrl-C becomes an exception; other octets wait for __wrap_mp_hal_stdin_rx_chr(). */
 static void on_console(void)
 {
     CONSOLE->intstatus = 2;
@@ -94,6 +99,7 @@ static void on_console(void)
     }
 }
 
+/* The controller's UART has received. */
 static void on_hci(void)
 {
     HCI->intstatus = 2;
@@ -134,6 +140,7 @@ mp_uint_t mp_hal_ticks_ms(void)
     return now_ms;
 }
 
+/* The counter counts down within a millisecond; read again if one ended meanwhile. */
 mp_uint_t mp_hal_ticks_us(void)
 {
     uint32_t ms, left;

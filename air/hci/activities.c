@@ -1,23 +1,31 @@
-/* The table of activities: which functions serve each.
+/* The table of activities: which functions serve each.  world.h says what each column is for, and
+ * ll.h in which file each function is.
  *
  * Names of other files:
  *   c: the controller
- *   catch_up: of an activity: a hang (woad_air_hang) is over, events that have passed are skipped
- *   p256_at: us: when the calculation that the host has requested ends
- *   rpa_at: us: when new private addresses are made
- *   privacy_on_timer(): makes new private addresses
- *   p256_on_timer(): sends the result of the calculation
+ *   ACTIVITY_UPKEEP: private addresses and P-256: deadlines without the radio
+ *   adv_next(): when the first set has something to do; NEVER: none has
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
+ *   catch_up: of an activity: a hang (woad_air_hang) is over, events that have passed are
+ *       skipped
+ *   link_next(): when the first connection has something to do; NEVER: none has
  *   on_preempt: of an activity: another one takes the radio; called after radio_off()
  *   on_radio_free: of the scanner: the radio is off
+ *   p256_at: us: when the calculation that the host has requested ends
+ *   p256_on_timer(): sends the result of the calculation
+ *   privacy_on_timer(): makes new private addresses
+ *   rpa_at: us: when new private addresses are made
  *   scan_abort: ends what the scanner has begun; scan_resume() goes on when the radio is free
- *   ACTIVITY_UPKEEP: private addresses and P-256: deadlines without the radio */
+ *   sync_next(): when the first sync has something to do; NEVER: none has */
 #include "hci.h"
 
+/* The first of the two deadlines. */
 static uint64_t upkeep_next(const controller *c)
 {
     return earlier(c->ll->rpa_at, c->ll->p256_at);
 }
 
+/* The one that is due. */
 static void upkeep_on_timer(controller *c)
 {
     if (c->ll->rpa_at <= c->air->now) {
@@ -27,6 +35,7 @@ static void upkeep_on_timer(controller *c)
     }
 }
 
+/* By enum activity_kind.  A radio that is taken away is to most activities what a time-out is. */
 const struct activity air_activities[ACTIVITIES] = {
     [ACTIVITY_ISO] = { .next = iso_next,
                        .on_timer = iso_on_timer,

@@ -1,26 +1,55 @@
 /* Commands of broadcast isochronous groups, sent and received. Vol 4, Part E, 7.8.103 to 7.8.107
  *
+ * A command's function reads its parameters from `in` and writes the return parameters that
+ * follow the status to `ret`.  It returns the status, or CMD_ANSWERED.
+ *
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
  *   a: an advertising set (ll.h)
  *   s: a stream (struct iso, ll.h)
  *   b: a broadcast isochronous group (struct big, ll.h)
- *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
- *   established: a packet has been received; until then it is lost after six events
- *   terminating: the end is being sent to the peer
- *   sets: the advertising sets, n_sets of them; legacy advertising is the first
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
  *   air_random(): the next number of the world's random sequence
- *   CMD_STATUS: flag of a command: answered by Command Status
+ *   big: a broadcast isochronous group: ll.h
+ *   big_begin(): starts the group's streams
+ *   big_by_handle(): the group that the host knows by this number; NULL: none
+ *   big_end(): ends a group and its streams, without an event to the host
+ *   big_free(): an unused group, all zeros; NULL: none is left
+ *   big_info: BIGInfo, decoded: ll.h
+ *   big_place(): us: the anchor of a new group's first event
+ *   big_terminate(): BIG_TERMINATE_IND is sent until the instant at which the group ends
+ *   BIGS: groups of broadcast streams, at most
+ *   cfg: what the program gave when it made the controller, or the air:
+ *       woad_air_controller_config
  *   chm: channel map, a bit each
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or
+ *       none is to be
+ *   CMD_STATUS: flag of a command: answered by Command Status
+ *   established: a packet has been received; until then it is lost after six events
+ *   GROUP_MAX: streams of a group, at most
+ *   is_receiver: of a group: received, not sent
+ *   iso_best_phy(): the best PHY of a set
+ *   ISO_BIS_IN: kind of a stream: broadcast, received
+ *   ISO_BIS_OUT: kind of a stream: broadcast, sent
+ *   iso_free(): an unused stream, all zeros; NULL: none is left
+ *   ISO_NONE: kind of a stream: it is not in use
+ *   iso_payloads(): payloads that an SDU of this length takes
+ *   iso_phys_status(): the status for a set of PHYs: at least one, all supported
+ *   ISO_SDU: octets of the longest SDU
+ *   ISO_SUBEVENTS: subevents of an event, at most
+ *   ll_adv: an advertising set: ll.h
+ *   ll_seed_access_address(): a random seed of a group's access addresses
+ *   max_sdu: octets of the longest SDU of a group
+ *   n_streams: streams of the group that are in stream[]
  *   periodic: periodic advertising of a set
+ *   sdu_interval: us from one SDU to the next
  *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
  *       stream: an SDU is sent in this event
- *   big: a broadcast isochronous group: ll.h
- *   is_receiver: of a group: received, not sent
- *   sub_interval: us from one subevent to the next
- *   iso_payloads(): payloads that an SDU of this length takes
+ *   sets: the advertising sets, n_sets of them; legacy advertising is the first
  *   spacing: us from one stream of a group to the next
- *   big_place(): us: the anchor of a new group's first event */
+ *   sub_interval: us from one subevent to the next
+ *   T_MSS: us between two subevents, at least
+ *   terminating: the end is being sent to the peer */
 #include "hci.h"
 #include "../ll/iso.h"
 #include "../ll/periodic.h"

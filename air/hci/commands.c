@@ -1,71 +1,97 @@
 /* Commands from the host: each file's table, found by cmd_rx(). A command in none of them is
  * unknown; Read Local Supported Commands is made from the tables. Vol 4, Part E, 7; bits: 6.27
  *
+ * A command's function reads its parameters from `in` and writes the return parameters that
+ * follow the status to `ret`.  It returns the status, or CMD_ANSWERED.
+ *
  * Names of other files:
  *   c: the controller
  *   a: an advertising set (ll.h)
- *   NEVER: a deadline that does not exist: later than any time
- *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
- *   link_free(): a free place for a connection, of those of the configuration, and its index
- *   link_with(): there is a connection with this peer
- *   window: us: the packet may begin so much later than expected
- *   sets: the advertising sets, n_sets of them; legacy advertising is the first
- *   adv_now: the advertising set that has the radio, or had it last
- *   aux_at: us: the next packet on a secondary channel; NEVER: none
- *   radio_off(): stops the radio; nothing is received of a packet that is cut off
- *   owner: of the radio: the activity (ACTIVITY_…) that it calls
- *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
- *   CMD_STATUS: flag of a command: answered by Command Status
- *   CMD_LEGACY: flag of a command: of the legacy family, which does not mix with the extended one
- *   CMD_EXTENDED: flag of a command: of the extended family, which does not mix with the legacy one
- *   host_queue: packets for the host, with their H4 type
- *   periodic: periodic advertising of a set
- *   connect_ind_out: CONNECT_IND is on its way
- *   connect_req_out: AUX_CONNECT_REQ is on its way, or its response is awaited
- *   extended_commands: the host uses the extended commands; valid when one of both families has
- *       been used
- *   sca_worsened: classes by which the host has lowered the sleep clock accuracy
- *   buffers: buffers for data of the host
- *   period_at: us: when the next period of scanning begins
- *   channel_bits: channels that the set uses, a bit each: 37, 38, 39
- *   host_credits: buffers that the host has free, if host_flow
- *   CMD_SECRET: flag of a command: unknown without the feature LE Encryption
- *   on: of a stream: its events are scheduled
- *   until: us: when the host's Duration of scanning ends; NEVER: not at all
- *   conn_min: the new connection's interval, in 1.25 ms
- *   controller_has(): the controller has this feature
- *   controller_features(): its features, a bit each
- *   controller_version(): its version, as HCI numbers them
- *   room: octets in each of data, rsp and periodic.data of a set
- *   adv_power(): dBm of the set's packets
+ *   address_is_zero(): no address
+ *   adv_any_on(): a set is enabled
  *   adv_connectable(): connections can be made through the set
  *   adv_enable(): enables or disables a set; enabling sets `next` and `until`
- *   adv_any_on(): a set is enabled
- *   scan_enable(): begins or ends scanning; the caller sets the times
- *   phys: PHYs that are scanned on, bits 0 and 2: 1M, coded
- *   use_accept_list: the accept list decides in the place of `peer`
- *   connecting: the scanner initiates a connection
- *   filter_duplicates: the host wants a single report of each advertiser
- *   event_mask: the host's mask of events, a bit each
- *   default_tx: octets in a packet that the host suggests for new connections
- *   default_tx_time: us of a packet that the host suggests for new connections
- *   default_tx_phys: sets of PHYs that the host prefers, for requests of peers
- *   channel_map: the host's channel classification: a bit each, 1: not known to be bad
- *   host_flow: the host counts its buffers by Host Number Of Completed Packets
- *   host_acl_len: octets in each of the host's buffers, if host_flow
- *   host_features: features that the host has set: bits
- *   commands_chosen: the host has used one of both families: see extended_commands
- *   version_le_events(): LE events that a version of HCI has: bits
- *   rf_path: path compensation for sending and for receiving, tenths of a dB
+ *   adv_now: the advertising set that has the radio, or had it last
+ *   adv_power(): dBm of the set's packets
  *   air_conn_commands: tables of the other files, air_…_commands; a row without run ends each
- *   evt_status(): Command Status
- *   evt_complete(): Command Complete
- *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
- *       is to be
+ *   aux_at: us: the next packet on a secondary channel; NEVER: none
  *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
- *   supervision: 10 ms: the supervision timeout
+ *   buffers: buffers for data of the host
+ *   cfg: what the program gave when it made the controller, or the air:
+ *       woad_air_controller_config
+ *   channel_bits: channels that the set uses, a bit each: 37, 38, 39
+ *   channel_map: the host's channel classification: a bit each, 1: not known to be bad
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or
+ *       none is to be
+ *   CMD_EXTENDED: flag of a command: of the extended family, which does not mix with the legacy
+ *       one
+ *   CMD_LEGACY: flag of a command: of the legacy family, which does not mix with the extended
+ *       one
+ *   CMD_SECRET: flag of a command: unknown without the feature LE Encryption
+ *   CMD_STATUS: flag of a command: answered by Command Status
+ *   commands_chosen: the host has used one of both families: see extended_commands
+ *   conn_command: what a command says that creates a connection: hci.h
+ *   conn_min: the new connection's interval, in 1.25 ms
+ *   connect_ind_out: CONNECT_IND is on its way
+ *   connect_req_out: AUX_CONNECT_REQ is on its way, or its response is awaited
+ *   connecting: the scanner initiates a connection
+ *   controller_features(): its features, a bit each
+ *   controller_has(): the controller has this feature
+ *   controller_version(): its version, as HCI numbers them
+ *   data_len: octets of `data`, the advertising data
+ *   default_rx_phys: sets of PHYs that the host prefers, for requests of peers
+ *   default_tx: octets in a packet that the host suggests for new connections
+ *   default_tx_phys: sets of PHYs that the host prefers, for requests of peers
+ *   default_tx_time: us of a packet that the host suggests for new connections
+ *   event_mask: the host's mask of events, a bit each
+ *   evt_complete(): Command Complete
+ *   evt_status(): Command Status
+ *   extended_commands: the host uses the extended commands; valid when one of both families has
+ *       been used
  *   fifo_begin(): empties the queue, of so many octets
- *   phys_supported(): PHYs that the controller has: bits: 1M, 2M, coded */
+ *   filter_duplicates: the host wants a single report of each advertiser
+ *   has_kept: the scanner's settings are kept: scan_keep_settings()
+ *   host_acl_len: octets in each of the host's buffers, if host_flow
+ *   host_credits: buffers that the host has free, if host_flow
+ *   host_features: features that the host has set: bits
+ *   host_flow: the host counts its buffers by Host Number Of Completed Packets
+ *   host_queue: packets for the host, with their H4 type
+ *   iso_reset(): HCI_Reset of isochronous streams
+ *   link_free(): a free place for a connection, of those of the configuration, and its index
+ *   link_with(): there is a connection with this peer
+ *   ll_adv: an advertising set: ll.h
+ *   n_accept_list: entries of the accept list
+ *   NEVER: a deadline that does not exist: later than any time
+ *   on: of a stream: its events are scheduled
+ *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   p256_reset(): HCI_Reset of the P-256 commands
+ *   period_at: us: when the next period of scanning begins
+ *   periodic: periodic advertising of a set
+ *   periodic_reset(): HCI_Reset of syncs and the list of periodic advertisers
+ *   phys: PHYs that are scanned on, bits 0 and 2: 1M, coded
+ *   phys_supported(): PHYs that the controller has: bits: 1M, 2M, coded
+ *   POWER_MAX: dBm: the greatest power of a transmitter
+ *   POWER_MIN: dBm: the least power of a transmitter
+ *   privacy_has_local(): the resolving list has an IRK of ours for this peer
+ *   privacy_reset(): HCI_Reset of the resolving list
+ *   radio_off(): stops the radio; nothing is received of a packet that is cut off
+ *   rf_path: path compensation for sending and for receiving, tenths of a dB
+ *   room: octets in each of data, rsp and periodic.data of a set
+ *   rsp: the scan response data
+ *   rsp_len: octets of `rsp`, the scan response data
+ *   sca_worsened: classes by which the host has lowered the sleep clock accuracy
+ *   scan_enable(): begins or ends scanning; the caller sets the times
+ *   scan_keep_settings(): keeps the host's settings of scanning, while the initiator uses the
+ *       same fields
+ *   scan_restore_settings(): a scan begins: puts back what scan_keep_settings() has kept
+ *   sets: the advertising sets, n_sets of them; legacy advertising is the first
+ *   subrate_defaults(): the subrate parameters of a new controller
+ *   supervision: 10 ms: the supervision timeout
+ *   until: us: when the host's Duration of scanning ends; NEVER: not at all
+ *   use_accept_list: the accept list decides in the place of `peer`
+ *   version_le_events(): LE events that a version of HCI has: bits
+ *   window: us: the packet may begin so much later than expected */
 #include "hci.h"
 
 static const struct command *cmd_table(size_t t); /* NULL behind the last */
@@ -127,6 +153,7 @@ static int cmd_run_reset(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* Least significant octet first. */
 static uint64_t rd_le64(struct rd *in)
 {
     uint64_t low = rd_le32(in);
@@ -345,14 +372,14 @@ static int cmd_take_data(struct rd *in, uint8_t *to, uint16_t *to_len)
     return 0;
 }
 
-/* 7.8.7 */
+/* LE Set Advertising Data.  7.8.7 */
 static int cmd_adv_data(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
     return cmd_take_data(in, c->sets->data, &c->sets->data_len);
 }
 
-/* 7.8.8 */
+/* LE Set Scan Response Data.  7.8.8 */
 static int cmd_scan_rsp(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
@@ -548,7 +575,7 @@ static int cmd_rf_path(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* 7.8.76 */
+/* LE Write RF Path Compensation: sent i16, received i16.  7.8.76 */
 static int cmd_set_rf_path(controller *c, struct rd *in, struct wr *ret)
 {
     int16_t tx = (int16_t)rd_le16(in), rx = (int16_t)rd_le16(in);

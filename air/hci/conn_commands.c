@@ -9,52 +9,57 @@
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
  *   s: a stream (struct iso, ll.h)
- *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
- *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
- *   established: a packet has been received; until then it is lost after six events
- *   terminating: the end is being sent to the peer
- *   controller_has(): the controller has this feature
- *   peer_has(): the peer has this feature; valid when features_known
- *   features_known: the peer's features have been received
- *   phy_number(): HCI's number of a PHY: both codings are one
- *   remote_procedure: P_… that the peer has begun
- *   control_pending(): the procedure P_… is wanted or runs
- *   host_params: the parameters that our host wants
- *   peer_params: the parameters of the peer's request, then those that our host has answered
- *   CMD_STATUS: flag of a command: answered by Command Status
- *   control_request(): the procedure P_… is wanted: it begins when no other runs
- *   encrypting: encryption is being started or paused: no data are sent
- *   rx_encrypted: packets from the peer are encrypted
- *   creating: the stream is being created
- *   on: of a stream: its events are scheduled
- *   host_max_tx: octets that our host wants in a packet
- *   update_event_due: the host gets an event when the procedure ends
- *   phy_event_due: the host gets an event when that procedure ends
- *   CMD_SECRET: flag of a command: unknown without the feature LE Encryption
- *   chm: channel map, a bit each
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
+ *   cfg: what the program gave when it made the controller, or the air:
+ *       woad_air_controller_config
  *   channel_map: the host's channel classification: a bit each, 1: not known to be bad
- *   iso_by_handle(): the stream with HCI's handle; NULL: none
- *   cis_terminate(): sends LL_CIS_TERMINATE_IND; the stream ends when it is acknowledged
+ *   chm: channel map, a bit each
  *   cis_cancel(): ends a stream of a central that is not established
  *   cis_on_link(): a stream of the connection exists or is being created
+ *   cis_terminate(): sends LL_CIS_TERMINATE_IND; the stream ends when it is acknowledged
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or
+ *       none is to be
+ *   CMD_SECRET: flag of a command: unknown without the feature LE Encryption
+ *   CMD_STATUS: flag of a command: answered by Command Status
+ *   control_pending(): the procedure P_… is wanted or runs
+ *   control_request(): the procedure P_… is wanted: it begins when no other runs
+ *   control_terminate(): sends LL_TERMINATE_IND; the connection ends when it is acknowledged
+ *   controller_has(): the controller has this feature
+ *   creating: the stream is being created
+ *   DATA_CHANNELS: 37: channels 0 to 36 carry data
+ *   default_rx_phys: sets of PHYs that the host prefers, for requests of peers
+ *   default_tx: octets in a packet that the host suggests for new connections
+ *   default_tx_phys: sets of PHYs that the host prefers, for requests of peers
+ *   default_tx_time: us of a packet that the host suggests for new connections
+ *   encrypt_key(): the host's LTK, or NULL: it has none
+ *   encrypting: encryption is being started or paused: no data are sent
+ *   established: a packet has been received; until then it is lost after six events
+ *   features_known: the peer's features have been received
+ *   host_coded_s2: our host prefers S=2 to S=8
+ *   host_max_tx: octets that our host wants in a packet
+ *   host_params: the parameters that our host wants
+ *   host_rx_phys: sets of PHYs that the host has asked for on this connection
+ *   host_tx_phys: sets of PHYs that the host has asked for on this connection
+ *   iso_by_handle(): the stream with HCI's handle; NULL: none
+ *   ISO_CIS: kind of a stream: connected
+ *   length_max_time(): us of the longest packet of the PHYs that the controller has
+ *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
+ *   ltk_requested: the host has not answered LE Long Term Key Request
+ *   on: of a stream: its events are scheduled
+ *   params_answer(): answers the peer's request with an error, 0: with peer_params
  *   params_read(): reads interval min, max, latency, timeout
  *   params_valid(): these are in the specification's ranges
- *   params_answer(): answers the peer's request with an error, 0: with peer_params
- *   encrypt_key(): the host's LTK, or NULL: it has none
- *   length_max_time(): us of the longest packet of the PHYs that the controller has
- *   control_terminate(): sends LL_TERMINATE_IND; the connection ends when it is acknowledged
- *   default_tx: octets in a packet that the host suggests for new connections
- *   default_tx_time: us of a packet that the host suggests for new connections
- *   default_tx_phys: sets of PHYs that the host prefers, for requests of peers
- *   host_tx_phys: sets of PHYs that the host has asked for on this connection
- *   host_coded_s2: our host prefers S=2 to S=8
- *   ltk_requested: the host has not answered LE Long Term Key Request
  *   payload_timeout: 10 ms: the authenticated payload timeout
  *   payload_timeout_restart(): a packet with a MIC has been received: sets auth_payload_by and
  *       ping_at
- *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
- *       is to be
- *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end */
+ *   peer_has(): the peer has this feature; valid when features_known
+ *   peer_params: the parameters of the peer's request, then those that our host has answered
+ *   phy_event_due: the host gets an event when that procedure ends
+ *   phy_number(): HCI's number of a PHY: both codings are one
+ *   remote_procedure: P_… that the peer has begun
+ *   rx_encrypted: packets from the peer are encrypted
+ *   terminating: the end is being sent to the peer
+ *   update_event_due: the host gets an event when the procedure ends */
 #include "hci.h"
 
 /* interval min u16, max u16, latency u16, timeout u16, CE length min u16, max u16 */
@@ -508,6 +513,7 @@ static int cmd_write_payload_timeout(controller *c, struct rd *in, struct wr *re
     return 0;
 }
 
+/* LE Read Suggested Default Data Length; octets u16, us u16.  7.8.34 */
 static int cmd_read_data_len(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;

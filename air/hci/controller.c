@@ -3,34 +3,38 @@
  *
  * Names of other files:
  *   c: the controller
- *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
- *   controller_schedule(): to be called when a deadline of the controller may have changed
- *   hung: the simulation has stopped the controller, woad_air_hang(): nothing runs
- *   leaving: the controller makes no new connections: woad_air_leave()
- *   sets: the advertising sets, n_sets of them; legacy advertising is the first
- *   radio_offer(): if the radio is free, a scanner with an open window listens again
- *   evt_room(): the queue to the host has room for so many octets
- *   host_queue: packets for the host, with their H4 type
- *   sync: a sync with periodic advertising of another device: ll.h
- *   periodic: periodic advertising of a set
+ *   acl_buffer: a buffer for data of the host
+ *   activities: of a controller: the functions of each activity
+ *   adv_enable(): enables or disables a set; enabling sets `next` and `until`
+ *   air_activities: the table of activities.c
+ *   air_attach(): puts the controller on the air: its deadlines run
  *   big: a broadcast isochronous group: ll.h
  *   buffers: buffers for data of the host
- *   activities: of a controller: the functions of each activity
- *   room: octets in each of data, rsp and periodic.data of a set
- *   data_from_host(): takes an ACL packet; AIR_EBADMSG: it is malformed
- *   iso_from_host(): takes an ISO packet; AIR_EBADMSG: it is malformed
- *   cmd_rx(): runs a command; AIR_EBADMSG: its length is wrong
+ *   cfg: what the program gave when it made the controller, or the air:
+ *       woad_air_controller_config
  *   cmd_reset(): sets all state but the configuration, as at power-on
- *   ROOM_FOR_ANSWER: octets of the queue to the host without which a command waits
- *   queue: of the configuration: octets for packets to the host
- *   air_attach(): puts the controller on the air: its deadlines run
- *   air_activities: the table of activities.c
- *   adv_enable(): enables or disables a set; enabling sets `next` and `until`
- *   scan_enable(): begins or ends scanning; the caller sets the times
- *   control_terminate(): sends LL_TERMINATE_IND; the connection ends when it is acknowledged
+ *   cmd_rx(): runs a command; AIR_EBADMSG: its length is wrong
  *   connecting: the scanner initiates a connection
+ *   control_terminate(): sends LL_TERMINATE_IND; the connection ends when it is acknowledged
+ *   controller_schedule(): to be called when a deadline of the controller may have changed
+ *   data_from_host(): takes an ACL packet; AIR_EBADMSG: it is malformed
  *   enabled: of periodic advertising: by the host
- *   fifo_begin(): empties the queue, of so many octets */
+ *   evt_room(): the queue to the host has room for so many octets
+ *   fifo_begin(): empties the queue, of so many octets
+ *   host_queue: packets for the host, with their H4 type
+ *   hung: the simulation has stopped the controller, woad_air_hang(): nothing runs
+ *   iso_from_host(): takes an ISO packet; AIR_EBADMSG: it is malformed
+ *   leaving: the controller makes no new connections: woad_air_leave()
+ *   ll_adv: an advertising set: ll.h
+ *   periodic: periodic advertising of a set
+ *   queue: of the configuration: octets for packets to the host
+ *   radio_offer(): if the radio is free, a scanner with an open window listens again
+ *   room: octets in each of data, rsp and periodic.data of a set
+ *   ROOM_FOR_ANSWER: octets of the queue to the host without which a command waits
+ *   rsp: the scan response data
+ *   scan_enable(): begins or ends scanning; the caller sets the times
+ *   sets: the advertising sets, n_sets of them; legacy advertising is the first
+ *   sync: a sync with periodic advertising of another device: ll.h */
 #include "hci.h"
 
 /* The next multiple of 16: each part of the memory begins at one. */
@@ -39,6 +43,7 @@ static size_t aligned(size_t n)
     return (n + 15) / 16 * 16;
 }
 
+/* In the ranges that air.h names. */
 static bool config_valid(const struct woad_air_controller_config *c)
 {
     return c && c->conns && c->conns <= 64 && c->acl_count && c->acl_count <= 64 &&
@@ -48,6 +53,7 @@ static bool config_valid(const struct woad_air_controller_config *c)
 
 /* Legacy advertising is one set, of 31 octets. */
 enum { ADV_DATA = 31, EXT_DATA = 1650 };
+/* The advertising sets of a configuration. */
 static size_t n_sets_of(const struct woad_air_controller_config *c)
 {
     if (!c->adv_sets) {
@@ -111,6 +117,7 @@ static void layout_buffers(controller *c, uint8_t *at)
     }
 }
 
+/* The parts of the memory lie in the order of woad_air_controller_size(). */
 struct woad_air_controller *woad_air_attach(struct woad_air *air, void *mem, size_t len,
                                             const struct woad_air_controller_config *config)
 {
@@ -144,6 +151,7 @@ struct woad_air_controller *woad_air_attach(struct woad_air *air, void *mem, siz
     return c;
 }
 
+/* Ends all that it has begun, with the peers' knowledge: it is idle when connections have ended. */
 void woad_air_leave(struct woad_air_controller *c)
 {
     c->leaving = true;
@@ -161,6 +169,7 @@ void woad_air_leave(struct woad_air_controller *c)
     controller_schedule(c);
 }
 
+/* No connection is left. */
 bool woad_air_idle(const struct woad_air_controller *c)
 {
     for (uint8_t i = 0; i < c->cfg.conns; i++) {
@@ -171,6 +180,8 @@ bool woad_air_idle(const struct woad_air_controller *c)
     return true;
 }
 
+/* A packet of the host, with its H4 type.  AIR_EAGAIN: the queue to the host is full, so a
+ * command waits; AIR_EBADMSG: it is malformed. */
 int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len)
 {
     struct rd in = rd_of(packet, len);
@@ -196,6 +207,7 @@ int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len
     return result;
 }
 
+/* The next packet for the host; 0: none, or `room` is too small for it. */
 size_t woad_air_tx(struct woad_air_controller *c, uint8_t *buf, size_t room)
 {
     const uint8_t *packet = fifo_first(&c->host_queue);

@@ -1,27 +1,32 @@
 /* Cryptographic commands: LE Encrypt, LE Rand, and P-256, if the controller has a library. Vol 4,
  * Part E, 7.8.22, 7.8.23, 7.8.36, 7.8.37, 7.8.93
  *
+ * A command's function reads its parameters from `in` and writes the return parameters that
+ * follow the status to `ret`.  It returns the status, or CMD_ANSWERED.
+ *
  * Names of other files:
  *   c: the controller
- *   NEVER: a deadline that does not exist: later than any time
- *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
  *   air_random(): the next number of the world's random sequence
- *   evt_le(): an LE event for the host, unless it is masked
- *   CMD_STATUS: flag of a command: answered by Command Status
- *   p256_at: us: when the calculation that the host has requested ends
- *   p256_event: the LE event that ends the calculation; 0: none runs
+ *   cfg: what the program gave when it made the controller, or the air:
+ *       woad_air_controller_config
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or
+ *       none is to be
  *   CMD_SECRET: flag of a command: unknown without the feature LE Encryption
- *   p256: private key of LE Read Local P-256 Public Key, if has_p256
- *   p256_peer: the peer's public key: X, Y, most significant octet first
- *   p256_debug: the calculation that runs uses the debug key
+ *   CMD_STATUS: flag of a command: answered by Command Status
  *   crypto: of the configuration: AES and P-256; NULL: no encryption
- *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
- *       is to be */
+ *   evt_le(): an LE event for the host, unless it is masked
+ *   NEVER: a deadline that does not exist: later than any time
+ *   p256: private key of LE Read Local P-256 Public Key, if has_p256
+ *   p256_at: us: when the calculation that the host has requested ends
+ *   p256_debug: the calculation that runs uses the debug key
+ *   p256_event: the LE event that ends the calculation; 0: none runs
+ *   p256_peer: the peer's public key: X, Y, most significant octet first */
 #include "hci.h"
 
 enum { P256_US = 25000 }; /* how long a calculation takes, in simulated time */
 
-/* key 16, plain 16; encrypted 16.  7.8.22 */
+/* LE Encrypt: key 16, plain 16; encrypted 16: most significant octet last.  7.8.22 */
 static int cmd_aes(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t key[16], block[16], out[16];
@@ -38,7 +43,7 @@ static int cmd_aes(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* 8 octets.  7.8.23 */
+/* LE Rand: 8 octets, of the simulation's random numbers.  7.8.23 */
 static int cmd_rand(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
@@ -72,7 +77,7 @@ static int begin(controller *c, uint16_t opcode, uint8_t event)
     return CMD_ANSWERED;
 }
 
-/* 7.8.36 */
+/* LE Read Local P-256 Public Key: p256_made() follows.  7.8.36 */
 static int cmd_read_p256(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
@@ -160,6 +165,7 @@ void p256_on_timer(controller *c)
     }
 }
 
+/* HCI_Reset: a calculation that runs is forgotten, and so is our key pair. */
 void p256_reset(controller *c)
 {
     c->ll->p256_at = NEVER;

@@ -1,70 +1,87 @@
 /* Commands of extended advertising, scanning and connecting.  Vol 4, Part E, 7.8.52 to 7.8.66
  *
+ * A command's function reads its parameters from `in` and writes the return parameters that
+ * follow the status to `ret`.  It returns the status, or CMD_ANSWERED.
+ *
  * Names of other files:
  *   c: the controller
  *   a: an advertising set (ll.h)
- *   NEVER: a deadline that does not exist: later than any time
- *   link_free(): a free place for a connection, of those of the configuration, and its index
- *   window: us: the packet may begin so much later than expected
- *   sets: the advertising sets, n_sets of them; legacy advertising is the first
- *   aux_at: us: the next packet on a secondary channel; NEVER: none
- *   air_random(): the next number of the world's random sequence
- *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
- *   PROP_CONNECTABLE: properties of an extended advertising set, bits as HCI has them
- *   CMD_STATUS: flag of a command: answered by Command Status
- *   CMD_EXTENDED: flag of a command: of the extended family, which does not mix with the legacy one
- *   periodic: periodic advertising of a set
- *   period_at: us: when the next period of scanning begins
- *   sent_len: octets of the data that are in packets so far
- *   channel_bits: channels that the set uses, a bit each: 37, 38, 39
- *   per_phy: parameters of scanning for 1M and for coded
- *   on: of a stream: its events are scheduled
- *   until: us: when the host's Duration of scanning ends; NEVER: not at all
- *   conn_min: the new connection's interval, in 1.25 ms
- *   props: PROP_…: properties of a set with extended PDUs
- *   primary: PHY of the primary channels; 0: not set, 1M
- *   secondary: PHY of the secondary channels; 0: not set, 1M
- *   did: data ID of ADI: changes with the data
- *   power_limited: the host has limited the set's power
- *   max_events: events after which the set ends; 0: no limit
- *   next: us: the set's next advertising event
- *   room: octets in each of data, rsp and periodic.data of a set
- *   partial_data: the last fragment of the data is missing
- *   partial_rsp: the last fragment of the scan response is missing
- *   FRAGMENT_FIRST: an operation of commands that set data: HCI's numbers
- *   DATA_COMPLETE: such an operation: these are all data
- *   DATA_UNCHANGED: such an operation: only the DID changes
- *   T_MAFS: us from the end of a packet to the auxiliary packet that it names
- *   set_by_handle(): the advertising set that the host knows by this number; NULL: none
- *   adv_secondary(): the PHY of the set's secondary channels
- *   adv_power(): dBm of the set's packets
+ *   adv_any_on(): a set is enabled
  *   adv_connectable(): connections can be made through the set
  *   adv_enable(): enables or disables a set; enabling sets `next` and `until`
- *   adv_any_on(): a set is enabled
- *   own_type_check(): the status for a type of the own address
- *   has_own_address(): there is an own address of this type for a peer; NULL: for any
- *   scan_filter_status(): the status for a scan filter policy
+ *   adv_power(): dBm of the set's packets
+ *   adv_secondary(): the PHY of the set's secondary channels
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
+ *   air_random(): the next number of the world's random sequence
+ *   aux_at: us: the next packet on a secondary channel; NEVER: none
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
+ *   channel_bits: channels that the set uses, a bit each: 37, 38, 39
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or
+ *       none is to be
+ *   CMD_EXTENDED: flag of a command: of the extended family, which does not mix with the legacy
+ *       one
+ *   CMD_STATUS: flag of a command: answered by Command Status
+ *   conn_command: what a command says that creates a connection: hci.h
  *   conn_command_check(): the status for a command that creates a connection
- *   params_from_host(): reads connection parameters and CE lengths; false: they are not valid
- *   phys_supported(): PHYs that the controller has: bits: 1M, 2M, coded
- *   phys: PHYs that are scanned on, bits 0 and 2: 1M, coded
- *   use_accept_list: the accept list decides in the place of `peer`
+ *   conn_min: the new connection's interval, in 1.25 ms
  *   connecting: the scanner initiates a connection
+ *   DATA_COMPLETE: such an operation: these are all data
+ *   data_len: octets of `data`, the advertising data
+ *   DATA_UNCHANGED: such an operation: only the DID changes
+ *   did: data ID of ADI: changes with the data
  *   duration: us: of a scan; 0: without end
  *   filter_duplicates: the host wants a single report of each advertiser
- *   scan_enable(): begins or ends scanning; the caller sets the times
- *   UNKNOWN_ADVERTISER: status 0x42, Unknown Advertising Identifier
+ *   FRAGMENT_FIRST: an operation of commands that set data: HCI's numbers
+ *   has_kept: the scanner's settings are kept: scan_keep_settings()
+ *   has_own_address(): there is an own address of this type for a peer; NULL: for any
+ *   link_free(): a free place for a connection, of those of the configuration, and its index
+ *   ll_adv: an advertising set: ll.h
+ *   ll_scan: the scanner, which is the initiator, too: ll.h
+ *   max_events: events after which the set ends; 0: no limit
+ *   NEVER: a deadline that does not exist: later than any time
+ *   next: us: the set's next advertising event
+ *   on: of a stream: its events are scheduled
+ *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
+ *   own_type_check(): the status for a type of the own address
  *   PACKET_TOO_LONG: status 0x45, Packet Too Long
- *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
- *       is to be
+ *   params_from_host(): reads connection parameters and CE lengths; false: they are not valid
+ *   partial_data: the last fragment of the data is missing
+ *   partial_rsp: the last fragment of the scan response is missing
+ *   per_phy: parameters of scanning for 1M and for coded
+ *   period_at: us: when the next period of scanning begins
+ *   periodic: periodic advertising of a set
+ *   phys: PHYs that are scanned on, bits 0 and 2: 1M, coded
+ *   phys_supported(): PHYs that the controller has: bits: 1M, 2M, coded
+ *   power_limited: the host has limited the set's power
+ *   POWER_MAX: dBm: the greatest power of a transmitter
+ *   primary: PHY of the primary channels; 0: not set, 1M
+ *   PROP_CONNECTABLE: properties of an extended advertising set, bits as HCI has them
+ *   props: PROP_…: properties of a set with extended PDUs
  *   radio_airtime(): us of a packet with so many octets of PDU, its header included
- *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
- *   supervision: 10 ms: the supervision timeout */
+ *   room: octets in each of data, rsp and periodic.data of a set
+ *   rsp: the scan response data
+ *   rsp_len: octets of `rsp`, the scan response data
+ *   scan_enable(): begins or ends scanning; the caller sets the times
+ *   scan_filter_status(): the status for a scan filter policy
+ *   scan_keep_settings(): keeps the host's settings of scanning, while the initiator uses the
+ *       same fields
+ *   scan_restore_settings(): a scan begins: puts back what scan_keep_settings() has kept
+ *   secondary: PHY of the secondary channels; 0: not set, 1M
+ *   sent_len: octets of the data that are in packets so far
+ *   set_by_handle(): the advertising set that the host knows by this number; NULL: none
+ *   sets: the advertising sets, n_sets of them; legacy advertising is the first
+ *   supervision: 10 ms: the supervision timeout
+ *   T_IFS: us between packets that belong together
+ *   T_MAFS: us from the end of a packet to the auxiliary packet that it names
+ *   UNKNOWN_ADVERTISER: status 0x42, Unknown Advertising Identifier
+ *   until: us: when the host's Duration of scanning ends; NEVER: not at all
+ *   use_accept_list: the accept list decides in the place of `peer`
+ *   window: us: the packet may begin so much later than expected */
 #include "hci.h"
 #include "../ll/ext.h"
 
 enum { CONNECTABLE_MAX = 245 }; /* octets of data: connectable advertising has no chain */
-enum { NO_PREFERENCE = 127 };   /* power */
+enum { NO_PREFERENCE = 127 };   /* of the host: the power of the set */
 
 /* A new set; NULL: none is left. */
 static struct ll_adv *set_allocate(controller *c, uint8_t handle)
@@ -359,12 +376,14 @@ static int set_take_data(controller *c, struct rd *in, bool response)
     return 0;
 }
 
+/* LE Set Extended Advertising Data.  7.8.54 */
 static int cmd_set_data(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
     return set_take_data(c, in, ADV_DATA);
 }
 
+/* LE Set Extended Scan Response Data.  7.8.55 */
 static int cmd_set_response(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;

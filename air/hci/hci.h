@@ -3,9 +3,11 @@
  *
  *   controller.c                  the public functions about one controller
  *   commands.c                    the tables of commands, and those that fit nowhere else
- *   conn_commands.c ext_commands.c periodic_commands.c iso_commands.c big_commands.c
- * crypto_commands.c activities.c                  what takes part in the simulation: a row for each
- * activity fault.c                       controllers that fail */
+ *   conn_commands.c ext_commands.c periodic_commands.c
+ *   iso_commands.c big_commands.c crypto_commands.c
+ *                                 the commands of one area each
+ *   activities.c                  what takes part in the simulation: a row for each activity
+ *   fault.c                       controllers that fail */
 #ifndef WOAD_AIR_HCI_H
 #define WOAD_AIR_HCI_H
 

@@ -1,36 +1,58 @@
 /* Commands of connected isochronous groups and streams, and of the data paths of all streams.
  * Vol 4, Part E, 7.8.2, 7.8.96 to 7.8.102, 7.8.108 to 7.8.110
  *
+ * A command's function reads its parameters from `in` and writes the return parameters that
+ * follow the status to `ret`.  It returns the status, or CMD_ANSWERED.
+ *
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
  *   s: a stream (struct iso, ll.h)
- *   NEVER: a deadline that does not exist: later than any time
- *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
- *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
- *   established: a packet has been received; until then it is lost after six events
- *   lost_at: us: the supervision timeout
- *   terminating: the end is being sent to the peer
- *   controller_has(): the controller has this feature
- *   peer_has(): the peer has this feature; valid when features_known
- *   features_known: the peer's features have been received
- *   CMD_STATUS: flag of a command: answered by Command Status
- *   periodic: periodic advertising of a set
- *   bn_tx: payloads of an event that we send
- *   bn_rx: payloads of an event that we receive
- *   sub_interval: us from one subevent to the next
- *   sync_delay: us that a stream or a group takes in its interval
- *   on: of a stream: its events are scheduled
  *   accepted: LL_CIS_RSP has been sent, LL_CIS_IND is awaited
- *   position: us from the first stream of its group
+ *   bn_rx: payloads of an event that we receive
+ *   bn_tx: payloads of an event that we send
+ *   cfg: what the program gave when it made the controller, or the air:
+ *       woad_air_controller_config
+ *   cis_answer(): the host's answer to LE CIS Request
+ *   cis_create(): a stream is to be created with LL_CIS_REQ
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or
+ *       none is to be
+ *   CMD_STATUS: flag of a command: answered by Command Status
+ *   config_locked: a stream of its group has been created: the group cannot be configured
+ *   controller_has(): the controller has this feature
+ *   established: a packet has been received; until then it is lost after six events
+ *   features_known: the peer's features have been received
  *   group_delay: us that a group takes in its interval
+ *   GROUP_MAX: streams of a group, at most
+ *   ISO_CIS: kind of a stream: connected
+ *   iso_free(): an unused stream, all zeros; NULL: none is left
+ *   iso_handle(): HCI's handle of a stream
+ *   ISO_NONE: kind of a stream: it is not in use
+ *   ISO_PACKET: octets of data of the longest ISO packet of HCI
  *   iso_payloads(): payloads that an SDU of this length takes
+ *   ISO_SDU: octets of the longest SDU
+ *   ISO_SDUS: SDUs of the host that a stream has room for
+ *   ISO_SUBEVENTS: subevents of an event, at most
+ *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
+ *   lost_at: us: the supervision timeout
+ *   MIC: octets of the code that authenticates an encrypted payload
+ *   NEVER: a deadline that does not exist: later than any time
+ *   on: of a stream: its events are scheduled
  *   path_in: there is a data path from the host
  *   path_out: there is a data path to the host
- *   MIC: octets of the code that authenticates an encrypted payload */
+ *   peer_has(): the peer has this feature; valid when features_known
+ *   periodic: periodic advertising of a set
+ *   position: us from the first stream of its group
+ *   sdu_interval: us from one SDU to the next
+ *   sub_interval: us from one subevent to the next
+ *   sync_delay: us that a stream or a group takes in its interval
+ *   T_IFS: us between packets that belong together
+ *   T_MSS: us between two subevents, at least
+ *   terminating: the end is being sent to the peer */
 #include "hci.h"
 #include "../ll/iso.h"
 #include "../ll/periodic.h"
 
+/* The fastest of a set of PHYs; S=8 if only the coded one is in it. */
 uint8_t iso_best_phy(uint8_t set)
 {
     if (set & 2) {
@@ -39,6 +61,7 @@ uint8_t iso_best_phy(uint8_t set)
     return set & 1 ? PHY_1M : PHY_CODED;
 }
 
+/* See hci.h. */
 int iso_phys_status(const controller *c, uint8_t set)
 {
     if (!set) {
@@ -49,6 +72,7 @@ int iso_phys_status(const controller *c, uint8_t set)
 
 /* --- connected: the central's side ------------------------------------------------------------ */
 
+/* The stream of a central's group, created or not; NULL: none has this ID. */
 static struct iso *cis_configured(controller *c, uint8_t group, uint8_t id)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
@@ -84,6 +108,7 @@ static bool group_locked(const controller *c, uint8_t group)
     return false;
 }
 
+/* A stream of the group is being created: see group_locked(). */
 static void group_lock(controller *c, uint8_t group)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
@@ -93,6 +118,7 @@ static void group_lock(controller *c, uint8_t group)
     }
 }
 
+/* The group is removed: its streams are unused. */
 static void group_clear(controller *c, uint8_t group)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
@@ -177,6 +203,7 @@ struct group {
     uint8_t n, order[GROUP_MAX], named;
 };
 
+/* Begins with the streams that the group has. */
 static void group_read(const controller *c, uint8_t group, struct group *g)
 {
     memset(g, 0, sizeof *g);

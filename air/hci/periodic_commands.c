@@ -1,51 +1,62 @@
 /* Commands of periodic advertising.  Vol 4, Part E, 7.8.61 to 7.8.63, 7.8.67 to 7.8.73,
  * 7.8.88 to 7.8.92
  *
+ * A command's function reads its parameters from `in` and writes the return parameters that
+ * follow the status to `ret`.  It returns the status, or CMD_ANSWERED.
+ *
  * Names of other files:
  *   c: the controller
  *   a: an advertising set (ll.h)
  *   s: a sync (struct sync, ll.h)
- *   NEVER: a deadline that does not exist: later than any time
- *   established: a packet has been received; until then it is lost after six events
- *   PROP_CONNECTABLE: properties of an extended advertising set, bits as HCI has them
- *   CMD_STATUS: flag of a command: answered by Command Status
- *   CMD_EXTENDED: flag of a command: of the extended family, which does not mix with the legacy one
- *   sync: a sync with periodic advertising of another device: ll.h
- *   sync_create: the host's LE Periodic Advertising Create Sync, until it has succeeded or is
- *       cancelled
- *   chain_at: us: the next AUX_CHAIN_IND; NEVER: none
+ *   adv_secondary(): the PHY of the set's secondary channels
+ *   advertiser: of a sync: the address of the device that it listens to
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
  *   by_host: the sync was begun by the host, else by a peer
+ *   CANCELLED: status 0x44, Operation Cancelled by Host
+ *   chain_at: us: the next AUX_CHAIN_IND; NEVER: none
+ *   chain_us(): us: time on the air of a chain with so many octets of data
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or
+ *       none is to be
+ *   CMD_EXTENDED: flag of a command: of the extended family, which does not mix with the legacy
+ *       one
+ *   CMD_STATUS: flag of a command: answered by Command Status
+ *   configured: of periodic advertising: the host has set its parameters
+ *   DATA_COMPLETE: such an operation: these are all data
  *   data_partial: the last fragment of the data is missing
+ *   DATA_UNCHANGED: such an operation: only the DID changes
+ *   enabled: of periodic advertising: by the host
+ *   established: a packet has been received; until then it is lost after six events
+ *   evt_sync_established(): reports that the sync is established, or why not
+ *   FRAGMENT_FIRST: an operation of commands that set data: HCI's numbers
+ *   ll_adv: an advertising set: ll.h
+ *   n_syncs: syncs in use
+ *   NEVER: a deadline that does not exist: later than any time
+ *   on: of a stream: its events are scheduled
+ *   PACKET_TOO_LONG: status 0x45, Packet Too Long
+ *   past: how LL_PERIODIC_SYNC_IND is handled: the host's setting (past.c)
  *   periodic: periodic advertising of a set
+ *   periodic_adv: periodic advertising of a set: ll.h
+ *   periodic_adv_enable(): the set, or its periodic advertising, was enabled or disabled
  *   periodic_list: the host's list of periodic advertisers, n_periodic_list of them
+ *   PERIODIC_LIST: entries that the list of periodic advertisers has room for
  *   periodic_list_find(): index of the entry, n_periodic_list if there is none
  *   periodic_list_has(): the periodic advertiser list has this advertiser and SID
- *   configured: of periodic advertising: the host has set its parameters
- *   enabled: of periodic advertising: by the host
- *   n_syncs: syncs in use
- *   past: how LL_PERIODIC_SYNC_IND is handled: the host's setting (past.c)
+ *   PROP_CONNECTABLE: properties of an extended advertising set, bits as HCI has them
  *   reporting: the host wants reports of the sync
- *   chain_us(): us: time on the air of a chain with so many octets of data
+ *   room: octets in each of data, rsp and periodic.data of a set
  *   set_by_handle(): the advertising set that the host knows by this number; NULL: none
  *   set_has_big(): a group is sent with this set
- *   sync_by_handle(): the sync with HCI's handle, if it is established; NULL: none
- *   sync_with(): the sync with this advertiser and SID; NULL: none
- *   sync_free(): an unused sync; NULL: none is left
- *   sync_end(): ends a sync, without an event to the host
- *   FRAGMENT_FIRST: an operation of commands that set data: HCI's numbers
- *   DATA_COMPLETE: such an operation: these are all data
- *   DATA_UNCHANGED: such an operation: only the DID changes
- *   UNKNOWN_ADVERTISER: status 0x42, Unknown Advertising Identifier
- *   PACKET_TOO_LONG: status 0x45, Packet Too Long
- *   CANCELLED: status 0x44, Operation Cancelled by Host
- *   evt_sync_established(): reports that the sync is established, or why not
- *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
- *       is to be
- *   room: octets in each of data, rsp and periodic.data of a set
  *   skip: events that a sync may leave out after one that it has received
- *   adv_secondary(): the PHY of the set's secondary channels
- *   on: of a stream: its events are scheduled
- *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end */
+ *   sync: a sync with periodic advertising of another device: ll.h
+ *   sync_by_handle(): the sync with HCI's handle, if it is established; NULL: none
+ *   sync_create: the host's LE Periodic Advertising Create Sync, until it has succeeded or is
+ *       cancelled
+ *   sync_end(): ends a sync, without an event to the host
+ *   sync_free(): an unused sync; NULL: none is left
+ *   sync_with(): the sync with this advertiser and SID; NULL: none
+ *   SYNCS: syncs, at most
+ *   UNKNOWN_ADVERTISER: status 0x42, Unknown Advertising Identifier
+ *   use_list: the list of periodic advertisers decides in the place of one advertiser */
 #include "hci.h"
 #include "../ll/periodic.h"
 
@@ -184,6 +195,7 @@ static int cmd_enable(controller *c, struct rd *in, struct wr *ret)
 /* --- receiving ----------------------------------------------------------------------------------
  */
 
+/* Address type u8, address 6. */
 static struct address address_read(struct rd *in)
 {
     struct address a = { rd_u8(in), { 0 } };

@@ -1,9 +1,14 @@
 /* The filter accept list.  Vol 6, Part B, 4.3; Vol 4, Part E, 7.8.14 to 7.8.17
  *
+ * A command's function reads its parameters from `in` and writes the return parameters that
+ * follow the status to `ret`.  It returns the status.
+ *
  * Names of other files:
  *   c: the controller
- *   sets: the advertising sets, n_sets of them; legacy advertising is the first
- *   controller_version(): its version, as HCI numbers them */
+ *   ACCEPT_LIST: entries that the accept list has room for
+ *   controller_version(): its version, as HCI numbers them
+ *   n_accept_list: entries of the accept list
+ *   sets: the advertising sets, n_sets of them; legacy advertising is the first */
 #include "host.h"
 
 enum { ANONYMOUS = 0xff }; /* entry for advertisers without an address, whatever the octets */
@@ -27,6 +32,7 @@ static uint8_t accept_find(const controller *c, const struct address *a)
     return n;
 }
 
+/* An entry for advertisers without an address is in the list. */
 bool accept_has_anonymous(const controller *c)
 {
     return accept_find(c, &(struct address){ .type = ANONYMOUS }) < c->ll->n_accept_list;
@@ -38,6 +44,7 @@ static bool accept_type_good(const controller *c, uint8_t type)
     return type <= 1 || (type == ANONYMOUS && controller_version(c) >= VERSION_5_0);
 }
 
+/* The list has this address. */
 bool accept_has(const controller *c, const struct address *a)
 {
     return accept_find(c, a) < c->ll->n_accept_list;

@@ -2,15 +2,19 @@
  *
  * Names of other files:
  *   c: the controller
- *   air_random(): the next number of the world's random sequence
  *   ADV_AA: access address of advertising
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
+ *   air_random(): the next number of the world's random sequence
  *   big: a broadcast isochronous group: ll.h
+ *   BIGS: groups of broadcast streams, at most
+ *   BIS_NUMBER_MAX: the largest number of a group's stream
  *   is_receiver: of a group: received, not sent
- *   sets: the advertising sets, n_sets of them; legacy advertising is the first
+ *   ISO_NONE: kind of a stream: it is not in use
  *   periodic: periodic advertising of a set
+ *   seed: of a group: its streams' access addresses are made of it
  *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
  *       stream: an SDU is sent in this event
- *   seed: of a group: its streams' access addresses are made of it */
+ *   sets: the advertising sets, n_sets of them; legacy advertising is the first */
 #include "ll.h"
 
 /* Bits that are set. */
@@ -58,6 +62,7 @@ static bool aa_is_in_use(const controller *c, uint32_t aa)
     return false;
 }
 
+/* Of a new connection, stream or periodic advertising. */
 uint32_t ll_access_address(const controller *c)
 {
     for (;;) {
@@ -99,6 +104,8 @@ static bool seed_is_allowed(const controller *c, uint32_t seed)
     return aa_is_allowed(seed);
 }
 
+/* Bits 16, 19, 22, 25 and 23 have fixed relations to bit 15 and to 1: 2.1.2 demands that of a
+ * seed. */
 uint32_t ll_seed_access_address(const controller *c)
 {
     for (;;) {

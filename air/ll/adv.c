@@ -6,72 +6,97 @@
  *   c: the controller
  *   a: an advertising set (ll.h)
  *   f: a packet on the air (world.h)
- *   NEVER: a deadline that does not exist: later than any time
- *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   accept_has(): the accept list has this address
+ *   address_bits(): TxAdd and RxAdd of an advertising PDU
+ *   ADV_AA: access address of advertising
+ *   adv_now: the advertising set that has the radio, or had it last
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
+ *   air_packet: a packet on the air: world.h
+ *   air_random_below(): a random number, less than this one
+ *   aux_at: us: the next packet on a secondary channel; NEVER: none
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
+ *   carry: the fraction of a us that remains of times by a drifting clock
+ *   cfg: what the program gave when it made the controller, or the air:
+ *       woad_air_controller_config
+ *   CH_SEL: bit of an advertising PDU's header: channel selection algorithm 2 can be used
+ *   channel_bits: channels that the set uses, a bit each: 37, 38, 39
+ *   CHANNELS: 40: channels of the radio, 0 to 39
+ *   conn_peer: the peer of the connection request that is out
+ *   conn_request: what a request says besides its LLData
+ *   controller_has(): the controller has this feature
+ *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us
+ *   csa2: the connection uses channel selection algorithm 2, else 1
+ *   data_len: octets of `data`, the advertising data
+ *   events: advertising events since the set was enabled
+ *   evt_connected(): LE Connection Complete; with a status that is not 0: none was made
+ *   evt_scan_request(): LE Scan Request Received
+ *   evt_set_terminated(): LE Advertising Set Terminated
+ *   ext_adv_begin(): plans the auxiliary packet of this advertising event
+ *   ext_adv_on_timer(): the set's next auxiliary packet is due
+ *   ext_adv_on_tx_done(): a packet of the set's on a secondary channel has been sent
+ *   ext_adv_send_connect_rsp(): sends AUX_CONNECT_RSP; the connection begins when it has been
+ *       sent
+ *   ext_adv_send_primary(): sends ADV_EXT_IND
+ *   ext_adv_send_scan_rsp(): sends AUX_SCAN_RSP
+ *   extended_commands: the host uses the extended commands; valid when one of both families has
+ *       been used
+ *   filter: filter policy of the set: ADV_FILTER_…, bits
+ *   FIRST_PRIMARY: 37: the first channel of primary advertising; the last is 39
+ *   kind: of legacy PDUs: ADV_KIND_…, the event type of HCI
+ *   link_begin(): makes a connection from the data of a connection request; `end`: the time of
+ *       its last bit
  *   link_free(): a free place for a connection, of those of the configuration, and its index
  *   link_with(): there is a connection with this peer
- *   link_begin(): makes a connection from the data of a connection request; `end`: the time of its
- *       last bit
- *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us
- *   carry: the fraction of a us that remains of times by a drifting clock
- *   controller_has(): the controller has this feature
- *   adv_now: the advertising set that has the radio, or had it last
- *   aux_at: us: the next packet on a secondary channel; NEVER: none
- *   missed: advertising events in a row that gave way: the more, the less the radio's other turns
- *       count
+ *   ll_adv: an advertising set: ll.h
+ *   max_events: events after which the set ends; 0: no limit
+ *   missed: advertising events in a row that gave way: the more, the less the radio's other
+ *       turns count
+ *   NEVER: a deadline that does not exist: later than any time
+ *   next: us: the set's next advertising event
+ *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   packet: of the radio: the packet that is being sent, or was sent last
+ *   periodic: periodic advertising of a set
+ *   periodic_adv: periodic advertising of a set: ll.h
+ *   periodic_adv_enable(): the set, or its periodic advertising, was enabled or disabled
+ *   periodic_adv_next(): when the set's periodic advertising has a packet to send; NEVER: none
+ *   periodic_adv_on_timer(): the set's next packet of periodic advertising is due
+ *   power: dBm
+ *   power_limited: the host has limited the set's power
+ *   POWER_MIN: dBm: the least power of a transmitter
+ *   privacy_own(): our address on the air: the device's, or a private one for this peer
+ *   privacy_resolve(): the identity address of a private one, by the resolving list; false: the
+ *       packet is to be ignored: network privacy mode does not accept that address
+ *   privacy_target(): the address on the air of the peer that directed advertising is for
+ *   PROP_CONNECTABLE: properties of an extended advertising set, bits as HCI has them
+ *   props: PROP_…: properties of a set with extended PDUs
+ *   radio_airtime(): us of a packet with so many octets of PDU, its header included
+ *   radio_claim_adv(): takes the radio for advertising; false: an activity has it
  *   radio_clear(): no other activity has a turn until then; after many misses, only urgent ones
  *       count
- *   radio_claim_adv(): takes the radio for advertising; false: an activity has it
+ *   radio_listen(): listens for packets that begin until a time; then the activity's
+ *       on_rx_timeout is called
+ *   radio_off(): stops the radio; nothing is received of a packet that is cut off
  *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
  *       sends that
  *   radio_send(): sends at a time; then the activity's on_tx_done is called
- *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
- *       is called
- *   radio_off(): stops the radio; nothing is received of a packet that is cut off
- *   owner: of the radio: the activity (ACTIVITY_…) that it calls
- *   privacy_own(): our address on the air: the device's, or a private one for this peer
- *   privacy_target(): the address on the air of the peer that directed advertising is for
- *   privacy_resolve(): the identity address of a private one, by the resolving list; false: the
- *       packet is to be ignored: network privacy mode does not accept that address
- *   accept_has(): the accept list has this address
- *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
- *   PROP_CONNECTABLE: properties of an extended advertising set, bits as HCI has them
- *   extended_commands: the host uses the extended commands; valid when one of both families has
- *       been used
- *   channel_bits: channels that the set uses, a bit each: 37, 38, 39
- *   ADV_AA: access address of advertising
- *   conn_peer: the peer of the connection request that is out
- *   address_bits(): TxAdd and RxAdd of an advertising PDU
- *   sets: the advertising sets, n_sets of them; legacy advertising is the first
- *   until: us: when the host's Duration of scanning ends; NEVER: not at all
- *   periodic: periodic advertising of a set
+ *   random_set: the set has a random address of its own
+ *   report_scan_requests: the host wants LE Scan Request Received
+ *   rsp: the scan response data
+ *   rsp_len: octets of `rsp`, the scan response data
+ *   RX_ADD: bit of an advertising PDU's header: the second address is random
  *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
  *       stream: an SDU is sent in this event
- *   events: advertising events since the set was enabled
- *   max_events: events after which the set ends; 0: no limit
- *   random_set: the set has a random address of its own
- *   power_limited: the host has limited the set's power
- *   kind: of legacy PDUs: ADV_KIND_…, the event type of HCI
- *   filter: filter policy of the set: ADV_FILTER_…, bits
- *   next: us: the set's next advertising event
- *   evt_set_terminated(): LE Advertising Set Terminated
- *   evt_connected(): LE Connection Complete; with a status that is not 0: none was made
- *   ext_adv_begin(): plans the auxiliary packet of this advertising event
- *   ext_adv_send_primary(): sends ADV_EXT_IND
- *   ext_adv_send_connect_rsp(): sends AUX_CONNECT_RSP; the connection begins when it has been sent
- *   periodic_adv_next(): when the set's periodic advertising has a packet to send; NEVER: none
- *   radio_airtime(): us of a packet with so many octets of PDU, its header included
- *   conn_request: what a request says besides its LLData
- *   props: PROP_…: properties of a set with extended PDUs
- *   power: dBm
- *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
- *   packet: of the radio: the packet that is being sent, or was sent last
- *   report_scan_requests: the host wants LE Scan Request Received */
+ *   sets: the advertising sets, n_sets of them; legacy advertising is the first
+ *   TX_ADD: bit of an advertising PDU's header: the first address is random
+ *   until: us: when the host's Duration of scanning ends; NEVER: not at all */
 #include "host.h"
 #include "ext.h"
 
-/* How long to listen for the begin of a response: T_IFS, 2 us for the clocks, preamble and
- * address. */
+/* ANSWER_US: how long to listen for the begin of a response: T_IFS, 2 us for the clocks, and 40 us,
+ * in which preamble and address of a packet on 1M are received: then the radio knows that one has
+ * begun. CHANNEL_GAP_US: from there to the packet on the next channel.  ADV_DELAY_US: advDelay, at
+ * most. */
 enum { ANSWER_US = T_IFS + 2 + 40, CHANNEL_GAP_US = 60, ADV_DELAY_US = 10000 };
 enum { DIRECT_EVERY_US = 3750, DIRECT_LASTS_US = 1280000 }; /* 4.4.2.4.3 */
 
@@ -106,6 +131,7 @@ uint64_t adv_next(const controller *c)
     return next;
 }
 
+/* Of a set with legacy PDUs: ADV_DIRECT_IND. */
 static bool adv_directed(const struct ll_adv *a)
 {
     return a->kind == ADV_KIND_DIRECT_HIGH || a->kind == ADV_KIND_DIRECT_LOW;
@@ -360,6 +386,7 @@ void adv_on_tx_done(controller *c)
     }
 }
 
+/* No response has begun: the next channel.  After an auxiliary packet the event is over. */
 void adv_on_rx_timeout(controller *c)
 {
     struct ll_adv *a = c->adv_now;

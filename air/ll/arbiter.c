@@ -19,56 +19,69 @@
  *   c: the controller; l: one of its connections, i: the index of that
  *   s: a stream (struct iso, ll.h)
  *   b: a broadcast isochronous group (struct big, ll.h)
- *   NEVER: a deadline that does not exist: later than any time
- *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
- *   link_events_left(): connection events until the supervision timeout
- *   link_silence_limit(): us without a packet after which the connection is lost
+ *   aa: access address
+ *   activities: of a controller: the functions of each activity
+ *   ACTIVITY_NONE: no activity: the radio is off
+ *   adv_connectable(): connections can be made through the set
+ *   adv_now: the advertising set that has the radio, or had it last
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
+ *   big: a broadcast isochronous group: ll.h
+ *   big_next(): when the first group has something to do besides its streams; NEVER: none has
+ *   cfg: what the program gave when it made the controller, or the air:
+ *       woad_air_controller_config
+ *   close_reason: the connection ends after this event, for this reason; 0: it goes on
+ *   confirmed_at: us: the last exchange that the peer has for certain
+ *   connect_ind_out: CONNECT_IND is on its way
+ *   connect_req_out: AUX_CONNECT_REQ is on its way, or its response is awaited
+ *   duration_us: of a turn: us for which it needs the radio
  *   established: a packet has been received; until then it is lost after six events
+ *   group: of a CIS: its CIG; of a BIS: the index of its group
+ *   index: of the connection, stream, sync or set that has the radio
+ *   info: of a group: its BIGInfo
+ *   instant_procedure: P_… that takes effect at the connection event `instant`; 0: none
+ *   interval_us: of a turn: us from one to the next
+ *   ISO_BIS_IN: kind of a stream: broadcast, received
+ *   ISO_BIS_OUT: kind of a stream: broadcast, sent
+ *   ISO_CIS: kind of a stream: connected
+ *   LAST_EVENTS: with fewer events left, a connection gives up a turn to another turn only
  *   last_exchange_at: us: the end of the last exchange with the peer, for the arbiter
  *   last_rx_at: us: the last packet received: the peer's clock is known from then
  *   last_sent_at: us: the end of the last packet sent, for the arbiter
- *   unconfirmed: the peer may not have got the last exchange
- *   confirmed_at: us: the last exchange that the peer has for certain
- *   close_reason: the connection ends after this event, for this reason; 0: it goes on
- *   sets: the advertising sets, n_sets of them; legacy advertising is the first
- *   adv_now: the advertising set that has the radio, or had it last
- *   radio_off(): stops the radio; nothing is received of a packet that is cut off
- *   activities: of a controller: the functions of each activity
- *   instant_procedure: P_… that takes effect at the connection event `instant`; 0: none
- *   unacked: the last packet has been sent and not acknowledged
- *   n_controls: control PDUs that wait to be sent
- *   sync: a sync with periodic advertising of another device: ll.h
- *   big: a broadcast isochronous group: ll.h
- *   subrate_ind_out: LL_SUBRATE_IND is not acknowledged: the peer may have it or not
- *   connect_ind_out: CONNECT_IND is on its way
- *   connect_req_out: AUX_CONNECT_REQ is on its way, or its response is awaited
- *   phase: of a turn: any of its times
- *   interval_us: of a turn: us from one to the next
- *   index: of the connection, stream, sync or set that has the radio
- *   owner: of the radio: the activity (ACTIVITY_…) that it calls
- *   turn: a turn of an activity: when, how often, for how long
- *   skip: events that a sync may leave out after one that it has received
- *   tries: events without a packet so far, until it is established
- *   aa: access address
- *   on_preempt: of an activity: another one takes the radio; called after radio_off()
- *   scan_abort(): ends what the scanner has begun; scan_resume() goes on when the radio is free
- *   adv_connectable(): connections can be made through the set
- *   big_next(): when the first group has something to do besides its streams; NEVER: none has
+ *   link_events_left(): connection events until the supervision timeout
+ *   link_silence_limit(): us without a packet after which the connection is lost
+ *   link_turn(): writes a connection's next turn; t stays as it is if it has none
  *   lot: of the turn that has the radio: see lot_of()
- *   link_turn(): writes a connection's next turn; *t stays as it is if it has none
- *   LAST_EVENTS: with fewer events left, a connection gives up a turn to another turn only
- *   supervision: 10 ms: the supervision timeout
- *   info: of a group: its BIGInfo
- *   group: of a CIS: its CIG; of a BIS: the index of its group
+ *   n_controls: control PDUs that wait to be sent
+ *   NEVER: a deadline that does not exist: later than any time
+ *   on_preempt: of an activity: another one takes the radio; called after radio_off()
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   periodic_adv: periodic advertising of a set: ll.h
+ *   phase: of a turn: any of its times
+ *   radio_off(): stops the radio; nothing is received of a packet that is cut off
+ *   scan_abort(): ends what the scanner has begun; scan_resume() goes on when the radio is free
+ *   seed: of a group: its streams' access addresses are made of it
+ *   sets: the advertising sets, n_sets of them; legacy advertising is the first
+ *   skip: events that a sync may leave out after one that it has received
  *   state: of the radio: RADIO_OFF; RADIO_WAIT: a packet is to be sent; RADIO_TX; RADIO_RX: it
  *       listens
- *   duration_us: of a turn: us for which it needs the radio
- *   seed: of a group: its streams' access addresses are made of it */
+ *   subrate_ind_out: LL_SUBRATE_IND is not acknowledged: the peer may have it or not
+ *   supervision: 10 ms: the supervision timeout
+ *   sync: a sync with periodic advertising of another device: ll.h
+ *   SYNCS: syncs, at most
+ *   tries: events without a packet so far, until it is established
+ *   turn: a turn of an activity: when, how often, for how long
+ *   unacked: the last packet has been sent and not acknowledged
+ *   unconfirmed: the peer may not have got the last exchange */
 #include "iso.h"
 #include "periodic.h"
 
+/* URGENCY_MAX: an activity that will be lost next.  URGENCY_MAX_BY_TURNS: as far as missed turns
+ * alone can raise it.  URGENCY_HELD: scanning or advertising, in the middle of creating a
+ * connection. URGENCY_CLOSING: an end that the host has commanded.  URGENCY_LAST_EVENT is added in
+ * the last event before the supervision timeout. */
 enum { URGENCY_MAX = 1024, URGENCY_MAX_BY_TURNS = 512, URGENCY_HELD = 640, URGENCY_CLOSING = 2048 };
 enum { URGENCY_LAST_EVENT = 4096 };
+/* Turns without service after which missed turns count fully (URGENCY_MAX_BY_TURNS). */
 enum { LINK_TURNS = 8, ISO_TURNS = 16, PERIODIC_ADV_TURNS = 6, SYNC_TURNS = 8, LOT_TURNS = 8 };
 
 /* Not established: the more of the six events have passed, the more urgent, up to URGENCY_MAX. */
@@ -125,6 +138,8 @@ static uint32_t link_common_urgency(const struct link *l, uint64_t at)
                              link_silence_limit(l));
 }
 
+/* A connection that is closing, or whose next event must carry a PDU before an instant, is more
+ * urgent than both sides calculate. */
 static uint32_t link_urgency(const struct link *l, uint64_t at)
 {
     if (l->close_reason) {
@@ -163,6 +178,7 @@ static uint32_t iso_urgency(const controller *c, const struct iso *s, uint64_t a
     return u;
 }
 
+/* Until it is established, with each try that is lost; then by missed turns and by its timeout. */
 static uint32_t sync_urgency(const struct sync *s, uint64_t at)
 {
     uint64_t limit = s->timeout * 10000u, turn = s->interval * (s->skip + 1u) * 1250u;
@@ -172,6 +188,7 @@ static uint32_t sync_urgency(const struct sync *s, uint64_t at)
     return urgency_of(idle_since(s->last_rx_at, at), SYNC_TURNS * turn, limit);
 }
 
+/* By the turns without a packet; nothing ends periodic advertising, so it has no limit. */
 static uint32_t periodic_adv_urgency(const struct periodic_adv *t, uint64_t at)
 {
     uint64_t turn = t->interval * 1250u;
@@ -220,6 +237,8 @@ static bool broadcasts(const controller *c, uint8_t owner, uint8_t index)
            (owner == ACTIVITY_ISO && c->iso[index].kind != ISO_CIS);
 }
 
+/* The activity has the radio at times that are fixed long before; scanning and advertising have
+ * not. */
 static bool has_turns(uint8_t owner)
 {
     return owner == ACTIVITY_CONN || owner == ACTIVITY_ISO || owner == ACTIVITY_PERIODIC_ADV ||
@@ -402,8 +421,8 @@ bool radio_claim_adv(controller *c)
 
 /* --- turns ------------------------------------------------------------------------------------ */
 
-/* Reads the n-th turn: connections, then streams, periodic advertising, syncs. False: there are no
- * more. `t->owner` is ACTIVITY_NONE where there is no turn. */
+/* Writes the n-th turn to *t: connections, then streams, periodic advertising, syncs. False: there
+ * are no more. `t->owner` is ACTIVITY_NONE where there is no turn. */
 static bool turn_read(const controller *c, unsigned n, struct turn *t)
 {
     *t = (struct turn){ .owner = ACTIVITY_NONE, .at = NEVER };
@@ -429,12 +448,13 @@ static bool turn_read(const controller *c, unsigned n, struct turn *t)
     return false;
 }
 
+/* It is a turn of this activity. */
 static bool turn_is(const struct turn *t, uint8_t owner, uint8_t index)
 {
     return t->owner == owner && t->index == index;
 }
 
-/* When the first turn of another activity begins. */
+/* When the first turn of any activity but this one begins.  ACTIVITY_NONE: of any at all. */
 uint64_t turn_next(const controller *c, uint8_t owner, uint8_t index)
 {
     uint64_t next = NEVER;
@@ -468,6 +488,7 @@ bool radio_clear(const controller *c, uint64_t end, uint8_t missed)
     return true;
 }
 
+/* The greatest. */
 static uint32_t common_divisor(uint32_t a, uint32_t b)
 {
     while (b) {

@@ -7,94 +7,117 @@
  *   f: a packet on the air (world.h)
  *   s: a stream (struct iso, ll.h)
  *   b: a broadcast isochronous group (struct big, ll.h)
- *   NEVER: a deadline that does not exist: later than any time
- *   established: a packet has been received; until then it is lost after six events
- *   last_exchange_at: us: the end of the last exchange with the peer, for the arbiter
- *   last_rx_at: us: the last packet received: the peer's clock is known from then
- *   lost_at: us: the supervision timeout
- *   terminating: the end is being sent to the peer
- *   widening: us: listening begins so much earlier, for the error of both clocks
- *   window: us: the packet may begin so much later than expected
- *   clock_widening(): us by which both clocks may be apart after a time
- *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us
- *   carry: the fraction of a us that remains of times by a drifting clock
- *   sets: the advertising sets, n_sets of them; legacy advertising is the first
- *   radio_claim(): takes the radio for a turn; false: a more urgent activity has it
- *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
- *       sends that
- *   radio_send(): sends at a time; then the activity's on_tx_done is called
- *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
- *       is called
- *   radio_off(): stops the radio; nothing is received of a packet that is cut off
- *   owner: of the radio: the activity (ACTIVITY_…) that it calls
- *   index: of the connection, stream, sync or set that has the radio
- *   instant: the connection event at which a change takes effect
- *   remap: a channel map that counts from an instant on: channels.c
- *   remap_at(): the channel map in force at an event
- *   big: a broadcast isochronous group: ll.h
- *   is_receiver: of a group: received, not sent
- *   bn_tx: payloads of an event that we send
- *   bn_rx: payloads of an event that we receive
- *   nse: subevents of an event
- *   sub_interval: us from one subevent to the next
- *   sync_delay: us that a stream or a group takes in its interval
- *   phase: of a turn: any of its times
- *   interval_us: of a turn: us from one to the next
- *   spacing: us from one stream of a group to the next
+ *   ACTIVITY_NONE: no activity: the radio is off
+ *   adv_set: of a group that is sent: the index of its advertising set
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
+ *   air_packet: a packet on the air: world.h
  *   anchor: us: the start of the event
  *   at: us: when the stream's next subevent begins; NEVER: it runs, or the stream is off
- *   subevent: number of the subevent that runs, or is next, in its event
- *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
- *       stream: an SDU is sent in this event
- *   tries: events without a packet so far, until it is established
- *   n_isos_on: streams that are on
- *   rx_done: payloads of this event that are received
+ *   awaits_info: of a group that is received: it has no BIGInfo yet
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
+ *   big: a broadcast isochronous group: ll.h
+ *   BIG_INFO: octets of BIGInfo
+ *   big_info: BIGInfo, decoded: ll.h
+ *   BIGS: groups of broadcast streams, at most
+ *   bn: payloads of an event of a stream
+ *   bn_rx: payloads of an event that we receive
+ *   bn_tx: payloads of an event that we send
+ *   carry: the fraction of a us that remains of times by a drifting clock
+ *   channels_valid(): a channel map has two channels at least
+ *   clock_widening(): us by which both clocks may be apart after a time
+ *   control_at: us: the group's control subevent; NEVER: none
+ *   control_channel: channel of that control subevent
+ *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us
+ *   crc_base: upper half of the CRCInit of a group's streams
  *   csa2_channel(): the channel of an event by channel selection algorithm 2
- *   turn_place(): where the arbiter finds room for a new turn: steps of 1.25 ms from its phase
- *   iso_payloads(): payloads that an SDU of this length takes
- *   iso_payload(): the payload of a number, of the SDU that is sent; returns its LLID
+ *   cssn: number of the last control PDU of a group
+ *   DATA_CHANNELS: 37: channels 0 to 36 carry data
+ *   duration_us: of a turn: us for which it needs the radio
+ *   established: a packet has been received; until then it is lost after six events
+ *   evt_big(): reports that the group has begun, or why it has not
+ *   evt_big_ended(): reports the end of a group that has begun
+ *   evt_big_info(): LE BIGInfo Advertising Report
+ *   index: of the connection, stream, sync or set that has the radio
+ *   instant: the connection event at which a change takes effect
+ *   interval_us: of a turn: us from one to the next
+ *   irc: immediate repetition count
+ *   is_receiver: of a group: received, not sent
  *   iso_channel(): the channel of a subevent
+ *   ISO_CONTROL: LLID of a control PDU
  *   iso_event_begin(): sets tx_done, rx_done, and whether an SDU is sent in this event
  *   iso_event_end(): drops the SDU that was sent in this event, gives the host the one received,
  *       counts event
- *   iso_take(): takes the next payload of the SDU that is received; counts rx_done
- *   iso_stop(): ends a stream's events; buffers go back to the host
- *   ll_bis_access_address(): access address of a group's stream; number 0: of its control subevents
- *   remap_settle(): at the instant of an update the new map replaces the old one
- *   remap_begin(): begins an update if the host's channel classification differs from the map
- *   evt_big(): reports that the group has begun, or why it has not
- *   evt_big_ended(): reports the end of a group that has begun
- *   cssn: number of the last control PDU of a group
- *   control_at: us: the group's control subevent; NEVER: none
- *   control_channel: channel of that control subevent
- *   awaits_info: of a group that is received: it has no BIGInfo yet
- *   adv_set: of a group that is sent: the index of its advertising set
- *   rx_control: the radio listens for a control PDU of the group
- *   crc_base: upper half of the CRCInit of a group's streams
- *   seed: of a group: its streams' access addresses are made of it
- *   num: streams of a group, those included that we do not receive
- *   bn: payloads of an event of a stream
  *   ISO_HEAR_US: us that a receiver listens beyond the time at which a packet may begin
- *   channels_valid(): a channel map has two channels at least
- *   sync: a sync with periodic advertising of another device: ll.h
- *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
- *   packet: of the radio: the packet that is being sent, or was sent last
- *   duration_us: of a turn: us for which it needs the radio
+ *   ISO_NONE: kind of a stream: it is not in use
+ *   iso_payload(): the payload of a number, of the SDU that is sent; returns its LLID
+ *   iso_payloads(): payloads that an SDU of this length takes
  *   ISO_PDU: octets of the longest payload
+ *   ISO_SDU: octets of the longest SDU
+ *   ISO_START: LLID of a payload that another one of its SDU follows
+ *   iso_stop(): ends a stream's events; buffers go back to the host
+ *   iso_take(): takes the next payload of the SDU that is received; counts rx_done
+ *   KIND_BIS: kind of a packet, for captures
+ *   last_exchange_at: us: the end of the last exchange with the peer, for the arbiter
+ *   last_rx_at: us: the last packet received: the peer's clock is known from then
+ *   ll_adv: an advertising set: ll.h
+ *   ll_bis_access_address(): access address of a group's stream; number 0: of its control
+ *       subevents
+ *   lost_at: us: the supervision timeout
+ *   max_sdu: octets of the longest SDU of a group
+ *   n_isos_on: streams that are on
+ *   n_streams: streams of the group that are in stream[]
+ *   NEVER: a deadline that does not exist: later than any time
  *   NO_SYNC_HANDLE: the sync has ended
+ *   nse: subevents of an event
+ *   num: streams of a group, those included that we do not receive
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   packet: of the radio: the packet that is being sent, or was sent last
+ *   pending: of a channel map update: its instant is yet to be reached
+ *   phase: of a turn: any of its times
+ *   radio_claim(): takes the radio for a turn; false: a more urgent activity has it
+ *   radio_listen(): listens for packets that begin until a time; then the activity's
+ *       on_rx_timeout is called
+ *   radio_off(): stops the radio; nothing is received of a packet that is cut off
+ *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
+ *       sends that
+ *   radio_send(): sends at a time; then the activity's on_tx_done is called
+ *   remap: a channel map that counts from an instant on: channels.c
+ *   remap_at(): the channel map in force at an event
+ *   remap_begin(): begins an update if the host's channel classification differs from the map
+ *   remap_settle(): at the instant of an update the new map replaces the old one
+ *   rx_control: the radio listens for a control PDU of the group
+ *   rx_done: payloads of this event that are received
+ *   sca: class of a sleep clock's accuracy, 0 to 7
+ *   sdu_interval: us from one SDU to the next
+ *   seed: of a group: its streams' access addresses are made of it
+ *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
+ *       stream: an SDU is sent in this event
+ *   sets: the advertising sets, n_sets of them; legacy advertising is the first
+ *   spacing: us from one stream of a group to the next
  *   start: of a packet: us: its first bit
- *   irc: immediate repetition count */
+ *   sub_interval: us from one subevent to the next
+ *   subevent: number of the subevent that runs, or is next, in its event
+ *   sync: a sync with periodic advertising of another device: ll.h
+ *   sync_delay: us that a stream or a group takes in its interval
+ *   terminating: the end is being sent to the peer
+ *   tries: events without a packet so far, until it is established
+ *   turn_place(): where the arbiter finds room for a new turn: steps of 1.25 ms from its phase
+ *   widening: us: listening begins so much earlier, for the error of both clocks
+ *   window: us: the packet may begin so much later than expected */
 #include "host.h"
 #include "channels.h"
 #include "iso.h"
 #include "periodic.h"
 
+/* CSTF: bit of a header: a control subevent follows in this event.  NO_CSSN: no sequence number, of
+ * three bits, equals it: the first control PDU received is new.  4.4.6.7 */
 enum { CSTF = 0x20, NO_CSSN = 8, BIG_CHANNEL_MAP_IND = 0, BIG_TERMINATE_IND = 1 };
 enum { TRIES = 6 }; /* events: without a packet; until the instant of an end */
 enum { UNIT = 30, FAR_UNIT = 300, OFFSETS = 16384 }; /* us; offsets that 14 bits have */
 enum { AD_BIG_INFO = 0x2c };
 enum { JITTER_US = 2 }; /* of a packet in an event that runs. 4.2.1 */
 
+/* The group that the host knows by this number; NULL: none. */
 struct big *big_by_handle(controller *c, uint8_t handle)
 {
     for (uint8_t n = 0; n < BIGS; n++) {
@@ -118,6 +141,7 @@ struct big *big_free(controller *c)
     return NULL;
 }
 
+/* The group of a stream. */
 static struct big *bis_group(controller *c, const struct iso *s)
 {
     return &c->big[s->group];
@@ -198,6 +222,7 @@ static void wr_bits(uint8_t *p, unsigned *at, uint64_t value, unsigned bits)
     }
 }
 
+/* What wr_bits() has written. */
 static uint64_t rd_bits(const uint8_t *p, unsigned *at, unsigned bits)
 {
     uint64_t value = 0;
@@ -207,6 +232,7 @@ static uint64_t rd_bits(const uint8_t *p, unsigned *at, unsigned bits)
     return value;
 }
 
+/* A channel map as a number, bit n for channel n. */
 static uint64_t chm_bits(const uint8_t chm[5])
 {
     uint64_t v = 0;

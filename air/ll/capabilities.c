@@ -4,10 +4,13 @@
  *
  * Names of other files:
  *   c: the controller
- *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   cfg: what the program gave when it made the controller, or the air:
+ *       woad_air_controller_config
  *   host_features: features that the host has set: bits */
 #include "host.h"
 
+/* OF_…: features of the controllers below; from 5.1 on also the features that a version may have at
+ * most.  ALL_5_0: at most in 5.0, which has periodic advertising as an option. */
 #define BIT(n) (1ull << (n))
 #define OF_4_0 BIT(FEATURE_ENCRYPTION)
 #define OF_4_1 \
@@ -33,6 +36,7 @@ static const struct {
     { OF_5_1, 24 }, { OF_5_2, 34 }, { OF_5_3, 35 }, { OF_5_3, 41 },
 };
 
+/* The row of `versions`; versions later than the last have its row, earlier ones the first. */
 static size_t version_row(uint8_t version)
 {
     size_t n = 0;
@@ -46,16 +50,19 @@ static size_t version_row(uint8_t version)
     return last;
 }
 
+/* The features that a controller of this version can have: bits FEATURE_…. */
 uint64_t version_features(uint8_t version)
 {
     return versions[version_row(version)].features;
 }
 
+/* The LE events that exist in this version: bit n - 1 for subevent n. */
 uint64_t version_le_events(uint8_t version)
 {
     return (1ull << versions[version_row(version)].le_events) - 1;
 }
 
+/* What is simulated and the configuration allows, of its version; and what its host has set. */
 uint64_t controller_features(const controller *c)
 {
 #define HAS(feature) (1ull << FEATURE_##feature)
@@ -76,11 +83,13 @@ uint64_t controller_features(const controller *c)
     return (c->cfg.features ? mine & c->cfg.features : mine) | c->ll->host_features;
 }
 
+/* FEATURE_…: a bit of controller_features(). */
 bool controller_has(const controller *c, uint8_t feature)
 {
     return controller_features(c) >> feature & 1;
 }
 
+/* HCI's number; without one in the configuration, the newest here. */
 uint8_t controller_version(const controller *c)
 {
     uint8_t result = VERSION_5_4;
@@ -90,6 +99,7 @@ uint8_t controller_version(const controller *c)
     return result;
 }
 
+/* Bits 0 to 2: 1M, 2M, coded. */
 uint8_t phys_supported(const controller *c)
 {
     return (uint8_t)(1 | controller_has(c, FEATURE_2M) << 1 |
@@ -116,6 +126,7 @@ static const struct {
 };
 enum { PROFILES = sizeof profiles / sizeof *profiles };
 
+/* strcmp() is of the C library, which air/ does without. */
 static bool same(const char *a, const char *b)
 {
     while (*a && *a == *b) {
@@ -125,6 +136,7 @@ static bool same(const char *a, const char *b)
     return *a == *b;
 }
 
+/* Sets the fields of the configuration that a profile has; false: there is none of this name. */
 bool woad_air_profile(const char *name, struct woad_air_controller_config *config)
 {
     for (size_t n = 0; n < PROFILES; n++) {
@@ -142,6 +154,7 @@ bool woad_air_profile(const char *name, struct woad_air_controller_config *confi
     return false;
 }
 
+/* The name of the n-th profile, and what it is; NULL: there are no more. */
 const char *woad_air_profile_name(size_t n, const char **what)
 {
     if (n >= PROFILES) {

@@ -1,5 +1,8 @@
 /* Channel selection: on which data channel an event or subevent is. Algorithm 1 for connections of
- * old peers, 2 for all else. Vol 6, Part B, 4.5.8 */
+ * old peers, 2 for all else. Vol 6, Part B, 4.5.8
+ *
+ * Names of other files:
+ *   DATA_CHANNELS: 37: channels 0 to 36 carry data */
 #include "ll.h"
 
 /* The used channels of a map, in rising order. Returns how many. */
@@ -14,6 +17,7 @@ static uint8_t channels_used(const uint8_t chm[5], uint8_t used[DATA_CHANNELS])
     return n;
 }
 
+/* The map has this channel. */
 static bool channel_used(const uint8_t chm[5], uint8_t channel)
 {
     return chm[channel / 8] >> (channel % 8) & 1;
@@ -41,6 +45,7 @@ static uint16_t csa2_permute(uint16_t v)
     return (uint16_t)((u & 0x0f0f) << 4 | (u >> 4 & 0x0f0f));
 }
 
+/* One round: permute, multiply, add the channel identifier.  4.5.8.3.3 */
 uint16_t csa2_next(uint16_t prn, uint16_t id)
 {
     return (uint16_t)(csa2_permute(prn) * 17u + id);
@@ -65,6 +70,7 @@ uint8_t csa2_first(uint32_t aa, uint16_t event, const uint8_t chm[5], uint16_t *
     return used[(uint32_t)n * prn >> 16];
 }
 
+/* Of the first subevent, or of an event without subevents. */
 uint8_t csa2_channel(uint32_t aa, uint16_t event, const uint8_t chm[5])
 {
     uint16_t prn;

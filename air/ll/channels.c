@@ -4,14 +4,19 @@
  *
  * Names of other files:
  *   c: the controller
- *   remap: a channel map that counts from an instant on: channels.c
+ *   channel_map: the host's channel classification: a bit each, 1: not known to be bad
  *   chm: channel map, a bit each
+ *   DATA_CHANNELS: 37: channels 0 to 36 carry data
  *   instant: the connection event at which a change takes effect
- *   channel_map: the host's channel classification: a bit each, 1: not known to be bad */
+ *   pending: of a channel map update: its instant is yet to be reached
+ *   remap: a channel map that counts from an instant on: channels.c
+ *   REMAP_ACAD: octets of ACAD that an update of the channel map takes */
 #include "channels.h"
 
+/* The AD type; events from the begin of an update to its instant. */
 enum { AD_CHANNEL_MAP = 0x28, AHEAD = 24 };
 
+/* The specification demands two channels at least. */
 bool channels_valid(const uint8_t chm[5])
 {
     unsigned n = 0;
@@ -79,7 +84,7 @@ size_t remap_write(const struct remap *r, uint8_t acad[REMAP_ACAD])
     return wr_len(&w);
 }
 
-/* Reads it from the ACAD of an event. */
+/* Reads Channel Map Update Indication from the ACAD of an event. */
 void remap_read(struct remap *r, struct rd acad, uint16_t event)
 {
     while (rd_left(&acad) >= 2) {

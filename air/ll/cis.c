@@ -4,52 +4,67 @@
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
  *   s: a stream (struct iso, ll.h)
- *   NEVER: a deadline that does not exist: later than any time
- *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
- *   link_wake(): the connection has something to send: a peripheral does not skip its next events
- *   ref_event: the last event attended
- *   ref_anchor: anchor of the last event attended, from which the next are reckoned
- *   last_exchange_at: us: the end of the last exchange with the peer, for the arbiter
- *   last_rx_at: us: the last packet received: the peer's clock is known from then
- *   lost_at: us: the supervision timeout
- *   terminating: the end is being sent to the peer
- *   clock_widening(): us by which both clocks may be apart after a time
+ *   accepted: LL_CIS_RSP has been sent, LL_CIS_IND is awaited
+ *   ACTIVITY_NONE: no activity: the radio is off
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
+ *   bn_rx: payloads of an event that we receive
+ *   bn_tx: payloads of an event that we send
  *   carry: the fraction of a us that remains of times by a drifting clock
- *   phy_number(): HCI's number of a PHY: both codings are one
- *   control_send(): queues a control PDU
- *   control_request(): the procedure P_… is wanted: it begins when no other runs
- *   control_done(): the procedure has ended
- *   control_reject(): queues LL_REJECT_EXT_IND, or what an older peer understands
+ *   cfg: what the program gave when it made the controller, or the air:
+ *       woad_air_controller_config
+ *   cis_req_out: LL_CIS_REQ has been sent, its answer is awaited
+ *   cis_terminating: index + 1 of the stream whose LL_CIS_TERMINATE_IND is on its way; 0: none
+ *   clock_widening(): us by which both clocks may be apart after a time
  *   control_choose_instant(): a connection event far enough ahead that the PDU which names it
  *       arrives before
- *   bn_tx: payloads of an event that we send
- *   bn_rx: payloads of an event that we receive
- *   nse: subevents of an event
- *   sub_interval: us from one subevent to the next
- *   creating: the stream is being created
- *   on: of a stream: its events are scheduled
- *   accepted: LL_CIS_RSP has been sent, LL_CIS_IND is awaited
- *   cis_req_out: LL_CIS_REQ has been sent, its answer is awaited
- *   position: us from the first stream of its group
- *   group_delay: us that a group takes in its interval
- *   widening: us: listening begins so much earlier, for the error of both clocks
- *   established: a packet has been received; until then it is lost after six events
- *   sync_delay: us that a stream or a group takes in its interval
- *   ll_access_address(): a random access address that fits the rules and is not in use
- *   iso_payloads(): payloads that an SDU of this length takes
- *   cis_terminating: index + 1 of the stream whose LL_CIS_TERMINATE_IND is on its way; 0: none
- *   evt_le_enabled(): the host has unmasked this LE event
- *   evt_cis_established(): LE CIS Established, with a status
- *   phase: of a turn: any of its times
- *   turn_place(): where the arbiter finds room for a new turn: steps of 1.25 ms from its phase
- *   supervision: 10 ms: the supervision timeout
- *   ISO_PDU: octets of the longest payload
- *   control_event_at(): the anchor of a connection event that the peer names; false: it is too far
- *       away
+ *   control_done(): the procedure has ended
+ *   control_event_at(): the anchor of a connection event that the peer names; false: it is too
+ *       far away
+ *   CONTROL_MAX: octets of the longest control PDU
+ *   control_reject(): queues LL_REJECT_EXT_IND, or what an older peer understands
+ *   control_request(): the procedure P_… is wanted: it begins when no other runs
+ *   control_send(): queues a control PDU
+ *   control_start_timeout(): sets response_by: 40 s from now
  *   control_wait_for_spare(): a PDU that is no response can be queued; false: control_on_room()
  *       follows
- *   control_start_timeout(): sets response_by: 40 s from now
- *   response_by: us: the connection is lost if the peer has not answered by then */
+ *   creating: the stream is being created
+ *   established: a packet has been received; until then it is lost after six events
+ *   evt_cis_established(): LE CIS Established, with a status
+ *   evt_cis_request(): LE CIS Request
+ *   evt_disconnected(): Disconnection Complete
+ *   evt_le_enabled(): the host has unmasked this LE event
+ *   group_delay: us that a group takes in its interval
+ *   ISO_CIS: kind of a stream: connected
+ *   iso_free(): an unused stream, all zeros; NULL: none is left
+ *   iso_handle(): HCI's handle of a stream
+ *   ISO_NONE: kind of a stream: it is not in use
+ *   iso_payloads(): payloads that an SDU of this length takes
+ *   ISO_PDU: octets of the longest payload
+ *   ISO_SDU: octets of the longest SDU
+ *   ISO_SUBEVENTS: subevents of an event, at most
+ *   last_exchange_at: us: the end of the last exchange with the peer, for the arbiter
+ *   last_rx_at: us: the last packet received: the peer's clock is known from then
+ *   link_wake(): the connection has something to send: a peripheral does not skip its next
+ *       events
+ *   ll_access_address(): a random access address that fits the rules and is not in use
+ *   lost_at: us: the supervision timeout
+ *   NEVER: a deadline that does not exist: later than any time
+ *   nse: subevents of an event
+ *   on: of a stream: its events are scheduled
+ *   peer_sca: class of the peer's sleep clock accuracy
+ *   phase: of a turn: any of its times
+ *   phy_number(): HCI's number of a PHY: both codings are one
+ *   position: us from the first stream of its group
+ *   ref_anchor: anchor of the last event attended, from which the next are reckoned
+ *   ref_event: the last event attended
+ *   response_by: us: the connection is lost if the peer has not answered by then
+ *   sdu_interval: us from one SDU to the next
+ *   sub_interval: us from one subevent to the next
+ *   supervision: 10 ms: the supervision timeout
+ *   sync_delay: us that a stream or a group takes in its interval
+ *   terminating: the end is being sent to the peer
+ *   turn_place(): where the arbiter finds room for a new turn: steps of 1.25 ms from its phase
+ *   widening: us: listening begins so much earlier, for the error of both clocks */
 #include "host.h"
 #include "control.h"
 #include "iso.h"
@@ -348,6 +363,7 @@ static struct iso *cis_accepted(controller *c, uint8_t link)
     return NULL;
 }
 
+/* A stream of the connection has been accepted, and is on when LL_CIS_IND comes. */
 bool cis_awaits_ind(controller *c, uint8_t i)
 {
     return cis_accepted(c, i);

@@ -6,49 +6,61 @@
  *   c: the controller; l: one of its connections, i: the index of that
  *   f: a packet on the air (world.h)
  *   s: a stream (struct iso, ll.h)
- *   NEVER: a deadline that does not exist: later than any time
- *   last_exchange_at: us: the end of the last exchange with the peer, for the arbiter
- *   last_rx_at: us: the last packet received: the peer's clock is known from then
- *   lost_at: us: the supervision timeout
- *   terminating: the end is being sent to the peer
- *   clock_widening(): us by which both clocks may be apart after a time
- *   carry: the fraction of a us that remains of times by a drifting clock
- *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
- *       is called
- *   index: of the connection, stream, sync or set that has the radio
- *   chm: channel map, a bit each
- *   bn_tx: payloads of an event that we send
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
+ *   air_packet: a packet on the air: world.h
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
  *   bn_rx: payloads of an event that we receive
- *   nse: subevents of an event
- *   sub_interval: us from one subevent to the next
- *   tx_done: payloads of this event that are acknowledged
- *   rx_done: payloads of this event that are received
- *   MIC: octets of the code that authenticates an encrypted payload
+ *   bn_tx: payloads of an event that we send
+ *   carry: the fraction of a us that remains of times by a drifting clock
+ *   chm: channel map, a bit each
  *   cipher: key and nonce of an encrypted packet
+ *   cis_lost(): a stream ends, or is not created
+ *   clock_widening(): us by which both clocks may be apart after a time
  *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us
- *   widening: us: listening begins so much earlier, for the error of both clocks
+ *   crypt_open_with(): decrypts in place with a key and nonce; false: the MIC is wrong
+ *   crypt_seal_with(): encrypts in place with a key and nonce, and appends the MIC
  *   established: a packet has been received; until then it is lost after six events
+ *   evt_cis_established(): LE CIS Established, with a status
+ *   header_mask: bits of a PDU's header that the MIC covers
+ *   index: of the connection, stream, sync or set that has the radio
+ *   iso_channel(): the channel of a subevent
  *   iso_event_begin(): sets tx_done, rx_done, and whether an SDU is sent in this event
  *   iso_event_end(): drops the SDU that was sent in this event, gives the host the one received,
  *       counts event
- *   iso_payload(): the payload of a number, of the SDU that is sent; returns its LLID
- *   iso_take(): takes the next payload of the SDU that is received; counts rx_done
- *   iso_channel(): the channel of a subevent
- *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
- *       stream: an SDU is sent in this event
- *   payload_unacked: the last packet carried a payload, which is not acknowledged yet
- *   session_key: key of the connection's encryption
- *   evt_cis_established(): LE CIS Established, with a status
  *   ISO_HEAR_US: us that a receiver listens beyond the time at which a packet may begin
- *   crypt_seal_with(): encrypts in place with a key and nonce, and appends the MIC
- *   crypt_open_with(): decrypts in place with a key and nonce; false: the MIC is wrong
- *   link_close(): ends the connection with a reason, at once; the host gets Disconnection Complete
- *   radio_claim(): takes the radio for a turn; false: a more urgent activity has it
+ *   iso_payload(): the payload of a number, of the SDU that is sent; returns its LLID
+ *   ISO_START: LLID of a payload that another one of its SDU follows
+ *   iso_take(): takes the next payload of the SDU that is received; counts rx_done
+ *   KIND_CIS_CENTRAL: kind of a packet, for captures
+ *   KIND_CIS_PERIPHERAL: kind of a packet, for captures
+ *   last_exchange_at: us: the end of the last exchange with the peer, for the arbiter
+ *   last_rx_at: us: the last packet received: the peer's clock is known from then
+ *   link_close(): ends the connection with a reason, at once; the host gets Disconnection
+ *       Complete
+ *   lost_at: us: the supervision timeout
+ *   MIC: octets of the code that authenticates an encrypted payload
+ *   NEVER: a deadline that does not exist: later than any time
+ *   nse: subevents of an event
+ *   payload_unacked: the last packet carried a payload, which is not acknowledged yet
+ *   peer_sca: class of the peer's sleep clock accuracy
  *   plain: of a packet, for a sniffer: the PDU before encryption, of plain_len octets; 0: not
  *       encrypted
- *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
+ *   radio_claim(): takes the radio for a turn; false: a more urgent activity has it
+ *   radio_listen(): listens for packets that begin until a time; then the activity's
+ *       on_rx_timeout is called
+ *   rx_done: payloads of this event that are received
+ *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
+ *       stream: an SDU is sent in this event
+ *   session_key: key of the connection's encryption
+ *   start: of a packet: us: its first bit
+ *   sub_interval: us from one subevent to the next
  *   supervision: 10 ms: the supervision timeout
- *   start: of a packet: us: its first bit */
+ *   T_IFS: us between packets that belong together
+ *   terminating: the end is being sent to the peer
+ *   tx_done: payloads of this event that are acknowledged
+ *   tx_encrypted: packets to the peer are encrypted
+ *   tx_power: dBm: of our packets on the connection
+ *   widening: us: listening begins so much earlier, for the error of both clocks */
 #include "host.h"
 #include "control.h"
 #include "iso.h"
@@ -193,6 +205,7 @@ void cis_on_timer(controller *c, struct iso *s)
     c->radio.index = (uint8_t)(s - c->iso);
 }
 
+/* A central listens for the response; a peripheral's packet ends the subevent. */
 void cis_on_tx_done(controller *c, struct iso *s)
 {
     if (s->central) {
@@ -205,6 +218,7 @@ void cis_on_tx_done(controller *c, struct iso *s)
     }
 }
 
+/* No packet began in time, or another activity has taken the radio. */
 void cis_on_rx_timeout(controller *c, struct iso *s)
 {
     cis_next(c, s, EVENT_GOES_ON);

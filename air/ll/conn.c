@@ -5,92 +5,118 @@
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
  *   f: a packet on the air (world.h)
- *   NEVER: a deadline that does not exist: later than any time
- *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
- *   established: a packet has been received; until then it is lost after six events
- *   anchor: us: the start of the event
- *   ref_event: the last event attended
- *   ref_anchor: anchor of the last event attended, from which the next are reckoned
- *   last_exchange_at: us: the end of the last exchange with the peer, for the arbiter
- *   last_rx_at: us: the last packet received: the peer's clock is known from then
- *   unconfirmed: the peer may not have got the last exchange
- *   confirmed_at: us: the last exchange that the peer has for certain
- *   lost_at: us: the supervision timeout
- *   close_reason: the connection ends after this event, for this reason; 0: it goes on
- *   terminating: the end is being sent to the peer
- *   widening: us: listening begins so much earlier, for the error of both clocks
- *   window: us: the packet may begin so much later than expected
- *   clock_widening(): us by which both clocks may be apart after a time
- *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us
- *   carry: the fraction of a us that remains of times by a drifting clock
- *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
- *       is called
- *   radio_off(): stops the radio; nothing is received of a packet that is cut off
- *   owner: of the radio: the activity (ACTIVITY_…) that it calls
- *   index: of the connection, stream, sync or set that has the radio
- *   instant_procedure: P_… that takes effect at the connection event `instant`; 0: none
- *   response_by: us: the connection is lost if the peer has not answered by then
- *   unacked: the last packet has been sent and not acknowledged
- *   subrate_factor: one connection event of so many is used
- *   continuation: events after one with data that are used, too
- *   miss_score: grows with each event missed: how far a connection has had bad luck
- *   tx_pdu: the packet that is sent until it is acknowledged, of tx_len octets
- *   active_until_event: all events until this one are used, in spite of subrating
- *   auth_payload_by: us: until when a packet with a MIC must arrive
- *   ping_at: us: when LL_PING_REQ is sent, so that a packet with a MIC arrives in time
- *   new_subrate: the subrate parameters that are to be in force
- *   leaving: the controller makes no new connections: woad_air_leave()
+ *   acceptable_subrate: what the host allows the peer to request
  *   acl_first: of a connection: the first of its buffers with data of the host
  *   acl_last: of a connection: the last of its buffers with data of the host
- *   max_tx: octets of a packet that both sides can do
- *   max_rx: octets of a packet of the peer's that both sides can do
- *   host_max_tx: octets that our host wants in a packet
- *   past: how LL_PERIODIC_SYNC_IND is handled: the host's setting (past.c)
- *   acceptable_subrate: what the host allows the peer to request
- *   terminate_by: us: the connection ends then, if LL_TERMINATE_IND is not acknowledged before
- *   length_begin_link(): calculates effective_tx and effective_rx of a new connection
- *   effective_rx: octets of the peer's packets that fit on this PHY
- *   data_next(): writes the next PDU to tx_pdu: control, data or empty; one that is unacked stays
- *   data_next_empty(): writes an empty PDU to tx_pdu, unless the one there is unacked
- *   data_more(): another PDU follows the one in tx_pdu
- *   data_next_len(): octets of the next PDU's payload, with its MIC
- *   data_to_host(): gives a payload to the host; false: it has no room, and nothing was taken
- *   data_on_ack(): tx_pdu is acknowledged: a buffer may go back to the host
- *   subrate_ahead(): events from the last one attended to the next one that is used
- *   subrate_base: a connection event that is used: of the others each subrate_factor-th from it
- *   subrate_ind_out: LL_SUBRATE_IND is not acknowledged: the peer may have it or not
- *   control_instant(): the procedure instant_procedure takes effect, and ends
+ *   active_until_event: all events until this one are used, in spite of subrating
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
+ *   air_packet: a packet on the air: world.h
+ *   anchor: us: the start of the event
+ *   auth_payload_by: us: until when a packet with a MIC must arrive
+ *   aux: of a request: it was AUX_CONNECT_REQ, on a secondary channel
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
+ *   carry: the fraction of a us that remains of times by a drifting clock
+ *   cfg: what the program gave when it made the controller, or the air:
+ *       woad_air_controller_config
+ *   cis_on_link_closed(): the connection has ended: so do its streams
+ *   clock_widening(): us by which both clocks may be apart after a time
+ *   close_reason: the connection ends after this event, for this reason; 0: it goes on
+ *   closes_event: of a peripheral: the packet that it sends ends the event
+ *   confirmed_at: us: the last exchange that the peer has for certain
+ *   conn_request: what a request says besides its LLData
+ *   continuation: events after one with data that are used, too
  *   control_has_room(): a response can be queued
+ *   control_instant(): the procedure instant_procedure takes effect, and ends
+ *   control_on_rx(): handles a control PDU
  *   control_request(): the procedure P_… is wanted: it begins when no other runs
+ *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us
+ *   crypt_open(): decrypts in place; false: the MIC is wrong
+ *   csa1_channel(): the channel of an event by channel selection algorithm 1
+ *   csa2: the connection uses channel selection algorithm 2, else 1
+ *   DATA_CHANNELS: 37: channels 0 to 36 carry data
+ *   data_drop(): the connection has ended: its data are dropped
+ *   data_more(): another PDU follows the one in tx_pdu
+ *   data_next(): writes the next PDU to tx_pdu: control, data or empty; one that is unacked
+ *       stays
+ *   data_next_empty(): writes an empty PDU to tx_pdu, unless the one there is unacked
+ *   data_next_len(): octets of the next PDU's payload, with its MIC
+ *   data_on_ack(): tx_pdu is acknowledged: a buffer may go back to the host
+ *   data_pending(): the connection has something to send
+ *   data_to_host(): gives a payload to the host; false: it has no room, and nothing was taken
+ *   effective_rx: octets of the peer's packets that fit on this PHY
+ *   encryption_pdus_only: any control PDU that is not about encryption, and any data, ends the
+ *       connection
+ *   established: a packet has been received; until then it is lost after six events
+ *   evt_channel_selection(): LE Channel Selection Algorithm
+ *   evt_disconnected(): Disconnection Complete
+ *   hop: increment of channel selection algorithm 1
+ *   host_max_tx: octets that our host wants in a packet
+ *   index: of the connection, stream, sync or set that has the radio
+ *   instant_procedure: P_… that takes effect at the connection event `instant`; 0: none
+ *   iso_streams_next(): when the first stream has something to do; NEVER: none has
+ *   KIND_CENTRAL: kind of a packet, for captures
+ *   KIND_PERIPHERAL: kind of a packet, for captures
+ *   last_exchange_at: us: the end of the last exchange with the peer, for the arbiter
+ *   last_rx_at: us: the last packet received: the peer's clock is known from then
+ *   leaving: the controller makes no new connections: woad_air_leave()
+ *   length_begin_link(): calculates effective_tx and effective_rx of a new connection
+ *   LINK_TRIES: events without a packet after which a new connection has failed
+ *   lost_at: us: the supervision timeout
+ *   max_rx: octets of a packet of the peer's that both sides can do
+ *   max_tx: octets of a packet that both sides can do
+ *   miss_score: grows with each event missed: how far a connection has had bad luck
+ *   NEVER: a deadline that does not exist: later than any time
+ *   new_offset: 1.25 ms: the transmit window at an update begins so much after the old anchor
+ *   new_subrate: the subrate parameters that are to be in force
+ *   new_window: 1.25 ms: length of the transmit window at an update
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   past: how LL_PERIODIC_SYNC_IND is handled: the host's setting (past.c)
+ *   path_loss_on_rx(): a packet has been received: the path loss may be in another zone
  *   payload_on_timer(): auth_payload_by or ping_at has been reached
  *   payload_timeout_restart(): a packet with a MIC has been received: sets auth_payload_by and
  *       ping_at
- *   crypt_open(): decrypts in place; false: the MIC is wrong
- *   iso_streams_next(): when the first stream has something to do; NEVER: none has
- *   tx_plain: for a sniffer: the payload of tx_pdu before encryption, of tx_plain_len octets
+ *   peer_sca: class of the peer's sleep clock accuracy
+ *   ping_at: us: when LL_PING_REQ is sent, so that a packet with a MIC arrives in time
  *   plain: of a packet, for a sniffer: the PDU before encryption, of plain_len octets; 0: not
  *       encrypted
- *   new_offset: 1.25 ms: the transmit window at an update begins so much after the old anchor
- *   new_window: 1.25 ms: length of the transmit window at an update
- *   closes_event: of a peripheral: the packet that it sends ends the event
- *   rx_in_event: a packet has been received in this event
- *   conn_request: what a request says besides its LLData
- *   rx_counter: packets decrypted, without repeated ones; link_accept_payload() counts
- *   rx_encrypted: packets from the peer are encrypted
- *   rx_pausing: the next new packet, the central's LL_PAUSE_ENC_RSP, is not encrypted
- *   tx_opcode: opcode of the control PDU in that packet; 0xff: none
+ *   radio_listen(): listens for packets that begin until a time; then the activity's
+ *       on_rx_timeout is called
+ *   radio_off(): stops the radio; nothing is received of a packet that is cut off
  *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
  *       sends that
- *   aux: of a request: it was AUX_CONNECT_REQ, on a secondary channel
- *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
- *   encryption_pdus_only: any control PDU that is not about encryption, and any data, ends the
- *       connection */
+ *   ref_anchor: anchor of the last event attended, from which the next are reckoned
+ *   ref_event: the last event attended
+ *   response_by: us: the connection is lost if the peer has not answered by then
+ *   rx_counter: packets decrypted, without repeated ones; link_accept_payload() counts
+ *   rx_encrypted: packets from the peer are encrypted
+ *   rx_in_event: a packet has been received in this event
+ *   rx_pausing: the next new packet, the central's LL_PAUSE_ENC_RSP, is not encrypted
+ *   subrate_ahead(): events from the last one attended to the next one that is used
+ *   subrate_base: a connection event that is used: of the others each subrate_factor-th from it
+ *   subrate_factor: one connection event of so many is used
+ *   subrate_ind_out: LL_SUBRATE_IND is not acknowledged: the peer may have it or not
+ *   sync_next(): when the first sync has something to do; NEVER: none has
+ *   T_IFS: us between packets that belong together
+ *   terminate_by: us: the connection ends then, if LL_TERMINATE_IND is not acknowledged before
+ *   terminating: the end is being sent to the peer
+ *   tx_opcode: opcode of the control PDU in that packet; 0xff: none
+ *   tx_pdu: the packet that is sent until it is acknowledged, of tx_len octets
+ *   tx_plain: for a sniffer: the payload of tx_pdu before encryption, of tx_plain_len octets
+ *   tx_power: dBm: of our packets on the connection
+ *   unacked: the last packet has been sent and not acknowledged
+ *   unconfirmed: the peer may not have got the last exchange
+ *   widening: us: listening begins so much earlier, for the error of both clocks
+ *   window: us: the packet may begin so much later than expected */
 #include "host.h"
 #include "control.h"
 
+/* The radio listens so much longer than the latest time at which a packet may begin: 40 us,
+ * preamble and access address on 1M.  The same on all PHYs: a packet that has begun by then is
+ * received to its end. */
 enum { HEAR_US = 40 };
+/* LLID: L2CAP data that continue, or begin, a packet; a control PDU.  2.4 */
 enum { LLID_CONTINUE = 1, LLID_START = 2, LLID_CONTROL = 3 };
-enum { HANDLE_BASE = 0x40 };
+enum { HANDLE_BASE = 0x40 }; /* HCI's handle of connection 0 */
 
 /* A place for a connection, and its index; NULL: all are in use. It is in use from link_begin()
  * on. */
@@ -116,11 +142,13 @@ bool link_with(const controller *c, const struct address *peer)
     return false;
 }
 
+/* HCI's handle of a connection. */
 uint16_t link_handle(uint8_t i)
 {
     return (uint16_t)(HANDLE_BASE + i);
 }
 
+/* The connection with HCI's handle, and its index; NULL: there is none, or it has ended. */
 struct link *link_by_handle(controller *c, uint16_t handle, uint8_t *i)
 {
     *i = (uint8_t)(handle - HANDLE_BASE);
@@ -277,8 +305,8 @@ uint64_t link_next(const controller *c)
     return next;
 }
 
-/* Whether the radio is free until `end`: no other activity has a turn before, and neither has this
- * connection. */
+/* Whether the radio is free from now until `end`: no other connection, stream, sync or periodic
+ * advertising has a turn before, and the connection's own next anchor is T_IFS later at least. */
 bool link_time_for(const controller *c, uint8_t i, uint64_t end)
 {
     for (uint8_t k = 0; k < c->cfg.conns; k++) {
@@ -579,13 +607,14 @@ void link_on_tx_done(controller *c)
         link_end_event(c, i); /* LL_TERMINATE_IND has been acknowledged */
     } else if (l->central || !l->closes_event) {
         radio_listen(c, ACTIVITY_CONN, c->radio.channel, l->aa, l->rx_phy,
-                     c->air->now + T_IFS + 2 + HEAR_US);
+                     c->air->now + T_IFS + 2 /* jitter */ + HEAR_US);
         c->radio.index = i;
     } else {
         link_end_event(c, i);
     }
 }
 
+/* No packet of the peer began in time, or another activity has taken the radio. */
 void link_on_rx_timeout(controller *c)
 {
     link_end_event(c, c->radio.index);

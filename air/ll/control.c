@@ -6,51 +6,61 @@
  *
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
- *   NEVER: a deadline that does not exist: later than any time
- *   link_wake(): the connection has something to send: a peripheral does not skip its next events
- *   close_reason: the connection ends after this event, for this reason; 0: it goes on
- *   terminating: the end is being sent to the peer
- *   controller_has(): the controller has this feature
- *   controller_features(): its features, a bit each
- *   peer_has(): the peer has this feature; valid when features_known
- *   features_known: the peer's features have been received
- *   local_procedure: P_… that we have begun
- *   remote_procedure: P_… that the peer has begun
- *   instant_procedure: P_… that takes effect at the connection event `instant`; 0: none
- *   response_by: us: the connection is lost if the peer has not answered by then
- *   encrypting: encryption is being started or paused: no data are sent
- *   rx_encrypted: packets from the peer are encrypted
- *   n_controls: control PDUs that wait to be sent
- *   subrate_factor: one connection event of so many is used
- *   subrate_ind_out: LL_SUBRATE_IND is not acknowledged: the peer may have it or not
- *   miss_score: grows with each event missed: how far a connection has had bad luck
- *   on_refused: of a procedure: called when the peer has refused it
- *   on_instant: of a procedure: called when its instant is reached
+ *   after_encryption: control PDUs that are sent when encryption has started
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
  *   begin: of a procedure: starts it
+ *   cis_awaits_ind(): a stream that the host has accepted awaits LL_CIS_IND
+ *   cis_on_cancelled(): the central has rejected LL_CIS_RSP
+ *   cis_send_terminate(): sends LL_CIS_TERMINATE_IND, if a stream waits for it
+ *   close_reason: the connection ends after this event, for this reason; 0: it goes on
+ *   CONTROL_MAX: octets of the longest control PDU
+ *   controller_features(): its features, a bit each
+ *   controller_has(): the controller has this feature
+ *   encrypt_expects(): the PDU is the one of encryption that the peer must send next, or begins
+ *       it
+ *   encrypting: encryption is being started or paused: no data are sent
  *   encryption_pdus_only: any control PDU that is not about encryption, and any data, ends the
  *       connection
- *   new_subrate: the subrate parameters that are to be in force
- *   queued_procedures: bits 1 << P_…: procedures that are to be begun by us
+ *   features_known: the peer's features have been received
  *   held: PDUs of the peer's, received while encryption starts, n_held of them
- *   after_encryption: control PDUs that are sent when encryption has started
- *   params_answer(): answers the peer's request with an error, 0: with peer_params
+ *   instant_procedure: P_… that takes effect at the connection event `instant`; 0: none
+ *   link_wake(): the connection has something to send: a peripheral does not skip its next
+ *       events
+ *   local_procedure: P_… that we have begun
+ *   miss_score: grows with each event missed: how far a connection has had bad luck
+ *   n_after_encryption: control PDUs in after_encryption
+ *   n_controls: control PDUs that wait to be sent
+ *   NEVER: a deadline that does not exist: later than any time
+ *   new_subrate: the subrate parameters that are to be in force
+ *   on_instant: of a procedure: called when its instant is reached
+ *   on_refused: of a procedure: called when the peer has refused it
+ *   P_NONE: no control procedure
  *   params_accepted: params_answer() waits for the end of encryption
- *   request: of a procedure: opcodes of ours that a rejection of the peer's may name
- *   terminate_by: us: the connection ends then, if LL_TERMINATE_IND is not acknowledged before
- *   turn_next(): when the first turn of another activity begins; ACTIVITY_NONE: of any
- *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
- *   supervision: 10 ms: the supervision timeout
- *   waits_for_room: something waits for room for a control PDU: control_on_room() begins it
- *   cis_awaits_ind(): a stream that the host has accepted awaits LL_CIS_IND
- *   cis_send_terminate(): sends LL_CIS_TERMINATE_IND, if a stream waits for it
+ *   params_answer(): answers the peer's request with an error, 0: with peer_params
+ *   peer_has(): the peer has this feature; valid when features_known
  *   power_indicate(): sends LL_POWER_CHANGE_IND, if the peer does not know our power
- *   encrypt_expects(): the PDU is the one of encryption that the peer must send next, or begins it
- */
+ *   queued_procedures: bits 1 << P_…: procedures that are to be begun by us
+ *   remote_procedure: P_… that the peer has begun
+ *   request: of a procedure: opcodes of ours that a rejection of the peer's may name
+ *   response_by: us: the connection is lost if the peer has not answered by then
+ *   rx_encrypted: packets from the peer are encrypted
+ *   subrate_factor: one connection event of so many is used
+ *   subrate_ind_out: LL_SUBRATE_IND is not acknowledged: the peer may have it or not
+ *   supervision: 10 ms: the supervision timeout
+ *   terminate_by: us: the connection ends then, if LL_TERMINATE_IND is not acknowledged before
+ *   terminate_reason: the reason in LL_TERMINATE_IND
+ *   terminating: the end is being sent to the peer
+ *   turn_next(): when the first turn of another activity begins, by owner and index (which of
+ *       its connections, streams, syncs or sets); ACTIVITY_NONE: the first turn of any
+ *   waits_for_room: something waits for room for a control PDU: control_on_room() begins it */
 #include "host.h"
 #include "control.h"
 
 enum { RESPONSE_TIMEOUT_US = 40000000 };
 
+/* Control PDUs that a connection has room for: to be sent; received, and held while encryption
+ * starts. */
 enum { QUEUE = sizeof((struct link *)NULL)->control / sizeof(struct control) };
 enum { HELD = sizeof((struct link *)NULL)->held / sizeof(struct control) };
 
@@ -75,6 +85,7 @@ bool control_wait_for_spare(struct link *l)
     return spare;
 }
 
+/* A PDU of the procedures that start and pause encryption. */
 static bool control_encrypts(uint8_t opcode)
 {
     return opcode == LL_ENC_REQ || opcode == LL_ENC_RSP || opcode == LL_START_ENC_REQ ||
@@ -89,6 +100,7 @@ static bool control_goes_with_encryption(uint8_t opcode)
            opcode == LL_REJECT_EXT_IND || opcode == LL_UNKNOWN_RSP;
 }
 
+/* Copies a PDU that was written to `pdu`. */
 static void control_put(struct control *slot, const struct wr *pdu)
 {
     slot->len = (uint8_t)wr_len(pdu);
@@ -149,6 +161,7 @@ void control_reject(const controller *c, struct link *l, uint8_t opcode, uint8_t
     }
 }
 
+/* By kind; proc_…: in the file of each procedure. */
 static const struct procedure *const procedures[P_KINDS] = {
     [P_VERSION] = &proc_version,   [P_FEATURES] = &proc_features, [P_LENGTH] = &proc_length,
     [P_PHY] = &proc_phy,           [P_UPDATE] = &proc_update,     [P_PARAMS] = &proc_params,
@@ -353,6 +366,7 @@ static void control_on_refused(controller *c, uint8_t i, uint8_t opcode, uint8_t
     }
 }
 
+/* Control PDUs of the peer that have a handler, rx_…(), in the file of their procedure. */
 static const struct {
     uint8_t opcode, len; /* octets, with the opcode */
     bool from_central, from_peripheral;

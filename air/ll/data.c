@@ -1,48 +1,58 @@
 /* Data of the hosts: HCI packets into data PDUs, and data PDUs into HCI packets; flow control in
  * both directions. Vol 6, Part B, 4.5.9; Vol 4, Part E, 4.1
  *
+ * A command's function reads its parameters from `in` and writes the return parameters that
+ * follow the status to `ret`.  It returns the status, or CMD_ANSWERED.
+ *
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
- *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
- *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
- *   link_handle(): HCI's handle of the connection with this index
- *   link_wake(): the connection has something to send: a peripheral does not skip its next events
- *   controller_ready(): to be called when the queue to the host has got a packet
- *   evt_room(): the queue to the host has room for so many octets
- *   encrypting: encryption is being started or paused: no data are sent
- *   unacked: the last packet has been sent and not acknowledged
- *   n_controls: control PDUs that wait to be sent
- *   host_queue: packets for the host, with their H4 type
- *   host_pending: packets that the host has not given back
- *   buffers: buffers for data of the host
+ *   acl_buffer: a buffer for data of the host
  *   acl_first: of a connection: the first of its buffers with data of the host
  *   acl_last: of a connection: the last of its buffers with data of the host
- *   sent_len: octets of the data that are in packets so far
- *   tx_pdu: the packet that is sent until it is acknowledged, of tx_len octets
- *   tx_opcode: opcode of the control PDU in that packet; 0xff: none
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
+ *   buffers: buffers for data of the host
+ *   cfg: what the program gave when it made the controller, or the air:
+ *       woad_air_controller_config
+ *   cis_on_terminate_acked(): the peer has LL_CIS_TERMINATE_IND: the stream ends, the next is
+ *       sent
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or
+ *       none is to be
+ *   control_on_room(): a PDU is acknowledged: what has waited for room begins
+ *   controller_ready(): to be called when the queue to the host has got a packet
+ *   crypt_seal(): encrypts in place, and appends the MIC
  *   effective_tx: octets that fit a packet on this PHY
- *   host_credits: buffers that the host has free, if host_flow
- *   MIC: octets of the code that authenticates an encrypted payload
- *   tx_plain: for a sniffer: the payload of tx_pdu before encryption, of tx_plain_len octets
- *   host_flow: the host counts its buffers by Host Number Of Completed Packets
- *   host_acl_len: octets in each of the host's buffers, if host_flow
- *   is_start: the buffer begins an L2CAP packet
- *   tx_is_data: tx_pdu carries data of the host
- *   tx_is_last: tx_pdu ends an HCI packet of the host's
+ *   encrypting: encryption is being started or paused: no data are sent
  *   evt_completed(): Number Of Completed Packets: buffers go back to the host
  *   evt_overflow(): Data Buffer Overflow
+ *   evt_room(): the queue to the host has room for so many octets
  *   fifo_put(): room for a packet at the queue's end; NULL: there is none
+ *   host_acl_len: octets in each of the host's buffers, if host_flow
+ *   host_credits: buffers that the host has free, if host_flow
+ *   host_flow: the host counts its buffers by Host Number Of Completed Packets
+ *   host_pending: packets that the host has not given back
+ *   host_queue: packets for the host, with their H4 type
+ *   is_start: the buffer begins an L2CAP packet
+ *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
+ *   link_handle(): HCI's handle of the connection with this index
+ *   link_wake(): the connection has something to send: a peripheral does not skip its next
+ *       events
+ *   MIC: octets of the code that authenticates an encrypted payload
+ *   n_controls: control PDUs that wait to be sent
+ *   OVERFLOW_ACL: link type of Data Buffer Overflow
  *   ROOM_FOR_DATA: octets of the queue to the host that data leave free for events
+ *   sent_len: octets of the data that are in packets so far
  *   subrate_on_ack(): the peer has LL_SUBRATE_IND: the new subrate is in force
- *   cis_on_terminate_acked(): the peer has LL_CIS_TERMINATE_IND: the stream ends, the next is sent
- *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
- *       is to be
- *   crypt_seal(): encrypts in place, and appends the MIC
- *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
- *   control_on_room(): a PDU is acknowledged: what has waited for room begins */
+ *   tx_encrypted: packets to the peer are encrypted
+ *   tx_is_data: tx_pdu carries data of the host
+ *   tx_is_last: tx_pdu ends an HCI packet of the host's
+ *   tx_opcode: opcode of the control PDU in that packet; 0xff: none
+ *   tx_pdu: the packet that is sent until it is acknowledged, of tx_len octets
+ *   tx_plain: for a sniffer: the payload of tx_pdu before encryption, of tx_plain_len octets
+ *   unacked: the last packet has been sent and not acknowledged */
 #include "host.h"
 #include "control.h"
 
+/* LLID: data that continue, or begin, an L2CAP packet; a control PDU.  NONE: no buffer. */
 enum { LLID_CONTINUE = 1, LLID_START = 2, LLID_CONTROL = 3, NONE = 0xff, MAX_PDU = 251 };
 enum { PB_CONTINUE = 1, PB_START = 2 }; /* Packet_Boundary_Flag.  Vol 4, Part E, 5.4.2 */
 enum { MIN_PDU = 27, PACKETS_MAX = 0x7fff, ACL_HEADER = 7 /* with H4 type and record length */ };

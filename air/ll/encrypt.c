@@ -4,45 +4,56 @@
  *
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
- *   NEVER: a deadline that does not exist: later than any time
- *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
- *   link_handle(): HCI's handle of the connection with this index
- *   link_wake(): the connection has something to send: a peripheral does not skip its next events
- *   terminating: the end is being sent to the peer
- *   controller_has(): the controller has this feature
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
  *   air_random(): the next number of the world's random sequence
- *   evt_le(): an LE event for the host, unless it is masked
- *   control_send(): queues a control PDU
- *   control_request(): the procedure P_… is wanted: it begins when no other runs
- *   control_done(): the procedure has ended
- *   control_reject(): queues LL_REJECT_EXT_IND, or what an older peer understands
- *   local_procedure: P_… that we have begun
- *   response_by: us: the connection is lost if the peer has not answered by then
- *   encrypting: encryption is being started or paused: no data are sent
- *   rx_encrypted: packets from the peer are encrypted
- *   subrate_factor: one connection event of so many is used
- *   on_refused: of a procedure: called when the peer has refused it
- *   on_instant: of a procedure: called when its instant is reached
+ *   auth_payload_by: us: until when a packet with a MIC must arrive
  *   begin: of a procedure: starts it
+ *   cfg: what the program gave when it made the controller, or the air:
+ *       woad_air_controller_config
+ *   cipher: key and nonce of an encrypted packet
+ *   cis_awaits_ind(): a stream that the host has accepted awaits LL_CIS_IND
+ *   close_reason: the connection ends after this event, for this reason; 0: it goes on
+ *   control_done(): the procedure has ended
+ *   CONTROL_MAX: octets of the longest control PDU
+ *   control_reject(): queues LL_REJECT_EXT_IND, or what an older peer understands
+ *   control_release(): sends and handles what has waited for the end of encryption
+ *   control_request(): the procedure P_… is wanted: it begins when no other runs
+ *   control_send(): queues a control PDU
+ *   controller_has(): the controller has this feature
+ *   encrypting: encryption is being started or paused: no data are sent
+ *   encryption_next: opcode of the PDU that the peer must send next; 0: no procedure of
+ *       encryption
  *   encryption_pdus_only: any control PDU that is not about encryption, and any data, ends the
  *       connection
- *   auth_payload_by: us: until when a packet with a MIC must arrive
- *   ping_at: us: when LL_PING_REQ is sent, so that a packet with a MIC arrives in time
- *   rx_pausing: the next new packet, the central's LL_PAUSE_ENC_RSP, is not encrypted
- *   rx_counter: packets decrypted, without repeated ones; link_accept_payload() counts
- *   was_encrypted: the connection has been encrypted, and may be paused: the next success is a key
- *       refresh
- *   control_release(): sends and handles what has waited for the end of encryption
+ *   evt_le(): an LE event for the host, unless it is masked
+ *   evt_put(): an event for the host, unless it is masked
+ *   evt_put_2(): an event for the host, unless its second mask excludes it
+ *   header_mask: bits of a PDU's header that the MIC covers
+ *   link_handle(): HCI's handle of the connection with this index
+ *   link_wake(): the connection has something to send: a peripheral does not skip its next
+ *       events
+ *   local_procedure: P_… that we have begun
  *   MIC: octets of the code that authenticates an encrypted payload
- *   cipher: key and nonce of an encrypted packet
- *   close_reason: the connection ends after this event, for this reason; 0: it goes on
- *   encryption_next: opcode of the PDU that the peer must send next; 0: no procedure of encryption
- *   cis_awaits_ind(): a stream that the host has accepted awaits LL_CIS_IND */
+ *   NEVER: a deadline that does not exist: later than any time
+ *   on_instant: of a procedure: called when its instant is reached
+ *   on_refused: of a procedure: called when the peer has refused it
+ *   ping_at: us: when LL_PING_REQ is sent, so that a packet with a MIC arrives in time
+ *   response_by: us: the connection is lost if the peer has not answered by then
+ *   rx_counter: packets decrypted, without repeated ones; link_accept_payload() counts
+ *   rx_encrypted: packets from the peer are encrypted
+ *   rx_pausing: the next new packet, the central's LL_PAUSE_ENC_RSP, is not encrypted
+ *   subrate_factor: one connection event of so many is used
+ *   terminating: the end is being sent to the peer
+ *   tx_counter: packets encrypted: part of the nonce
+ *   tx_encrypted: packets to the peer are encrypted
+ *   was_encrypted: the connection has been encrypted, and may be paused: the next success is a
+ *       key refresh */
 #include "host.h"
 #include "control.h"
 
 /* --- packets: CCM with a counter for each direction ------------------------------------------- */
 
+/* Link layer and HCI have the least significant octet first, AES the most. */
 static void reversed(uint8_t out[16], const uint8_t in[16])
 {
     for (size_t n = 0; n < 16; n++) {
@@ -97,6 +108,7 @@ static void crypt_stream(const controller *c, const struct cipher *k, const uint
     c->cfg.crypto->aes128(k->key, block, out);
 }
 
+/* Encrypts or decrypts the payload with the key stream. */
 static void crypt_xor(const controller *c, const struct cipher *k, const uint8_t nonce[13],
                       uint8_t *data, size_t len)
 {
@@ -141,6 +153,7 @@ bool crypt_open_with(const controller *c, const struct cipher *k, uint8_t head, 
     return !wrong;
 }
 
+/* The key and nonce of the connection's packet number `counter`, in one direction. */
 static void link_cipher(const struct link *l, uint64_t counter, bool from_central, struct cipher *k)
 {
     memcpy(k->key, l->session_key, 16);
@@ -150,6 +163,7 @@ static void link_cipher(const struct link *l, uint64_t counter, bool from_centra
     k->header_mask = 0xe3; /* all but SN, NESN and MD */
 }
 
+/* Encrypts the next packet of ours and appends its MIC. */
 void crypt_seal(controller *c, struct link *l, uint8_t head, uint8_t *data, size_t len)
 {
     struct cipher k;
@@ -181,6 +195,7 @@ static void encrypt_over(controller *c, uint8_t i)
     }
 }
 
+/* Of the simulation's random numbers, so no secret. */
 static uint8_t random_octet(controller *c)
 {
     return (uint8_t)(air_random(c->air) >> 8);
@@ -227,6 +242,7 @@ bool encrypt_expects(const struct link *l, uint8_t opcode)
     return opcode == next;
 }
 
+/* A control PDU without parameters. */
 static void send_opcode(struct link *l, uint8_t opcode)
 {
     uint8_t b[1];
@@ -321,6 +337,7 @@ void rx_enc_req(controller *c, uint8_t i, struct rd *in)
     evt_le(c, LE_LTK_REQUEST, &w);
 }
 
+/* The central has both halves of SKD and IV now: LL_START_ENC_REQ must follow. */
 void rx_enc_rsp(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -358,6 +375,8 @@ void encrypt_key(controller *c, uint8_t i, const uint8_t *ltk)
     link_wake(c, i);
 }
 
+/* The first PDU that the peripheral can decrypt: from this answer on both directions are
+ * encrypted. */
 void rx_start_enc_req(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -385,6 +404,7 @@ void rx_start_enc_rsp(controller *c, uint8_t i, struct rd *in)
 
 /* --- pausing, for a new key ------------------------------------------------------------------- */
 
+/* At the peripheral: its answer is the last PDU that is encrypted with the old key. */
 void rx_pause_enc_req(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];

@@ -5,33 +5,43 @@
  *   c: the controller; l: one of its connections, i: the index of that
  *   s: a stream (struct iso, ll.h)
  *   b: a broadcast isochronous group (struct big, ll.h)
- *   link_handle(): HCI's handle of the connection with this index
- *   controller_ready(): to be called when the queue to the host has got a packet
- *   phy_number(): HCI's number of a PHY: both codings are one
- *   host_queue: packets for the host, with their H4 type
  *   big: a broadcast isochronous group: ll.h
- *   is_receiver: of a group: received, not sent
- *   bn_tx: payloads of an event that we send
+ *   big_info: BIGInfo, decoded: ll.h
+ *   bn: payloads of an event of a stream
  *   bn_rx: payloads of an event that we receive
- *   nse: subevents of an event
- *   sync_delay: us that a stream or a group takes in its interval
+ *   bn_tx: payloads of an event that we send
+ *   controller_ready(): to be called when the queue to the host has got a packet
+ *   csa2: the connection uses channel selection algorithm 2, else 1
+ *   event_mask: the host's mask of events, a bit each
+ *   event_mask_2: the same of page 2
+ *   fifo_has_room(): the queue has room for so many octets
+ *   fifo_put(): room for a packet at the queue's end; NULL: there is none
  *   group_delay: us that a group takes in its interval
- *   spacing: us from one stream of a group to the next
+ *   GROUP_MAX: streams of a group, at most
+ *   host_queue: packets for the host, with their H4 type
+ *   irc: immediate repetition count
+ *   is_receiver: of a group: received, not sent
+ *   ISO_HANDLE: HCI's handle of the first stream
+ *   iso_handle(): HCI's handle of a stream
+ *   le_mask: the same of LE events
+ *   link_handle(): HCI's handle of the connection with this index
+ *   max_sdu: octets of the longest SDU of a group
+ *   n_streams: streams of the group that are in stream[]
+ *   nse: subevents of an event
+ *   num: streams of a group, those included that we do not receive
  *   own_air: our address in the connection request
  *   peer_air: the peer's address in the connection request
- *   event_mask: the host's mask of events, a bit each
- *   fifo_put(): room for a packet at the queue's end; NULL: there is none
- *   fifo_has_room(): the queue has room for so many octets
+ *   peer_sca: class of the peer's sleep clock accuracy
+ *   phy_number(): HCI's number of a PHY: both codings are one
  *   ROOM_FOR_REPORT: octets of the queue to the host that reports leave free for data and events
- *   num: streams of a group, those included that we do not receive
- *   bn: payloads of an event of a stream
- *   irc: immediate repetition count
- *   event_mask_2: the same of page 2
- *   le_mask: the same of LE events
- *   supervision: 10 ms: the supervision timeout */
+ *   sdu_interval: us from one SDU to the next
+ *   spacing: us from one stream of a group to the next
+ *   supervision: 10 ms: the supervision timeout
+ *   sync_delay: us that a stream or a group takes in its interval */
 #include "host.h"
 #include "iso.h"
 
+/* The queue to the host has room for `n` octets. */
 bool evt_room(const controller *c, size_t n)
 {
     return fifo_has_room(&c->host_queue, n);
@@ -103,6 +113,7 @@ void evt_complete(controller *c, uint16_t opcode, uint8_t status, const struct w
     evt_put(c, EVT_COMMAND_COMPLETE, &w);
 }
 
+/* Command Status: status u8, commands allowed u8 (1), opcode u16. */
 void evt_status(controller *c, uint16_t opcode, uint8_t status)
 {
     uint8_t b[4];
@@ -120,6 +131,8 @@ void evt_overflow(controller *c, uint8_t link_type)
     evt_put(c, EVT_DATA_BUFFER_OVERFLOW, &w);
 }
 
+/* Number Of Completed Packets, for one handle: number of handles u8 (1), handle u16, packets
+ * u16. */
 void evt_completed(controller *c, uint16_t handle, uint16_t count)
 {
     uint8_t b[5];
@@ -179,6 +192,7 @@ void evt_connected(controller *c, uint8_t status, uint8_t i)
     evt_le(c, enhanced ? LE_ENHANCED_CONNECTION_COMPLETE : LE_CONNECTION_COMPLETE, &w);
 }
 
+/* Disconnection Complete: status u8 (0), handle u16, reason u8. */
 void evt_disconnected(controller *c, uint16_t handle, uint8_t reason)
 {
     uint8_t b[4];

@@ -33,6 +33,7 @@ enum { /* operations of the commands that set data.  Vol 4, Part E, 7.8.54 */
 };
 enum { T_MAFS = 300 }; /* between a PDU and the one its AuxPtr names.  4.2.2 */
 
+/* Decodes a PDU from its header on; false: it is malformed. */
 bool ext_read(struct rd *pdu, struct ext *e);
 /* Writes header and payload; returns how much of the data went in. */
 size_t ext_write(struct wr *pdu, uint8_t type, const struct ext *e);
@@ -48,7 +49,7 @@ static inline unsigned address_bits(bool tx_random, bool rx_random)
     return (unsigned)tx_random * TX_ADD | (unsigned)rx_random * RX_ADD;
 }
 
-/* adv.c */
+/* adv.c, where each is explained; `end`: us: the end of a request that has been received */
 void adv_header(const controller *c, struct wr *pdu, uint8_t type, bool tx_random, bool rx_random,
                 size_t len);
 void adv_own(const controller *c, const struct ll_adv *a, struct address *own);

@@ -5,80 +5,100 @@
  * Names of other files:
  *   c: the controller
  *   a: an advertising set (ll.h)
- *   NEVER: a deadline that does not exist: later than any time
- *   link_begin(): makes a connection from the data of a connection request; `end`: the time of its
- *       last bit
+ *   acad: additional controller advertising data
+ *   address_bits(): TxAdd and RxAdd of an advertising PDU
+ *   ADV_AA: access address of advertising
+ *   adv_connected(): the set is disabled, because a connection was made
+ *   ADV_EXT: type of extended advertising PDUs; the channel and their place in a chain say which
+ *       they are
+ *   adv_may_be_connected(): there is a place for a connection, and the radio is free until then
  *   adv_now: the advertising set that has the radio, or had it last
+ *   adv_own(): the set's address on the air
+ *   adv_power(): dBm of the set's packets
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
  *   aux_at: us: the next packet on a secondary channel; NEVER: none
+ *   aux_channel: channel of the packet that AuxPtr names
  *   aux_offset: us from a packet to the auxiliary packet that it names, in steps of aux_unit
- *   missed: advertising events in a row that gave way: the more, the less the radio's other turns
- *       count
+ *   aux_phy: PHY of the packet that AuxPtr names
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
+ *   channel_bits: channels that the set uses, a bit each: 37, 38, 39
+ *   CHANNELS: 40: channels of the radio, 0 to 39
+ *   conn_index: the connection that begins
+ *   conn_lldata: LLData of the request that was accepted
+ *   conn_peer: the peer of the connection request that is out
+ *   conn_peer_air: address on the air of the peer of that connection request
+ *   conn_request_end: us: when that request ended
+ *   csa2: the connection uses channel selection algorithm 2, else 1
+ *   csa2_channel(): the channel of an event by channel selection algorithm 2
+ *   DATA_CHANNELS: 37: channels 0 to 36 carry data
+ *   data_len: octets of `data`, the advertising data
+ *   did: data ID of ADI: changes with the data
+ *   has_adi: of an extended PDU: ADI is there: did and sid
+ *   has_adv: fields of an extended PDU (struct ext) that are there: has_…
+ *   has_aux: of an extended PDU: AuxPtr is there, which names the next packet
+ *   has_power: of an extended PDU: TxPower is there
+ *   has_target: of an extended PDU: TargetA is there; of the resolving list: target_rpa is
+ *   KIND_AUX: kind of a packet, for captures: on a secondary channel
+ *   link_begin(): makes a connection from the data of a connection request; `end`: the time of
+ *       its last bit
+ *   ll_adv: an advertising set: ll.h
+ *   missed: advertising events in a row that gave way: the more, the less the radio's other
+ *       turns count
+ *   NEVER: a deadline that does not exist: later than any time
+ *   next_channel: channel of the packet that the last one named
+ *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
+ *   packet: of the radio: the packet that is being sent, or was sent last
+ *   periodic: periodic advertising of a set
+ *   periodic_adv_sync_info(): SyncInfo of the first event that is at least so many us after a
+ *       packet
+ *   phy_number(): HCI's number of a PHY: both codings are one
+ *   primary: PHY of the primary channels; 0: not set, 1M
+ *   privacy_target(): the address on the air of the peer that directed advertising is for
+ *   PROP_CONNECTABLE: properties of an extended advertising set, bits as HCI has them
+ *   props: PROP_…: properties of a set with extended PDUs
+ *   radio_airtime(): us of a packet with so many octets of PDU, its header included
  *   radio_claim_adv(): takes the radio for advertising; false: an activity has it
+ *   radio_listen(): listens for packets that begin until a time; then the activity's
+ *       on_rx_timeout is called
  *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
  *       sends that
  *   radio_send(): sends at a time; then the activity's on_tx_done is called
- *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
- *       is called
- *   phy_number(): HCI's number of a PHY: both codings are one
- *   privacy_target(): the address on the air of the peer that directed advertising is for
- *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
- *   PROP_CONNECTABLE: properties of an extended advertising set, bits as HCI has them
- *   has_adv: fields of an extended PDU (struct ext) that are there: has_…
- *   sync: a sync with periodic advertising of another device: ll.h
- *   periodic: periodic advertising of a set
+ *   rsp: the scan response data
+ *   rsp_len: octets of `rsp`, the scan response data
+ *   secondary: PHY of the secondary channels; 0: not set, 1M
  *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
  *       stream: an SDU is sent in this event
  *   sent_len: octets of the data that are in packets so far
- *   channel_bits: channels that the set uses, a bit each: 37, 38, 39
- *   ADV_AA: access address of advertising
- *   conn_peer: the peer of the connection request that is out
- *   conn_peer_air: address on the air of the peer of that connection request
- *   conn_index: the connection that begins
- *   address_bits(): TxAdd and RxAdd of an advertising PDU
- *   csa2_channel(): the channel of an event by channel selection algorithm 2
  *   sets: the advertising sets, n_sets of them; legacy advertising is the first
- *   props: PROP_…: properties of a set with extended PDUs
- *   primary: PHY of the primary channels; 0: not set, 1M
- *   secondary: PHY of the secondary channels; 0: not set, 1M
  *   stage: AT_…: which packets of the event are being sent
- *   next_channel: channel of the packet that the last one named
- *   conn_lldata: LLData of the request that was accepted
- *   conn_request_end: us: when that request ended
- *   adv_own(): the set's address on the air
- *   adv_power(): dBm of the set's packets
- *   adv_connected(): the set is disabled, because a connection was made
- *   adv_may_be_connected(): there is a place for a connection, and the radio is free until then
- *   periodic_adv_sync_info(): SyncInfo of the first event that is at least so many us after a
- *       packet
- *   did: data ID of ADI: changes with the data
- *   acad: additional controller advertising data
- *   T_MAFS: us from the end of a packet to the auxiliary packet that it names
- *   radio_airtime(): us of a packet with so many octets of PDU, its header included
- *   packet: of the radio: the packet that is being sent, or was sent last
- *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end */
+ *   sync: a sync with periodic advertising of another device: ll.h
+ *   sync_info_read(): reads SyncInfo
+ *   T_MAFS: us from the end of a packet to the auxiliary packet that it names */
 #include "periodic.h"
 
-/* How long to listen for the begin of a response: T_IFS, 2 us for the clocks, preamble and
- * address. */
+/* ANSWER_US: how long to listen for the begin of a response: T_IFS, 2 us for the clocks, and 40 us,
+ * in which preamble and address of a packet on 1M are received.  The same on all PHYs: a packet
+ * that has begun by then is received to its end.  PAYLOAD_MAX: octets of a PDU behind its header.
+ */
 enum { ANSWER_US = T_IFS + 2 + 40, PAYLOAD_MAX = 255 };
 enum { SYNC_AHEAD_US = 3000 }; /* SyncInfo names an event so much later: chains end before */
-enum {
-    AT_PRIMARY,
-    AT_ADV,
-    AT_RESPONSE,
-    AT_CONNECT
-}; /* a->stage: the packets that are being sent */
+enum {                         /* a->stage: the packets that are being sent */
+       AT_PRIMARY,             /* ADV_EXT_IND */
+       AT_ADV,                 /* AUX_ADV_IND and its chain */
+       AT_RESPONSE,            /* AUX_SCAN_RSP and its chain */
+       AT_CONNECT              /* AUX_CONNECT_RSP */
+};
 
 /* --- the payload ------------------------------------------------------------------------------ */
 
-enum {
-    HAS_ADV = 0x01,
-    HAS_TARGET = 0x02,
-    HAS_CTE = 0x04,
-    HAS_ADI = 0x08,
-    HAS_AUX = 0x10,
-    HAS_SYNC = 0x20,
-    HAS_POWER = 0x40
+enum { /* extended header flags, in the order of their fields */
+       HAS_ADV = 0x01,
+       HAS_TARGET = 0x02,
+       HAS_CTE = 0x04,
+       HAS_ADI = 0x08,
+       HAS_AUX = 0x10,
+       HAS_SYNC = 0x20,
+       HAS_POWER = 0x40
 };
 
 /* Extended header length u6, AdvMode u2; flags u8; AdvA 6, TargetA 6, CTEInfo u8, ADI u16 (DID
@@ -158,6 +178,8 @@ static void ext_write_aux(struct wr *out, const struct ext *e)
                             (e->aux_phy - 1u) << 21));
 }
 
+/* Header u16, then see ext_read().  Data that do not fit are left out; returns the octets that
+ * went in. */
 size_t ext_write(struct wr *pdu, uint8_t type, const struct ext *e)
 {
     uint8_t body[64];
@@ -199,6 +221,7 @@ size_t ext_write(struct wr *pdu, uint8_t type, const struct ext *e)
 
 /* --- an event --------------------------------------------------------------------------------- */
 
+/* The advertising set that the host knows by this number; NULL: none. */
 struct ll_adv *set_by_handle(controller *c, uint8_t handle)
 {
     for (uint8_t n = 0; n < c->n_sets; n++) {
@@ -281,6 +304,8 @@ static size_t ad_boundary(const uint8_t *data, size_t len, size_t most)
     return result;
 }
 
+/* See ext.h.  What fits is measured by writing to the buffer of the next packet, which is
+ * written again afterwards. */
 size_t ext_write_part(controller *c, struct ext *e, uint8_t phy, uint8_t next_channel)
 {
     struct wr probe = wr_of(c->radio.packet.pdu, sizeof c->radio.packet.pdu);

@@ -5,25 +5,33 @@
  *   c: the controller
  *   a: an advertising set (ll.h)
  *   s: a sync (struct sync, ll.h)
- *   link_handle(): HCI's handle of the connection with this index
- *   phy_number(): HCI's number of a PHY: both codings are one
- *   has_adv: fields of an extended PDU (struct ext) that are there: has_…
+ *   advertiser: of a sync: the address of the device that it listens to
+ *   by_host: the sync was begun by the host, else by a peer
+ *   DBM_UNKNOWN: HCI's value for a power that is not known
+ *   events: advertising events since the set was enabled
  *   evt_le(): an LE event for the host, unless it is masked
  *   evt_room(): the queue to the host has room for so many octets
- *   by_host: the sync was begun by the host, else by a peer
- *   reporting: the host wants reports of the sync
+ *   has_adi: of an extended PDU: ADI is there: did and sid
+ *   has_adv: fields of an extended PDU (struct ext) that are there: has_…
+ *   has_power: of an extended PDU: TxPower is there
+ *   has_target: of an extended PDU: TargetA is there; of the resolving list: target_rpa is
+ *   link_handle(): HCI's handle of the connection with this index
+ *   ll_adv: an advertising set: ll.h
  *   past_conn: of a sync by transfer: index of the connection by which it came
  *   past_data: of a sync by transfer: the Service_Data that came with it
+ *   phy_number(): HCI's number of a PHY: both codings are one
  *   primary_phy: PHY of the ADV_EXT_IND that named the chain
+ *   reporting: the host wants reports of the sync
  *   ROOM_FOR_REPORT: octets of the queue to the host that reports leave free for data and events
- *   DBM_UNKNOWN: HCI's value for a power that is not known
- *   events: advertising events since the set was enabled */
+ *   sca: class of a sleep clock's accuracy, 0 to 7
+ *   sync_handle(): HCI's handle of a sync */
 #include "host.h"
 #include "periodic.h"
 
 /* --- extended advertising --------------------------------------------------------------------- */
 
-/* LE Advertising Set Terminated: status u8, set u8, handle u16, events u8.  7.7.65.18 */
+/* LE Advertising Set Terminated: status u8, set u8, handle u16, events u8.  `i`: the connection
+ * that was made, if the status is 0.  7.7.65.18 */
 void evt_set_terminated(controller *c, const struct ll_adv *a, uint8_t status, uint8_t i)
 {
     uint8_t b[8];
@@ -115,6 +123,7 @@ void evt_sync_established(controller *c, const struct sync *s, uint8_t status)
     evt_le(c, code, &w);
 }
 
+/* LE Periodic Advertising Sync Lost: handle u16.  7.7.65.16 */
 void evt_sync_lost(controller *c, const struct sync *s)
 {
     uint8_t b[2];

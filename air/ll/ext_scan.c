@@ -3,64 +3,74 @@
  *
  * Names of other files:
  *   c: the controller
- *   NEVER: a deadline that does not exist: later than any time
+ *   accept_has(): the accept list has this address
+ *   accept_has_anonymous(): the accept list allows advertisers without an address
+ *   ACTIVITY_NONE: no activity: the radio is off
+ *   address_bits(): TxAdd and RxAdd of an advertising PDU
+ *   ADV_AA: access address of advertising
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
+ *   aux_at: us: the next packet on a secondary channel; NEVER: none
+ *   aux_channel: channel of the packet that AuxPtr names
+ *   aux_offset: us from a packet to the auxiliary packet that it names, in steps of aux_unit
+ *   aux_phy: PHY of the packet that AuxPtr names
+ *   aux_unit: us: the auxiliary packet may begin so much later than aux_offset says
+ *   between_periods: scanning is on, and pauses until period_at
+ *   chain_head: the first packet of the chain
+ *   conn_index: the connection that begins
+ *   conn_own_air: our address in the connection request that is out
+ *   conn_peer_air: address on the air of the peer of that connection request
+ *   connect_ind_out: CONNECT_IND is on its way
+ *   connect_req_out: AUX_CONNECT_REQ is on its way, or its response is awaited
+ *   DBM_UNKNOWN: HCI's value for a power that is not known
+ *   duration: us: of a scan; 0: without end
+ *   evt_ext_report(): LE Extended Advertising Report
+ *   evt_le(): an LE event for the host, unless it is masked
+ *   ext_read(): decodes an extended advertising PDU
+ *   FIRST_PRIMARY: 37: the first channel of primary advertising; the last is 39
+ *   has_adv: fields of an extended PDU (struct ext) that are there: has_…
+ *   has_aux: of an extended PDU: AuxPtr is there, which names the next packet
+ *   has_target: of an extended PDU: TargetA is there; of the resolving list: target_rpa is
+ *   in_chain: the last packet named another one
+ *   in_scan_response: the chain is that of an AUX_SCAN_RSP
+ *   KIND_AUX: kind of a packet, for captures: on a secondary channel
  *   link_free(): a free place for a connection, of those of the configuration, and its index
  *   link_with(): there is a connection with this peer
- *   aux_at: us: the next packet on a secondary channel; NEVER: none
- *   aux_offset: us from a packet to the auxiliary packet that it names, in steps of aux_unit
- *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
- *       sends that
- *   radio_send(): sends at a time; then the activity's on_tx_done is called
- *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
- *       is called
- *   radio_off(): stops the radio; nothing is received of a packet that is cut off
- *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   listening_aux: the radio listens for an auxiliary packet, of which in_chain (AUX_CHAIN_IND)
+ *       and in_scan_response (of AUX_SCAN_RSP) say what it continues (ext_scan.c)
  *   medium_busy(): the radio is receiving a packet: when it ends
+ *   NEVER: a deadline that does not exist: later than any time
+ *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   period: us: from the begin of a scan to the next
+ *   period_at: us: when the next period of scanning begins
+ *   primary_phy: PHY of the ADV_EXT_IND that named the chain
+ *   privacy_is_own(): the address is ours
  *   privacy_own(): our address on the air: the device's, or a private one for this peer
  *   privacy_resolve(): the identity address of a private one, by the resolving list; false: the
  *       packet is to be ignored: network privacy mode does not accept that address
- *   privacy_is_own(): the address is ours
- *   accept_has(): the accept list has this address
- *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
- *   ext_read(): decodes an extended advertising PDU
- *   has_adv: fields of an extended PDU (struct ext) that are there: has_…
- *   evt_le(): an LE event for the host, unless it is masked
- *   in_chain: the last packet named another one
- *   connect_ind_out: CONNECT_IND is on its way
- *   connect_req_out: AUX_CONNECT_REQ is on its way, or its response is awaited
- *   scan_req_out: a scan request has been sent, to scan_req_to
- *   ADV_AA: access address of advertising
- *   conn_index: the connection that begins
- *   address_bits(): TxAdd and RxAdd of an advertising PDU
- *   period_at: us: when the next period of scanning begins
- *   until: us: when the host's Duration of scanning ends; NEVER: not at all
- *   duration: us: of a scan; 0: without end
- *   period: us: from the begin of a scan to the next
- *   between_periods: scanning is on, and pauses until period_at
- *   listening_aux: the radio listens for an auxiliary packet, of which in_chain (AUX_CHAIN_IND) and
- *       in_scan_response (of AUX_SCAN_RSP) say what it continues (ext_scan.c)
- *   chain_head: the first packet of the chain
+ *   radio_airtime(): us of a packet with so many octets of PDU, its header included
+ *   radio_listen(): listens for packets that begin until a time; then the activity's
+ *       on_rx_timeout is called
+ *   radio_off(): stops the radio; nothing is received of a packet that is cut off
+ *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
+ *       sends that
+ *   radio_send(): sends at a time; then the activity's on_tx_done is called
  *   report_type: Event_Type of the chain's reports
- *   primary_phy: PHY of the ADV_EXT_IND that named the chain
- *   aux_unit: us: the auxiliary packet may begin so much later than aux_offset says
- *   conn_peer_air: address on the air of the peer of that connection request
- *   conn_own_air: our address in the connection request that is out
- *   scan_req_to: address on the air to which that request was sent
+ *   scan_backoff_over(): a scan request may be sent now
  *   scan_enable(): begins or ends scanning; the caller sets the times
+ *   scan_note_new_adi(): notes the set's DID; false: its data have been reported already
+ *   scan_on_aux_connect_rsp(): AUX_CONNECT_RSP is there: the connection begins
+ *   scan_req_answered(): counts an answer for the backoff
+ *   scan_req_out: a scan request has been sent, to scan_req_to
+ *   scan_req_to: address on the air to which that request was sent
  *   scan_send_aux_connect_req(): sends AUX_CONNECT_REQ to the sender of a packet that ended at
  *       `end`
- *   scan_on_aux_connect_rsp(): AUX_CONNECT_RSP is there: the connection begins
- *   scan_note_new_adi(): notes the set's DID; false: its data have been reported already
- *   scan_backoff_over(): a scan request may be sent now
- *   scan_req_answered(): counts an answer for the backoff
- *   sync_consider(): begins a sync, if the host wants one with this advertiser
- *   accept_has_anonymous(): the accept list allows advertisers without an address
- *   turn_next(): when the first turn of another activity begins; ACTIVITY_NONE: of any
- *   radio_airtime(): us of a packet with so many octets of PDU, its header included
- *   DBM_UNKNOWN: HCI's value for a power that is not known
- *   in_scan_response: the chain is that of an AUX_SCAN_RSP
  *   state: of the radio: RADIO_OFF; RADIO_WAIT: a packet is to be sent; RADIO_TX; RADIO_RX: it
- *       listens */
+ *       listens
+ *   sync_consider(): begins a sync, if the host wants one with this advertiser
+ *   turn_next(): when the first turn of another activity begins, by owner and index (which of
+ *       its connections, streams, syncs or sets); ACTIVITY_NONE: the first turn of any
+ *   until: us: when the host's Duration of scanning ends; NEVER: not at all */
 #include "host.h"
 #include "ext.h"
 
@@ -68,6 +78,8 @@
  * preamble and access address; the radio listens that much longer.  ANSWER_US: an answer begins
  * T_IFS after our packet, 2 us late at most (4.2.2). */
 enum { HEAR_US = 40, ANSWER_US = T_IFS + 2 + HEAR_US };
+/* Event_Type of a report: its low bits, of which the first two are AdvMode's; Data_Status above
+ * them. Vol 4, Part E, 7.7.65.13 */
 enum { TYPE_CONNECTABLE = 1, TYPE_SCANNABLE = 2, TYPE_DIRECTED = 4, TYPE_RESPONSE = 8 };
 enum { STATUS_SHIFT = 5, STATUS_MORE = 1, STATUS_CUT = 2 };
 enum { REPORT_MAX = 229 }; /* octets in one event: Vol 4, Part E, 7.7.65.13 */
@@ -85,7 +97,7 @@ void ext_scan_on_duration_timer(controller *c)
         c->scan->period_at = period_at + c->scan->period;
         return;
     }
-    scan_enable(c, false);
+    scan_enable(c, false); /* the pause lasts until this timer enables it again, or the host does */
     c->scan->until = NEVER;
     c->scan->on = c->scan->between_periods = period_at != NEVER; /* the host sees it as enabled */
     if (period_at == NEVER) {
@@ -107,8 +119,8 @@ static void ext_scan_plan_aux(controller *c, const struct ext *e, uint64_t start
 void ext_scan_on_aux_timer(controller *c)
 {
     c->scan->aux_at = NEVER;
-    uint64_t end;
-    bool hears =
+    uint64_t end; /* not used */
+    bool hears =  /* a packet is being received: the radio stays with it */
         c->radio.state == RADIO_RX && c->radio.owner == ACTIVITY_SCAN && medium_busy(c, &end);
     bool busy = c->radio.state != RADIO_OFF && c->radio.owner != ACTIVITY_SCAN;
     if (busy || hears || c->scan->connect_ind_out || c->scan->connect_req_out) {
@@ -150,7 +162,8 @@ void ext_scan_lost(controller *c)
     }
 }
 
-/* AUX_SCAN_REQ: ScanA 6, AdvA 6.  2.3.2.1 */
+/* AUX_SCAN_REQ: ScanA 6, AdvA 6.  `e`: the PDU with AdvA as on the air; `who`: the identity behind
+ * that address; `end` of the packet.  2.3.2.1 */
 static void ext_scan_send_scan_req(controller *c, const struct ext *e, const struct address *who,
                                    uint64_t end)
 {
@@ -168,6 +181,7 @@ static void ext_scan_send_scan_req(controller *c, const struct ext *e, const str
     c->radio.packet.kind = KIND_AUX; /* for captures: a request on a secondary channel */
 }
 
+/* Directed to this device, or undirected; and of the accept list, if that is in use. */
 static bool ext_scan_is_for_us(const controller *c, const struct ext *e)
 {
     return (!e->has_target || privacy_is_own(c, c->scan->own_type, &e->target)) &&

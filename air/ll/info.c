@@ -3,32 +3,35 @@
  *
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
- *   link_handle(): HCI's handle of the connection with this index
- *   controller_has(): the controller has this feature
- *   controller_features(): its features, a bit each
- *   features_known: the peer's features have been received
- *   phy_number(): HCI's number of a PHY: both codings are one
- *   evt_le(): an LE event for the host, unless it is masked
- *   control_send(): queues a control PDU
- *   control_done(): the procedure has ended
- *   local_procedure: P_… that we have begun
- *   on_refused: of a procedure: called when the peer has refused it
- *   on_instant: of a procedure: called when its instant is reached
  *   begin: of a procedure: starts it
- *   effective_tx: octets that fit a packet on this PHY
- *   max_tx: octets of a packet that both sides can do
- *   host_max_tx: octets that our host wants in a packet
+ *   control_done(): the procedure has ended
+ *   CONTROL_MAX: octets of the longest control PDU
+ *   control_send(): queues a control PDU
+ *   controller_features(): its features, a bit each
+ *   controller_has(): the controller has this feature
  *   controller_version(): its version, as HCI numbers them
- *   length_begin_link(): calculates effective_tx and effective_rx of a new connection
- *   version_sent: LL_VERSION_IND has been sent; each side may send one
- *   version_known: the peer's LL_VERSION_IND has been received
- *   max_rx: octets of a packet of the peer's that both sides can do
  *   effective_rx: octets of the peer's packets that fit on this PHY
+ *   effective_tx: octets that fit a packet on this PHY
+ *   evt_le(): an LE event for the host, unless it is masked
+ *   evt_put(): an event for the host, unless it is masked
+ *   features_known: the peer's features have been received
+ *   host_max_tx: octets that our host wants in a packet
+ *   host_max_tx_time: us that a packet of ours may take, as our host wants
+ *   length_begin_link(): calculates effective_tx and effective_rx of a new connection
+ *   link_handle(): HCI's handle of the connection with this index
+ *   local_procedure: P_… that we have begun
+ *   max_rx: octets of a packet of the peer's that both sides can do
+ *   max_tx: octets of a packet that both sides can do
+ *   on_instant: of a procedure: called when its instant is reached
+ *   on_refused: of a procedure: called when the peer has refused it
  *   peer_rx_time: us of a packet that the peer can receive
  *   peer_tx_time: us of a packet that the peer sends
- *   tx_time: us: connEffectiveMaxTxTime
+ *   phy_number(): HCI's number of a PHY: both codings are one
  *   rx_time: us: connEffectiveMaxRxTime
- *   host_max_tx_time: us that a packet of ours may take, as our host wants */
+ *   T_IFS: us between packets that belong together
+ *   tx_time: us: connEffectiveMaxTxTime
+ *   version_known: the peer's LL_VERSION_IND has been received
+ *   version_sent: LL_VERSION_IND has been sent; each side may send one */
 #include "host.h"
 #include "control.h"
 
@@ -63,6 +66,7 @@ static void send_features(controller *c, struct link *l, uint8_t opcode)
     control_send(l, &pdu);
 }
 
+/* The request of each role.  5.1.4 */
 static void features_begin(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
@@ -85,6 +89,7 @@ static void features_notify(controller *c, uint8_t i, uint8_t status)
     evt_le(c, LE_REMOTE_FEATURES, &w);
 }
 
+/* The peer's features. */
 static void features_take(struct link *l, struct rd *in)
 {
     rd_copy(in, l->features, 8);
@@ -98,6 +103,7 @@ void rx_feature_req(controller *c, uint8_t i, struct rd *in)
     send_features(c, &c->links[i], LL_FEATURE_RSP);
 }
 
+/* See rx_feature_req().  Without a request of ours it is ignored. */
 void rx_feature_rsp(controller *c, uint8_t i, struct rd *in)
 {
     if (c->links[i].local_procedure == P_FEATURES) {
@@ -157,6 +163,7 @@ static void version_begin(controller *c, uint8_t i)
     }
 }
 
+/* The peer's version, requested or not: ours is sent, if it has not been. */
 void rx_version_ind(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -300,6 +307,7 @@ static void send_length(controller *c, struct link *l, uint8_t opcode)
     control_send(l, &pdu);
 }
 
+/* Our lengths; the peer's are in its response. */
 static void length_begin(controller *c, uint8_t i)
 {
     send_length(c, &c->links[i], LL_LENGTH_REQ);
@@ -330,12 +338,14 @@ static void length_take(controller *c, uint8_t i, struct rd *in)
     }
 }
 
+/* The peer's lengths: see length_take(). */
 void rx_length_req(controller *c, uint8_t i, struct rd *in)
 {
     send_length(c, &c->links[i], LL_LENGTH_RSP);
     length_take(c, i, in);
 }
 
+/* See length_take().  Without a request of ours it is ignored. */
 void rx_length_rsp(controller *c, uint8_t i, struct rd *in)
 {
     if (c->links[i].local_procedure == P_LENGTH) {
@@ -351,12 +361,14 @@ const struct procedure proc_length = { .request = { LL_LENGTH_REQ, LL_LENGTH_REQ
 
 /* --- ping ------------------------------------------------------------------------------------- */
 
+/* A PDU of its opcode alone. */
 static void send_ping(struct link *l, uint8_t opcode)
 {
     struct wr pdu = { &opcode, &opcode + 1, &opcode + 1, false }; /* a full buffer of one octet */
     control_send(l, &pdu);
 }
 
+/* Wanted when no packet with a MIC has come for a while: encrypt.c. */
 static void ping_begin(controller *c, uint8_t i)
 {
     send_ping(&c->links[i], LL_PING_REQ);
@@ -369,6 +381,7 @@ void rx_ping_req(controller *c, uint8_t i, struct rd *in)
     send_ping(&c->links[i], LL_PING_RSP);
 }
 
+/* Any packet with a MIC serves; the response only ends the procedure. */
 void rx_ping_rsp(controller *c, uint8_t i, struct rd *in)
 {
     (void)in;

@@ -6,54 +6,69 @@
  *   f: a packet on the air (world.h)
  *   s: a stream (struct iso, ll.h)
  *   b: a broadcast isochronous group (struct big, ll.h)
- *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
- *   established: a packet has been received; until then it is lost after six events
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
+ *   air_packet: a packet on the air: world.h
  *   anchor: us: the start of the event
+ *   at: us: when the stream's next subevent begins; NEVER: it runs, or the stream is off
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
+ *   big: a broadcast isochronous group: ll.h
+ *   big_next(): when the first group has something to do besides its streams; NEVER: none has
+ *   BIGS: groups of broadcast streams, at most
+ *   bn_rx: payloads of an event that we receive
+ *   bn_tx: payloads of an event that we send
+ *   cfg: what the program gave when it made the controller, or the air:
+ *       woad_air_controller_config
+ *   chm: channel map, a bit each
+ *   controller_ready(): to be called when the queue to the host has got a packet
+ *   csa2_first(): the channel of an event, and the state from which csa2_next() goes on
+ *   csa2_next(): the next pseudo-random number of channel selection algorithm 2
+ *   DATA_CHANNELS: 37: channels 0 to 36 carry data
+ *   duration_us: of a turn: us for which it needs the radio
+ *   established: a packet has been received; until then it is lost after six events
+ *   evt_completed(): Number Of Completed Packets: buffers go back to the host
+ *   evt_room(): the queue to the host has room for so many octets
+ *   fifo_put(): room for a packet at the queue's end; NULL: there is none
+ *   group: of a CIS: its CIG; of a BIS: the index of its group
+ *   host_queue: packets for the host, with their H4 type
+ *   index: of the connection, stream, sync or set that has the radio
+ *   interval_us: of a turn: us from one to the next
+ *   ISO_BIS_OUT: kind of a stream: broadcast, sent
+ *   ISO_CIS: kind of a stream: connected
+ *   ISO_END: LLID of the last payload of an SDU
+ *   ISO_HANDLE: HCI's handle of the first stream
+ *   ISO_NONE: kind of a stream: it is not in use
+ *   ISO_PACKET: octets of data of the longest ISO packet of HCI
+ *   ISO_SDUS: SDUs of the host that a stream has room for
+ *   ISO_START: LLID of a payload that another one of its SDU follows
  *   last_exchange_at: us: the end of the last exchange with the peer, for the arbiter
  *   lost_at: us: the supervision timeout
- *   controller_ready(): to be called when the queue to the host has got a packet
- *   radio_off(): stops the radio; nothing is received of a packet that is cut off
- *   owner: of the radio: the activity (ACTIVITY_…) that it calls
- *   index: of the connection, stream, sync or set that has the radio
- *   evt_room(): the queue to the host has room for so many octets
- *   host_queue: packets for the host, with their H4 type
- *   chm: channel map, a bit each
- *   big: a broadcast isochronous group: ll.h
- *   bn_tx: payloads of an event that we send
- *   bn_rx: payloads of an event that we receive
- *   sub_interval: us from one subevent to the next
- *   sync_delay: us that a stream or a group takes in its interval
- *   tx_done: payloads of this event that are acknowledged
- *   rx_done: payloads of this event that are received
+ *   max_sdu_rx: octets of the longest SDU that we receive; 0: none
+ *   max_sdu_tx: octets of the longest SDU that we send; 0: none
  *   n_isos_on: streams that are on
- *   phase: of a turn: any of its times
- *   interval_us: of a turn: us from one to the next
+ *   n_sdus: SDUs in sdu[], the first is the next to be sent
+ *   OVERFLOW_ISO: link type of Data Buffer Overflow
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   packets: of an SDU: its HCI packets, given back with it; of the air: those that are on it,
+ *       by channel
  *   path_in: there is a data path from the host
  *   path_out: there is a data path to the host
- *   turn: a turn of an activity: when, how often, for how long
- *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
- *       stream: an SDU is sent in this event
- *   at: us: when the stream's next subevent begins; NEVER: it runs, or the stream is off
- *   subevent: number of the subevent that runs, or is next, in its event
- *   n_sdus: SDUs in sdu[], the first is the next to be sent
- *   sdu_partial: the last SDU in sdu[] is not complete: the host sends the rest
- *   total_len: octets of the whole SDU, of which those up to `len` have been received from the host
- *   packets: of an SDU: its HCI packets, given back with it; of the air: those that are on it, by
- *       channel
+ *   phase: of a turn: any of its times
+ *   radio_off(): stops the radio; nothing is received of a packet that is cut off
+ *   ROOM_FOR_DATA: octets of the queue to the host that data leave free for events
  *   rx_bad: the SDU that is received does not fit: it is reported as lost
+ *   rx_done: payloads of this event that are received
  *   rx_end: the last part of the SDU has been received
  *   rx_len: octets received of the SDU
- *   csa2_first(): the channel of an event, and the state from which csa2_next() goes on
- *   evt_completed(): Number Of Completed Packets: buffers go back to the host
- *   ROOM_FOR_DATA: octets of the queue to the host that data leave free for events
- *   big_next(): when the first group has something to do besides its streams; NEVER: none has
- *   fifo_put(): room for a packet at the queue's end; NULL: there is none
- *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
- *   csa2_next(): the next pseudo-random number of channel selection algorithm 2
- *   group: of a CIS: its CIG; of a BIS: the index of its group
- *   duration_us: of a turn: us for which it needs the radio
- *   max_sdu_tx: octets of the longest SDU that we send; 0: none
- *   max_sdu_rx: octets of the longest SDU that we receive; 0: none */
+ *   sdu_partial: the last SDU in sdu[] is not complete: the host sends the rest
+ *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
+ *       stream: an SDU is sent in this event
+ *   sub_interval: us from one subevent to the next
+ *   subevent: number of the subevent that runs, or is next, in its event
+ *   sync_delay: us that a stream or a group takes in its interval
+ *   total_len: octets of the whole SDU, of which those up to `len` have been received from the
+ *       host
+ *   turn: a turn of an activity: when, how often, for how long
+ *   tx_done: payloads of this event that are acknowledged */
 #include "host.h"
 #include "iso.h"
 
@@ -70,6 +85,7 @@ struct iso *iso_free(controller *c)
     return NULL;
 }
 
+/* The stream that the host knows by this handle, used by CIS and BIS alike; NULL: none. */
 struct iso *iso_by_handle(controller *c, uint16_t handle)
 {
     uint16_t n = (uint16_t)(handle - ISO_HANDLE);
@@ -80,6 +96,7 @@ struct iso *iso_by_handle(controller *c, uint16_t handle)
     return result;
 }
 
+/* HCI's handle of a stream. */
 uint16_t iso_handle(const controller *c, const struct iso *s)
 {
     return (uint16_t)(ISO_HANDLE + (s - c->iso));
@@ -223,6 +240,7 @@ void iso_event_end(controller *c, struct iso *s)
     s->event++;
 }
 
+/* See iso.h.  Payloads behind the SDU's last one are empty. */
 uint8_t iso_payload(const struct iso *s, uint8_t number, const uint8_t **data, size_t *len)
 {
     const struct sdu *u = &s->sdu[0];
@@ -327,6 +345,7 @@ int iso_from_host(controller *c, struct rd *in)
 
 /* --- in time ---------------------------------------------------------------------------------- */
 
+/* When the first stream has something to do; NEVER: none has. */
 uint64_t iso_streams_next(const controller *c)
 {
     uint64_t next = NEVER;
@@ -340,6 +359,7 @@ uint64_t iso_streams_next(const controller *c)
     return next;
 }
 
+/* When the first stream or group has something to do; NEVER: none has. */
 uint64_t iso_next(const controller *c)
 {
     if (!c->ll->n_isos_on) {
@@ -375,6 +395,7 @@ void iso_on_timer(controller *c)
     }
 }
 
+/* A packet of a stream has left, or of a group's control subevent. */
 void iso_on_tx_done(controller *c)
 {
     struct iso *s = &c->iso[c->radio.index];
@@ -393,6 +414,7 @@ void iso_on_preempt(controller *c)
     }
 }
 
+/* No packet of the stream began in time. */
 void iso_on_rx_timeout(controller *c)
 {
     struct iso *s = &c->iso[c->radio.index];
@@ -403,6 +425,7 @@ void iso_on_rx_timeout(controller *c)
     }
 }
 
+/* A packet for the stream that listens. */
 void iso_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
 {
     (void)rssi;
@@ -437,6 +460,7 @@ void iso_catch_up(controller *c)
     }
 }
 
+/* HCI_Reset: all streams and groups are gone; the host gets no events of them. */
 void iso_reset(controller *c)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {

@@ -2,47 +2,62 @@
  * connection, and need not scan for it. Vol 6, Part B, 2.4.2.27, 5.1.13; Vol 4, Part E, 7.8.89 to
  * 7.8.92
  *
+ * A command's function reads its parameters from `in` and writes the return parameters that
+ * follow the status to `ret`.  It returns the status.
+ *
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
  *   a: an advertising set (ll.h)
  *   s: a sync (struct sync, ll.h)
- *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
- *   link_wake(): the connection has something to send: a peripheral does not skip its next events
- *   ref_event: the last event attended
- *   ref_anchor: anchor of the last event attended, from which the next are reckoned
- *   controller_sca(): class of the controller's sleep clock accuracy
- *   peer_has(): the peer has this feature; valid when features_known
- *   features_known: the peer's features have been received
- *   phy_number(): HCI's number of a PHY: both codings are one
- *   privacy_resolve(): the identity address of a private one, by the resolving list; false: the
- *       packet is to be ignored: network privacy mode does not accept that address
- *   control_send(): queues a control PDU
- *   remap: a channel map that counts from an instant on: channels.c
- *   remap_at(): the channel map in force at an event
+ *   adv_own(): the set's address on the air
+ *   advertiser: of a sync: the address of the device that it listens to
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
  *   chm: channel map, a bit each
- *   sync_info: where the next event of periodic advertising is: ll.h
- *   periodic: periodic advertising of a set
- *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
- *       stream: an SDU is sent in this event
- *   ref: us: when the next event is expected
- *   sync: a sync with periodic advertising of another device: ll.h
- *   CMD_EXTENDED: flag of a command: of the extended family, which does not mix with the legacy one
+ *   CMD_EXTENDED: flag of a command: of the extended family, which does not mix with the legacy
+ *       one
+ *   control_event_at(): the anchor of a connection event that the peer names; false: it is too
+ *       far away
  *   control_has_spare(): a PDU that is not a response can be queued, too
- *   sync_info_write(): writes SyncInfo
- *   remap_wait(): events by which SyncInfo must point further ahead, beyond an instant that is near
+ *   CONTROL_MAX: octets of the longest control PDU
+ *   control_send(): queues a control PDU
+ *   controller_sca(): class of the controller's sleep clock accuracy
+ *   features_known: the peer's features have been received
+ *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
+ *   link_wake(): the connection has something to send: a peripheral does not skip its next
+ *       events
+ *   ll_adv: an advertising set: ll.h
  *   past: how LL_PERIODIC_SYNC_IND is handled: the host's setting (past.c)
  *   past_conn: of a sync by transfer: index of the connection by which it came
  *   past_data: of a sync by transfer: the Service_Data that came with it
+ *   peer_has(): the peer has this feature; valid when features_known
+ *   periodic: periodic advertising of a set
+ *   phy_number(): HCI's number of a PHY: both codings are one
+ *   phys_supported(): PHYs that the controller has: bits: 1M, 2M, coded
+ *   privacy_resolve(): the identity address of a private one, by the resolving list; false: the
+ *       packet is to be ignored: network privacy mode does not accept that address
+ *   ref: us: when the next event is expected
+ *   ref_anchor: anchor of the last event attended, from which the next are reckoned
+ *   ref_event: the last event attended
+ *   remap: a channel map that counts from an instant on: channels.c
+ *   remap_at(): the channel map in force at an event
+ *   remap_wait(): events by which SyncInfo must point further ahead, beyond an instant that is
+ *       near
  *   reporting: the host wants reports of the sync
- *   adv_own(): the set's address on the air
- *   control_event_at(): the anchor of a connection event that the peer names; false: it is too far
- *       away
- *   phys_supported(): PHYs that the controller has: bits: 1M, 2M, coded */
+ *   sca: class of a sleep clock's accuracy, 0 to 7
+ *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
+ *       stream: an SDU is sent in this event
+ *   sync: a sync with periodic advertising of another device: ll.h
+ *   sync_begin(): begins to listen for the events of a SyncInfo
+ *   sync_info: where the next event of periodic advertising is: ll.h
+ *   sync_info_read(): reads SyncInfo
+ *   sync_info_write(): writes SyncInfo */
 #include "host.h"
 #include "channels.h"
 #include "control.h"
 #include "periodic.h"
 
+/* Mode: the PDU is ignored; a sync without reports; with reports; with reports of changed data
+ * only. PAST_CTE_ALL: bits of CTE_Type: no kind of packet is left. */
 enum { NO_SYNC = 0, SILENT = 1, REPORTS = 2, NO_DUPLICATES = 3, PAST_CTE_ALL = 0x17 };
 
 /* How many events after the last one the connection event is from which the offset counts: at most
@@ -97,6 +112,8 @@ static void send_periodic_sync(controller *c, struct link *l, uint16_t data, con
     control_send(l, &pdu);
 }
 
+/* LL_PERIODIC_SYNC_IND: see send_periodic_sync().  Begins a sync, if the host wants that of this
+ * connection, and knows no sync with the advertiser yet; else the PDU is ignored. */
 void rx_periodic_sync_ind(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -131,6 +148,7 @@ void rx_periodic_sync_ind(controller *c, uint8_t i, struct rd *in)
 
 /* --- commands --------------------------------------------------------------------------------- */
 
+/* False: the peer has said that it does not support the transfer. */
 static bool past_known(const struct link *l)
 {
     return !l->features_known || peer_has(l, FEATURE_PAST_RECIPIENT);

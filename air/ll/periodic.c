@@ -4,54 +4,72 @@
  * Names of other files:
  *   c: the controller
  *   a: an advertising set (ll.h)
- *   last_sent_at: us: the end of the last packet sent, for the arbiter
- *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us
- *   carry: the fraction of a us that remains of times by a drifting clock
- *   controller_sca(): class of the controller's sleep clock accuracy
- *   sets: the advertising sets, n_sets of them; legacy advertising is the first
+ *   ADV_EXT: type of extended advertising PDUs; the channel and their place in a chain say which
+ *       they are
+ *   adv_secondary(): the PHY of the set's secondary channels
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
+ *   air_random(): the next number of the world's random sequence
+ *   air_random_below(): a random number, less than this one
+ *   aux_channel: channel of the packet that AuxPtr names
  *   aux_offset: us from a packet to the auxiliary packet that it names, in steps of aux_unit
+ *   big_acad(): writes BIGInfo of the set's group; returns the octets, 0: it has none
+ *   BIG_INFO: octets of BIGInfo
+ *   carry: the fraction of a us that remains of times by a drifting clock
+ *   chain_at: us: the next AUX_CHAIN_IND; NEVER: none
+ *   channel_map: the host's channel classification: a bit each, 1: not known to be bad
+ *   chm: channel map, a bit each
+ *   controller_sca(): class of the controller's sleep clock accuracy
+ *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us
+ *   counter: of periodic advertising: event counter of the next event
+ *   csa2_channel(): the channel of an event by channel selection algorithm 2
+ *   DATA_CHANNELS: 37: channels 0 to 36 carry data
+ *   duration_us: of a turn: us for which it needs the radio
+ *   enabled: of periodic advertising: by the host
+ *   ext_write(): writes header, payload, and as much data as fits; returns how much
+ *   ext_write_part(): shortens data to one packet; if there is more, sets has_aux and its fields
+ *   has_aux: of an extended PDU: AuxPtr is there, which names the next packet
+ *   has_power: of an extended PDU: TxPower is there
+ *   index: of the connection, stream, sync or set that has the radio
+ *   interval_us: of a turn: us from one to the next
+ *   KIND_AUX: kind of a packet, for captures: on a secondary channel
+ *   last_sent_at: us: the end of the last packet sent, for the arbiter
+ *   ll_access_address(): a random access address that fits the rules and is not in use
+ *   ll_adv: an advertising set: ll.h
+ *   NEVER: a deadline that does not exist: later than any time
+ *   next_at: us: the next AUX_SYNC_IND
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   packet: of the radio: the packet that is being sent, or was sent last
+ *   pending: of a channel map update: its instant is yet to be reached
+ *   periodic: periodic advertising of a set
+ *   periodic_adv: periodic advertising of a set: ll.h
+ *   phase: of a turn: any of its times
+ *   radio_airtime(): us of a packet with so many octets of PDU, its header included
  *   radio_claim(): takes the radio for a turn; false: a more urgent activity has it
  *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
  *       sends that
  *   radio_send(): sends at a time; then the activity's on_tx_done is called
- *   owner: of the radio: the activity (ACTIVITY_…) that it calls
- *   index: of the connection, stream, sync or set that has the radio
- *   air_random(): the next number of the world's random sequence
  *   remap: a channel map that counts from an instant on: channels.c
+ *   REMAP_ACAD: octets of ACAD that an update of the channel map takes
  *   remap_at(): the channel map in force at an event
- *   chm: channel map, a bit each
- *   sync_info: where the next event of periodic advertising is: ll.h
- *   periodic: periodic advertising of a set
+ *   remap_begin(): begins an update if the host's channel classification differs from the map
+ *   remap_settle(): at the instant of an update the new map replaces the old one
+ *   remap_wait(): events by which SyncInfo must point further ahead, beyond an instant that is
+ *       near
+ *   remap_write(): writes the update to ACAD; returns the octets, 0: there is none
+ *   sca: class of a sleep clock's accuracy, 0 to 7
  *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
  *       stream: an SDU is sent in this event
- *   chain_at: us: the next AUX_CHAIN_IND; NEVER: none
- *   phase: of a turn: any of its times
- *   interval_us: of a turn: us from one to the next
  *   sent_len: octets of the data that are in packets so far
- *   csa2_channel(): the channel of an event by channel selection algorithm 2
- *   NEVER: a deadline that does not exist: later than any time
- *   remap_settle(): at the instant of an update the new map replaces the old one
- *   remap_begin(): begins an update if the host's channel classification differs from the map
- *   remap_wait(): events by which SyncInfo must point further ahead, beyond an instant that is near
- *   remap_write(): writes the update to ACAD; returns the octets, 0: there is none
- *   big_acad(): writes BIGInfo of the set's group; returns the octets, 0: it has none
- *   ext_write(): writes header, payload, and as much data as fits; returns how much
- *   ext_write_part(): shortens data to one packet; if there is more, sets has_aux and its fields
- *   next_at: us: the next AUX_SYNC_IND
- *   adv_secondary(): the PHY of the set's secondary channels
- *   enabled: of periodic advertising: by the host
- *   counter: of periodic advertising: event counter of the next event
- *   channel_map: the host's channel classification: a bit each, 1: not known to be bad
- *   turn: a turn of an activity: when, how often, for how long
- *   radio_airtime(): us of a packet with so many octets of PDU, its header included
- *   packet: of the radio: the packet that is being sent, or was sent last
- *   duration_us: of a turn: us for which it needs the radio
- *   ll_access_address(): a random access address that fits the rules and is not in use */
+ *   sets: the advertising sets, n_sets of them; legacy advertising is the first
+ *   sync_info: where the next event of periodic advertising is: ll.h
+ *   turn: a turn of an activity: when, how often, for how long */
 #include "host.h"
 #include "channels.h"
 #include "periodic.h"
 
-enum { UNIT = 30, FAR_UNIT = 300, OFFSETS = 8192, ADJUST_US = 2457600 }; /* us; 13 bits */
+/* SyncInfo's offset has OFFSETS values (13 bits) of UNIT us, or of FAR_UNIT us where they do not
+ * reach; beyond that, the adjust bit adds ADJUST_US. */
+enum { UNIT = 30, FAR_UNIT = 300, OFFSETS = 8192, ADJUST_US = 2457600 };
 
 /* Offset base u13, its unit u1, adjust u1, rfu u1; interval u16; channels 37 bits, SCA u3; AA u32;
  * CRCInit u24; event counter u16.  2.3.4.6 */
@@ -73,6 +91,7 @@ void sync_info_write(struct wr *out, const struct sync_info *s)
     wr_le16(out, s->counter);
 }
 
+/* SyncInfo: see sync_info_write(). */
 struct sync_info sync_info_read(struct rd *in)
 {
     struct sync_info s = { .offset = 0 };
@@ -186,6 +205,7 @@ static void periodic_adv_send(controller *c, struct ll_adv *a)
     c->radio.index = (uint8_t)(a - c->sets);
 }
 
+/* A packet has left.  The next is due at chain_at or next_at. */
 void periodic_adv_on_tx_done(controller *c)
 {
     c->sets[c->radio.index].periodic.last_sent_at = c->air->now;

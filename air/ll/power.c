@@ -1,40 +1,50 @@
 /* LE Power Control, path loss monitoring, and the exchange of sleep clock accuracies. Vol 6, Part
  * B, 5.1.14, 5.1.17, 5.1.18; Vol 4, Part E, 7.8.108, 7.8.116 to 7.8.121, 7.7.65.30 to 7.7.65.32
  *
+ * A command's function reads its parameters from `in` and writes the return parameters that
+ * follow the status to `ret`.  It returns the status, or CMD_ANSWERED.
+ *
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
- *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   begin: of a procedure: starts it
+ *   cfg: what the program gave when it made the controller, or the air:
+ *       woad_air_controller_config
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or
+ *       none is to be
+ *   CMD_STATUS: flag of a command: answered by Command Status
+ *   control_done(): the procedure has ended
+ *   control_request(): the procedure P_… is wanted: it begins when no other runs
+ *   control_send(): queues a control PDU
+ *   control_wait_for_spare(): a PDU that is no response can be queued; false: control_on_room()
+ *       follows
+ *   controller_sca(): class of the controller's sleep clock accuracy
+ *   DBM_UNKNOWN: HCI's value for a power that is not known
+ *   events_outside: events in a row in another zone than the one reported
+ *   evt_le(): an LE event for the host, unless it is masked
+ *   features_known: the peer's features have been received
+ *   indicated_power: dBm: what the peer knows of our power
  *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
  *   link_handle(): HCI's handle of the connection with this index
- *   link_wake(): the connection has something to send: a peripheral does not skip its next events
- *   controller_sca(): class of the controller's sleep clock accuracy
- *   peer_has(): the peer has this feature; valid when features_known
- *   features_known: the peer's features have been received
- *   phy_number(): HCI's number of a PHY: both codings are one
- *   evt_le(): an LE event for the host, unless it is masked
- *   CMD_STATUS: flag of a command: answered by Command Status
- *   control_send(): queues a control PDU
- *   control_request(): the procedure P_… is wanted: it begins when no other runs
- *   control_done(): the procedure has ended
+ *   link_wake(): the connection has something to send: a peripheral does not skip its next
+ *       events
  *   local_procedure: P_… that we have begun
- *   sca_worsened: classes by which the host has lowered the sleep clock accuracy
- *   on_refused: of a procedure: called when the peer has refused it
+ *   loss: state of path loss monitoring: thresholds in dB
  *   on_instant: of a procedure: called when its instant is reached
- *   begin: of a procedure: starts it
- *   sca_event_due: the host gets LE Request Peer SCA Complete when the procedure ends
+ *   on_refused: of a procedure: called when the peer has refused it
+ *   path_loss: state of path loss monitoring: ll.h
+ *   peer_has(): the peer has this feature; valid when features_known
+ *   peer_power: dBm: of the peer's transmitter; DBM_UNKNOWN: not known
+ *   peer_sca: class of the peer's sleep clock accuracy
+ *   phy_number(): HCI's number of a PHY: both codings are one
  *   power_event_due: the host gets LE Transmit Power Reporting when the procedure ends
+ *   POWER_MAX: dBm: the greatest power of a transmitter
+ *   POWER_MIN: dBm: the least power of a transmitter
  *   report_local_power: the host wants reports of changes of our power
  *   report_remote_power: the host wants reports of changes of the peer's power
- *   loss: state of path loss monitoring: thresholds in dB
- *   zone_known: the host has a report of the zone
- *   events_outside: events in a row in another zone than the one reported
- *   DBM_UNKNOWN: HCI's value for a power that is not known
- *   peer_power: dBm: of the peer's transmitter; DBM_UNKNOWN: not known
- *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
- *       is to be
- *   indicated_power: dBm: what the peer knows of our power
- *   control_wait_for_spare(): a PDU that is no response can be queued; false: control_on_room()
- *       follows */
+ *   sca_event_due: the host gets LE Request Peer SCA Complete when the procedure ends
+ *   sca_worsened: classes by which the host has lowered the sleep clock accuracy
+ *   tx_power: dBm: of our packets on the connection
+ *   zone_known: the host has a report of the zone */
 #include "host.h"
 #include "control.h"
 
@@ -53,6 +63,7 @@ static void send_two(struct link *l, uint8_t opcode, uint8_t value)
     control_send(l, &pdu);
 }
 
+/* Sends LL_CLOCK_ACCURACY_REQ: our class u8. */
 static void sca_begin(controller *c, uint8_t i)
 {
     send_two(&c->links[i], LL_CLOCK_ACCURACY_REQ, controller_sca(c));
@@ -84,6 +95,7 @@ void rx_sca_req(controller *c, uint8_t i, struct rd *in)
     send_two(&c->links[i], LL_CLOCK_ACCURACY_RSP, controller_sca(c));
 }
 
+/* The same PDU as the request; without a request of ours it is ignored. */
 void rx_sca_rsp(controller *c, uint8_t i, struct rd *in)
 {
     if (c->links[i].local_procedure == P_SCA) {
@@ -139,11 +151,13 @@ static int cmd_modify_sca(controller *c, struct rd *in, struct wr *ret)
 
 /* --- powers ----------------------------------------------------------------------------------- */
 
+/* Whether the power is at a limit: AT_MINIMUM, AT_MAXIMUM. */
 static uint8_t power_flags(int power)
 {
     return (uint8_t)((power <= POWER_MIN) * AT_MINIMUM | (power >= POWER_MAX) * AT_MAXIMUM);
 }
 
+/* The PHY of our packets, as control PDUs have it: a bit for each. */
 static uint8_t phy_bit(const struct link *l)
 {
     return (uint8_t)(1u << (l->tx_phy - 1));
@@ -177,6 +191,7 @@ static void power_notify(controller *c, uint8_t i, uint8_t status, uint8_t reaso
     evt_le(c, LE_TX_POWER_REPORT, &w);
 }
 
+/* The peer does not support power control: the host's command, if there is one, fails. */
 static void power_refused(controller *c, uint8_t i, uint8_t error)
 {
     if (c->links[i].power_event_due) {
@@ -370,6 +385,7 @@ static void path_loss_notify(controller *c, uint8_t i, uint8_t loss, uint8_t zon
     evt_le(c, LE_PATH_LOSS_THRESHOLD, &w);
 }
 
+/* The zone of a loss, without hysteresis. */
 static uint8_t path_loss_zone(const struct path_loss *p, int loss)
 {
     if (loss > p->high) {

@@ -1,35 +1,50 @@
 /* Privacy: resolvable private addresses (RPAs), made and resolved by a simulated controller.
  * Vol 6, Part B, 1.3.2.2, 1.3.2.3, 6; Vol 4, Part E, 7.8.38 to 7.8.45, 7.8.77
  *
+ * A command's function reads its parameters from `in` and writes the return parameters that
+ * follow the status to `ret`.  It returns the status.
+ *
  * Names of other files:
  *   c: the controller
- *   NEVER: a deadline that does not exist: later than any time
- *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
- *   air_random(): the next number of the world's random sequence
- *   RESOLVED: bit of an address type: an identity whose device uses a private address now;
- *       address_equal() ignores it
- *   sync_create: the host's LE Periodic Advertising Create Sync, until it has succeeded or is
- *       cancelled
- *   rpa_at: us: when new private addresses are made
- *   resolving_entry: an entry of the resolving list
- *   has_peer: of the resolving list: the peer's IRK is there
- *   has_local: of the resolving list: our IRK for that peer is there
- *   on: of a stream: its events are scheduled
  *   address_resolution: the host has enabled the resolving list
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
+ *   air_random(): the next number of the world's random sequence
+ *   cfg: what the program gave when it made the controller, or the air:
+ *       woad_air_controller_config
+ *   device_mode: of the resolving list: device privacy mode: the identity address is accepted,
+ *       too
+ *   has_local: of the resolving list: our IRK for that peer is there
+ *   has_peer: of the resolving list: the peer's IRK is there
+ *   has_target: of an extended PDU: TargetA is there; of the resolving list: target_rpa is
+ *   local_irk: of the resolving list: our IRK for that peer, if has_local
+ *   local_rpa: of the resolving list: our private address for that peer
+ *   n_resolving_list: entries of the resolving list
+ *   NEVER: a deadline that does not exist: later than any time
+ *   on: of a stream: its events are scheduled
+ *   peer_irk: of the resolving list: the peer's IRK, if has_peer
  *   peer_rpa: of the resolving list: the peer's private address that was received last, zeros if
  *       there is none
- *   local_rpa: of the resolving list: our private address for that peer
- *   target_rpa: of the resolving list: private address of the peer that we have made, if has_target
- *   device_mode: of the resolving list: device privacy mode: the identity address is accepted, too
- *   rpa_timeout_s: s: private addresses are renewed so often */
+ *   RESOLVED: bit of an address type: an identity whose device uses a private address now;
+ *       address_equal() ignores it
+ *   resolving_entry: an entry of the resolving list
+ *   RESOLVING_LIST: entries that the resolving list has room for
+ *   resolving_list: the resolving list: identities of peers and their keys
+ *   rpa_at: us: when new private addresses are made
+ *   rpa_timeout_s: s: private addresses are renewed so often
+ *   sync_create: the host's LE Periodic Advertising Create Sync, until it has succeeded or is
+ *       cancelled
+ *   target_rpa: of the resolving list: private address of the peer that we have made, if
+ *       has_target */
 #include "host.h"
 
+/* The device address of a type, 0 public, 1 random; bits above the first do not count. */
 void controller_address(const controller *c, uint8_t type, struct address *a)
 {
     a->type = type & 1;
     memcpy(a->octet, a->type ? c->ll->random : c->cfg.address, 6);
 }
 
+/* No address: the host has set none, or none has been received. */
 bool address_is_zero(const uint8_t address[6])
 {
     static const uint8_t none[6] = { 0 };
@@ -234,6 +249,7 @@ static bool irk_there(const controller *c, const uint8_t irk[16])
     return false;
 }
 
+/* Address type u8, address 6. */
 static struct address identity_read(struct rd *in)
 {
     struct address a = { rd_u8(in), { 0 } };

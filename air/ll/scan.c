@@ -8,68 +8,94 @@
  * Names of other files:
  *   c: the controller
  *   f: a packet on the air (world.h)
- *   NEVER: a deadline that does not exist: later than any time
+ *   accept_has(): the accept list has this address
+ *   ACTIVITY_NONE: no activity: the radio is off
+ *   address_bits(): TxAdd and RxAdd of an advertising PDU
+ *   ADV_AA: access address of advertising
+ *   ADV_EXT: type of extended advertising PDUs; the channel and their place in a chain say which
+ *       they are
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
+ *   air_packet: a packet on the air: world.h
+ *   air_random(): the next number of the world's random sequence
+ *   air_random_below(): a random number, less than this one
+ *   aux_at: us: the next packet on a secondary channel; NEVER: none
+ *   backoff: of scan requests: scannable PDUs until the next one
+ *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
+ *   between_periods: scanning is on, and pauses until period_at
+ *   carry: the fraction of a us that remains of times by a drifting clock
+ *   CH_SEL: bit of an advertising PDU's header: channel selection algorithm 2 can be used
+ *   CHANNELS: 40: channels of the radio, 0 to 39
+ *   conn_index: the connection that begins
+ *   conn_min: the new connection's interval, in 1.25 ms
+ *   conn_own_air: our address in the connection request that is out
+ *   conn_peer: the peer of the connection request that is out
+ *   conn_peer_air: address on the air of the peer of that connection request
+ *   conn_request: what a request says besides its LLData
+ *   connect_ind_out: CONNECT_IND is on its way
+ *   connect_req_out: AUX_CONNECT_REQ is on its way, or its response is awaited
+ *   controller_has(): the controller has this feature
+ *   controller_sca(): class of the controller's sleep clock accuracy
+ *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us
+ *   csa2: the connection uses channel selection algorithm 2, else 1
+ *   duration_us: of a turn: us for which it needs the radio
+ *   evt_ext_report(): LE Extended Advertising Report
+ *   evt_report(): LE Advertising Report
+ *   ext_scan_lost(): the auxiliary packet was not received: ends the report, truncated
+ *   ext_scan_on_aux_timer(): an auxiliary packet is due: listens for it
+ *   ext_scan_on_duration_timer(): a scan's duration has ended, or its next period begins
+ *   ext_scan_on_rx(): an extended advertising PDU, on any channel
+ *   filter_duplicates: the host wants a single report of each advertiser
+ *   FIRST_PRIMARY: 37: the first channel of primary advertising; the last is 39
+ *   has_adv: fields of an extended PDU (struct ext) that are there: has_…
+ *   has_kept: the scanner's settings are kept: scan_keep_settings()
+ *   has_target: of an extended PDU: TargetA is there; of the resolving list: target_rpa is
+ *   in_chain: the last packet named another one
+ *   interval_us: of a turn: us from one to the next
+ *   kept: what scan_keep_settings() has kept
+ *   KIND_AUX: kind of a packet, for captures: on a secondary channel
+ *   link_begin(): makes a connection from the data of a connection request; `end`: the time of
+ *       its last bit
  *   link_free(): a free place for a connection, of those of the configuration, and its index
  *   link_with(): there is a connection with this peer
- *   link_begin(): makes a connection from the data of a connection request; `end`: the time of its
- *       last bit
- *   scan_running(): scanning and not between two periods, or initiating
- *   between_periods: scanning is on, and pauses until period_at
- *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us
- *   carry: the fraction of a us that remains of times by a drifting clock
- *   controller_sca(): class of the controller's sleep clock accuracy
- *   controller_has(): the controller has this feature
- *   aux_at: us: the next packet on a secondary channel; NEVER: none
- *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
- *       sends that
- *   radio_send(): sends at a time; then the activity's on_tx_done is called
- *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
- *       is called
- *   radio_off(): stops the radio; nothing is received of a packet that is cut off
+ *   listening_aux: the radio listens for an auxiliary packet, of which in_chain (AUX_CHAIN_IND)
+ *       and in_scan_response (of AUX_SCAN_RSP) say what it continues (ext_scan.c)
+ *   ll_scan: the scanner, which is the initiator, too: ll.h
+ *   medium_busy(): the radio is receiving a packet: when it ends
+ *   NEVER: a deadline that does not exist: later than any time
+ *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
  *   owner: of the radio: the activity (ACTIVITY_…) that it calls
  *   packet: of the radio: the packet that is being sent, or was sent last
- *   medium_busy(): the radio is receiving a packet: when it ends
- *   turn: a turn of an activity: when, how often, for how long
- *   turn_next(): when the first turn of another activity begins; ACTIVITY_NONE: of any
- *   turn_place(): where the arbiter finds room for a new turn: steps of 1.25 ms from its phase
- *   air_random(): the next number of the world's random sequence
+ *   per_phy: parameters of scanning for 1M and for coded
+ *   period_at: us: when the next period of scanning begins
+ *   phase: of a turn: any of its times
+ *   privacy_is_own(): the address is ours
  *   privacy_own(): our address on the air: the device's, or a private one for this peer
  *   privacy_resolve(): the identity address of a private one, by the resolving list; false: the
  *       packet is to be ignored: network privacy mode does not accept that address
- *   privacy_is_own(): the address is ours
- *   accept_has(): the accept list has this address
- *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
- *   connect_ind_out: CONNECT_IND is on its way
- *   connect_req_out: AUX_CONNECT_REQ is on its way, or its response is awaited
- *   scan_req_out: a scan request has been sent, to scan_req_to
- *   period_at: us: when the next period of scanning begins
- *   ADV_AA: access address of advertising
- *   per_phy: parameters of scanning for 1M and for coded
- *   conn_peer: the peer of the connection request that is out
- *   conn_peer_air: address on the air of the peer of that connection request
- *   conn_index: the connection that begins
- *   conn_min: the new connection's interval, in 1.25 ms
- *   until: us: when the host's Duration of scanning ends; NEVER: not at all
- *   listening_aux: the radio listens for an auxiliary packet, of which in_chain (AUX_CHAIN_IND) and
- *       in_scan_response (of AUX_SCAN_RSP) say what it continues (ext_scan.c)
- *   ext_scan_lost(): the auxiliary packet was not received: ends the report, truncated
  *   radio_airtime(): us of a packet with so many octets of PDU, its header included
- *   address_bits(): TxAdd and RxAdd of an advertising PDU
- *   has_adv: fields of an extended PDU (struct ext) that are there: has_…
- *   in_chain: the last packet named another one
- *   interval_us: of a turn: us from one to the next
- *   phase: of a turn: any of its times
- *   window: us: the packet may begin so much later than expected
- *   filter_duplicates: the host wants a single report of each advertiser
- *   conn_own_air: our address in the connection request that is out
- *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
- *   supervision: 10 ms: the supervision timeout
+ *   radio_listen(): listens for packets that begin until a time; then the activity's
+ *       on_rx_timeout is called
+ *   radio_off(): stops the radio; nothing is received of a packet that is cut off
+ *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
+ *       sends that
+ *   radio_send(): sends at a time; then the activity's on_tx_done is called
+ *   scan_req_connectable: the scan request that is out answers connectable advertising
+ *   scan_req_out: a scan request has been sent, to scan_req_to
+ *   scan_running(): scanning and not between two periods, or initiating
+ *   scan_settings: what the host has set for scanning: ll.h
+ *   seen: hashes of advertisers that have been reported, n_seen of them
  *   state: of the radio: RADIO_OFF; RADIO_WAIT: a packet is to be sent; RADIO_TX; RADIO_RX: it
  *       listens
- *   window_end: us: the end of this scan window
- *   seen: hashes of advertisers that have been reported, n_seen of them
- *   duration_us: of a turn: us for which it needs the radio
- *   conn_request: what a request says besides its LLData */
+ *   successes: of scan requests: answered in a row
+ *   supervision: 10 ms: the supervision timeout
+ *   turn: a turn of an activity: when, how often, for how long
+ *   turn_next(): when the first turn of another activity begins, by owner and index (which of
+ *       its connections, streams, syncs or sets); ACTIVITY_NONE: the first turn of any
+ *   turn_place(): where the arbiter finds room for a new turn: steps of 1.25 ms from its phase
+ *   until: us: when the host's Duration of scanning ends; NEVER: not at all
+ *   upper_limit: of scan requests: upperLimit of the backoff
+ *   window: us: the packet may begin so much later than expected
+ *   window_end: us: the end of this scan window */
 #include "host.h"
 #include "ext.h"
 
@@ -81,7 +107,7 @@ enum { ANSWER_US = T_IFS + 2 + 40 };
  * the delay is longer there: that offset is only nearly the best. 4.5.3 */
 enum { WINDOW_DELAY_US = 1250 };
 
-enum { FIRST_PHY = false, OTHER_PHY = true };
+enum { FIRST_PHY = false, OTHER_PHY = true }; /* scan_pick_phy() */
 enum { SCAN_1M = 1 << 0, SCAN_CODED = 1 << 2, SCAN_BOTH = SCAN_1M | SCAN_CODED }; /* `phys` */
 enum { PER_PHY_1M, PER_PHY_CODED };                                               /* `per_phy` */
 
@@ -404,6 +430,7 @@ static void scan_send_conn_request(controller *c, const struct address *on_air,
     radio_send(c, ACTIVITY_SCAN, end + T_IFS, channel, ADV_AA, phy, &pdu);
 }
 
+/* On a primary channel; `csa2`: both sides have channel selection algorithm 2. */
 static void scan_send_connect_ind(controller *c, const struct address *on_air,
                                   const struct address *identity, bool csa2, uint64_t end)
 {
@@ -411,6 +438,7 @@ static void scan_send_connect_ind(controller *c, const struct address *on_air,
     scan_send_conn_request(c, on_air, identity, csa2 ? CH_SEL : 0, end);
 }
 
+/* On a secondary channel, where algorithm 2 is always used.  2.3.3.1 */
 void scan_send_aux_connect_req(controller *c, const struct address *on_air,
                                const struct address *identity, uint64_t end)
 {

@@ -1,50 +1,57 @@
 /* Connection subrating: only each n-th connection event is used, and those that follow an event
  * with data. Vol 6, Part B, 4.5.1, 5.1.19; Vol 4, Part E, 7.8.115, 7.8.123, 7.8.124
  *
+ * A command's function reads its parameters from `in` and writes the return parameters that
+ * follow the status to `ret`.  It returns the status, or CMD_ANSWERED.
+ *
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
- *   NEVER: a deadline that does not exist: later than any time
- *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   acceptable_subrate: what the host allows the peer to request
+ *   active_until_event: all events until this one are used, in spite of subrating
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
+ *   begin: of a procedure: starts it
+ *   cfg: what the program gave when it made the controller, or the air:
+ *       woad_air_controller_config
+ *   cis_supervise(): the streams' supervision timeouts begin again, with the connection's
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or
+ *       none is to be
+ *   CMD_STATUS: flag of a command: answered by Command Status
+ *   continuation: events after one with data that are used, too
+ *   control_done(): the procedure has ended
+ *   CONTROL_MAX: octets of the longest control PDU
+ *   control_pending(): the procedure P_… is wanted or runs
+ *   control_reject(): queues LL_REJECT_EXT_IND, or what an older peer understands
+ *   control_request(): the procedure P_… is wanted: it begins when no other runs
+ *   control_send(): queues a control PDU
+ *   controller_features(): its features, a bit each
+ *   evt_le(): an LE event for the host, unless it is masked
+ *   features_known: the peer's features have been received
+ *   host_features: features that the host has set: bits
+ *   host_subrate: the subrate parameters that our host wants
+ *   instant_procedure: P_… that takes effect at the connection event `instant`; 0: none
  *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
  *   link_handle(): HCI's handle of the connection with this index
- *   ref_event: the last event attended
- *   lost_at: us: the supervision timeout
- *   controller_features(): its features, a bit each
- *   peer_has(): the peer has this feature; valid when features_known
- *   features_known: the peer's features have been received
- *   evt_le(): an LE event for the host, unless it is masked
- *   CMD_STATUS: flag of a command: answered by Command Status
- *   control_send(): queues a control PDU
- *   control_request(): the procedure P_… is wanted: it begins when no other runs
- *   control_done(): the procedure has ended
- *   control_reject(): queues LL_REJECT_EXT_IND, or what an older peer understands
+ *   link_supervision(): us: the supervision timeout
  *   local_procedure: P_… that we have begun
- *   instant_procedure: P_… that takes effect at the connection event `instant`; 0: none
+ *   lost_at: us: the supervision timeout
+ *   NEVER: a deadline that does not exist: later than any time
+ *   new_subrate: the subrate parameters that are to be in force
+ *   new_subrate_base: subrate_base of new_subrate
+ *   on_instant: of a procedure: called when its instant is reached
+ *   on_refused: of a procedure: called when the peer has refused it
+ *   peer_has(): the peer has this feature; valid when features_known
+ *   ref_event: the last event attended
  *   response_by: us: the connection is lost if the peer has not answered by then
+ *   subrate_base: a connection event that is used: of the others each subrate_factor-th from it
  *   subrate_factor: one connection event of so many is used
  *   subrate_ind_out: LL_SUBRATE_IND is not acknowledged: the peer may have it or not
- *   continuation: events after one with data that are used, too
- *   on_refused: of a procedure: called when the peer has refused it
- *   on_instant: of a procedure: called when its instant is reached
- *   begin: of a procedure: starts it
- *   active_until_event: all events until this one are used, in spite of subrating
- *   new_subrate: the subrate parameters that are to be in force
- *   acceptable_subrate: what the host allows the peer to request
- *   control_pending(): the procedure P_… is wanted or runs
- *   host_subrate: the subrate parameters that our host wants
- *   subrate_base: a connection event that is used: of the others each subrate_factor-th from it
- *   new_subrate_base: subrate_base of new_subrate
- *   cis_supervise(): the streams' supervision timeouts begin again, with the connection's
- *   link_supervision(): us: the supervision timeout
- *   host_features: features that the host has set: bits
- *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
- *       is to be
  *   supervision: 10 ms: the supervision timeout */
 #include "host.h"
 #include "control.h"
 
 enum { EVENTS_MAX = 500 };
 
+/* In the ranges of the specification.  7.8.123 */
 static bool subrate_valid(const struct subrate *s)
 {
     return s->min >= 1 && s->min <= s->max && s->max <= 500 && s->latency <= 499 &&
@@ -52,6 +59,7 @@ static bool subrate_valid(const struct subrate *s)
            s->max * (s->latency + 1u) <= EVENTS_MAX && s->continuation < s->max;
 }
 
+/* Factor min u16, max u16, latency u16, continuation u16, timeout u16. */
 static struct subrate subrate_read(struct rd *in)
 {
     struct subrate s = { .min = rd_le16(in) };
@@ -62,6 +70,7 @@ static struct subrate subrate_read(struct rd *in)
     return s;
 }
 
+/* Until the host sets others: every event is used. */
 void subrate_defaults(struct subrate *s)
 {
     *s = (struct subrate){ .min = 1, .max = 1, .latency = 0, .continuation = 0, .timeout = 3200 };
@@ -247,6 +256,8 @@ static int cmd_default_subrate(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* A central needs to know that the peer's host supports it; a peripheral asks the central,
+ * unless that has no such feature. */
 static bool subrate_supported(const struct link *l)
 {
     if (l->central) {

@@ -5,56 +5,70 @@
  *   c: the controller
  *   f: a packet on the air (world.h)
  *   s: a sync (struct sync, ll.h)
- *   NEVER: a deadline that does not exist: later than any time
- *   established: a packet has been received; until then it is lost after six events
- *   last_rx_at: us: the last packet received: the peer's clock is known from then
- *   lost_at: us: the supervision timeout
- *   widening: us: listening begins so much earlier, for the error of both clocks
- *   window: us: the packet may begin so much later than expected
+ *   ADV_EXT: type of extended advertising PDUs; the channel and their place in a chain say which
+ *       they are
+ *   advertiser: of a sync: the address of the device that it listens to
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
+ *   air_packet: a packet on the air: world.h
+ *   at: us: when the stream's next subevent begins; NEVER: it runs, or the stream is off
+ *   aux_channel: channel of the packet that AuxPtr names
+ *   aux_offset: us from a packet to the auxiliary packet that it names, in steps of aux_unit
+ *   big_on_acad(): reads BIGInfo: may start a group that awaits it
+ *   big_on_sync_end(): groups that await BIGInfo from this sync fail
+ *   by_host: the sync was begun by the host, else by a peer
+ *   carry: the fraction of a us that remains of times by a drifting clock
+ *   chain_at: us: the next AUX_CHAIN_IND; NEVER: none
+ *   chain_channel: channel of the packet at chain_at
+ *   chain_unit: us: that packet may begin so much later
+ *   chm: channel map, a bit each
  *   clock_widening(): us by which both clocks may be apart after a time
  *   controller_us_to_air(): a time by the controller's drifting clock, in the air's us
- *   carry: the fraction of a us that remains of times by a drifting clock
- *   aux_offset: us from a packet to the auxiliary packet that it names, in steps of aux_unit
- *   radio_claim(): takes the radio for a turn; false: a more urgent activity has it
- *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
- *       is called
- *   radio_off(): stops the radio; nothing is received of a packet that is cut off
- *   owner: of the radio: the activity (ACTIVITY_…) that it calls
- *   index: of the connection, stream, sync or set that has the radio
+ *   counter: of periodic advertising: event counter of the next event
+ *   csa2_channel(): the channel of an event by channel selection algorithm 2
+ *   duration_us: of a turn: us for which it needs the radio
+ *   established: a packet has been received; until then it is lost after six events
+ *   evt_periodic_report(): LE Periodic Advertising Report
+ *   evt_sync_established(): reports that the sync is established, or why not
+ *   evt_sync_lost(): LE Periodic Advertising Sync Lost
  *   ext_read(): decodes an extended advertising PDU
+ *   has_adi: of an extended PDU: ADI is there: did and sid
  *   has_adv: fields of an extended PDU (struct ext) that are there: has_…
+ *   has_aux: of an extended PDU: AuxPtr is there, which names the next packet
+ *   has_power: of an extended PDU: TxPower is there
+ *   has_sync: of an extended PDU: SyncInfo is there
+ *   in_chain: the last packet named another one
+ *   index: of the connection, stream, sync or set that has the radio
+ *   interval_us: of a turn: us from one to the next
+ *   last_rx_at: us: the last packet received: the peer's clock is known from then
+ *   lost_at: us: the supervision timeout
+ *   n_syncs: syncs in use
+ *   NEVER: a deadline that does not exist: later than any time
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   PERIODIC_HEAR_US: us that a receiver listens beyond the time at which a packet may begin
+ *   periodic_list: the host's list of periodic advertisers, n_periodic_list of them
+ *   phase: of a turn: any of its times
+ *   radio_claim(): takes the radio for a turn; false: a more urgent activity has it
+ *   radio_listen(): listens for packets that begin until a time; then the activity's
+ *       on_rx_timeout is called
+ *   radio_off(): stops the radio; nothing is received of a packet that is cut off
+ *   ref: us: when the next event is expected
  *   remap: a channel map that counts from an instant on: channels.c
- *   chm: channel map, a bit each
+ *   remap_read(): reads an update from ACAD
+ *   remap_settle(): at the instant of an update the new map replaces the old one
+ *   reporting: the host wants reports of the sync
+ *   sca: class of a sleep clock's accuracy, 0 to 7
+ *   skip: events that a sync may leave out after one that it has received
+ *   start: of a packet: us: its first bit
+ *   sync: a sync with periodic advertising of another device: ll.h
  *   sync_create: the host's LE Periodic Advertising Create Sync, until it has succeeded or is
  *       cancelled
  *   sync_info: where the next event of periodic advertising is: ll.h
- *   chain_at: us: the next AUX_CHAIN_IND; NEVER: none
- *   in_chain: the last packet named another one
- *   phase: of a turn: any of its times
- *   interval_us: of a turn: us from one to the next
- *   by_host: the sync was begun by the host, else by a peer
- *   ref: us: when the next event is expected
- *   csa2_channel(): the channel of an event by channel selection algorithm 2
- *   sync: a sync with periodic advertising of another device: ll.h
- *   turn: a turn of an activity: when, how often, for how long
- *   skip: events that a sync may leave out after one that it has received
+ *   SYNCS: syncs, at most
  *   tries: events without a packet so far, until it is established
- *   reporting: the host wants reports of the sync
- *   chain_channel: channel of the packet at chain_at
- *   chain_unit: us: that packet may begin so much later
- *   remap_settle(): at the instant of an update the new map replaces the old one
- *   remap_read(): reads an update from ACAD
- *   evt_sync_established(): reports that the sync is established, or why not
- *   big_on_acad(): reads BIGInfo: may start a group that awaits it
- *   big_on_sync_end(): groups that await BIGInfo from this sync fail
- *   periodic_list: the host's list of periodic advertisers, n_periodic_list of them
- *   PERIODIC_HEAR_US: us that a receiver listens beyond the time at which a packet may begin
- *   at: us: when the stream's next subevent begins; NEVER: it runs, or the stream is off
- *   counter: of periodic advertising: event counter of the next event
- *   n_syncs: syncs in use
- *   duration_us: of a turn: us for which it needs the radio
- *   has_sync: of an extended PDU: SyncInfo is there
- *   start: of a packet: us: its first bit */
+ *   turn: a turn of an activity: when, how often, for how long
+ *   use_list: the list of periodic advertisers decides in the place of one advertiser
+ *   widening: us: listening begins so much earlier, for the error of both clocks
+ *   window: us: the packet may begin so much later than expected */
 #include "host.h"
 #include "channels.h"
 #include "periodic.h"
@@ -73,6 +87,7 @@ struct sync *sync_free(controller *c)
     return NULL;
 }
 
+/* HCI's handle of a sync: its index. */
 uint16_t sync_handle(const controller *c, const struct sync *s)
 {
     return (uint16_t)(s - c->sync);
@@ -87,6 +102,7 @@ struct sync *sync_by_handle(controller *c, uint16_t handle)
     return NULL;
 }
 
+/* The sync with this advertiser and SID, established or not; NULL: none. */
 struct sync *sync_with(controller *c, const struct address *who, uint8_t sid)
 {
     for (uint8_t n = 0; n < SYNCS; n++) {
@@ -110,6 +126,7 @@ uint8_t periodic_list_find(const controller *c, const struct address *who, uint8
     return n;
 }
 
+/* The host's list has this advertiser with this SID. */
 bool periodic_list_has(const controller *c, const struct address *who, uint8_t sid)
 {
     return periodic_list_find(c, who, sid) < c->ll->n_periodic_list;
@@ -219,6 +236,7 @@ void sync_consider(controller *c, const struct ext *e, uint64_t start)
     sync_begin(c, s, &e->sync, start);
 }
 
+/* When the first sync has something to do: listen, or be lost; NEVER: none has. */
 uint64_t sync_next(const controller *c)
 {
     uint64_t next = NEVER;

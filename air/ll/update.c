@@ -3,60 +3,79 @@
  *
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
- *   NEVER: a deadline that does not exist: later than any time
- *   link_handle(): HCI's handle of the connection with this index
- *   link_wake(): the connection has something to send: a peripheral does not skip its next events
- *   ref_event: the last event attended
- *   ref_anchor: anchor of the last event attended, from which the next are reckoned
- *   lost_at: us: the supervision timeout
- *   owner: of the radio: the activity (ACTIVITY_…) that it calls
- *   index: of the connection, stream, sync or set that has the radio
- *   phy_number(): HCI's number of a PHY: both codings are one
- *   evt_le(): an LE event for the host, unless it is masked
- *   control_send(): queues a control PDU
- *   control_done(): the procedure has ended
- *   control_reject(): queues LL_REJECT_EXT_IND, or what an older peer understands
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
+ *   begin: of a procedure: starts it
+ *   channel_map: the host's channel classification: a bit each, 1: not known to be bad
+ *   chm: channel map, a bit each
+ *   cis_being_created(): a stream's first anchor counts from the connection's, which must not
+ *       move
+ *   cis_supervise(): the streams' supervision timeouts begin again, with the connection's
+ *   confirmed_at: us: the last exchange that the peer has for certain
+ *   continuation: events after one with data that are used, too
+ *   control_accept_remote(): notes the peer's procedure; false: it has been rejected as a
+ *       collision
+ *   control_check_instant(): the instant is in the future; if not, close_reason is set
  *   control_choose_instant(): a connection event far enough ahead that the PDU which names it
  *       arrives before
- *   local_procedure: P_… that we have begun
- *   remote_procedure: P_… that the peer has begun
- *   instant_procedure: P_… that takes effect at the connection event `instant`; 0: none
- *   response_by: us: the connection is lost if the peer has not answered by then
- *   turn: a turn of an activity: when, how often, for how long
- *   subrate_factor: one connection event of so many is used
- *   continuation: events after one with data that are used, too
- *   on_refused: of a procedure: called when the peer has refused it
- *   on_instant: of a procedure: called when its instant is reached
- *   begin: of a procedure: starts it
- *   phase: of a turn: any of its times
- *   interval_us: of a turn: us from one to the next
- *   update_event_due: the host gets an event when the procedure ends
- *   phy_event_due: the host gets an event when that procedure ends
- *   turn_place(): where the arbiter finds room for a new turn: steps of 1.25 ms from its phase
- *   host_params: the parameters that our host wants
- *   peer_params: the parameters of the peer's request, then those that our host has answered
- *   instant: the connection event at which a change takes effect
- *   chm: channel map, a bit each
- *   confirmed_at: us: the last exchange that the peer has for certain
- *   new_offset: 1.25 ms: the transmit window at an update begins so much after the old anchor
- *   new_window: 1.25 ms: length of the transmit window at an update
- *   cis_being_created(): a stream's first anchor counts from the connection's, which must not move
- *   cis_supervise(): the streams' supervision timeouts begin again, with the connection's
- *   length_changed(): the data length is calculated again; the host gets an event if it has changed
- *   control_check_instant(): the instant is in the future; if not, close_reason is set
- *   control_accept_remote(): notes the peer's procedure; false: it has been rejected as a collision
- *   evt_updated(): LE Connection Update Complete
+ *   control_done(): the procedure has ended
+ *   CONTROL_MAX: octets of the longest control PDU
+ *   control_reject(): queues LL_REJECT_EXT_IND, or what an older peer understands
+ *   control_send(): queues a control PDU
+ *   DATA_CHANNELS: 37: channels 0 to 36 carry data
+ *   default_rx_phys: sets of PHYs that the host prefers, for requests of peers
  *   default_tx_phys: sets of PHYs that the host prefers, for requests of peers
- *   host_tx_phys: sets of PHYs that the host has asked for on this connection
- *   host_coded_s2: our host prefers S=2 to S=8
- *   channel_map: the host's channel classification: a bit each, 1: not known to be bad
- *   radio_airtime(): us of a packet with so many octets of PDU, its header included
- *   supervision: 10 ms: the supervision timeout
  *   duration_us: of a turn: us for which it needs the radio
- *   phys_supported(): PHYs that the controller has: bits: 1M, 2M, coded */
+ *   evt_le(): an LE event for the host, unless it is masked
+ *   evt_updated(): LE Connection Update Complete
+ *   host_coded_s2: our host prefers S=2 to S=8
+ *   host_params: the parameters that our host wants
+ *   host_rx_phys: sets of PHYs that the host has asked for on this connection
+ *   host_tx_phys: sets of PHYs that the host has asked for on this connection
+ *   index: of the connection, stream, sync or set that has the radio
+ *   instant: the connection event at which a change takes effect
+ *   instant_procedure: P_… that takes effect at the connection event `instant`; 0: none
+ *   interval_us: of a turn: us from one to the next
+ *   length_changed(): the data length is calculated again; the host gets an event if it has
+ *       changed
+ *   link_handle(): HCI's handle of the connection with this index
+ *   link_wake(): the connection has something to send: a peripheral does not skip its next
+ *       events
+ *   local_procedure: P_… that we have begun
+ *   lost_at: us: the supervision timeout
+ *   NEVER: a deadline that does not exist: later than any time
+ *   new_chm: channel map from the instant on
+ *   new_interval: 1.25 ms: interval from the instant on
+ *   new_latency: events: latency from the instant on
+ *   new_offset: 1.25 ms: the transmit window at an update begins so much after the old anchor
+ *   new_rx_phy: PHY of the peer's packets from the instant on
+ *   new_supervision: 10 ms: supervision timeout from the instant on
+ *   new_tx_phy: PHY of our packets from the instant on
+ *   new_window: 1.25 ms: length of the transmit window at an update
+ *   on_instant: of a procedure: called when its instant is reached
+ *   on_refused: of a procedure: called when the peer has refused it
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   P_NONE: no control procedure
+ *   peer_params: the parameters of the peer's request, then those that our host has answered
+ *   phase: of a turn: any of its times
+ *   phy_event_due: the host gets an event when that procedure ends
+ *   phy_number(): HCI's number of a PHY: both codings are one
+ *   phys_supported(): PHYs that the controller has: bits: 1M, 2M, coded
+ *   radio_airtime(): us of a packet with so many octets of PDU, its header included
+ *   ref_anchor: anchor of the last event attended, from which the next are reckoned
+ *   ref_event: the last event attended
+ *   remote_procedure: P_… that the peer has begun
+ *   response_by: us: the connection is lost if the peer has not answered by then
+ *   subrate_factor: one connection event of so many is used
+ *   supervision: 10 ms: the supervision timeout
+ *   T_IFS: us between packets that belong together
+ *   turn: a turn of an activity: when, how often, for how long
+ *   turn_place(): where the arbiter finds room for a new turn: steps of 1.25 ms from its phase
+ *   update_event_due: the host gets an event when the procedure ends */
 #include "host.h"
 #include "control.h"
 
+/* In the ranges of the specification, and with time for two events before the supervision
+ * timeout.  Vol 4, Part E, 7.8.18 */
 bool params_valid(const struct params *p)
 {
     return p->min >= 6 && p->max <= 3200 && p->min <= p->max && p->latency <= 499 &&
@@ -73,6 +92,7 @@ struct params params_read(struct rd *in)
     return p;
 }
 
+/* As params_read() reads them. */
 static void params_write(struct wr *w, const struct params *p)
 {
     wr_le16(w, p->min);
@@ -116,6 +136,8 @@ static void send_update(controller *c, uint8_t i, const struct params *p)
     control_send(l, &pdu);
 }
 
+/* LL_CONNECTION_UPDATE_IND: see send_update().  Without valid parameters it is ignored; an
+ * instant that has passed ends the connection. */
 void rx_update_ind(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -162,6 +184,7 @@ static void update_instant(controller *c, uint8_t i)
     length_changed(c, i);
 }
 
+/* The central's host wants new parameters. */
 static void update_begin(controller *c, uint8_t i)
 {
     c->links[i].response_by = NEVER;     /* no response follows, only the instant */
@@ -192,11 +215,13 @@ static void send_params(struct link *l, uint8_t opcode, const struct params *p)
     control_send(l, &pdu);
 }
 
+/* The peripheral's host wants new parameters. */
 static void params_begin(controller *c, uint8_t i)
 {
     send_params(&c->links[i], LL_CONNECTION_PARAM_REQ, &c->links[i].host_params);
 }
 
+/* The peer, or its host, does not accept the parameters. */
 static void params_refused(controller *c, uint8_t i, uint8_t error)
 {
     c->links[i].update_event_due = false;
@@ -300,6 +325,7 @@ void rx_channel_map_ind(controller *c, uint8_t i, struct rd *in)
     }
 }
 
+/* The new channel map is in force. */
 static void channels_instant(controller *c, uint8_t i)
 {
     memcpy(c->links[i].chm, c->links[i].new_chm, sizeof c->links[i].chm);
@@ -321,6 +347,7 @@ static void send_phys(struct link *l, uint8_t opcode, uint8_t tx, uint8_t rx)
     control_send(l, &pdu);
 }
 
+/* The host wants other PHYs. */
 static void phy_begin(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
@@ -413,6 +440,7 @@ void rx_phy_req(controller *c, uint8_t i, struct rd *in)
     }
 }
 
+/* Central: the peripheral's sets, see rx_phy_req(): now the central decides. */
 void rx_phy_rsp(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];

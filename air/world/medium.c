@@ -5,29 +5,36 @@
  * Names of other files:
  *   c: the controller
  *   f: a packet on the air (world.h)
- *   NEVER: a deadline that does not exist: later than any time
- *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
- *   controller_schedule(): to be called when a deadline of the controller may have changed
- *   owner: of the radio: the activity (ACTIVITY_…) that it calls
  *   activities: of a controller: the functions of each activity
- *   radio_offer(): if the radio is free, a scanner with an open window listens again
- *   path_delay(): us that a packet takes to the receiver
- *   path_clear(): the packet can be decoded there: not too weak, no collision, not lost by chance
- *   path_rssi(): strength of a packet at the receiver, dBm
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
+ *   air_packet: a packet on the air: world.h
+ *   cfg: what the program gave when it made the controller, or the air:
+ *       woad_air_controller_config
  *   collider: the packets that overlap this one in time
+ *   collisions: entries of collider[]; of more, the COLLISIONS_MAX nearest to the sender
+ *   controller_schedule(): to be called when a deadline of the controller may have changed
+ *   delayed: copies of packets that arrive later; `to` NULL: a free entry
+ *   DELAYED_MAX: copies of packets that the air has room for
+ *   delayed_packet: a copy of a packet that arrives later: world.h
+ *   farthest: index of the farthest of collider[] from the sender, if that is full
+ *   farthest_mm2: the square of its distance, mm2
+ *   intercept: the program may drop, change, delay or repeat a packet for a receiver; NULL: none
+ *   listeners: radios that listen, by channel
+ *   NEVER: a deadline that does not exist: later than any time
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   packets: of an SDU: its HCI packets, given back with it; of the air: those that are on it,
+ *       by channel
+ *   path_clear(): the packet can be decoded there: not too weak, no collision, not lost by
+ *       chance
+ *   path_delay(): us that a packet takes to the receiver
+ *   path_rssi(): strength of a packet at the receiver, dBm
  *   phy_number(): HCI's number of a PHY: both codings are one
  *   plain: of a packet, for a sniffer: the PDU before encryption, of plain_len octets; 0: not
  *       encrypted
- *   collisions: entries of collider[]; of more, the COLLISIONS_MAX nearest to the sender
- *   farthest: index of the farthest of collider[] from the sender, if that is full
- *   packets: of an SDU: its HCI packets, given back with it; of the air: those that are on it, by
- *       channel
- *   listeners: radios that listen, by channel
- *   delayed: copies of packets that arrive later; `to` NULL: a free entry
- *   since: us: when the radio began to listen
- *   intercept: the program may drop, change, delay or repeat a packet for a receiver; NULL: none
- *   sniff: the program sees each packet when it ends; NULL: none
+ *   radio_offer(): if the radio is free, a scanner with an open window listens again
  *   repeat_us: us after the packet at which it is delivered a second time; 0: it is not
+ *   since: us: when the radio began to listen
+ *   sniff: the program sees each packet when it ends; NULL: none
  *   state: of the radio: RADIO_OFF; RADIO_WAIT: a packet is to be sent; RADIO_TX; RADIO_RX: it
  *       listens */
 #include "world.h"
@@ -152,6 +159,7 @@ static void medium_deliver_later(controller *to, const struct air_packet *f, int
     }
 }
 
+/* When the next delayed copy arrives; NEVER: none is on its way. */
 uint64_t medium_next(const struct woad_air *air)
 {
     uint64_t next = NEVER;

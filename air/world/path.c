@@ -4,19 +4,24 @@
  *
  * Names of other files:
  *   f: a packet on the air (world.h)
- *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
- *   emitter: place and power of a packet's sender when it began
- *   collider: the packets that overlap this one in time
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
+ *   air_packet: a packet on the air: world.h
+ *   air_random_below(): a random number, less than this one
  *   around(): walls, links, noise and interferers, from the program; NULL: free space
- *   noise_dbm: strength of the noise
- *   from_us: us: when the link or interferer begins
- *   until_us: us: when it ends; 0: never
+ *   cfg: what the program gave when it made the controller, or the air:
+ *       woad_air_controller_config
+ *   collider: the packets that overlap this one in time
+ *   collisions: entries of collider[]; of more, the COLLISIONS_MAX nearest to the sender
+ *   emitter: place and power of a packet's sender when it began
  *   every_us: an interferer is on for on_us of every_us; 0: always
+ *   from_us: us: when the link or interferer begins
  *   loss_per_mille: packets of a thousand that are lost by chance
- *   collisions: entries of collider[]; of more, the COLLISIONS_MAX nearest to the sender */
+ *   noise_dbm: strength of the noise
+ *   until_us: us: when it ends; 0: never */
 #include "world.h"
 
-/* CAPTURE_DB: how much stronger than another signal a packet must be. */
+/* NOISE_DBM: where the program sets no noise.  CAPTURE_DB: how much stronger than another signal a
+ * packet must be. */
 enum { NOISE_DBM = -105, CAPTURE_DB = 8, LOSS_AT_1_M_DB = 40 };
 
 /* The surroundings of the program, or free space. */
@@ -184,6 +189,8 @@ static int32_t path_floor(const controller *to, uint8_t phy)
     return around(to->air)->noise_dbm + needs[phy <= PHY_CODED_S2 ? phy : 0];
 }
 
+/* Strong enough for its PHY, CAPTURE_DB above each colliding packet and each interferer, and not
+ * lost by chance.  One random number at most is drawn, as the last. */
 bool path_clear(const struct air_packet *f, const controller *to, int8_t rssi)
 {
     const struct woad_air_surroundings *s = around(to->air);

@@ -5,17 +5,25 @@
  * Names of other files:
  *   c: the controller
  *   f: a packet on the air (world.h)
- *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
- *   medium_busy(): the radio is receiving a packet: when it ends
- *   owner: of the radio: the activity (ACTIVITY_…) that it calls
  *   activities: of a controller: the functions of each activity
- *   packet: of the radio: the packet that is being sent, or was sent last
- *   since: us: when the radio began to listen
- *   packets: of an SDU: its HCI packets, given back with it; of the air: those that are on it, by
- *       channel
+ *   ACTIVITY_NONE: no activity: the radio is off
+ *   ADV_CRC_INIT: CRCInit of advertising
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
+ *   air_packet: a packet on the air: world.h
+ *   cfg: what the program gave when it made the controller, or the air:
+ *       woad_air_controller_config
+ *   KIND_ADV: kind of a packet, for captures: on a primary channel
  *   medium_begin(): the packet's first bit: it is on the air
+ *   medium_busy(): the radio is receiving a packet: when it ends
  *   medium_end(): the packet's last bit: the receivers get it
+ *   medium_listen(): puts a radio on the list of its channel
+ *   medium_stop_listening(): takes a radio off the list of its channel
  *   on_radio_free: of the scanner: the radio is off
+ *   owner: of the radio: the activity (ACTIVITY_…) that it calls
+ *   packet: of the radio: the packet that is being sent, or was sent last
+ *   packets: of an SDU: its HCI packets, given back with it; of the air: those that are on it,
+ *       by channel
+ *   since: us: when the radio began to listen
  *   state: of the radio: RADIO_OFF; RADIO_WAIT: a packet is to be sent; RADIO_TX; RADIO_RX: it
  *       listens */
 #include "world.h"
@@ -33,12 +41,14 @@ uint32_t radio_airtime(size_t pdu_len, uint8_t phy)
     }
 }
 
+/* The caller writes the next PDU there. */
 struct wr radio_pdu(controller *c)
 {
     radio_off(c);
     return wr_of(c->radio.packet.pdu, sizeof c->radio.packet.pdu);
 }
 
+/* The radio is off, by radio_pdu(), until the packet begins at `at`. */
 void radio_send(controller *c, uint8_t owner, uint64_t at, uint8_t channel, uint32_t aa,
                 uint8_t phy, const struct wr *pdu)
 {
@@ -60,6 +70,7 @@ void radio_send(controller *c, uint8_t owner, uint64_t at, uint8_t channel, uint
     c->radio.at = at;
 }
 
+/* A packet that begins until `until` is received to its end, however late that is. */
 void radio_listen(controller *c, uint8_t owner, uint8_t channel, uint32_t aa, uint8_t phy,
                   uint64_t until)
 {
@@ -74,6 +85,7 @@ void radio_listen(controller *c, uint8_t owner, uint8_t channel, uint32_t aa, ui
     medium_listen(c);
 }
 
+/* A packet being sent is taken off the air: no receiver gets it. */
 void radio_off(controller *c)
 {
     if (c->radio.state == RADIO_RX) {
@@ -117,6 +129,7 @@ static void radio_on_rx_timeout(controller *c)
     }
 }
 
+/* Called after each activity that has run. */
 void radio_offer(controller *c)
 {
     if (c->radio.state == RADIO_OFF) {

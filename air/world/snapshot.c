@@ -3,6 +3,7 @@
  *
  * Names of other files:
  *   c: the controller
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
  *   all_next: the list of all controllers that are attached */
 #include "world.h"
 
@@ -15,6 +16,7 @@ struct kept {
     size_t len;
 };
 
+/* Of woad_air_snapshot() now; it changes when controllers are attached or detached. */
 size_t woad_air_snapshot_size(const struct woad_air *air)
 {
     size_t size = sizeof(struct head) + sizeof *air;
@@ -24,12 +26,14 @@ size_t woad_air_snapshot_size(const struct woad_air *air)
     return size;
 }
 
+/* Copies octets, and returns where the next go. */
 static uint8_t *put(uint8_t *at, const void *what, size_t len)
 {
     memcpy(at, what, len);
     return at + len;
 }
 
+/* AIR_EINVAL: the memory is too small. */
 int woad_air_snapshot(const struct woad_air *air, void *mem, size_t len)
 {
     struct head head = { woad_air_snapshot_size(air) };
@@ -46,6 +50,7 @@ int woad_air_snapshot(const struct woad_air *air, void *mem, size_t len)
     return 0;
 }
 
+/* The opposite of put(). */
 static const uint8_t *take(const uint8_t *at, void *what, size_t len)
 {
     memcpy(what, at, len);

@@ -3,29 +3,34 @@
  *
  * Names of other files:
  *   c: the controller
- *   NEVER: a deadline that does not exist: later than any time
- *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
- *   hung: the simulation has stopped the controller, woad_air_hang(): nothing runs
- *   radio_off(): stops the radio; nothing is received of a packet that is cut off
  *   activities: of a controller: the functions of each activity
- *   radio_offer(): if the radio is free, a scanner with an open window listens again
- *   heap: controllers in the order of their deadlines
- *   n_delayed: copies of packets that are on their way
- *   deadline: us: when the controller's next activity or its radio is due; NEVER: not at all
- *   heap_prev: the elder sibling, or, of the first child, the parent
- *   next_id: id of the next controller that is attached
+ *   air: c->air: the world that the controller is on; c->air->now: its time, us
  *   all_next: the list of all controllers that are attached
- *   ready: packets wait for the host: the controller is in the air's list
+ *   cfg: what the program gave when it made the controller, or the air:
+ *       woad_air_controller_config
+ *   deadline: us: when the controller's next activity or its radio is due; NEVER: not at all
+ *   drift_ppm: how much faster the controller's clock runs
+ *   heap: controllers in the order of their deadlines
+ *   heap_child: the first child in the heap
+ *   heap_next: the next sibling in the heap
+ *   heap_prev: the elder sibling, or, of the first child, the parent
+ *   hung: the simulation has stopped the controller, woad_air_hang(): nothing runs
+ *   loss_per_mille: packets of a thousand that are lost by chance
+ *   medium_forget(): drops copies on their way to a controller that is gone
  *   medium_next(): when the next delayed copy arrives; NEVER: none
  *   medium_on_timer(): delivers delayed copies that have arrived
- *   medium_forget(): drops copies on their way to a controller that is gone
- *   drift_ppm: how much faster the controller's clock runs
+ *   n_delayed: copies of packets that are on their way
+ *   NEVER: a deadline that does not exist: later than any time
+ *   next_id: id of the next controller that is attached
+ *   radio_off(): stops the radio; nothing is received of a packet that is cut off
+ *   radio_offer(): if the radio is free, a scanner with an open window listens again
  *   radio_run(): the radio's time `at` has come: a packet begins, ends, or was awaited in vain
- *   loss_per_mille: packets of a thousand that are lost by chance */
+ *   ready: packets wait for the host: the controller is in the air's list */
 #include "world.h"
 
 /* --- chance: xorshift64*, one stream for the whole world -------------------------------------- */
 
+/* 32 bits; the state is air->seed. */
 uint32_t air_random(struct woad_air *air)
 {
     uint64_t x = air->seed;
@@ -36,6 +41,7 @@ uint32_t air_random(struct woad_air *air)
     return (uint32_t)((x * 0x2545f4914f6cdd1dull) >> 32);
 }
 
+/* 0 to n - 1. */
 uint32_t air_random_below(struct woad_air *air, uint32_t n)
 {
     return (uint32_t)(((uint64_t)air_random(air) * n) >> 32);
@@ -121,6 +127,7 @@ static void heap_remove(struct woad_air *air, controller *c)
     c->heap_child = c->heap_next = c->heap_prev = NULL;
 }
 
+/* `us` longer or shorter by drift_ppm; *carry: millionths of a us that are left over. */
 uint64_t controller_us_to_air(const controller *c, uint64_t us, int32_t *carry)
 {
     int64_t parts = (int64_t)us * c->cfg.drift_ppm + *carry, whole = parts / 1000000;
@@ -154,6 +161,7 @@ void controller_schedule(controller *c)
 
 /* --- the world -------------------------------------------------------------------------------- */
 
+/* air.h says what each function of the program does. */
 size_t woad_air_size(void)
 {
     return sizeof(struct woad_air);
@@ -187,6 +195,7 @@ uint64_t woad_air_now(const struct woad_air *air)
     return air->now;
 }
 
+/* When the first controller, or a delayed packet, is due; NEVER: nothing is. */
 uint64_t woad_air_next(const struct woad_air *air)
 {
     uint64_t next = NEVER;
@@ -220,6 +229,7 @@ static void controller_run(controller *c)
     controller_schedule(c);
 }
 
+/* Runs all that is due until `until_us`, in order. */
 void woad_air_step(struct woad_air *air, uint64_t until_us)
 {
     uint64_t next;
@@ -238,6 +248,7 @@ void woad_air_step(struct woad_air *air, uint64_t until_us)
     }
 }
 
+/* The same, but only until a controller has a packet for its host. */
 struct woad_air_controller *woad_air_until(struct woad_air *air, uint64_t until_us)
 {
     uint64_t next = woad_air_next(air);
@@ -253,6 +264,7 @@ struct woad_air_controller *woad_air_until(struct woad_air *air, uint64_t until_
 
 /* --- controllers with packets for their hosts, in order --------------------------------------- */
 
+/* The controller's queue has got a packet: puts it behind the others that have some. */
 void controller_ready(controller *c)
 {
     struct woad_air *air = c->air;
@@ -290,6 +302,7 @@ static void ready_remove(controller *c)
     }
 }
 
+/* Takes the first off the list; NULL: there is none. */
 struct woad_air_controller *woad_air_ready(struct woad_air *air)
 {
     controller *c = air->ready;
@@ -304,6 +317,7 @@ void *woad_air_user(const struct woad_air_controller *c)
     return c->cfg.user;
 }
 
+/* With no deadline, at first: the caller schedules it. */
 void air_attach(struct woad_air *air, controller *c)
 {
     c->air = air;
@@ -317,6 +331,7 @@ void air_attach(struct woad_air *air, controller *c)
     air->heap = heap_meld(air->heap, c);
 }
 
+/* Takes the controller off the air and off all lists; its memory is the program's again. */
 void woad_air_detach(struct woad_air_controller *c)
 {
     struct woad_air *air = c->air;

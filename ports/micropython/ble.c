@@ -1,11 +1,11 @@
 /* BLE(): the one object, its table of methods, and irq().
  *
  * Names of other files:
- *   ble_obj_t: the BLE object: handler, queue of events, services
- *   handler_failed: the handler raised an exception and was removed
- *   handler_refused: the handler has refused a request at least once
  *   ble_frames_new(): makes the objects for the arguments of events; false: no memory
- *   ble_queue_new(): makes the queue of events; false: no memory */
+ *   ble_obj_t: the BLE object: handler, queue of events, services
+ *   ble_queue_new(): makes the queue of events; false: no memory
+ *   handler_failed: the handler raised an exception and was removed
+ *   handler_refused: the handler has refused a request at least once */
 #include "ble.h"
 
 MP_REGISTER_ROOT_POINTER(void *woad_ble);

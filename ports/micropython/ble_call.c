@@ -3,27 +3,27 @@
  *
  * Names of other files:
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
- *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
- *       reset
- *   ble_obj_t: the BLE object: handler, queue of events, services
- *   ending: active(False) was called where the host could not be stopped: it is stopped soon
  *   BLE_ANSWERED: the handler has returned; else BLE_NO_HANDLER, or BLE_FAILED: it has raised an
  *       exception
- *   dropped: how often something was lost: for want of memory or room, or because the event for it
- *       is not enabled; config("dropped")
- *   handler_failed: the handler raised an exception and was removed
- *   nlr_push(): begins a part in which Python's exceptions are caught; nlr_pop() ends it
- *   outcome: of a call of the handler: BLE_ANSWERED, BLE_NO_HANDLER, BLE_FAILED
- *   frames: objects for arguments, made once, so that an event allocates nothing
- *   frame: of the BLE object: leads to the frame for the next event
- *   handler_refused: the handler has refused a request at least once
- *   returned: of a call of the handler: the object; None unless BLE_ANSWERED
- *   number: `returned` as a number, or its truth for yes-or-no events; else 0
- *   BLE_FRAMES: frames made at first: so deep can events nest without an allocation
  *   BLE_FRAME_NESTED: octets of data in all frames but the first
  *   BLE_FRAME_SHORT: octets in the second memoryview of a frame
+ *   BLE_FRAMES: frames made at first: so deep can events nest without an allocation
+ *   BLE_MTU_MAX: the largest ATT_MTU that config(mtu=…) can set
+ *   ble_obj_t: the BLE object: handler, queue of events, services
+ *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
+ *       reset
+ *   dropped: how often something was lost: for want of memory or room, or because the event for
+ *       it is not enabled; config("dropped")
+ *   ending: active(False) was called where the host could not be stopped: it is stopped soon
+ *   frame: of the BLE object: leads to the frame for the next event
+ *   frames: objects for arguments, made once, so that an event allocates nothing
+ *   handler_failed: the handler raised an exception and was removed
+ *   handler_refused: the handler has refused a request at least once
  *   m_malloc_maybe(): MicroPython: memory of the heap; NULL: none, without an exception
- *   BLE_MTU_MAX: the largest ATT_MTU that config(mtu=…) can set */
+ *   nlr_push(): begins a part in which Python's exceptions are caught; nlr_pop() ends it
+ *   number: `returned` as a number, or its truth for yes-or-no events; else 0
+ *   outcome: of a call of the handler: BLE_ANSWERED, BLE_NO_HANDLER, BLE_FAILED
+ *   returned: of a call of the handler: the object; None unless BLE_ANSWERED */
 #include "ble.h"
 
 /* --- arguments -------------------------------------------------------------------------------- */

@@ -2,28 +2,28 @@
  *
  * Names of other files:
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
- *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments are
- *       converted
- *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
- *   ble_raise_with(): raises an OSError with a number and a detail
- *   ble_flush(): moves what the host has to send to the controller; may raise events, and find that
- *       it has failed
- *   dropped: how often something was lost: for want of memory or room, or because the event for it
- *       is not enabled; config("dropped")
- *   ble_port_store_event(): an event for the file of bonds
- *   ble_check_thread(): raises RuntimeError outside the main thread
- *   long_reads: gattc_read() reads the whole value
- *   events: events beyond upstream's that the program has enabled: bit n: event 64 + n
- *   rxbuf: what config("rxbuf") returns; it has no effect
- *   IRQ_FIRST_MORE: the first event beyond upstream's; IRQ_END_MORE: behind the last
- *   ble_pairing: what config() has set about pairing; `secure`: le_secure, -1: not set
+ *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments
+ *       are converted
  *   ble_apply_pairing(): gives ble_pairing to the host
+ *   ble_check_thread(): raises RuntimeError outside the main thread
+ *   ble_flush(): moves what the host has to send to the controller; may raise events, and find
+ *       that it has failed
+ *   BLE_MTU_MAX: the largest ATT_MTU that config(mtu=…) can set
+ *   ble_pairing: what config() has set about pairing; `secure`: le_secure, -1: not set
  *   ble_port_store(): names the file of bonds; NULL: none; 0 or a negative errno
  *   ble_port_store_error(): of the last write
+ *   ble_port_store_event(): an event for the file of bonds
  *   ble_port_store_irk(): our IRK, for a file without bonds
+ *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
+ *   ble_raise_with(): raises an OSError with a number and a detail
  *   ble_store_bonds(): writes the host's bonds to a new file
- *   up: between WOAD_EV_UP and WOAD_EV_DOWN
- *   BLE_MTU_MAX: the largest ATT_MTU that config(mtu=…) can set */
+ *   dropped: how often something was lost: for want of memory or room, or because the event for
+ *       it is not enabled; config("dropped")
+ *   events: events beyond upstream's that the program has enabled: bit n: event 64 + n
+ *   IRQ_FIRST_MORE: the first event beyond upstream's; IRQ_END_MORE: behind the last
+ *   long_reads: gattc_read() reads the whole value
+ *   rxbuf: what config("rxbuf") returns; it has no effect
+ *   up: between WOAD_EV_UP and WOAD_EV_DOWN */
 #include "ble.h"
 
 /* (addr_type, addr), most significant octet first. */

@@ -11,18 +11,18 @@
  *
  * Names of other files:
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
- *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module, with
- *       NimBLE) does not have
- *   ble_deliver(): calls the handler; while a method waits, queues the event
+ *   ble_channels_ms_left(): ms until ble_channels_run() has something to do
  *   BLE_CONNS: connections of the configuration
- *   features_requested: a new connection's event is held until the peer's features are known
+ *   ble_deliver(): calls the handler; while a method waits, queues the event
+ *   ble_port_store_run(): writes the file of bonds if changes are pending and their delay is
+ *       over (true: at once); returns ms until the next call
+ *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module,
+ *       with NimBLE) does not have
+ *   connecting: an entry for each connection, by the low octet of its number
  *   event_held: IRQ_PERIPHERAL_CONNECT has not been raised yet
+ *   features_requested: a new connection's event is held until the peer's features are known
  *   features_shared: the program has asked for the features, too: IRQ_LINK is raised
  *   held_since: ms: since when the event is held
- *   ble_channels_ms_left(): ms until ble_channels_run() has something to do
- *   ble_port_store_run(): writes the file of bonds if changes are pending and their delay is over
- *       (true: at once); returns ms until the next call
- *   connecting: an entry for each connection, by the low octet of its number
  *   mp_hal_ticks_ms(): MicroPython: ms, wrapping */
 #include "ble.h"
 

@@ -2,11 +2,11 @@
  *
  * Names of other files:
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
- *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module, with
- *       NimBLE) does not have
+ *   ble_port_clock(): gives the host the time
+ *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module,
+ *       with NimBLE) does not have
  *   ending: active(False) was called where the host could not be stopped: it is stopped soon
  *   failure: why there is no radio; "": it was not lost
- *   ble_port_clock(): gives the host the time
  *   thread: the main thread, in which all methods must run */
 #include "ble.h"
 

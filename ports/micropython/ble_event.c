@@ -2,55 +2,55 @@
  * handler, now or, while events are held, later.  ble_irq.c makes the handler's arguments.
  *
  * Names of other files:
+ *   accept_awaited: a method waits until the host has answered a change of the accept list
+ *   accept_settled: the host has answered the last change of the accept list
+ *   accept_status: HCI status of the last change of the accept list
+ *   adv_awaited: a method waits until the host has answered a change of advertising
+ *   adv_settled: the host has answered the last change of advertising
+ *   adv_status: HCI status of the last change of advertising
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_channels_note_event(): changes the module's state of channels at once
+ *   ble_coc_event_lost(): an event of a channel, or a connection's end, was dropped
+ *   ble_connecting_withholds(): notes what ble_connect.c waits for; true: not to be delivered
+ *   BLE_CONNS: connections of the configuration
+ *   ble_event_has_handler(): the program may get this event at all
+ *   ble_event_invoke(): calls the handler with the event's arguments: ble_irq.c
+ *   ble_note_incomplete(): a result was dropped: its procedure will fail
+ *   ble_obj_t: the BLE object: handler, queue of events, services
  *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
  *       reset
- *   ble_obj_t: the BLE object: handler, queue of events, services
- *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module, with
- *       NimBLE) does not have
- *   holding: > 0: events are queued, not delivered
- *   in_host: > 0: an event is being raised inside the host, which cannot be entered again
- *   ending: active(False) was called where the host could not be stopped: it is stopped soon
- *   start_count: number of this start of the host: ble_still_on() compares it
- *   ble_queue_put(): queues a copy of an event; false: no memory
- *   dropped: how often something was lost: for want of memory or room, or because the event for it
- *       is not enabled; config("dropped")
  *   ble_port_schedule(): the scheduler runs ble_run() soon
  *   ble_port_soon(): the scheduler runs ble_run() in a millisecond, in any case
  *   ble_port_store_event(): an event for the file of bonds
- *   ble_coc_event_lost(): an event of a channel, or a connection's end, was dropped
- *   adv_settled: the host has answered the last change of advertising
- *   adv_awaited: a method waits until the host has answered a change of advertising
- *   accept_settled: the host has answered the last change of the accept list
- *   accept_awaited: a method waits until the host has answered a change of the accept list
- *   delivering: the handler runs with the first record's data
- *   oob_made: the out-of-band data of this start are there
- *   nlr_push(): begins a part in which Python's exceptions are caught; nlr_pop() ends it
- *   BLE_CONNS: connections of the configuration
- *   bond_turns: how often ble_run() has left a queued bond, because the program had no room
- *   adv_status: HCI status of the last change of advertising
- *   accept_status: HCI status of the last change of the accept list
- *   conns: numbers of the connections; WOAD_NO_CONN: a free entry
- *   up: between WOAD_EV_UP and WOAD_EV_DOWN
- *   down: error of WOAD_EV_DOWN; 0: none since the start
- *   ble_update_forget(): drops notifications of the connection that wait for room
- *   ble_update_retry(): sends notifications that have waited for room
- *   ble_event_invoke(): calls the handler with the event's arguments: ble_irq.c
- *   ble_event_has_handler(): the program may get this event at all
  *   ble_print_exception(): prints a title and an exception; raises nothing
- *   ble_secrets_have_room(): the program can schedule a function for each secret of a bond
- *   ble_secrets_make_room(): runs scheduled functions, until it can; may run the program
- *   ble_queue_first(): the first queued record; NULL: none
- *   ble_queue_next(): the record behind this one; NULL: none
  *   ble_queue_drop(): removes the first record
  *   ble_queue_empty(): no event is queued
+ *   ble_queue_first(): the first queued record; NULL: none
+ *   ble_queue_next(): the record behind this one; NULL: none
+ *   ble_queue_put(): queues a copy of an event; false: no memory
+ *   ble_secrets_have_room(): the program can schedule a function for each secret of a bond
+ *   ble_secrets_make_room(): runs scheduled functions, until it can; may run the program
+ *   ble_update_forget(): drops notifications of the connection that wait for room
+ *   ble_update_retry(): sends notifications that have waited for room
+ *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module,
+ *       with NimBLE) does not have
  *   bond_delivered: of a queued bond: the program has it already, by ble_deliver_bonds()
- *   ble_note_incomplete(): a result was dropped: its procedure will fail
- *   ble_channels_note_event(): changes the module's state of channels at once
- *   ble_connecting_withholds(): notes what ble_connect.c waits for; true: not to be delivered
- *   request: which of the client's requests waits, for woad_gatt_answer_to()
+ *   bond_turns: how often ble_run() has left a queued bond, because the program had no room
+ *   conns: numbers of the connections; WOAD_NO_CONN: a free entry
+ *   delivering: the handler runs with the first record's data
+ *   down: error of WOAD_EV_DOWN; 0: none since the start
+ *   dropped: how often something was lost: for want of memory or room, or because the event for
+ *       it is not enabled; config("dropped")
+ *   ending: active(False) was called where the host could not be stopped: it is stopped soon
+ *   holding: > 0: events are queued, not delivered
+ *   in_host: > 0: an event is being raised inside the host, which cannot be entered again
+ *   mp_hal_ticks_ms(): MicroPython: ms, wrapping
+ *   nlr_push(): begins a part in which Python's exceptions are caught; nlr_pop() ends it
+ *   oob_made: the out-of-band data of this start are there
  *   oob_status: how the making of out-of-band data has ended
- *   mp_hal_ticks_ms(): MicroPython: ms, wrapping */
+ *   request: which of the client's requests waits, for woad_gatt_answer_to()
+ *   start_count: number of this start of the host: ble_still_on() compares it
+ *   up: between WOAD_EV_UP and WOAD_EV_DOWN */
 #include "ble.h"
 
 /* If the first of two events made the handler call active(False), the second is not raised. */

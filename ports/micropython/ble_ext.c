@@ -2,24 +2,25 @@
  *
  * Names of other files:
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
- *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments are
- *       converted
- *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
- *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module, with
- *       NimBLE) does not have
- *   ble_flush(): moves what the host has to send to the controller; may raise events, and find that
- *       it has failed
- *   ble_invoke(): calls the program's handler
- *   ble_port_alloc(): memory outside the heap, zeros; NULL: none
+ *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments
+ *       are converted
+ *   ble_addr(): an address as a memoryview, most significant octet first, for the next call
+ *   BLE_ADV_SETS: advertising sets of the configuration
  *   ble_bytes(): a copy of octets as a memoryview, for the next call of the handler; allocates
  *       nothing
- *   u_obj: mp_arg_val_t's fields: an argument of a method as an object (u_obj), a number, a truth
+ *   ble_flush(): moves what the host has to send to the controller; may raise events, and find
+ *       that it has failed
+ *   ble_invoke(): calls the program's handler
+ *   ble_port_alloc(): memory outside the heap, zeros; NULL: none
  *   ble_port_free(): frees memory of ble_port_alloc()
- *   ble_addr(): an address as a memoryview, most significant octet first, for the next call
- *   BLE_STATUS_HCI: added to an HCI status for the program
- *   ext_data: data of extended advertising, which the host uses where they are
+ *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
  *   ble_scan_is_reported(): the program gets scan results now
- *   BLE_ADV_SETS: advertising sets of the configuration */
+ *   BLE_STATUS_HCI: added to an HCI status for the program
+ *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module,
+ *       with NimBLE) does not have
+ *   ext_data: data of extended advertising, which the host uses where they are
+ *   u_obj: mp_arg_val_t's fields: an argument of a method as an object (u_obj), a number, a
+ *       truth */
 #include "ble.h"
 
 /* Copies advertising data and scan response (NULL: empty); raises ENOMEM if one does not fit. */

@@ -2,29 +2,30 @@
  * converts numbers first, which may run the program, then buffers, and calls ble_active() last.
  *
  * Names of other files:
+ *   adv_awaited: a method waits until the host has answered a change of advertising
+ *   adv_settled: the host has answered the last change of advertising
+ *   adv_status: HCI status of the last change of advertising
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments
+ *       are converted
+ *   ble_addr_of(): reads (addr_type, addr); raises ValueError
+ *   ble_arg_conn(): a connection's number from an argument
+ *   ble_check_thread(): raises RuntimeError outside the main thread
+ *   ble_connecting_deliver_all(): raises all held IRQ_PERIPHERAL_CONNECT; false: none was held
+ *   ble_flush(): moves what the host has to send to the controller; may raise events, and find
+ *       that it has failed
+ *   ble_invoke(): calls the program's handler
  *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
  *   ble_raise_with(): raises an OSError with a number and a detail
- *   ble_flush(): moves what the host has to send to the controller; may raise events, and find that
- *       it has failed
+ *   BLE_STATUS_HCI: added to an HCI status for the program
+ *   ble_still_on(): false: the handler has called active(False) meanwhile
  *   ble_wait(): moves packets until a flag is set, events being queued; raises ETIMEDOUT
  *   in_host: > 0: an event is being raised inside the host, which cannot be entered again
- *   start_count: number of this start of the host: ble_still_on() compares it
- *   ble_still_on(): false: the handler has called active(False) meanwhile
- *   ble_invoke(): calls the program's handler
- *   ble_check_thread(): raises RuntimeError outside the main thread
  *   scans: scans without WOAD_EV_SCAN_DONE yet
  *   scans_stopped: those of `scans` with IRQ_SCAN_DONE raised already
- *   adv_settled: the host has answered the last change of advertising
- *   adv_awaited: a method waits until the host has answered a change of advertising
- *   u_obj: mp_arg_val_t's fields: an argument of a method as an object (u_obj), a number, a truth
- *   BLE_STATUS_HCI: added to an HCI status for the program
- *   adv_status: HCI status of the last change of advertising
- *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments are
- *       converted
- *   ble_arg_conn(): a connection's number from an argument
- *   ble_addr_of(): reads (addr_type, addr); raises ValueError
- *   ble_connecting_deliver_all(): raises all held IRQ_PERIPHERAL_CONNECT; false: none was held */
+ *   start_count: number of this start of the host: ble_still_on() compares it
+ *   u_obj: mp_arg_val_t's fields: an argument of a method as an object (u_obj), a number, a
+ *       truth */
 #include "ble.h"
 
 enum { /* the arguments of gap_advertise(), in order */

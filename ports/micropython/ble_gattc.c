@@ -2,20 +2,20 @@
  *
  * Names of other files:
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
- *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments are
- *       converted
- *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
- *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module, with
- *       NimBLE) does not have
- *   ble_flush(): moves what the host has to send to the controller; may raise events, and find that
- *       it has failed
- *   dropped: how often something was lost: for want of memory or room, or because the event for it
- *       is not enabled; config("dropped")
- *   ble_uuid_of(): the UUID in a Python object; NULL: it has none
- *   long_reads: gattc_read() reads the whole value
+ *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments
+ *       are converted
  *   ble_arg_conn(): a connection's number from an argument
  *   ble_arg_handle(): a handle, or a channel, from an argument
- *   ble_items(): copies items of a sequence, and returns how many it has */
+ *   ble_flush(): moves what the host has to send to the controller; may raise events, and find
+ *       that it has failed
+ *   ble_items(): copies items of a sequence, and returns how many it has
+ *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
+ *   ble_uuid_of(): the UUID in a Python object; NULL: it has none
+ *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module,
+ *       with NimBLE) does not have
+ *   dropped: how often something was lost: for want of memory or room, or because the event for
+ *       it is not enabled; config("dropped")
+ *   long_reads: gattc_read() reads the whole value */
 #include "ble.h"
 
 /* The optional argument i: a UUID, or None. */

@@ -1,36 +1,37 @@
 /* The GATT server's methods: services are registered, values read, written and sent.
  *
  * Names of other files:
+ *   append: of a value: writes are added to what is there, until gatts_read() empties it
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
- *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
- *       reset
- *   ble_obj_t: the BLE object: handler, queue of events, services
- *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments are
- *       converted
- *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
- *   ble_raise_with(): raises an OSError with a number and a detail
- *   ble_flush(): moves what the host has to send to the controller; may raise events, and find that
- *       it has failed
- *   dropped: how often something was lost: for want of memory or room, or because the event for it
- *       is not enabled; config("dropped")
- *   ble_check_thread(): raises RuntimeError outside the main thread
- *   ble_value_at(): the value of a local attribute; NULL: none
- *   ble_attributes_removed(): queued events about these handles are dropped
- *   ble_value_set(): copies octets into a value, which grows
- *   ble_value_update(): notifies or indicates a value to each subscriber
- *   ble_read_refused(): raises IRQ_GATTS_READ_REQUEST; 0, or the ATT error that the handler returns
- *   ble_not_indicated(): raises IRQ_GATTS_INDICATE_DONE with a status of failure
+ *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments
+ *       are converted
  *   ble_arg_conn(): a connection's number from an argument
  *   ble_arg_handle(): a handle, or a channel, from an argument
- *   ble_items(): copies items of a sequence, and returns how many it has
- *   ble_uuid_of(): the UUID in a Python object; NULL: it has none
- *   groups: services registered by one call each, with their values
+ *   ble_attributes_removed(): queued events about these handles are dropped
+ *   ble_check_thread(): raises RuntimeError outside the main thread
  *   BLE_CONNS: connections of the configuration
+ *   ble_flush(): moves what the host has to send to the controller; may raise events, and find
+ *       that it has failed
+ *   ble_items(): copies items of a sequence, and returns how many it has
+ *   ble_not_indicated(): raises IRQ_GATTS_INDICATE_DONE with a status of failure
+ *   ble_obj_t: the BLE object: handler, queue of events, services
+ *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
+ *       reset
+ *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
+ *   ble_raise_with(): raises an OSError with a number and a detail
+ *   ble_read_refused(): raises IRQ_GATTS_READ_REQUEST; 0, or the ATT error that the handler
+ *       returns
  *   BLE_STATUS_ATT: added to an ATT error for the program
- *   append: of a value: writes are added to what is there, until gatts_read() empties it
+ *   ble_uuid_of(): the UUID in a Python object; NULL: it has none
+ *   ble_value_at(): the value of a local attribute; NULL: none
+ *   ble_value_set(): copies octets into a value, which grows
+ *   ble_value_update(): notifies or indicates a value to each subscriber
+ *   conns: numbers of the connections; WOAD_NO_CONN: a free entry
+ *   dropped: how often something was lost: for want of memory or room, or because the event for
+ *       it is not enabled; config("dropped")
+ *   groups: services registered by one call each, with their values
  *   room: of a value: octets that it can have without being enlarged
- *   values: of a group of services: n values, from handle `first` on
- *   conns: numbers of the connections; WOAD_NO_CONN: a free entry */
+ *   values: of a group of services: n values, from handle `first` on */
 #include "ble.h"
 
 /* MicroPython's flags of attributes: above the 8 bits that are GATT's properties. */

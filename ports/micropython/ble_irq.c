@@ -3,35 +3,35 @@
  *
  * Names of other files:
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
- *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module, with
- *       NimBLE) does not have
- *   start_count: number of this start of the host: ble_still_on() compares it
- *   ble_still_on(): false: the handler has called active(False) meanwhile
- *   ble_invoke(): calls the program's handler
- *   ble_channels_finish(): raises the held IRQ_L2CAP_DISCONNECT of a connection's channels
+ *   ble_addr(): an address as a memoryview, most significant octet first, for the next call
  *   ble_ask(): calls the program's handler for an event with a return value
- *   ble_refusal(): the error with which the handler refuses, 0: it allows; second argument: if it
- *       could not run
- *   dropped: how often something was lost: for want of memory or room, or because the event for it
- *       is not enabled; config("dropped")
- *   ble_port_alloc(): memory outside the heap, zeros; NULL: none
  *   ble_bytes(): a copy of octets as a memoryview, for the next call of the handler; allocates
  *       nothing
+ *   ble_channels_finish(): raises the held IRQ_L2CAP_DISCONNECT of a connection's channels
+ *   BLE_CONNS: connections of the configuration
+ *   ble_event_uuid(): a UUID for the next call
+ *   ble_inner_tuple(): a tuple among the items of the next call
+ *   ble_invoke(): calls the program's handler
+ *   ble_port_alloc(): memory outside the heap, zeros; NULL: none
+ *   ble_port_free(): frees memory of ble_port_alloc()
+ *   ble_refusal(): the error with which the handler refuses, 0: it allows; second argument: if
+ *       it could not run
  *   ble_short_bytes(): a second memoryview for that call, of at most BLE_FRAME_SHORT octets
+ *   BLE_STATUS_ATT: added to an ATT error for the program
+ *   BLE_STATUS_HCI: added to an HCI status for the program
+ *   ble_still_on(): false: the handler has called active(False) meanwhile
  *   ble_value_at(): the value of a local attribute; NULL: none
+ *   ble_value_write(): a client's write to a local value; 0 or the ATT error
+ *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module,
+ *       with NimBLE) does not have
+ *   dropped: how often something was lost: for want of memory or room, or because the event for
+ *       it is not enabled; config("dropped")
+ *   long_read: of each connection: the value that gattc_read() assembles from its parts, and
+ *       whether a result of the procedure that runs was lost
+ *   request: which of the client's requests waits, for woad_gatt_answer_to()
  *   scans: scans without WOAD_EV_SCAN_DONE yet
  *   scans_stopped: those of `scans` with IRQ_SCAN_DONE raised already
- *   BLE_CONNS: connections of the configuration
- *   ble_port_free(): frees memory of ble_port_alloc()
- *   ble_inner_tuple(): a tuple among the items of the next call
- *   ble_addr(): an address as a memoryview, most significant octet first, for the next call
- *   ble_event_uuid(): a UUID for the next call
- *   BLE_STATUS_HCI: added to an HCI status for the program
- *   BLE_STATUS_ATT: added to an ATT error for the program
- *   ble_value_write(): a client's write to a local value; 0 or the ATT error
- *   request: which of the client's requests waits, for woad_gatt_answer_to()
- *   long_read: of each connection: the value that gattc_read() assembles from its parts, and
- *       whether a result of the procedure that runs was lost */
+ *   start_count: number of this start of the host: ble_still_on() compares it */
 #include "ble.h"
 
 /* Numbers of at most 30 bits. */

@@ -7,30 +7,30 @@
  *
  * Names of other files:
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
- *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
- *       reset
- *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments are
- *       converted
- *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
- *   ble_flush(): moves what the host has to send to the controller; may raise events, and find that
- *       it has failed
- *   ble_invoke(): calls the program's handler
- *   ble_ask(): calls the program's handler for an event with a return value
- *   ble_refusal(): the error with which the handler refuses, 0: it allows; second argument: if it
- *       could not run
+ *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments
+ *       are converted
  *   BLE_ANSWERED: the handler has returned; else BLE_NO_HANDLER, or BLE_FAILED: it has raised an
  *       exception
- *   ble_pass_on(): delivers an event now: to ble_connect.c, then to the handler or, while events
- *       are held, the queue
- *   ble_queue_put(): queues a copy of an event; false: no memory
- *   dropped: how often something was lost: for want of memory or room, or because the event for it
- *       is not enabled; config("dropped")
- *   ble_port_alloc(): memory outside the heap, zeros; NULL: none
- *   ble_port_free(): frees memory of ble_port_alloc()
- *   outcome: of a call of the handler: BLE_ANSWERED, BLE_NO_HANDLER, BLE_FAILED
  *   ble_arg_conn(): a connection's number from an argument
  *   ble_arg_handle(): a handle, or a channel, from an argument
- *   mp_hal_ticks_ms(): MicroPython: ms, wrapping */
+ *   ble_ask(): calls the program's handler for an event with a return value
+ *   ble_flush(): moves what the host has to send to the controller; may raise events, and find
+ *       that it has failed
+ *   ble_invoke(): calls the program's handler
+ *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
+ *       reset
+ *   ble_pass_on(): delivers an event now: to ble_connect.c, then to the handler or, while events
+ *       are held, the queue
+ *   ble_port_alloc(): memory outside the heap, zeros; NULL: none
+ *   ble_port_free(): frees memory of ble_port_alloc()
+ *   ble_queue_put(): queues a copy of an event; false: no memory
+ *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
+ *   ble_refusal(): the error with which the handler refuses, 0: it allows; second argument: if
+ *       it could not run
+ *   dropped: how often something was lost: for want of memory or room, or because the event for
+ *       it is not enabled; config("dropped")
+ *   mp_hal_ticks_ms(): MicroPython: ms, wrapping
+ *   outcome: of a call of the handler: BLE_ANSWERED, BLE_NO_HANDLER, BLE_FAILED */
 #include "ble.h"
 
 /* BLE_L2CAP_MPS: a K-frame that fits a packet of 251 octets. BLE_L2CAP_AHEAD: see channel_room().

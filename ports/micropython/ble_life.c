@@ -3,67 +3,67 @@
  *
  * Names of other files:
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
- *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
- *       reset
- *   ble_obj_t: the BLE object: handler, queue of events, services
- *   ble_raise_with(): raises an OSError with a number and a detail
- *   ble_wait(): moves packets until a flag is set, events being queued; raises ETIMEDOUT
- *   ble_hold(): events are queued until ble_release()
- *   holding: > 0: events are queued, not delivered
- *   in_host: > 0: an event is being raised inside the host, which cannot be entered again
- *   ending: active(False) was called where the host could not be stopped: it is stopped soon
- *   starting: active(True) is running
- *   start_count: number of this start of the host: ble_still_on() compares it
- *   dropped: how often something was lost: for want of memory or room, or because the event for it
- *       is not enabled; config("dropped")
- *   ble_check_thread(): raises RuntimeError outside the main thread
- *   long_reads: gattc_read() reads the whole value
- *   scans: scans without WOAD_EV_SCAN_DONE yet
- *   scans_stopped: those of `scans` with IRQ_SCAN_DONE raised already
- *   groups: services registered by one call each, with their values
- *   nlr_push(): begins a part in which Python's exceptions are caught; nlr_pop() ends it
- *   failure: why there is no radio; "": it was not lost
- *   BLE_BOND_SLOTS: bonds of the configuration; legacy pairing takes two slots
- *   BLE_CONNS: connections of the configuration
- *   up: between WOAD_EV_UP and WOAD_EV_DOWN
- *   down: error of WOAD_EV_DOWN; 0: none since the start
- *   conns: numbers of the connections; WOAD_NO_CONN: a free entry
- *   rxbuf: what config("rxbuf") returns; it has no effect
- *   ble_port_open(): 0, or a negative errno and why
- *   ble_port_memory(): memory for the host; NULL: none
- *   ble_port_prepare(): before woad_start(): the transport's own initialisation
- *   ble_port_begin(): the interpreter begins, with an empty heap
- *   ble_port_wait(): waits for packets, for so many ms at most
- *   ble_port_soon(): the scheduler runs ble_run() in a millisecond, in any case
- *   ble_failure_text(): ble.failure as a Python string
- *   ble_load_bonds(): gives the host the IRK and the bonds that the program keeps
- *   ble_apply_pairing(): gives ble_pairing to the host
- *   ble_pairing: what config() has set about pairing; `secure`: le_secure, -1: not set
- *   ble_deliver_bonds(): delivers queued bonds; false: they must wait
- *   ble_deliver_after_failure(): delivers what a failed radio has left in the queue
- *   ble_stopwatch_within(): less than the limit has passed; time in which the program was stopped
- *       counts little
- *   ble_pump(): moves packets; if the controller fails, gives up the port
- *   ble_release(): ends ble_hold()
- *   ble_queue_forget(): removes all records but one that is being delivered
- *   thread: the main thread, in which all methods must run
- *   running: ble_run() runs
- *   connecting: an entry for each connection, by the low octet of its number
- *   BLE_STOP_POLITELY: ble_stop() disconnects first; BLE_STOP_AT_ONCE: it does not
- *   ble_on_event(): the host's callback
- *   ble_port_features: the features that the port links
- *   ble_port_crypto: the port's cryptography; NULL: none
- *   ble_port_memory_free(): frees memory of ble_port_memory()
- *   ble_port_close(): closes the controller
- *   ble_port_is_open(): there is a controller
- *   ble_this_thread(): what tells threads apart; NULL where there is only one
- *   BLE_MTU_MAX: the largest ATT_MTU that config(mtu=…) can set
  *   BLE_ADV_SETS: advertising sets of the configuration
- *   BLE_POLL_MS: ms of one wait for packets, at most
+ *   ble_apply_pairing(): gives ble_pairing to the host
+ *   BLE_BOND_SLOTS: bonds of the configuration; legacy pairing takes two slots
+ *   ble_check_thread(): raises RuntimeError outside the main thread
+ *   BLE_CONNS: connections of the configuration
+ *   ble_deliver_after_failure(): delivers what a failed radio has left in the queue
+ *   ble_deliver_bonds(): delivers queued bonds; false: they must wait
+ *   ble_failure_text(): ble.failure as a Python string
  *   ble_forget_channels(): frees what the module has of channels
  *   ble_forget_ext(): frees the data of extended advertising
  *   ble_forget_long_reads(): frees the values that gattc_read() assembles
- *   ble_stopwatch_start(): begins to measure how long a loop has waited */
+ *   ble_hold(): events are queued until ble_release()
+ *   ble_load_bonds(): gives the host the IRK and the bonds that the program keeps
+ *   BLE_MTU_MAX: the largest ATT_MTU that config(mtu=…) can set
+ *   ble_obj_t: the BLE object: handler, queue of events, services
+ *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
+ *       reset
+ *   ble_on_event(): the host's callback
+ *   ble_pairing: what config() has set about pairing; `secure`: le_secure, -1: not set
+ *   BLE_POLL_MS: ms of one wait for packets, at most
+ *   ble_port_begin(): the interpreter begins, with an empty heap
+ *   ble_port_close(): closes the controller
+ *   ble_port_crypto: the port's cryptography; NULL: none
+ *   ble_port_features: the features that the port links
+ *   ble_port_is_open(): there is a controller
+ *   ble_port_memory(): memory for the host; NULL: none
+ *   ble_port_memory_free(): frees memory of ble_port_memory()
+ *   ble_port_open(): 0, or a negative errno and why
+ *   ble_port_prepare(): before woad_start(): the transport's own initialisation
+ *   ble_port_soon(): the scheduler runs ble_run() in a millisecond, in any case
+ *   ble_port_wait(): waits for packets, for so many ms at most
+ *   ble_pump(): moves packets; if the controller fails, gives up the port
+ *   ble_queue_forget(): removes all records but one that is being delivered
+ *   ble_raise_with(): raises an OSError with a number and a detail
+ *   ble_release(): ends ble_hold()
+ *   BLE_STOP_POLITELY: ble_stop() disconnects first; BLE_STOP_AT_ONCE: it does not
+ *   ble_stopwatch_start(): begins to measure how long a loop has waited
+ *   ble_stopwatch_within(): less than the limit has passed; time in which the program was
+ *       stopped counts little
+ *   ble_this_thread(): what tells threads apart; NULL where there is only one
+ *   ble_wait(): moves packets until a flag is set, events being queued; raises ETIMEDOUT
+ *   connecting: an entry for each connection, by the low octet of its number
+ *   conns: numbers of the connections; WOAD_NO_CONN: a free entry
+ *   down: error of WOAD_EV_DOWN; 0: none since the start
+ *   dropped: how often something was lost: for want of memory or room, or because the event for
+ *       it is not enabled; config("dropped")
+ *   ending: active(False) was called where the host could not be stopped: it is stopped soon
+ *   failure: why there is no radio; "": it was not lost
+ *   groups: services registered by one call each, with their values
+ *   holding: > 0: events are queued, not delivered
+ *   in_host: > 0: an event is being raised inside the host, which cannot be entered again
+ *   long_reads: gattc_read() reads the whole value
+ *   nlr_push(): begins a part in which Python's exceptions are caught; nlr_pop() ends it
+ *   running: ble_run() runs
+ *   rxbuf: what config("rxbuf") returns; it has no effect
+ *   scans: scans without WOAD_EV_SCAN_DONE yet
+ *   scans_stopped: those of `scans` with IRQ_SCAN_DONE raised already
+ *   start_count: number of this start of the host: ble_still_on() compares it
+ *   starting: active(True) is running
+ *   thread: the main thread, in which all methods must run
+ *   up: between WOAD_EV_UP and WOAD_EV_DOWN */
 #include "ble.h"
 
 /* Nothing of the old host is left: queued events, services, connections. */

@@ -2,25 +2,25 @@
  * docs/module.md.
  *
  * Names of other files:
- *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
- *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments are
- *       converted
- *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
- *   ble_raise_with(): raises an OSError with a number and a detail
- *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module, with
- *       NimBLE) does not have
- *   ble_flush(): moves what the host has to send to the controller; may raise events, and find that
- *       it has failed
- *   ble_wait(): moves packets until a flag is set, events being queued; raises ETIMEDOUT
- *   in_host: > 0: an event is being raised inside the host, which cannot be entered again
- *   accept_settled: the host has answered the last change of the accept list
  *   accept_awaited: a method waits until the host has answered a change of the accept list
- *   BLE_CONNS: connections of the configuration
- *   BLE_STATUS_HCI: added to an HCI status for the program
- *   conns: numbers of the connections; WOAD_NO_CONN: a free entry
+ *   accept_settled: the host has answered the last change of the accept list
+ *   accept_status: HCI status of the last change of the accept list
+ *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments
+ *       are converted
  *   ble_connecting_share(): the program wants a new connection's features, too; true: they are
  *       being read
- *   accept_status: HCI status of the last change of the accept list */
+ *   BLE_CONNS: connections of the configuration
+ *   ble_flush(): moves what the host has to send to the controller; may raise events, and find
+ *       that it has failed
+ *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
+ *   ble_raise_with(): raises an OSError with a number and a detail
+ *   BLE_STATUS_HCI: added to an HCI status for the program
+ *   ble_wait(): moves packets until a flag is set, events being queued; raises ETIMEDOUT
+ *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module,
+ *       with NimBLE) does not have
+ *   conns: numbers of the connections; WOAD_NO_CONN: a free entry
+ *   in_host: > 0: an event is being raised inside the host, which cannot be entered again */
 #include "ble.h"
 
 /* An address of a Python object, whose most significant octet comes first; raises ValueError. */

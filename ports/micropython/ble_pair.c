@@ -2,38 +2,39 @@
  *
  * Names of other files:
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments
+ *       are converted
+ *   ble_addr_of(): reads (addr_type, addr); raises ValueError
+ *   ble_arg_conn(): a connection's number from an argument
+ *   ble_ask(): calls the program's handler for an event with a return value
+ *   ble_bond_in_host(): copies the host's bond of a peer; false: it has none
+ *   ble_deliver_bond(): delivers a bond's event, or queues it if the program has no room
+ *   ble_flush(): moves what the host has to send to the controller; may raise events, and find
+ *       that it has failed
+ *   ble_invoke(): calls the program's handler
+ *   BLE_KEY_LEN: octets of a secret's key: the peer's address with its type
+ *   BLE_KEYS_ONLY: not the secret with counters and subscriptions, too
+ *   ble_obj_t: the BLE object: handler, queue of events, services
  *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
  *       reset
- *   ble_obj_t: the BLE object: handler, queue of events, services
- *   ble_active(): the host; raises ENODEV if there is none; called after a method's arguments are
- *       converted
- *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
- *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module, with
- *       NimBLE) does not have
- *   ble_flush(): moves what the host has to send to the controller; may raise events, and find that
- *       it has failed
- *   ble_wait(): moves packets until a flag is set, events being queued; raises ETIMEDOUT
- *   in_host: > 0: an event is being raised inside the host, which cannot be entered again
- *   start_count: number of this start of the host: ble_still_on() compares it
- *   ble_still_on(): false: the handler has called active(False) meanwhile
- *   ble_invoke(): calls the program's handler
- *   ble_ask(): calls the program's handler for an event with a return value
- *   ble_port_schedule(): the scheduler runs ble_run() soon
- *   handler_failed: the handler raised an exception and was removed
- *   oob_made: the out-of-band data of this start are there
- *   BLE_KEY_LEN: octets of a secret's key: the peer's address with its type
- *   ble_arg_conn(): a connection's number from an argument
- *   ble_addr_of(): reads (addr_type, addr); raises ValueError
  *   ble_pairing: what config() has set about pairing; `secure`: le_secure, -1: not set
- *   ble_deliver_bond(): delivers a bond's event, or queues it if the program has no room
- *   ble_bond_in_host(): copies the host's bond of a peer; false: it has none
+ *   ble_port_schedule(): the scheduler runs ble_run() soon
+ *   ble_port_store_remove(): removes a bond from the file, NULL: all; WOAD_ENOENT: there was
+ *       none
+ *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
  *   ble_secret_key(): writes a secret's key
- *   ble_secrets_remove(): has the program forget a bond; true: it had one
  *   ble_secrets_make_room(): runs scheduled functions, until it can; may run the program
- *   BLE_KEYS_ONLY: not the secret with counters and subscriptions, too
- *   ble_port_store_remove(): removes a bond from the file, NULL: all; WOAD_ENOENT: there was none
+ *   ble_secrets_remove(): has the program forget a bond; true: it had one
+ *   ble_still_on(): false: the handler has called active(False) meanwhile
+ *   ble_wait(): moves packets until a flag is set, events being queued; raises ETIMEDOUT
+ *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module,
+ *       with NimBLE) does not have
+ *   handler_failed: the handler raised an exception and was removed
+ *   in_host: > 0: an event is being raised inside the host, which cannot be entered again
+ *   number: `returned` as a number, or its truth for yes-or-no events; else 0
+ *   oob_made: the out-of-band data of this start are there
  *   oob_status: how the making of out-of-band data has ended
- *   number: `returned` as a number, or its truth for yes-or-no events; else 0 */
+ *   start_count: number of this start of the host: ble_still_on() compares it */
 #include "ble.h"
 
 struct ble_pairing ble_pairing;

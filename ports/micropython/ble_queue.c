@@ -2,19 +2,19 @@
  * and when it is full a list of separate allocations.
  *
  * Names of other files:
+ *   ble_obj_t: the BLE object: handler, queue of events, services
  *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
  *       reset
- *   ble_obj_t: the BLE object: handler, queue of events, services
  *   ble_port_alloc(): memory outside the heap, zeros; NULL: none
- *   delivering: the handler runs with the first record's data
  *   ble_port_free(): frees memory of ble_port_alloc()
- *   block: of the queue: its ring of BLE_EVENT_QUEUE octets, of which `used` are in use, from `out`
- *       to `in`
+ *   block: of the queue: its ring of BLE_EVENT_QUEUE octets, of which `used` are in use, from
+ *       `out` to `in`
+ *   bond_delivered: of a queued bond: the program has it already, by ble_deliver_bonds()
+ *   delivering: the handler runs with the first record's data
  *   list: of the queue: records that the ring had no room for
  *   list_end: where the next of them is linked
- *   size: of a record: octets with its data; 0: the ring continues at its start
- *   bond_delivered: of a queued bond: the program has it already, by ble_deliver_bonds()
- *   m_malloc_maybe(): MicroPython: memory of the heap; NULL: none, without an exception */
+ *   m_malloc_maybe(): MicroPython: memory of the heap; NULL: none, without an exception
+ *   size: of a record: octets with its data; 0: the ring continues at its start */
 #include "ble.h"
 
 /* BLE_RECORD: octets of a record without data.  Sizes are multiples of BLE_ALIGN. */

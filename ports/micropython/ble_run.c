@@ -3,43 +3,43 @@
  *
  * Names of other files:
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
- *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
- *       reset
- *   ble_obj_t: the BLE object: handler, queue of events, services
- *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
- *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module, with
- *       NimBLE) does not have
- *   holding: > 0: events are queued, not delivered
- *   in_host: > 0: an event is being raised inside the host, which cannot be entered again
- *   ending: active(False) was called where the host could not be stopped: it is stopped soon
- *   starting: active(True) is running
- *   ble_invoke(): calls the program's handler
- *   ble_port_schedule(): the scheduler runs ble_run() soon
- *   ble_port_soon(): the scheduler runs ble_run() in a millisecond, in any case
- *   ble_port_arm(): the scheduler runs ble_run() for the next packet or deadline
- *   failure: why there is no radio; "": it was not lost
- *   slow_since: since when the handler is slower than the packets
- *   down: error of WOAD_EV_DOWN; 0: none since the start
- *   running: ble_run() runs
- *   ble_port_pump(): moves a limited number of packets, raises events; an error: the controller has
- *       failed
- *   ble_port_lose(): the controller has failed: no packets any more
- *   ble_port_flush(): sends what the host has; 0 or a negative errno
- *   ble_port_more(): the last pump left packets unread
- *   ble_port_wait(): waits for packets, for so many ms at most
- *   ble_port_is_open(): there is a controller
- *   ble_queue_empty(): no event is queued
- *   ble_queue_overflowed(): the queue's ring is full
- *   ble_deliver_queued(): delivers queued events, as far as the handler's time allows
  *   ble_channels_run(): ends closed channels that the program does not read
  *   ble_connecting_run(): raises held IRQ_PERIPHERAL_CONNECT whose time is over
- *   ble_stop(): stops the host; inside it, or during active(True), sets `ending`
- *   mp_hal_ticks_ms(): MicroPython: ms, wrapping
- *   BLE_WAIT_MS: ms for which a method waits for the controller
+ *   ble_deliver_queued(): delivers queued events, as far as the handler's time allows
+ *   ble_invoke(): calls the program's handler
+ *   ble_obj_t: the BLE object: handler, queue of events, services
+ *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
+ *       reset
  *   BLE_POLL_MS: ms of one wait for packets, at most
+ *   ble_port_arm(): the scheduler runs ble_run() for the next packet or deadline
+ *   ble_port_flush(): sends what the host has; 0 or a negative errno
+ *   ble_port_is_open(): there is a controller
+ *   ble_port_lose(): the controller has failed: no packets any more
+ *   ble_port_more(): the last pump left packets unread
+ *   ble_port_pump(): moves a limited number of packets, raises events; an error: the controller
+ *       has failed
+ *   ble_port_schedule(): the scheduler runs ble_run() soon
+ *   ble_port_soon(): the scheduler runs ble_run() in a millisecond, in any case
+ *   ble_port_wait(): waits for packets, for so many ms at most
+ *   ble_queue_empty(): no event is queued
+ *   ble_queue_overflowed(): the queue's ring is full
+ *   ble_raise(): raises a WOAD_E… as an OSError; returns if it is 0
+ *   ble_stop(): stops the host; inside it, or during active(True), sets `ending`
+ *   BLE_WAIT_MS: ms for which a method waits for the controller
+ *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module,
+ *       with NimBLE) does not have
+ *   down: error of WOAD_EV_DOWN; 0: none since the start
+ *   ending: active(False) was called where the host could not be stopped: it is stopped soon
+ *   failure: why there is no radio; "": it was not lost
+ *   holding: > 0: events are queued, not delivered
+ *   in_host: > 0: an event is being raised inside the host, which cannot be entered again
+ *   last_run_ended: ms: when that was
  *   last_run_was_long: ble_run() has taken longer than BLE_LONG_MS, so the next one lets the
  *       program run first
- *   last_run_ended: ms: when that was */
+ *   mp_hal_ticks_ms(): MicroPython: ms, wrapping
+ *   running: ble_run() runs
+ *   slow_since: since when the handler is slower than the packets
+ *   starting: active(True) is running */
 #include "ble.h"
 
 /* While packets move for a method, nothing else may enter the host: events are queued, and the

@@ -3,22 +3,22 @@
  *
  * Names of other files:
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
- *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
- *       reset
- *   ble_obj_t: the BLE object: handler, queue of events, services
  *   ble_ask(): calls the program's handler for an event with a return value
+ *   BLE_BOND_SLOTS: bonds of the configuration; legacy pairing takes two slots
  *   ble_bytes(): a copy of octets as a memoryview, for the next call of the handler; allocates
  *       nothing
- *   ble_short_bytes(): a second memoryview for that call, of at most BLE_FRAME_SHORT octets
- *   BLE_BOND_SLOTS: bonds of the configuration; legacy pairing takes two slots
  *   BLE_KEY_LEN: octets of a secret's key: the peer's address with its type
- *   returned: of a call of the handler: the object; None unless BLE_ANSWERED
- *   number: `returned` as a number, or its truth for yes-or-no events; else 0
+ *   ble_obj_t: the BLE object: handler, queue of events, services
+ *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
+ *       reset
+ *   ble_port_store_bond(): writes a bond to the file, unless that has a stronger one
+ *   ble_port_stores(): there is a file of bonds
  *   ble_queue_first(): the first queued record; NULL: none
  *   ble_queue_next(): the record behind this one; NULL: none
- *   ble_port_stores(): there is a file of bonds
  *   ble_random(): random octets for a key; 0 or WOAD_E…
- *   ble_port_store_bond(): writes a bond to the file, unless that has a stronger one */
+ *   ble_short_bytes(): a second memoryview for that call, of at most BLE_FRAME_SHORT octets
+ *   number: `returned` as a number, or its truth for yes-or-no events; else 0
+ *   returned: of a call of the handler: the object; None unless BLE_ANSWERED */
 #include "ble.h"
 
 /* Types of secrets.  11 is beyond upstream: counters, client features and subscriptions. */

@@ -2,22 +2,22 @@
  * gatts_set_buffer() enlarges them.
  *
  * Names of other files:
+ *   append: of a value: writes are added to what is there, until gatts_read() empties it
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   BLE_CONNS: connections of the configuration
+ *   ble_obj_t: the BLE object: handler, queue of events, services
  *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
  *       reset
- *   ble_obj_t: the BLE object: handler, queue of events, services
+ *   ble_port_arm(): the scheduler runs ble_run() for the next packet or deadline
  *   ble_queue_put(): queues a copy of an event; false: no memory
- *   dropped: how often something was lost: for want of memory or room, or because the event for it
- *       is not enabled; config("dropped")
+ *   conns: numbers of the connections; WOAD_NO_CONN: a free entry
+ *   dropped: how often something was lost: for want of memory or room, or because the event for
+ *       it is not enabled; config("dropped")
+ *   groups: services registered by one call each, with their values
+ *   room: of a value: octets that it can have without being enlarged
  *   update: of a value: bit i: it waits for room on the connection conns[i]
  *   update_from: the handle at which ble_update_retry() begins
- *   ble_port_arm(): the scheduler runs ble_run() for the next packet or deadline
- *   groups: services registered by one call each, with their values
- *   BLE_CONNS: connections of the configuration
- *   conns: numbers of the connections; WOAD_NO_CONN: a free entry
- *   values: of a group of services: n values, from handle `first` on
- *   room: of a value: octets that it can have without being enlarged
- *   append: of a value: writes are added to what is there, until gatts_read() empties it */
+ *   values: of a group of services: n values, from handle `first` on */
 #include "ble.h"
 
 /* The value of a local attribute; NULL: it has none here, as a declaration or a CCCD, or does

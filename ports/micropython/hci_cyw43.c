@@ -3,10 +3,10 @@
  * length, u24.  hci.h says what each ble_hci_ function is for.
  *
  * Names of other files:
- *   ble_run(): moves packets and delivers events; called by the scheduler
  *   BLE_HCI_IN: octets of the longest packet that is received
- *   WOAD_TX_ROOM: octets of the longest packet that the host sends
- *   mp_bluetooth_hci_init(): of the port's driver: prepares its timer */
+ *   ble_run(): moves packets and delivers events; called by the scheduler
+ *   mp_bluetooth_hci_init(): of the port's driver: prepares its timer
+ *   WOAD_TX_ROOM: octets of the longest packet that the host sends */
 #include "hci.h"
 
 #include "mpbthciport.h"

@@ -5,9 +5,9 @@
  *
  * Names of other files:
  *   ble_run(): moves packets and delivers events; called by the scheduler
- *   mp_bluetooth_hci_init(): of the port's driver: prepares its timer
- *   mp_bluetooth_hci_controller_woken(): of the port's driver: the controller has just been woken
- */
+ *   mp_bluetooth_hci_controller_woken(): of the port's driver: the controller has just been
+ *       woken
+ *   mp_bluetooth_hci_init(): of the port's driver: prepares its timer */
 #include "boards/stm32wb/nimble/nimble_npl.h"
 #include "hci.h"
 

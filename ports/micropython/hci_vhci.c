@@ -5,8 +5,8 @@
  * Names of other files:
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
  *   ble_run(): moves packets and delivers events; called by the scheduler
- *   dropped: how often something was lost: for want of memory or room, or because the event for it
- *       is not enabled; config("dropped")
+ *   dropped: how often something was lost: for want of memory or room, or because the event for
+ *       it is not enabled; config("dropped")
  *   mp_sched_schedule_node(): MicroPython: the scheduler calls the node's function */
 #include "hci.h"
 

@@ -7,32 +7,32 @@
  *
  * Names of other files:
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
- *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
- *       reset
- *   ble_obj_t: the BLE object: handler, queue of events, services
- *   BLE_CONNS: connections of the configuration
+ *   BLE_ADV_SETS: advertising sets of the configuration
  *   BLE_BOND_SLOTS: bonds of the configuration; legacy pairing takes two slots
+ *   BLE_CONNS: connections of the configuration
+ *   ble_due(): ms until ble_run() is needed even without packets
+ *   ble_hci_close(): powers the controller off, where the driver can
+ *   BLE_HCI_IN: octets of the longest packet that is received
  *   ble_hci_open(): powers the controller; 0 or a negative errno
  *   ble_hci_read(): received octets; returns how many, or a negative errno
- *   ble_hci_write(): writes a packet from octet *sent on; after an exception the next call
- *       continues
- *   ble_hci_run_now(): the scheduler runs ble_run()
  *   ble_hci_run_in_ms(): the scheduler runs ble_run() after so many ms
- *   ble_due(): ms until ble_run() is needed even without packets
+ *   ble_hci_run_now(): the scheduler runs ble_run()
+ *   ble_hci_write(): writes a packet from octet sent on; after an exception the next call
+ *       continues
+ *   BLE_MTU_MAX: the largest ATT_MTU that config(mtu=…) can set
+ *   ble_obj_t: the BLE object: handler, queue of events, services
+ *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
+ *       reset
  *   ble_queue_empty(): no event is queued
- *   running: ble_run() runs
- *   BLE_HCI_IN: octets of the longest packet that is received
- *   woad_static_memory: room for the host: woad/static.h, by the WOAD_USE_… and WOAD_CONFIG_… above
- *       it
- *   woad_static_features: the features chosen by WOAD_USE_…
- *   WOAD_TX_ROOM: octets of the longest packet that the host sends
  *   m_malloc_maybe(): MicroPython: memory of the heap; NULL: none, without an exception
- *   nlr_push(): begins a part in which Python's exceptions are caught; nlr_pop() ends it
- *   mp_sched_exception(): MicroPython: an exception becomes pending
  *   mp_hal_ticks_ms(): MicroPython: ms, wrapping
- *   ble_hci_close(): powers the controller off, where the driver can
- *   BLE_ADV_SETS: advertising sets of the configuration
- *   BLE_MTU_MAX: the largest ATT_MTU that config(mtu=…) can set */
+ *   mp_sched_exception(): MicroPython: an exception becomes pending
+ *   nlr_push(): begins a part in which Python's exceptions are caught; nlr_pop() ends it
+ *   running: ble_run() runs
+ *   woad_static_features: the features chosen by WOAD_USE_…
+ *   woad_static_memory: room for the host: woad/static.h, by the WOAD_USE_… and WOAD_CONFIG_…
+ *       above it
+ *   WOAD_TX_ROOM: octets of the longest packet that the host sends */
 #include "hci.h"
 
 #include <woad/h4.h>

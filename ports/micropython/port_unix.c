@@ -3,30 +3,31 @@
  * deadlines pass only while the main thread waits (unix_calls.c).
  *
  * The main thread may be in read() or select(): SIGURG, with a handler that does nothing,
- * interrupts the call, and MicroPython runs its scheduler before it repeats the call. ble.h says
- * what each ble_port_ function is for.
+ * interrupts the call, and MicroPython runs its scheduler before it repeats the call. ble.h and
+ * unix_calls.h say what each ble_port_ function is for.
  *
  * Names of other files:
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
+ *   ble_due(): ms until ble_run() is needed even without packets
+ *   ble_obj_t: the BLE object: handler, queue of events, services
  *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
  *       reset
- *   ble_obj_t: the BLE object: handler, queue of events, services
- *   ble_run(): moves packets and delivers events; called by the scheduler
- *   ble_due(): ms until ble_run() is needed even without packets
  *   ble_queue_empty(): no event is queued
- *   running: ble_run() runs
- *   process_clock_is_virtual(): the process has the air's virtual time: docs/clock.md
- *   process_clock_us(): the process's time: the air's while it has one
- *   process_clock_wait(): virtual: waits for a moment, a packet, a signal or descriptors
- *   process_clock_say(): wall: tells the air until when the process waits; true: it reads packets
+ *   ble_run(): moves packets and delivers events; called by the scheduler
+ *   CLOCK_NEVER: no limit: later than any time
+ *   fd_above_stdio(): moves a new descriptor above 2; or a negative errno
+ *   mp_sched_schedule_node(): MicroPython: the scheduler calls the node's function
+ *   port_pump(): moves packets, and sets the ms until the host's next deadline
  *   process_clock_fd(): wall: to be polled, too, then process_clock_read(); -1: none
+ *   process_clock_is_virtual(): the process has the air's virtual time: docs/clock.md
  *   process_clock_join(): joins the air's time before a radio is opened; false: there is none
  *   process_clock_on_wake(): a function to be called when virtual time has moved; NULL: none
- *   CLOCK_NEVER: no limit: later than any time
- *   port_pump(): moves packets, and sets the ms until the host's next deadline
- *   woad_port_blocked(): octets wait for room in the socket
- *   fd_above_stdio(): moves a new descriptor above 2; or a negative errno
- *   mp_sched_schedule_node(): MicroPython: the scheduler calls the node's function */
+ *   process_clock_say(): wall: tells the air until when the process waits; true: it reads
+ *       packets
+ *   process_clock_us(): the process's time: the air's while it has one
+ *   process_clock_wait(): virtual: waits for a moment, a packet, a signal or descriptors
+ *   running: ble_run() runs
+ *   woad_port_blocked(): octets wait for room in the socket */
 #define _GNU_SOURCE
 #include "ble.h"
 #include "unix_calls.h"
@@ -52,7 +53,7 @@
 static struct {
     struct woad_port *port;
     pthread_t thread, main;
-    int wake;              /* eventfd: the thread reads its orders again */
+    int wake;              /* eventfd: the thread reads its orders, armed to stop, again */
     atomic_bool armed;     /* order: schedule ble_run() at `deadline`, or when packets arrive */
     atomic_bool timed;     /* `deadline` is valid */
     atomic_uint deadline;  /* woad_port_now_ms() */
@@ -132,8 +133,9 @@ void ble_port_free(void *mem)
 
 int (*const ble_port_random)(void *ctx, uint8_t *out, size_t len) = woad_port_random;
 
-static struct woad_bond_file *store;
+static struct woad_bond_file *store; /* NULL: config(bond_store=…) has named none */
 
+/* On failure the file before stays. */
 int ble_port_store(const char *path)
 {
     int error = 0;
@@ -315,12 +317,14 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
+/* The thread's orders have changed. */
 static void wake_thread(void)
 {
     uint64_t one = 1;
     (void)!write(io.wake, &one, sizeof one);
 }
 
+/* Of the order that the thread has, or in virtual time would have. */
 uint64_t ble_port_due_us(void)
 {
     if (!io.port || !atomic_load(&io.armed) || !atomic_load(&io.timed)) {
@@ -330,7 +334,7 @@ uint64_t ble_port_due_us(void)
     return process_clock_us() + (left > 0 ? (uint64_t)left * 1000 : 0);
 }
 
-/* Virtual time has moved, or packets have come: what the thread does else. */
+/* Virtual time has moved, or packets have come: does what the thread does on the wall's clock. */
 static void clock_woke(void)
 {
     struct pollfd fd = { ble_port_descriptor(), POLLIN, 0 };
@@ -370,6 +374,7 @@ static const char *program_name(void)
     return name;
 }
 
+/* The radio, and a thread that waits for it; in virtual time clock_woke() in its place. */
 int ble_port_open(char message[WOAD_PORT_MESSAGE_MAX])
 {
     struct sigaction sa = { .sa_handler = on_signal };
@@ -454,6 +459,7 @@ void ble_port_clock(struct woad *h)
     woad_clock(h, woad_port_now_ms());
 }
 
+/* Waits for packets, or the host's next deadline, for `ms` at most. */
 void ble_port_wait(uint32_t ms)
 {
     uint64_t until = process_clock_us() + MIN(ms, io.poll_due_ms) * 1000ull;
@@ -475,6 +481,7 @@ void ble_port_schedule(void)
     mp_sched_schedule_node(&io.node, run_node);
 }
 
+/* As ble_port_arm(1), but also inside ble_run(), and whatever is pending. */
 void ble_port_soon(void)
 {
     if (io.port) {
@@ -485,6 +492,8 @@ void ble_port_soon(void)
     }
 }
 
+/* Orders the next ble_run(): at the earliest of the host's deadline, the module's and the events
+ * that are queued; or when packets arrive.  An order that is early enough stays. */
 void ble_port_arm(uint32_t delay_ms)
 {
     if (!io.port || ble.running) {

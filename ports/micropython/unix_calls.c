@@ -7,24 +7,25 @@
  *
  * Names of other files:
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
- *   holding: > 0: events are queued, not delivered
- *   running: ble_run() runs
- *   ble_port_interrupts(): packets interrupt this thread's system calls
  *   ble_port_descriptor(): the controller's descriptor; -1: none
  *   ble_port_due_us(): the process's time of the host's next deadline; CLOCK_NEVER: none
- *   process_clock_is_virtual(): the process has the air's virtual time: docs/clock.md
- *   process_clock_us(): the process's time: the air's while it has one
- *   process_clock_unix_us(): Unix time, in virtual time
- *   process_clock_wait(): virtual: waits for a moment, a packet, a signal or descriptors
- *   process_clock_say(): wall: tells the air until when the process waits; true: it reads packets
- *   process_clock_fd(): wall: to be polled, too, then process_clock_read(); -1: none
- *   process_clock_sync(): virtual: brings the air to the process's time
- *   process_clock_random(): octets of the air's seed; false: not in virtual time
+ *   ble_port_interrupts(): packets interrupt this thread's system calls
  *   CLOCK_NEVER: no limit: later than any time
+ *   holding: > 0: events are queued, not delivered
+ *   mp_handle_pending(): MicroPython: runs scheduled functions, raises pending exceptions if
+ *       true
+ *   process_clock_fd(): wall: to be polled, too, then process_clock_read(); -1: none
+ *   process_clock_is_virtual(): the process has the air's virtual time: docs/clock.md
+ *   process_clock_random(): octets of the air's seed; false: not in virtual time
+ *   process_clock_say(): wall: tells the air until when the process waits; true: it reads
+ *       packets
+ *   process_clock_sync(): virtual: brings the air to the process's time
+ *   process_clock_unix_us(): Unix time, in virtual time
+ *   process_clock_us(): the process's time: the air's while it has one
+ *   process_clock_wait(): virtual: waits for a moment, a packet, a signal or descriptors
+ *   running: ble_run() runs
  *   sched_state: MicroPython's scheduler: idle, MP_SCHED_PENDING: something to run, or
- *       MP_SCHED_LOCKED
- *   mp_handle_pending(): MicroPython: runs scheduled functions, raises pending exceptions if true
- */
+ *       MP_SCHED_LOCKED */
 #define _GNU_SOURCE
 #include "ble.h"
 #include "unix_calls.h"
@@ -386,6 +387,7 @@ static uint64_t limit_us(int fd, int option, int flags)
     return (uint64_t)tv.tv_sec * 1000000 + (uint64_t)tv.tv_usec;
 }
 
+/* The moment at which a limit of limit_us() that begins now is over. */
 static uint64_t deadline_us(uint64_t limit)
 {
     if (limit == CLOCK_NEVER) {
@@ -418,12 +420,14 @@ static bool ready(int fd, short events, uint64_t deadline)
     return true;
 }
 
+/* Waits as the socket's own time limit allows.  False: the call fails, with errno of ready(). */
 static bool may_read(int fd, int flags)
 {
     uint64_t limit = limit_us(fd, SO_RCVTIMEO, flags);
     return !limit || ready(fd, POLLIN, deadline_us(limit));
 }
 
+/* The same, until there is room to write. */
 static bool may_write(int fd, int flags)
 {
     uint64_t limit = limit_us(fd, SO_SNDTIMEO, flags);

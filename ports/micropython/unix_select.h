@@ -1,5 +1,5 @@
 /* Included before MicroPython's extmod/modselect.c: its poll() knows how long the program wants to
- * wait, and that it will be called again.  See unix_calls.c. */
+ * wait (`timeout` ms since `start_ticks`), and that it will be called again.  See unix_calls.c. */
 #ifndef WOAD_MP_UNIX_SELECT_H
 #define WOAD_MP_UNIX_SELECT_H
 

@@ -3,10 +3,10 @@
  *
  * Names of other files:
  *   baud_initial: of the line until the patch is loaded
+ *   patch: path of the patch file; "": none
  *   serial_set_baud(): sets the line's rate
  *   steps: state of woad_vendor_init_broadcom()
- *   transport_fail(): formats `message`, and returns the error as a negative errno
- *   patch: path of the patch file; "": none */
+ *   transport_fail(): formats `message`, and returns the error as a negative errno */
 #include "../../transport/kinds.h"
 #include "broadcom_patch.h"
 

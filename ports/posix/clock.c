@@ -1,26 +1,29 @@
-/* Keeps this process's time, with the messages of transport/clock_messages.h.
+/* Keeps this process's time, with the messages of transport/clock_messages.h.  clock.h says what
+ * each process_clock_ function is for.
  *
  * Names of other files:
- *   clock_take(): reads a message; CLOCK_MORE: it is not complete
- *   clock_put_join(): clock_put_…(): writes a message; returns its length
- *   CLOCK_FOREIGN: these octets are no message
- *   CLOCK_PENDING: message: the answer follows later
- *   CLOCK_SLIP: message, wall: by how much the air is late in all
- *   CLOCK_WAKE: message, virtual: the process may go on, at a time
- *   CLOCK_UNTIL: the process waits until a moment or for a packet
- *   CLOCK_PACED: it waits for something outside the air, too: time goes no faster than the wall's
- *   CLOCK_HOLD: it waits for something outside the air without a limit: virtual time stands still
+ *   blocked: of a port: octets wait for room in the socket
  *   CLOCK_BUSY: it does not wait
+ *   CLOCK_FOREIGN: these octets are no message
+ *   CLOCK_HOLD: it waits for something outside the air without a limit: virtual time stands
+ *       still
  *   CLOCK_NEVER: no limit: later than any time
+ *   CLOCK_PACED: it waits for something outside the air, too: time goes no faster than the
+ *       wall's
+ *   CLOCK_PENDING: message: the answer follows later
+ *   clock_port: the port's share in the process's time: clock.h
+ *   clock_put_join(): clock_put_…(): writes a message; returns its length
+ *   CLOCK_SLIP: message, wall: by how much the air is late in all
+ *   clock_take(): reads a message; CLOCK_MORE: it is not complete
+ *   CLOCK_UNTIL: the process waits until a moment or for a packet
+ *   CLOCK_WAKE: message, virtual: the process may go on, at a time
+ *   counted: of a port: its octets count for the air's time
  *   horizon_us: air time up to which nothing else happens: the process may go on without asking
  *   serial: of a transport: a serial line, which may start in the middle of a packet; of a WAKE:
  *       its number, which the next message repeats
- *   clock_port: the port's share in the process's time: clock.h
- *   counted: of a port: its octets count for the air's time
- *   blocked: of a port: octets wait for room in the socket
- *   until_us: of a port: when its host wants to run next; CLOCK_NEVER: by packets only
  *   transport_open_clock(): a connection for these messages, to a path or to the server of a
- *       descriptor */
+ *       descriptor
+ *   until_us: of a port: when its host wants to run next; CLOCK_NEVER: by packets only */
 #define _GNU_SOURCE
 #include "clock.h"
 
@@ -38,10 +41,13 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Of the machine's clock.  ANSWER_MS: `woad air` answers at once. */
+/* Of the machine's clock.  ANSWER_MS: for the answer to JOIN, which `woad air` gives at once;
+ * SURE_MS: the same, if the user says that there is one.  GIVE_UP_MS: for a WAKE after a signal.
+ * AIR_AWAY_MS: for an air that gets no processor time. */
 enum { ANSWER_MS = 200, SURE_MS = 10000, GIVE_UP_MS = 100, AIR_AWAY_MS = 10000 };
-/* READS_FREE, READ_US: a program may read its clock so often between two waits; each further
- * reading costs, so that a loop that waits for a time ends. */
+/* READS_FREE: a program may read its clock so often between two waits; each further reading costs
+ * READ_US, so that a loop that waits for a time ends.  SAME_US: moments so near to each other need
+ * no new message.  OUTSIDE_MAX: descriptors of the program in one wait. */
 enum { READS_FREE = 256, READ_US = 10, SAME_US = 500, OUTSIDE_MAX = 62 };
 
 /* OFF: no air's time; ASKED: JOIN is sent, and not answered; WALL, VIRTUAL: as the air says. */
@@ -50,25 +56,28 @@ enum state { OFF, ASKED, WALL, VIRTUAL };
 static struct {
     pthread_mutex_t lock; /* several threads may have a port each */
     atomic_int state;
-    int fd;
-    struct sockaddr_un server;
-    struct clock_port *ports;
+    int fd;                    /* to `woad air`, for the messages; -1: none */
+    struct sockaddr_un server; /* the other end of `fd` */
+    struct clock_port *ports;  /* of the process, whether they lead there or not */
     uint8_t in[CLOCK_MESSAGE_MAX];
-    size_t in_len;
+    size_t in_len;             /* octets of a message in `in` */
     atomic_llong shift_us;     /* from the machine's clock to the process's; not in virtual time */
     atomic_ullong last_us;     /* the latest time that was given */
     struct clock_waiting said; /* wall: the last that was sent, with the process's time */
     bool has_said;
-    uint64_t slip_us;
+    uint64_t slip_us; /* of the last SLIP: already taken off shift_us */
     /* Virtual time: */
     int64_t virtual_shift_us; /* from the air's clock to the process's */
     uint64_t air_us;          /* at the last WAKE */
-    uint64_t now_us, horizon_us;
-    uint64_t epoch_us, random;
-    uint32_t serial;
-    unsigned reads;
-    bool asking;
-    bool woken, moved; /* moved: octets were written since the last WAKE */
+    uint64_t now_us;          /* the air's clock for this process: may be ahead of air_us */
+    uint64_t horizon_us;
+    uint64_t epoch_us; /* Unix time at the air's 0 */
+    uint64_t random;   /* state of process_clock_random() */
+    uint32_t serial;   /* of the last WAKE */
+    unsigned reads;    /* of the clock, since the last wait */
+    bool asking;       /* clock_ask() waits for the answer to JOIN */
+    bool woken;        /* WAKE has come: the wait is over */
+    bool moved;        /* octets were written since the last WAKE: the horizon is not valid */
     void (*on_wake)(void);
 } clk = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
 
@@ -243,6 +252,7 @@ static void clock_at_exit(void)
     process_clock_sync();
 }
 
+/* For programs that begin with the air's clock. */
 bool process_clock_join(const char *path, const char *name)
 {
     clk.fd = transport_open_clock(-1, path);
@@ -321,6 +331,8 @@ static uint64_t clock_unclipped_us(void)
     return machine_us() + (uint64_t)atomic_load(&clk.shift_us);
 }
 
+/* Virtual: beyond the horizon, and with reading that costs, the air is asked: other devices'
+ * time goes on, too. */
 uint64_t process_clock_us(void)
 {
     uint64_t now;
@@ -478,6 +490,7 @@ void process_clock_on_wake(void (*woken)(void))
     clk.on_wake = woken;
 }
 
+/* Waits for the time that it is already: the air goes on to there. */
 void process_clock_sync(void)
 {
     if (clock_state() == VIRTUAL && clk.now_us > clk.air_us) {
@@ -507,7 +520,10 @@ static void say_virtual(enum clock_wait kind, uint64_t until_us)
     }
 }
 
-/* Waits for WAKE; `fds` or a signal end it early.  Returns what poll() did for `fds`. */
+/* Waits for WAKE, or unless `kind` is CLOCK_UNTIL for one of `fds`; a signal ends it, too.
+ * These two end the wait at a time that only the air knows: it gets a WAIT until 0, and its WAKE
+ * says the time. Returns how many of `fds` are ready; -1 with EINTR: a signal, or its WAKE took
+ * longer than GIVE_UP_MS. */
 static int wait_for_wake(enum clock_wait kind, struct pollfd *fds, nfds_t n)
 {
     struct pollfd all[OUTSIDE_MAX + 1];

@@ -1,39 +1,43 @@
 /* woad/port.h for PCs: joins one transport, its framing and a host.  Opens it by name or by
- * environment, moves packets, and logs them.
+ * environment, moves packets, and logs them.  port.h says what each woad_port_ function is for.
  *
  * Names of other files:
- *   hci_transport: how packets reach the controller: descriptor or functions: transport/transport.h
- *   ops: functions in the place of read() and write(); NULL: none
- *   three_wire: H5, else H4
- *   serial: of a transport: a serial line, which may start in the middle of a packet; of a WAKE:
- *       its number, which the next message repeats
- *   framing: packets in a stream of octets, with buffers: transport/framing.h
- *   framing_next(): length of the next packet; 0: none is complete; -1: no H4, or the H5 link has
- *       failed
- *   framing_resync(): octets up to the answer to HCI_Reset are dropped
- *   framing_ready(): framing_put() can take a packet
- *   framing_failed(): the peer has restarted the H5 link, or does not acknowledge
- *   framing_due(): runs H5's timers; returns ms until the next call
- *   framing_out(): the octets to be written now; framing_written() gets how many were
- *   transport_open_as(): connects to a controller by its name; `program` is for a simulated radio
- *   user_air_open(): connects to this user's simulated radio, and starts it if it does not run
- *   transport_fail(): formats `message`, and returns the error as a negative errno
+ *   blocked: of a port: octets wait for room in the socket
+ *   broadcom_patch_open(): opens the patch file of a Broadcom part
+ *   CLOCK_NEVER: no limit: later than any time
  *   clock_port: the port's share in the process's time: clock.h
+ *   counted: of a port: its octets count for the air's time
+ *   framing: packets in a stream of octets, with buffers: transport/framing.h
+ *   framing_due(): runs H5's timers; returns ms until the next call
+ *   framing_failed(): the peer has restarted the H5 link, or does not acknowledge
+ *   framing_next(): length of the next packet; 0: none is complete; -1: no H4, or the H5 link
+ *       has failed
+ *   framing_out(): the octets to be written now; framing_written() gets how many were
+ *   framing_ready(): framing_put() can take a packet
+ *   framing_resync(): octets up to the answer to HCI_Reset are dropped
+ *   hci_transport: how packets reach the controller: descriptor or functions:
+ *       transport/transport.h
+ *   ops: functions in the place of read() and write(); NULL: none
+ *   patch: path of the patch file; "": none
  *   process_clock_add(): joins the air's time, if the port leads to `woad air`
- *   process_clock_us(): the process's time: the air's while it has one
+ *   process_clock_await_air(): wall: after a wait: the air has read how long this process waits
+ *   process_clock_before_write(): virtual: brings the air to the process's time
+ *   process_clock_fd(): wall: to be polled, too, then process_clock_read(); -1: none
  *   process_clock_say(): wall: tells the air until when the process has nothing to do; true: it
  *       reads packets
+ *   process_clock_us(): the process's time: the air's while it has one
  *   process_clock_wait(): virtual: waits for a moment, a packet, a signal or descriptors
- *   process_clock_fd(): wall: to be polled, too, then process_clock_read(); -1: none
- *   process_clock_before_write(): virtual: brings the air to the process's time
- *   counted: of a port: its octets count for the air's time
- *   blocked: of a port: octets wait for room in the socket
+ *   serial: of a transport: a serial line, which may start in the middle of a packet; of a WAKE:
+ *       its number, which the next message repeats
+ *   three_wire: H5, else H4
+ *   transport_fail(): formats `message`, and returns the error as a negative errno
+ *   transport_open_as(): connects to a controller by its name; `program` is for a simulated
+ *       radio
  *   until_us: of a port: when its host wants to run next; CLOCK_NEVER: by packets only
- *   CLOCK_NEVER: no limit: later than any time
- *   woad_fail(): the host ends, because its transport has failed
+ *   user_air_open(): connects to this user's simulated radio, and starts it if it does not run
  *   woad_clock(): the host's time
- *   woad_poll(): runs the host's deadlines; returns ms until the next
- *   patch: path of the patch file; "": none */
+ *   woad_fail(): the host ends, because its transport has failed
+ *   woad_poll(): runs the host's deadlines; returns ms until the next */
 #define _GNU_SOURCE
 #include <woad/port.h>
 #include <woad/woad.h>
@@ -57,18 +61,19 @@
 
 struct woad_port {
     struct hci_transport transport;
-    bool socket;
+    bool socket; /* send() without SIGPIPE, not write() */
     struct framing framing;
-    struct broadcom_patch patch;
-    struct btsnoop log;
+    struct broadcom_patch patch; /* its file NULL: none */
+    struct btsnoop log;          /* its fd -1: none */
     struct clock_port clock;
-    bool behind; /* the last pump left packets unread */
-    uint32_t behind_since;
+    bool behind;           /* the last pump left packets unread */
+    uint32_t behind_since; /* ms: since when, if it is */
 };
 
 /* Limits of one pump: a controller may never stop sending, and a program's handler may be slow.
  * While packets are unread the host's clock stands still, so that it does not time out on an answer
- * that has arrived, but for BEHIND_MS at most. */
+ * that has arrived, but for BEHIND_MS at most.  STOPPED_MS: a pump that takes longer was stopped.
+ */
 enum { PUMP_PACKETS = 64, PUMP_MS = 10, BEHIND_MS = 1000, STOPPED_MS = 200 };
 
 enum { TO_HOST = false }; /* framing_resync(): drops octets up to the answer to HCI_Reset */
@@ -83,6 +88,7 @@ static void port_free(struct woad_port *p)
     free(p);
 }
 
+/* WOAD_BTSNOOP.  0, or a negative errno with a sentence in `message`. */
 static int port_open_log(struct woad_port *p, const char *path, char message[WOAD_PORT_MESSAGE_MAX])
 {
     const char *keys = getenv("WOAD_BTSNOOP_KEYS");
@@ -442,7 +448,7 @@ static void port_sleep(struct woad_port *p, uint64_t until_us)
             process_clock_read();
         }
         if (n < 0 || fds[0].revents || ms > 60000) {
-            return;
+            return; /* also after a minute: to be called again */
         }
         if (n == 0) {
             process_clock_await_air();

@@ -1,4 +1,5 @@
-/* woad_port_pump() for a program that says itself when it waits (clock.h). */
+/* woad_port_pump() for a program that says itself when it waits (clock.h): moves packets, runs what
+ * is due, and sets the ms until the next call.  An error has ended the host. */
 #ifndef WOAD_PORT_PUMP_H
 #define WOAD_PORT_PUMP_H
 

@@ -1,8 +1,8 @@
 /* A whole program: woad_port_run().
  *
  * Names of other files:
- *   woad_init_check(): 0, or a mistake in the config, with its reason
- *   refused: woad_init() would fail with it; else it is a warning */
+ *   refused: woad_init() would fail with it; else it is a warning
+ *   woad_init_check(): 0, or a mistake in the config, with its reason */
 #include <woad/port.h>
 #include <woad/woad.h>
 
@@ -18,6 +18,7 @@ struct run {
     int error; /* of WOAD_EV_DOWN */
 };
 
+/* The host's callback: passes the event on. */
 static void run_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     struct run *run = ctx;
@@ -82,6 +83,7 @@ static int run_with(struct woad_port *port, struct run *run, struct woad *h,
     return EXIT_SUCCESS;
 }
 
+/* 0 or EXIT_FAILURE, after a sentence on stderr. */
 int woad_port_run(const struct woad_config *config, const char *program,
                   uint32_t (*loop)(void *ctx, struct woad *h, uint32_t now_ms), const bool *done)
 {

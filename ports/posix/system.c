@@ -1,8 +1,8 @@
 /* The operating system's clock and random numbers, for a host.
  *
  * Names of other files:
- *   process_clock_us(): the process's time: the air's while it has one
- *   process_clock_random(): octets of the air's seed; false: not in virtual time */
+ *   process_clock_random(): octets of the air's seed; false: not in virtual time
+ *   process_clock_us(): the process's time: the air's while it has one */
 #define _GNU_SOURCE
 #include <woad/port.h>
 

@@ -327,26 +327,6 @@ static void gattc_finish_request(struct att_bearer *b, uint8_t sent, int status)
     }
 }
 
-/* ATT_ERROR_RSP: request u8, handle u16, error u8.  The normal end of some procedures.  Error 0 is
- * malformed. */
-static void gattc_rx_error(struct att_bearer *b, struct rd *in)
-{
-    uint8_t sent = b->client->request;
-    struct proc *p = gattc_proc_on(b);
-    if (rd_left(in) != 4 || !sent || in->p[0] != sent || !p) {
-        return;
-    }
-    int status = in->p[3];
-    if (status == WOAD_ATT_OK) {
-        status = WOAD_EBADMSG;
-    } else if (p->kind->error) {
-        status = p->kind->error(b->c, p, status);
-    }
-    if (!gattc_raise_security(b, p, status)) {
-        gattc_finish_request(b, sent, status);
-    }
-}
-
 static const struct gattc_kind kind_early = { .op = GATTC_EARLY };
 
 /* ATT_HANDLE_VALUE_NTF, ATT_HANDLE_VALUE_IND: handle u16, value.  Vol 3, Part F, 3.4.7
@@ -389,19 +369,33 @@ static void gattc_rx_values(struct conn *c, struct rd *in)
     }
 }
 
-/* The response to our request; any other is dropped. */
+/* The response to our request, or ATT_ERROR_RSP: request u8, handle u16, error u8, which is the
+ * normal end of some procedures; error 0 is malformed.  Any other is dropped. */
 static void gattc_rx_answer(struct att_bearer *b, uint8_t op, struct rd *in)
 {
     uint8_t sent = b->client->request;
     struct proc *p = gattc_proc_on(b);
-    if (!sent || op != sent + 1 || !p) {
-        return; /* no such request is in progress */
-    }
-    /* The results of a cancelled procedure are dropped, unless the response changes our state. */
-    bool wanted = !p->cancelled || p->op == WOAD_GATTC_MTU || p->op >= WOAD_GATTC_WRITE_LONG;
     int status = GATTC_DONE;
-    if (wanted) {
-        status = p->kind->rx(b->c, p, in);
+    if (!sent || !p) {
+        return; /* no request is in progress */
+    }
+    if (op == sent + 1) {
+        /* A cancelled procedure drops its results, unless the response changes our state. */
+        if (!p->cancelled || p->op == WOAD_GATTC_MTU || p->op >= WOAD_GATTC_WRITE_LONG) {
+            status = p->kind->rx(b->c, p, in);
+        }
+    } else if (op == ATT_ERROR_RSP && rd_left(in) == 4 && in->p[0] == sent) {
+        status = in->p[3];
+        if (status == WOAD_ATT_OK) {
+            status = WOAD_EBADMSG;
+        } else if (p->kind->error) {
+            status = p->kind->error(b->c, p, status);
+        }
+        if (gattc_raise_security(b, p, status)) {
+            return;
+        }
+    } else {
+        return; /* of another request */
     }
     gattc_finish_request(b, sent, status);
 }
@@ -424,8 +418,6 @@ static void gattc_rx(struct att_bearer *b, uint8_t op, struct rd *in)
         }
     } else if (op == ATT_MULTIPLE_NOTIFY) {
         gattc_rx_values(c, in);
-    } else if (op == ATT_ERROR_RSP) {
-        gattc_rx_error(b, in);
     } else {
         gattc_rx_answer(b, op, in);
     }
@@ -549,7 +541,6 @@ static bool gattc_tx(struct att_bearer *b, struct wr *out)
     }
     cb->request = p->kind->request;
     cb->mtu = b->mtu; /* to read the response with: b->mtu may change before it comes */
-    out->end = out->base + min_u32((uint32_t)wr_room(out), b->mtu);
     wr_u8(out, cb->request);
     p->kind->tx(c, p, out);
     cb->deadline = deadline_in(h, ATT_TIMEOUT_MS);
@@ -625,17 +616,11 @@ static uint32_t gattc_run_timers(struct woad *h)
     uint32_t left = WOAD_FOREVER;
     for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
         uint32_t b_left = deadline_left(h, b->client->deadline);
-        struct proc *p = NULL;
-        if (!b_left) {
-            p = gattc_proc_on(b);
-        }
-        if (p) {
+        if (!b_left) { /* a request is pending, so its procedure is in the queue */
+            struct proc *p = gattc_proc_on(b);
             conn_mark_ready(b->c);
             att_timed_out(b);
             gattc_end(b->c, p, WOAD_ETIMEDOUT);
-        }
-        if (!b_left && !p) { /* no request is pending any more: no deadline */
-            b_left = WOAD_FOREVER;
         }
         left = min_u32(left, b_left);
     }

@@ -95,6 +95,11 @@ static inline bool gattc_has_data(const struct proc *p)
 }
 /* The data queued with it, fifo_len() octets. */
 const uint8_t *gattc_data(const struct conn *c, const struct proc *p);
+/* The handle before those that are asked for: a response's elements are in ascending order. */
+static inline uint16_t gattc_before(const struct proc *p)
+{
+    return (uint16_t)(p->start - 1);
+}
 /* Advances behind `last`, the last handle of a response.  0: continue; GATTC_DONE: all are found.
  */
 int gattc_advance(struct proc *p, uint16_t last);

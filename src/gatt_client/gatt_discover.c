@@ -63,16 +63,16 @@ static int services_rx(struct conn *c, struct proc *p, struct rd *in)
     if (by_group) {
         each = rd_u8(in);
     }
-    uint16_t last = 0;
     if ((by_group && each != 6 && each != 20) || !gattc_is_list(in, each)) {
         return WOAD_EBADMSG;
     }
+    uint16_t last = gattc_before(p);
     while (discover_more(p, in)) {
         struct woad_event ev;
         uint16_t start = rd_le16(in), end = rd_le16(in);
         ev.u.service.uuid = p->uuid;
-        if ((by_group && !uuid_read(in, each - 4u, &ev.u.service.uuid)) || start < p->start ||
-            start <= last || end < start || start > p->end) {
+        if ((by_group && !uuid_read(in, each - 4u, &ev.u.service.uuid)) || start <= last ||
+            end < start || start > p->end) {
             return WOAD_EBADMSG;
         }
         last = end;
@@ -164,18 +164,18 @@ static int included_read_uuid(struct proc *p, struct rd *in)
 static int included_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     uint8_t each = rd_u8(in);
-    uint16_t last = 0;
     if ((each != INCLUDED_SIZE && each != 8) || !gattc_is_list(in, each)) {
         return WOAD_EBADMSG;
     }
     if (each == INCLUDED_SIZE) {
         return included_read_uuid(p, in);
     }
+    uint16_t last = gattc_before(p);
     while (discover_more(p, in)) {
         struct woad_uuid uuid = { 0 };
         uint16_t declaration = rd_le16(in), start = rd_le16(in), end = rd_le16(in);
-        if (!uuid_read(in, 2, &uuid) || declaration < p->start || declaration <= last ||
-            declaration > p->end || !start || end < start) {
+        if (!uuid_read(in, 2, &uuid) || declaration <= last || declaration > p->end || !start ||
+            end < start) {
             return WOAD_EBADMSG;
         }
         last = declaration;
@@ -283,19 +283,18 @@ void gattc_emit_pending(struct conn *c, const struct proc *p, uint16_t end)
 int gattc_characteristics_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     uint8_t each = rd_u8(in);
-    uint16_t last = 0;
     if ((each != 7 && each != 21) || !gattc_is_list(in, each)) {
         return WOAD_EBADMSG;
     }
+    uint16_t last = gattc_before(p);
     while (discover_more(p, in)) {
         struct pending_decl found;
         struct woad_uuid uuid;
         found.declaration = rd_le16(in);
         found.props = rd_u8(in);
         found.value = rd_le16(in);
-        if (!uuid_read(in, each - 5u, &uuid) || found.declaration < p->start ||
-            found.declaration <= last || found.declaration > p->end ||
-            found.value <= found.declaration) {
+        if (!uuid_read(in, each - 5u, &uuid) || found.declaration <= last ||
+            found.declaration > p->end || found.value <= found.declaration) {
             return WOAD_EBADMSG;
         }
         last = found.declaration;
@@ -332,15 +331,14 @@ static int descriptors_rx(struct conn *c, struct proc *p, struct rd *in)
     if (format == 1) {
         size = 2;
     }
-    uint16_t last = 0;
     if (format < 1 || format > 2 || !gattc_is_list(in, size + 2)) {
         return WOAD_EBADMSG;
     }
+    uint16_t last = gattc_before(p);
     while (discover_more(p, in)) {
         struct woad_event ev;
         uint16_t handle = rd_le16(in);
-        if (!uuid_read(in, size, &ev.u.descriptor.uuid) || handle < p->start || handle <= last ||
-            handle > p->end) {
+        if (!uuid_read(in, size, &ev.u.descriptor.uuid) || handle <= last || handle > p->end) {
             return WOAD_EBADMSG;
         }
         last = handle;

@@ -119,14 +119,14 @@ static const struct gattc_kind kind_read = {
 static int by_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     uint8_t each = rd_u8(in);
-    uint16_t last = 0;
+    uint16_t last = gattc_before(p);
     if (each < 2 || !gattc_is_list(in, each)) {
         return WOAD_EBADMSG;
     }
     while (rd_left(in)) {
         uint16_t handle = rd_le16(in);
         const uint8_t *value = rd_bytes(in, each - 2u);
-        if (handle < p->start || handle <= last || handle > p->end) {
+        if (handle <= last || handle > p->end) {
             return WOAD_EBADMSG;
         }
         last = handle;

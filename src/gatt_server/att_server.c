@@ -78,8 +78,8 @@
 #include "../core/security.h"
 #include "gatt_server.h"
 
-/* The range that several requests begin with: start u16, end u16, then a type of `size` octets or
- * of all octets left.  `start` advances behind each attribute found. */
+/* The range that several requests begin with: start u16, end u16, then nothing more, or a type of
+ * `size` octets or of all octets left.  `start` advances behind each attribute found. */
 enum { NO_TYPE = 0, TYPE_IS_REST = 1 };
 struct att_range {
     uint32_t start;
@@ -98,7 +98,7 @@ static int att_rx_range(struct att_bearer *b, struct rd *in, size_t size, struct
     if (size == TYPE_IS_REST) {
         len = rd_left(in);
     }
-    if (in->bad || (size != NO_TYPE && !uuid_read(in, len, &r->type))) {
+    if (in->bad || (size == NO_TYPE ? rd_left(in) != 0 : !uuid_read(in, len, &r->type))) {
         return WOAD_ATT_INVALID_PDU;
     }
     b->server->handle = start; /* the handle in an Error Response */
@@ -194,10 +194,7 @@ static int att_rx_find_info(struct att_bearer *b, struct rd *in, struct wr *out)
     struct gatts *g = b->c->h->gatts;
     struct att_range r;
     uint16_t handle;
-    int err = WOAD_ATT_INVALID_PDU;
-    if (rd_left(in) == 4) {
-        err = att_rx_range(b, in, NO_TYPE, &r);
-    }
+    int err = att_rx_range(b, in, NO_TYPE, &r);
     if (err) {
         return err;
     }

@@ -211,14 +211,17 @@ struct coc *coc_new(struct conn *c, const struct woad_coc_params *p, bool enhanc
     if (!MAY_FAIL(cid != 0)) { /* MAY_FAIL(x): x; a test build can make it false.  base/fifo.h */
         return NULL;
     }
-    *ch = (struct coc){ .state = COC_ENDED, /* inert until the caller sets it */
-                        .c = c,
-                        .att_bearer = att_bearer,
-                        .psm = p->psm,
-                        .own = { [COC_CID] = cid, [COC_MTU] = p->mtu, [COC_MPS] = p->mps },
-                        .credits_per_sdu = p->credits_per_sdu,
-                        .security = p->security,
-                        .enhanced = enhanced };
+    memset(ch, 0, sizeof *ch);
+    ch->state = COC_ENDED; /* inert until the caller sets it */
+    ch->c = c;
+    ch->att_bearer = att_bearer;
+    ch->psm = p->psm;
+    ch->own[COC_CID] = cid;
+    ch->own[COC_MTU] = p->mtu;
+    ch->own[COC_MPS] = p->mps;
+    ch->credits_per_sdu = p->credits_per_sdu;
+    ch->security = p->security;
+    ch->enhanced = enhanced;
     struct coc **at = &c->coc->first;
     while (*at) {
         at = &(*at)->next;

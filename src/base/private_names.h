@@ -272,7 +272,6 @@
 #define smp_run_timers woad__smp_run_timers
 #define smp_security_pending woad__smp_security_pending
 #define smp_step woad__smp_step
-#define smp_step_result woad__smp_step_result
 #define smp_write woad__smp_write
 #define text_format woad__text_format
 #define toolbox_ah woad__toolbox_ah

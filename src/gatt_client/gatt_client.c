@@ -46,8 +46,7 @@
  *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline
  *   security_error: ATT error of the refusal, while the procedure waits for a pairing; 0: none
  *   security_raised: the procedure was refused for lack of security once, and repeated
- *   tx_ready_due: a call has returned WOAD_EAGAIN: WOAD_EV_TX_READY follows when there is room
- *   wr_room(): octets that still fit (base/buf.h) */
+ *   tx_ready_due: a call has returned WOAD_EAGAIN: WOAD_EV_TX_READY follows when there is room */
 #include "../base/bytes.h"
 #include "../base/uuid.h"
 #include "../core/clock.h"

@@ -12,7 +12,7 @@
  * WOAD_E….  After CRYPTO_PENDING smp_role->wake() is called when the controller has answered; the
  * caller then repeats the whole calculation from `begin`, and blocks that are known return at once.
  * `owner` is a connection's index, or CRYPTO_PRIVACY: our own private address. */
-enum { CRYPTO_PENDING = 1 };
+enum { CRYPTO_PENDING = -1 };
 enum { CRYPTO_PRIVACY = 0xfffe, CRYPTO_NO_OWNER = 0xffff };
 struct crypto_role {
     void (*begin)(struct woad *h, uint16_t owner);   /* a calculation starts, or is repeated */

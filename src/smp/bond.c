@@ -2,7 +2,7 @@
  * free, the bond unused for the longest time is dropped.  The application is the store behind:
  * WOAD_EV_BOND, WOAD_EV_BOND_WANTED.
  *
- * A slot is { database 24 bits, bits, links of the lists, union of 44 octets, CCCDs }.  The union
+ * A slot is { bits, links of the lists, database 24 bits, union of 44 octets, CCCDs }.  The union
  * has, in a bond's first slot, what struct woad_bond has from peer.octet to irk, and last_rpa; in
  * the slot for legacy pairing, which follows if there is one, what that has from own_ediv to
  * peer_ltk; in the slot for signed writes from signs to own_csrk.  `own` keys are those that we
@@ -395,7 +395,7 @@ struct bond_slot *bond_put(struct woad *h, const struct woad_bond *bond, bool of
     struct smp *s = h->smp;
     struct bond_bits is;
     memcpy(&is, bond, sizeof is);
-    is.random = bond->peer.type;
+    is.random = bond->peer.type & 1u;
     /* Each try frees a slot or more.  At the first the caller has compared the strengths; later a
      * stronger bond may have come in an event. */
     for (unsigned slots = slots_of(&is), tries = 0; tries <= slots; tries++) {

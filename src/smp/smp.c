@@ -71,7 +71,6 @@
 #include "../core/log.h"
 #include "../core/ready.h"
 #include "../gatt_server/gatt_server.h"
-#include "../hci/roles.h"
 #include "smp.h"
 
 /* Wipes and frees the connection's pairing, with its out-of-band data.  The encryption of the link,
@@ -351,7 +350,10 @@ void smp_run(struct conn *c)
         if (result == STEP_BLOCKED) {
             return;
         }
-        if (result > 0) {
+        if (result < 0) { /* a calculation has failed */
+            result = WOAD_SMP_UNSPECIFIED;
+        }
+        if (result) {
             smp_fail(c, (uint8_t)result);
             return;
         }
@@ -622,12 +624,13 @@ static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8
 {
     struct woad *h = ctx;
     if (h->cfg.crypto) {
-        return h->cfg.crypto->aes128(key, in, out);
-    }
-    if (h->crypto_role) {
+        if (!h->cfg.crypto->aes128(key, in, out)) {
+            return 0;
+        }
+    } else if (h->crypto_role) {
         return h->crypto_role->aes(h, h->smp->crypto_owner, key, in, out);
     }
-    return -1;
+    return WOAD_EIO; /* never the library's own error: that may equal CRYPTO_PENDING */
 }
 
 void smp_layout(struct woad *h)

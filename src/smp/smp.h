@@ -11,6 +11,7 @@
 #include "../base/toolbox.h"
 #include "../core/feature.h"
 #include "../core/security.h"
+#include "../hci/roles.h"
 
 enum { /* 3.3 */
        SMP_REQUEST = 0x01,
@@ -83,7 +84,9 @@ enum step {
 #define PUBLIC_KEYS_PERIPHERAL \
     SEND | SMP_RESPONSE, STEP_KEY_PAIR, AWAIT | SMP_PUBLIC_KEY, STEP_DHKEY, SEND | SMP_PUBLIC_KEY
 
-enum { STEP_BLOCKED = -1 }; /* result of a step; 0: done; > 0: the reason why it fails */
+/* Results of a step, beside 0: done; > 0: the reason why it fails; another negative error, of a
+ * calculation: it fails, too. */
+enum { STEP_BLOCKED = CRYPTO_PENDING };
 
 enum { USER_NONE, USER_PENDING, USER_ANSWERED };
 enum { OOB_NONE, OOB_WANTED, OOB_MADE };
@@ -145,7 +148,7 @@ struct smp_conn {
                            * Reply.  Then Encryption Change follows: encryption_pending() */
     uint8_t failed_reason;   /* reason of the Pairing Failed to be sent; 0: none */
     uint8_t link_key_size;   /* octets of the key that was given to the controller last */
-    uint8_t link_flags : 2;  /* its WOAD_BOND_… flags */
+    uint8_t link_flags;      /* its WOAD_BOND_… flags */
     bool from_bond : 1;      /* the key is a bond's, else the pairing's */
     bool bond_fetched : 1;   /* WOAD_EV_BOND_WANTED has been raised for the client */
     bool bond_key_tried : 1; /* the client has tried the bond's key: until it encrypts, nothing is
@@ -167,7 +170,7 @@ struct bond_bits { /* laid out as the first two octets of a struct woad_bond */
     uint8_t flags : 2;
     bool has_own_ltk : 1, has_peer_ltk : 1, has_irk : 1, has_csrk : 1, has_own_csrk : 1;
     bool random : 1; /* the type of the peer's address is random */
-};
+} __attribute__((aligned(2)));
 struct bond_legacy { /* this and the next are laid out as in a struct woad_bond */
     uint16_t own_ediv;
     uint8_t own_rand[8];
@@ -179,11 +182,11 @@ struct bond_signs {
     uint8_t csrk[16], own_csrk[16];
 } __attribute__((packed));
 struct bond_slot {
-    uint32_t database : 24; /* hash of the database that the client knows; 0: not known */
     struct bond_bits bits;
-    uint8_t lru_next;             /* next slot in the order of use, or of the free list */
-    uint8_t hash_next, hash_head; /* next slot in the hash chain; first of the chain for the hash
-                                   * equal to this slot's number */
+    uint8_t lru_next;       /* next slot in the order of use, or of the free list */
+    uint8_t hash_next;      /* next slot in the hash chain */
+    uint32_t database : 24; /* hash of the database that the client knows; 0: not known */
+    uint8_t hash_head;      /* first of the hash chain for the hash equal to this slot's number */
     union {
         struct {
             uint8_t peer[6], ltk[16], irk[16]; /* as in a struct woad_bond */
@@ -313,7 +316,6 @@ struct pairing *pairing_for_call(struct woad *h, uint16_t conn, int *err);
     .needs = &smp_needs
 extern const struct woad_needs smp_needs;
 /* smp_steps.c */
-int smp_step_result(int err); /* the step's result for a cryptographic error or CRYPTO_PENDING */
 int smp_step(struct woad *h, uint16_t owner, uint8_t step);
 void smp_write(struct pairing *p, uint8_t code, struct wr *out);
 int smp_read(struct pairing *p, uint8_t code, struct rd *in);

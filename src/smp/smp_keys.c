@@ -65,7 +65,6 @@
  *   smp_free_pairing(): wipes and frees the connection's pairing, without an event
  *   smp_random(): random octets: 0, CRYPTO_PENDING, or a WOAD_E…
  *   smp_run(): does the pairing's steps until one blocks
- *   smp_step_result(): a step's result from a calculation's
  *   STATUS: the HCI event has a status field
  *   STEP_BLOCKED: a step's result: it is not done, and is called again
  *   step_deadline: deadline of a step that has its own; 0: none
@@ -127,7 +126,7 @@ int keys_send(struct pairing *p)
         p->bond.has_own_csrk = true;
     }
     if (err) {
-        return smp_step_result(err);
+        return err;
     }
     p->pdu_to_send = code;
     return STEP_BLOCKED; /* the step runs again when the PDU has been sent */
@@ -416,7 +415,7 @@ static bool link_write_key(struct conn *c, bool central, struct wr *out)
         }
     }
     c->smp->link_key_size = (uint8_t)size;
-    c->smp->link_flags = flags & 3u;
+    c->smp->link_flags = (uint8_t)flags;
     wr_le16(out, c->handle);
     if (l) {
         key = l->peer_ltk;
@@ -492,35 +491,44 @@ static void link_continue_pairing(struct conn *c)
     }
 }
 
-enum { ENCRYPTION_OFF = false, ENCRYPTION_ON = true };
+/* The outcome of the command for encryption has arrived.  True: it was for a pairing that has
+ * failed meanwhile, and nothing else is to be done: the pairing's end has been reported already. */
+static bool link_discarded(struct conn *c)
+{
+    bool discard = c->smp->discard_encryption;
+    conn_arrived(c, AWAITS_ENCRYPTION);
+    c->smp->discard_encryption = false;
+    if (discard) {
+        link_security_lowered(c);
+        smp_run(c);
+    }
+    return discard;
+}
 
-/* Encryption has begun, been refreshed, failed or ended.  Sets c->security and raises
- * WOAD_EV_SECURITY, unless the pairing goes on and will do so.  "Encryption on" without a key from
- * this host is ignored. */
-static void link_changed(struct conn *c, uint8_t status, bool on)
+/* Encryption has failed or ended, with this HCI status. */
+static void link_failed(struct conn *c, uint8_t status)
+{
+    if (link_discarded(c)) {
+        return;
+    }
+    link_security_lowered(c);
+    if (c->smp->timer) {
+        smp_ended(c, WOAD_SECURITY_HCI | status);
+    } else {
+        smp_emit_security(c, WOAD_SECURITY_HCI | status);
+    }
+}
+
+/* Encryption has begun, or been refreshed.  Sets c->security and raises WOAD_EV_SECURITY, unless
+ * the pairing goes on and will do so.  Ignored without a key from this host. */
+static void link_encrypted(struct conn *c)
 {
     struct woad *h = c->h;
     struct smp_conn *s = c->smp;
-    bool discard = s->discard_encryption, resumed = c->security.bonded;
-    if (!status && on && !encryption_pending(c)) {
+    if (!encryption_pending(c) || link_discarded(c)) {
         return;
     }
-    conn_arrived(c, AWAITS_ENCRYPTION);
-    s->discard_encryption = false;
-    if (discard) {
-        link_security_lowered(c); /* the pairing's end has been reported already */
-        smp_run(c);
-        return;
-    }
-    if (status || !on) {
-        link_security_lowered(c);
-        if (s->timer) {
-            smp_ended(c, WOAD_SECURITY_HCI | status);
-        } else {
-            smp_emit_security(c, WOAD_SECURITY_HCI | status);
-        }
-        return;
-    }
+    bool resumed = c->security.bonded;
     c->security.encrypted = true;
     c->security.authenticated = s->link_flags & WOAD_BOND_AUTHENTICATED;
     c->security.bonded = false;
@@ -554,24 +562,23 @@ void smp_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *re
     (void)opcode; /* Enable Encryption or Long Term Key Request Reply */
     (void)ret;
     if (status && c) {
-        link_changed(c, status, ENCRYPTION_OFF);
+        link_failed(c, status);
     }
 }
 
-/* HCI_Encryption_Change: status u8, handle u16, on u8.  7.7.8 */
-static void link_rx_change(struct conn *c, uint8_t status, struct rd *in)
+/* HCI_Encryption_Change: status u8, handle u16, on u8.  7.7.8
+ * HCI_Encryption_Key_Refresh_Complete: status u8, handle u16.  7.7.39 */
+static void link_rx(struct conn *c, uint8_t status, struct rd *in)
 {
-    link_changed(c, status, rd_u8(in) == 1);
-}
-
-/* HCI_Encryption_Key_Refresh_Complete: status u8, handle u16.  7.7.39 */
-static void link_rx_refresh(struct conn *c, uint8_t status, struct rd *in)
-{
-    (void)in;
-    link_changed(c, status, ENCRYPTION_ON);
+    bool on = !rd_left(in) || rd_u8(in) == 1;
+    if (!status && on) {
+        link_encrypted(c);
+    } else {
+        link_failed(c, status);
+    }
 }
 
 /* Columns: event code, whether it has a status, octets of all parameters, function. */
-const struct conn_event smp_events[] = { { EVT_ENCRYPTION_CHANGE, STATUS, 4, link_rx_change },
-                                         { EVT_KEY_REFRESH, STATUS, 3, link_rx_refresh },
+const struct conn_event smp_events[] = { { EVT_ENCRYPTION_CHANGE, STATUS, 4, link_rx },
+                                         { EVT_KEY_REFRESH, STATUS, 3, link_rx },
                                          { 0 } };

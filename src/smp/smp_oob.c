@@ -32,7 +32,6 @@
  *   smp_active_pairing(): the connection's pairing; NULL: none runs
  *   smp_get_pairing(): the connection's pairing, else a free one for it; NULL: none is free
  *   smp_side: one side's values in a pairing, the most significant octet first
- *   smp_step_result(): a step's result from a calculation's
  *   step_lists: lists of steps: by method, or of out-of-band pairing by role
  *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
  *   wipe(): zeros octets, and the compiler does not remove that
@@ -123,7 +122,7 @@ static int oob_check(struct pairing *p)
     const uint8_t *key = p->public_key[!p->role];
     int err = toolbox_f4(&h->smp->toolbox, key, key, peer->r, 0, confirm);
     if (err) {
-        return smp_step_result(err);
+        return err;
     }
     if (!same(confirm, peer->confirm, 16)) {
         return WOAD_SMP_CONFIRM;

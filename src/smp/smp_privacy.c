@@ -5,7 +5,6 @@
  *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
  *   address_pending: ADDRESS_…: our next private address is calculated, failed, or due; 0: none is
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
- *   CRYPTO_PENDING: the controller calculates; when it has, the whole calculation is repeated
  *   CRYPTO_PRIVACY: owner of the calculation of our private address
  *   crypto_role: cryptography by the controller: hci_crypto.c; NULL: not linked
  *   deadline_in(): the time so many ms from now, for a deadline field
@@ -79,13 +78,7 @@ static int private_make(struct woad *h, uint16_t owner, uint8_t arg)
         }
         wipe(irk, sizeof irk);
     }
-    if (err == CRYPTO_PENDING) {
-        return STEP_BLOCKED;
-    }
-    if (err) {
-        return WOAD_EIO;
-    }
-    return 0;
+    return err;
 }
 
 /* Replaces our address, now or when the controller has calculated it.  0 or WOAD_EIO: it is tried

@@ -17,7 +17,6 @@
  *   by_method: lists of steps by enum woad_method; [0]: legacy pairing
  *   cfg: the config that the application gave to woad_init()
  *   conn_index(): index of a connection in the arrays that have an element for each
- *   CRYPTO_PENDING: the controller calculates; when it has, the whole calculation is repeated
  *   crypto_role: cryptography by the controller: hci_crypto.c; NULL: not linked
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   encryption_pending(): the HCI command for encryption has been sent; Encryption Change follows
@@ -60,7 +59,6 @@
 
 #include "../core/address.h"
 #include "../core/event.h"
-#include "../hci/roles.h"
 #include "smp.h"
 
 enum { ROUNDS = 20 }; /* one bit of the passkey each.  2.3.5.6.3 */
@@ -294,24 +292,6 @@ static int step_select(struct pairing *p)
 
 /* --- random numbers, key pairs ---------------------------------------------------------------- */
 
-/* The result of a step from a calculation's: CRYPTO_PENDING blocks it, an error ends the pairing.
- */
-int smp_step_result(int err)
-{
-    if (err == CRYPTO_PENDING) {
-        return STEP_BLOCKED;
-    }
-    if (err) {
-        return WOAD_SMP_UNSPECIFIED;
-    }
-    return 0;
-}
-
-static int random_octets(struct woad *h, uint8_t *out, size_t len)
-{
-    return smp_step_result(smp_random(h, out, len));
-}
-
 /* The controller's key pair.  The controller has one for all connections, so a peripheral waits for
  * the peer's public key before it sends its own: a peer that never sends one blocks no other
  * pairing. */
@@ -321,8 +301,7 @@ static int key_pair_by_controller(struct pairing *p)
     if (!p->c->central && p->received_pdu != SMP_PUBLIC_KEY) {
         return STEP_BLOCKED;
     }
-    return smp_step_result(
-        h->crypto_role->p256_public(h, conn_index(p->c), p->public_key[p->role]));
+    return h->crypto_role->p256_public(h, conn_index(p->c), p->public_key[p->role]);
 }
 
 /* Makes our key pair, a new one for each pairing.  If the peer says that it has our out-of-band
@@ -344,7 +323,7 @@ static int step_key_pair(struct pairing *p)
     m->may_multiply = false;
     int err = 0;
     if (zeros(p->own_private, sizeof p->own_private)) { /* else the answer came later */
-        err = random_octets(h, p->own_private, sizeof p->own_private);
+        err = smp_random(h, p->own_private, sizeof p->own_private);
     }
     if (err) {
         return err;
@@ -389,13 +368,10 @@ static int step_dhkey(struct pairing *p)
     }
     if (!h->cfg.crypto) {
         int result = h->crypto_role->p256_dh(h, conn_index(p->c), peer, p->dhkey);
-        if (result == CRYPTO_PENDING) {
-            return STEP_BLOCKED;
-        }
-        if (result) {
+        if (result && result != STEP_BLOCKED) {
             return WOAD_SMP_DHKEY_CHECK;
         }
-        return 0;
+        return result;
     }
     if (!h->smp->may_multiply) {
         return STEP_BLOCKED;
@@ -427,7 +403,7 @@ static int step_verify_oob(struct pairing *p)
 
 static int step_nonce(struct pairing *p)
 {
-    return random_octets(p->c->h, p->own->random, 16);
+    return smp_random(p->c->h, p->own->random, 16);
 }
 
 /* The confirm value of either side. f4 or c1 */
@@ -437,15 +413,15 @@ static int confirm_of(struct pairing *p, uint8_t side_index, uint8_t out[16])
     const struct smp_side *side = &p->side[side_index];
     uint8_t z = 0;
     if (!p->secure) {
-        return smp_step_result(toolbox_c1(box, p->own->r, side->random, p->side[INITIATOR].pdu,
-                                          p->side[RESPONDER].pdu, p->side[INITIATOR].address,
-                                          p->side[RESPONDER].address, out));
+        return toolbox_c1(box, p->own->r, side->random, p->side[INITIATOR].pdu,
+                          p->side[RESPONDER].pdu, p->side[INITIATOR].address,
+                          p->side[RESPONDER].address, out);
     }
     if (p->method == WOAD_METHOD_PASSKEY) {
         z = (uint8_t)(0x80 | (p->passkey >> p->round & 1));
     }
-    return smp_step_result(toolbox_f4(box, p->public_key[side_index], p->public_key[!side_index],
-                                      side->random, z, out));
+    return toolbox_f4(box, p->public_key[side_index], p->public_key[!side_index], side->random, z,
+                      out);
 }
 
 static int step_confirm(struct pairing *p)
@@ -491,7 +467,7 @@ static int key_begin_bond(struct pairing *p, int err)
         reversed(key, p->own->check, 16);
         key_cut(key, p->key_size);
     }
-    return smp_step_result(err);
+    return err;
 }
 
 /* DHKey Check of either side.  f6 */
@@ -500,9 +476,8 @@ static int check_of(struct pairing *p, uint8_t side_index, uint8_t out[16])
     const struct smp_side *side = &p->side[side_index], *other = &p->side[!side_index];
     uint8_t io[3];
     reversed(io, side->pdu + PDU_IO, 3);
-    return smp_step_result(toolbox_f6(&p->c->h->smp->toolbox, p->mac_key, side->random,
-                                      other->random, other->r, io, side->address, other->address,
-                                      out));
+    return toolbox_f6(&p->c->h->smp->toolbox, p->mac_key, side->random, other->random, other->r, io,
+                      side->address, other->address, out);
 }
 
 /* Computes MacKey and LTK from DHKey.  2.3.5.6.5 */
@@ -576,7 +551,7 @@ static int step_compare(struct pairing *p)
     if (!err) {
         emit_passkey(p, WOAD_PASSKEY_COMPARE, USER_PENDING);
     }
-    return smp_step_result(err);
+    return err;
 }
 
 /* Draws a passkey from 000000 to 999999 with equal probability, by discarding larger numbers. */
@@ -584,7 +559,7 @@ static int draw_passkey(struct woad *h, uint32_t *passkey)
 {
     uint8_t b[4];
     for (int tries = 0; tries < 16; tries++) {
-        int err = random_octets(h, b, sizeof b);
+        int err = smp_random(h, b, sizeof b);
         if (err) {
             return err;
         }
@@ -609,13 +584,14 @@ static int step_ask(struct pairing *p)
     if (err) {
         return err;
     }
-    if (m != (p->c->central ? 'i' : 'r')) {
-        emit_passkey(p, WOAD_PASSKEY_INPUT, USER_PENDING);
-    } else if (h->smp->policy.app_passkey) { /* the application answers with a passkey of its own */
-        emit_passkey(p, WOAD_PASSKEY_DISPLAY, USER_PENDING);
-    } else {
-        emit_passkey(p, WOAD_PASSKEY_DISPLAY, USER_ANSWERED);
+    uint8_t action = WOAD_PASSKEY_INPUT, user_state = USER_PENDING;
+    if (m == (p->c->central ? 'i' : 'r')) {
+        action = WOAD_PASSKEY_DISPLAY;
+        if (!h->smp->policy.app_passkey) { /* else the application answers with a passkey */
+            user_state = USER_ANSWERED;
+        }
     }
+    emit_passkey(p, action, user_state);
     return 0;
 }
 

@@ -1,10 +1,10 @@
 /* btsnoop logs: see btsnoop.h.
  *
  * Names of other files:
- *   zeroed: state of the search for keys, which are logged as zeros
- *   keys: keys are logged
  *   fd_above_stdio(): moves a new descriptor above 2; or returns a negative errno
- *   fd_make_private(): makes a regular file readable for the user alone; 0 or a negative errno */
+ *   fd_make_private(): makes a regular file readable for the user alone; 0 or a negative errno
+ *   keys: keys are logged
+ *   zeroed: state of the search for keys, which are logged as zeros */
 #define _GNU_SOURCE
 #include "btsnoop.h"
 #include "transport.h"
@@ -18,6 +18,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+/* Octets of a packet that a record has; how often, and how long, the lock is waited for. */
 enum { PACKET_MAX = 4096, LOCK_TRIES = 100, LOCK_MS = 10 };
 
 /* Locks the log while its header is read or written: no other program appends a record then. */
@@ -31,7 +32,8 @@ static bool log_lock(int fd)
     return tries < LOCK_TRIES;
 }
 
-/* Checks the header of an existing log; writes it to a new one, a pipe or a terminal. */
+/* Checks the header of an existing log; writes it to a new one, a pipe or a terminal.  0 or a
+ * negative errno; -EBADMSG: it is no log. */
 static int log_begin(int fd)
 {
     uint8_t header[WOAD_BTSNOOP_HEADER], there[sizeof header];
@@ -54,6 +56,8 @@ static int log_begin(int fd)
     return -errno;
 }
 
+/* Does not block: a pipe without a reader, or a log that another program keeps locked, is an
+ * error. */
 int btsnoop_open(struct btsnoop *log, const char *path, bool keys)
 {
     mode_t mode = 0666;
@@ -79,6 +83,7 @@ int btsnoop_open(struct btsnoop *log, const char *path, bool keys)
     return err;
 }
 
+/* Also a log that is closed already. */
 void btsnoop_close(struct btsnoop *log)
 {
     if (log->fd >= 0) {
@@ -87,6 +92,7 @@ void btsnoop_close(struct btsnoop *log)
     log->fd = -1;
 }
 
+/* Not the process's own clock: logs of several programs are compared. */
 uint64_t btsnoop_now(void)
 {
     struct timeval tv;
@@ -120,6 +126,7 @@ static int log_write(int log, const uint8_t *record, size_t len)
     return err;
 }
 
+/* A packet with its H4 type. */
 int btsnoop_put(struct btsnoop *log, uint64_t us, bool received, const uint8_t *packet, size_t len)
 {
     uint8_t record[WOAD_BTSNOOP_RECORD + PACKET_MAX];

@@ -10,9 +10,9 @@
 #include "private_names.h"
 
 struct btsnoop {
-    int fd;    /* -1: closed */
-    bool keys; /* log keys instead of zeros */
-    struct woad_btsnoop_keys zeroed;
+    int fd;                          /* -1: closed */
+    bool keys;                       /* log keys instead of zeros */
+    struct woad_btsnoop_keys zeroed; /* !keys: of PDUs in several packets */
 };
 
 /* Opens or creates the log, to append to it; programs may share one.  With `keys`, keys are logged,

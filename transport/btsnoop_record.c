@@ -1,10 +1,10 @@
 /* Records of HCI logs: see woad/btsnoop.h.  Does no I/O.
  *
  * Names of other files:
- *   pdu: L2CAP PDUs that are not complete, by connection and direction
- *   received_len: octets of the PDU that have been logged
  *   head: the PDU's first octets, which tell whether it carries a key
- *   next: the entry to be replaced when all are used */
+ *   next: the entry to be replaced when all are used
+ *   pdu: L2CAP PDUs that are not complete, by connection and direction
+ *   received_len: octets of the PDU that have been logged */
 #include <woad/btsnoop.h>
 
 #include <string.h>
@@ -179,6 +179,7 @@ static void wipe_keys(struct woad_btsnoop_keys *keys, bool received, uint8_t *pa
     }
 }
 
+/* The same for each log: all records here are H4 packets. */
 void woad_btsnoop_header(uint8_t header[WOAD_BTSNOOP_HEADER])
 {
     static const uint8_t start[WOAD_BTSNOOP_HEADER] = {
@@ -187,6 +188,8 @@ void woad_btsnoop_header(uint8_t header[WOAD_BTSNOOP_HEADER])
     memcpy(header, start, sizeof start);
 }
 
+/* Original length u32, logged length u32, flags u32 (bit 0: received, 1: command or event),
+ * drops u32, us u64; then the packet. */
 size_t woad_btsnoop_record(uint8_t *record, size_t room, struct woad_btsnoop_keys *keys,
                            uint64_t us, bool received, const uint8_t *packet, size_t len)
 {

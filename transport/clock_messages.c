@@ -1,4 +1,18 @@
-/* Builds and parses the messages of clock_messages.h.  Every one has a fixed length. */
+/* Builds and parses the messages of clock_messages.h.  Every one has a fixed length.
+ *
+ * Names of other files:
+ *   CLOCK_BUSY: of clock_wait: the program goes on
+ *   CLOCK_FOREIGN: no message of these
+ *   clock_join: the first message of a program, clock_joined: its answer
+ *   CLOCK_MORE: the message is not complete
+ *   CLOCK_PENDING: the answer to JOIN follows later
+ *   clock_waiting: message of a program that has nothing to do
+ *   clock_wake: message to a waiting program: it may act, in virtual time
+ *   CLOCK_WALL: the air keeps the wall's clock, CLOCK_VIRTUAL: it goes on when all wait
+ *   epoch_s: Unix time of the air's time 0
+ *   horizon_us: virtual time: until when nothing else happens
+ *   serial: number of a wake; of a waiting: of the last wake that was read
+ *   slip_us: wall's clock: us by which the air's time is late in all */
 #include "clock_messages.h"
 
 #include <string.h>
@@ -11,9 +25,9 @@ enum {
     COMMAND_STATUS = 0x0f,
     VENDOR_EVENT = 0xff
 };
-enum { OPCODE_JOIN = 0xffc1, OPCODE_WAIT = 0xffc2 };
-enum { WAKE = 0xc1, SLIP = 0xc2, VERSION = 1 };
-/* Octets of parameters. */
+enum { OPCODE_JOIN = 0xffc1, OPCODE_WAIT = 0xffc2 }; /* of the vendor's range */
+enum { WAKE = 0xc1, SLIP = 0xc2, VERSION = 1 };      /* codes of vendor events; of JOIN */
+/* Octets of parameters: those of clock_put_…() below. */
 enum { JOIN_LEN = 7 + CLOCK_NAME_MAX, JOINED_LEN = 4 + 33, WAIT_LEN = 6 + 5 * 8 };
 enum { WAKE_LEN = 9 + 16, SLIP_LEN = 5 + 8 };
 static const uint8_t magic[4] = { 'W', 'O', 'A', 'D' };
@@ -38,6 +52,7 @@ static uint64_t get(const uint8_t **at, size_t octets)
     return value;
 }
 
+/* The header of a command with `len` octets of parameters. */
 static uint8_t *put_command(uint8_t *at, uint16_t opcode, uint8_t len)
 {
     at = put(at, COMMAND, 1);
@@ -45,6 +60,7 @@ static uint8_t *put_command(uint8_t *at, uint16_t opcode, uint8_t len)
     return put(at, len, 1);
 }
 
+/* The header of an event. */
 static uint8_t *put_event(uint8_t *at, uint8_t code, uint8_t len)
 {
     at = put(at, EVENT, 1);
@@ -52,6 +68,7 @@ static uint8_t *put_event(uint8_t *at, uint8_t code, uint8_t len)
     return put(at, len, 1);
 }
 
+/* Marks the messages: other vendors may have others under these codes. */
 static uint8_t *put_magic(uint8_t *at)
 {
     memcpy(at, magic, sizeof magic);
@@ -68,6 +85,7 @@ size_t clock_put_join(uint8_t *at, const struct clock_join *m)
     return (size_t)(end - at) + CLOCK_NAME_MAX;
 }
 
+/* Command Status of JOIN: status u8, credits u8, opcode u16. */
 size_t clock_put_pending(uint8_t *at)
 {
     uint8_t *end = put_event(at, COMMAND_STATUS, 4);
@@ -124,6 +142,7 @@ size_t clock_put_slip(uint8_t *at, uint64_t total_us)
     return (size_t)(put(end, total_us, 8) - at);
 }
 
+/* Parameters of JOIN and WAIT; CLOCK_FOREIGN: of neither. */
 static enum clock_message take_command(const uint8_t *at, size_t len, union clock_body *body)
 {
     uint16_t opcode = (uint16_t)get(&at, 2);
@@ -150,6 +169,7 @@ static enum clock_message take_command(const uint8_t *at, size_t len, union cloc
     return CLOCK_FOREIGN;
 }
 
+/* Parameters of WAKE and SLIP; CLOCK_FOREIGN: of neither. */
 static enum clock_message take_vendor_event(const uint8_t *at, size_t len, union clock_body *body)
 {
     if (len < sizeof magic + 1 || memcmp(at, magic, sizeof magic) != 0) {
@@ -170,6 +190,7 @@ static enum clock_message take_vendor_event(const uint8_t *at, size_t len, union
     return CLOCK_FOREIGN;
 }
 
+/* An event behind its H4 type. */
 static enum clock_message take_event(const uint8_t *at, size_t len, union clock_body *body)
 {
     uint8_t code = (uint8_t)get(&at, 1);
@@ -194,6 +215,7 @@ static enum clock_message take_event(const uint8_t *at, size_t len, union clock_
     return CLOCK_FOREIGN;
 }
 
+/* Whole messages only: until then CLOCK_MORE. */
 enum clock_message clock_take(const uint8_t *in, size_t len, union clock_body *body, size_t *taken)
 {
     if (len == 0) {

@@ -39,7 +39,7 @@ struct clock_joined {
     uint64_t seed;             /* for the program's random numbers */
 };
 
-/* Of a program that has nothing to do, or (CLOCK_BUSY) goes on. */
+/* Sent by a program that has nothing to do, or (CLOCK_BUSY) goes on. */
 struct clock_waiting {
     uint32_t serial; /* of the last WAKE; 0: there was none yet */
     enum clock_wait kind;

@@ -1,18 +1,23 @@
-/* Framing by H4 or H5: see framing.h.
+/* Framing by H4 or H5: see framing.h, which says what each function is for.
  *
  * Names of other files:
+ *   h5_due(): runs the timers; returns ms until the next call
+ *   h5_init(): begins the link, with all its state
+ *   h5_mem: memory of the three-wire link
+ *   H5_OVERHEAD: octets of a frame beyond twice those of its packet
+ *   h5_put(): frames a packet for the three-wire link
+ *   h5_ready(): the three-wire link is active
+ *   h5_rx(): takes octets up to the end of a packet; returns how many
+ *   h5_size: octets of h5_mem
+ *   h5_tx(): writes the next frame; 0: there is none now
+ *   in_taken: octets of `in` that H5 has parsed, of in_len
+ *   link: H5_UNINITIALIZED, H5_INITIALIZED, H5_ACTIVE; H5_FAILED: the peer restarted or is
+ *       silent
+ *   out_off: octets from out_off to out_len of `out` are to be written
+ *   out_room: octets that `out` has room for
  *   three_wire: the stream is framed by H5, else by H4
  *   woad_h4_next(): length of the next packet; 0: none is complete; -1: these octets are not H4
- *   woad_h4_resync(): drops octets up to HCI_Reset or its answer
- *   h5_init(): begins the link, with all its state
- *   h5_rx(): takes octets up to the end of a packet; returns how many
- *   h5_tx(): writes the next frame; 0: there is none now
- *   h5_due(): runs the timers; returns ms until the next call
- *   out_off: octets from out_off to out_len of `out` are to be written
- *   in_taken: octets of `in` that H5 has parsed, of in_len
- *   H5_OVERHEAD: octets of a frame beyond twice those of its packet
- *   link: H5_UNINITIALIZED, H5_INITIALIZED, H5_ACTIVE; H5_FAILED: the peer restarted or is silent
- */
+ *   woad_h4_resync(): drops octets up to HCI_Reset or its answer */
 #include "framing.h"
 
 #include <errno.h>
@@ -85,6 +90,7 @@ void framing_added(struct framing *f, size_t n)
     }
 }
 
+/* H5: octets that are no packet of the peer's (link messages, corrupt frames) are consumed. */
 int framing_next(struct framing *f, const uint8_t **packet)
 {
     size_t len = 0;
@@ -113,6 +119,7 @@ bool framing_ready(const struct framing *f)
     return f->out_off == f->out_len;
 }
 
+/* H4's octets are the packet itself; H5's are made by framing_out(). */
 void framing_put(struct framing *f, const uint8_t *packet, size_t len)
 {
     if (f->three_wire) {
@@ -124,6 +131,7 @@ void framing_put(struct framing *f, const uint8_t *packet, size_t len)
     }
 }
 
+/* H5 gives one frame at a time. */
 const uint8_t *framing_out(struct framing *f, size_t *n)
 {
     if (f->out_off == f->out_len && f->three_wire) {
@@ -139,6 +147,7 @@ void framing_written(struct framing *f, size_t n)
     f->out_off += n;
 }
 
+/* H4 has no timers. */
 uint32_t framing_due(struct framing *f, uint32_t now)
 {
     if (f->three_wire) {

@@ -1,8 +1,8 @@
-/* H4: see h4.h.
+/* H4: see h4.h, which says what each function is for.
  *
  * Names of other files:
- *   taken: octets of `buf` that woad_h4_next() has returned
- *   sync_pattern: what is searched for; NULL: nothing */
+ *   sync_pattern: what is searched for; NULL: nothing
+ *   taken: octets of `buf` that woad_h4_next() has returned */
 #include <woad/h4.h>
 
 #include <string.h>
@@ -20,6 +20,7 @@ void woad_h4_init(struct woad_h4 *h, uint8_t *mem, size_t size)
 static const uint8_t reset_answer[] = { EVENT, 0x0e, 4, 0xff, 0x03, 0x0c };
 static const uint8_t reset[] = { COMMAND, 0x03, 0x0c, 0 };
 
+/* Both patterns are searched for octet by octet: any noise may come before. */
 void woad_h4_resync(struct woad_h4 *h, bool controller)
 {
     if (controller) {
@@ -29,6 +30,7 @@ void woad_h4_resync(struct woad_h4 *h, bool controller)
     }
 }
 
+/* Moves what is not yet taken to the front of the buffer. */
 uint8_t *woad_h4_space(struct woad_h4 *h, size_t *room)
 {
     if (h->taken) {
@@ -113,6 +115,7 @@ static void h4_search(struct woad_h4 *h)
     }
 }
 
+/* A packet that is longer than the buffer is an error, too: it would never be complete. */
 int woad_h4_next(struct woad_h4 *h, const uint8_t **packet)
 {
     if (h->sync_pattern) {

@@ -1,19 +1,20 @@
-/* H5: see h5.h.
+/* H5: see h5.h, which says what each function is for.
  *
  * Names of other files:
- *   link: H5_UNINITIALIZED, H5_INITIALIZED, H5_ACTIVE; H5_FAILED: the peer restarted or is silent
- *   crc: both sides send a check behind the payload
  *   asleep: the peer sleeps: WAKEUP must be sent and answered first
- *   window: packets that may be sent ahead of their acknowledgement
- *   replies_due: bits 1 << REPLY_…: messages to be sent
+ *   crc: both sides send a check behind the payload
+ *   discard_frame: the frame is too long, or its begin was not seen
  *   expected: sequence number of the peer's next packet
  *   first: sequence number of the oldest packet that is not acknowledged
+ *   H5_OVERHEAD: octets of a frame beyond twice those of its packet
+ *   link: H5_UNINITIALIZED, H5_INITIALIZED, H5_ACTIVE; H5_FAILED: the peer restarted or is
+ *       silent
  *   queued: packets in window_packet, from `first` on, of which `sent` are on their way
- *   tries: resends without an acknowledgement
+ *   replies_due: bits 1 << REPLY_…: messages to be sent
  *   resend_at_ms: when the timer ends; 0: it does not run
- *   discard_frame: the frame is too long, or its begin was not seen
  *   room: octets of the longest packet, type included
- *   H5_OVERHEAD: octets of a frame beyond twice those of its packet */
+ *   tries: resends without an acknowledgement
+ *   window: packets that may be sent ahead of their acknowledgement */
 #include "h5.h"
 
 #include <string.h>
@@ -22,9 +23,9 @@
  * Header: sequence 3 bits, acknowledgement 3, has check 1, reliable 1; type 4, length 12; checksum
  * 8: all four add up to 0xff.  Part D, 3, 4 */
 enum { DELIMITER = 0xc0, ESCAPE = 0xdb, HEADER = 4, CHECK = 2 };
-enum { TYPE_ACK = 0, TYPE_LINK = 15 }; /* other types are those of H4 */
-enum { RESEND_MS = 250, TRIES_MAX = 20 };
-enum { NONE = UINT32_MAX }; /* h5_due(): no timer runs */
+enum { TYPE_ACK = 0, TYPE_LINK = 15 };    /* other types are those of H4 */
+enum { RESEND_MS = 250, TRIES_MAX = 20 }; /* then the link has failed */
+enum { NONE = UINT32_MAX };               /* h5_due(): no timer runs */
 
 /* Link messages: two octets, some with a third, the configuration.  Part D, 8 */
 enum { /* a number of messages[], and a bit of replies_due; REPLY_ACK has no message */
@@ -51,6 +52,7 @@ size_t h5_size(size_t room)
     return HEADER + room + CHECK + H5_WINDOW * room;
 }
 
+/* The link is H5_UNINITIALIZED: SYNC is sent until the peer answers. */
 void h5_init(struct h5 *h, void *mem, size_t room)
 {
     uint8_t *at = mem;
@@ -63,6 +65,7 @@ void h5_init(struct h5 *h, void *mem, size_t room)
     }
 }
 
+/* A link message, or the acknowledgement, is to be sent by h5_tx(). */
 static void h5_set_reply(struct h5 *h, unsigned what)
 {
     h->replies_due |= (uint8_t)(1u << what);
@@ -85,6 +88,7 @@ static uint16_t h5_crc(uint16_t crc, const uint8_t *p, size_t n)
     return crc;
 }
 
+/* The same bits, last first. */
 static uint16_t h5_reverse(uint16_t crc)
 {
     uint16_t reversed = 0;
@@ -154,11 +158,13 @@ static size_t h5_write_message(struct h5 *h, uint8_t *buf, unsigned which)
     return h5_write(h, buf, TYPE_LINK, false, 0, m, len);
 }
 
+/* A sleeping peer is ready: the packet wakes it. */
 bool h5_ready(const struct h5 *h)
 {
     return h->link == H5_ACTIVE && h->queued < h->window;
 }
 
+/* The packet stays in the window until the peer has acknowledged it. */
 void h5_put(struct h5 *h, const uint8_t *packet, size_t len)
 {
     if (h5_ready(h) && len && len <= h->room) {
@@ -178,6 +184,8 @@ static void h5_set_timer(struct h5 *h, uint32_t ms)
     h->resend_at_ms = h->now_ms + ms ? h->now_ms + ms : 1;
 }
 
+/* Link messages first, then packets, each with the acknowledgement; without a packet, that
+ * alone. */
 size_t h5_tx(struct h5 *h, uint8_t *buf, size_t room)
 {
     if (room < 2 * h->room + H5_OVERHEAD) {
@@ -345,6 +353,7 @@ static void h5_rx_octet(struct h5 *h, uint8_t octet)
     }
 }
 
+/* Returns after a packet, so that its memory is not overwritten by the next. */
 size_t h5_rx(struct h5 *h, const uint8_t *octets, size_t n, const uint8_t **packet,
              size_t *packet_len)
 {
@@ -386,6 +395,7 @@ static void h5_resend(struct h5 *h)
     h->resend_at_ms = 0;
 }
 
+/* A link that is not active sends its link message again, an active one its window. */
 uint32_t h5_due(struct h5 *h, uint32_t now)
 {
     h->now_ms = now;

@@ -39,6 +39,7 @@ struct h5 {
 
 /* Octets of memory for packets of up to `room`, type octet included. */
 size_t h5_size(size_t room);
+/* `mem`: h5_size(room) octets, which stay the caller's. */
 void h5_init(struct h5 *h, void *mem, size_t room);
 
 /* Consumes octets up to the end of one packet, and returns how many.  *packet is that packet, type

@@ -9,9 +9,9 @@
 #include "open.h"
 #include "transport.h"
 
-enum { SPEC_MAX = 320 };
+enum { SPEC_MAX = 320 }; /* octets of a transport's name, with the final zero */
 
-/* What a host is to be at a simulated radio: transport_open_as(). */
+/* A host's program, name and address at a simulated radio: transport_open_as(). */
 struct host_identity {
     const char *program; /* NULL: the socket is not bound, and the others have no effect */
     char name[HOST_NAME_MAX];
@@ -23,11 +23,12 @@ struct host_identity {
 int unix_open(const char *path, const struct host_identity *who,
               char message[WOAD_PORT_MESSAGE_MAX]);
 int tcp_open(const char *spec, char message[WOAD_PORT_MESSAGE_MAX]);
-/* listen.c: replaces a dead socket at that path; a TCP port of 0 becomes the one that is free. */
+/* socket.c: replaces a dead socket at that path; a TCP port of 0 becomes the one that is free. */
 int unix_listen(const char *path, struct hci_transport *transport,
                 char message[WOAD_PORT_MESSAGE_MAX]);
 int tcp_listen(const char *spec, struct hci_transport *transport,
                char message[WOAD_PORT_MESSAGE_MAX]);
+/* `name` ends with the port that was given: port 0 becomes the one that is listened to. */
 void tcp_name_port(int fd, char name[LISTEN_NAME_MAX]);
 
 /* serial.c: "/dev/tty@baud" and options ",h5", ",even", ",bcm=FILE", ",to=BAUD". */
@@ -35,7 +36,7 @@ int serial_open(char *spec, struct hci_transport *transport, char message[WOAD_P
 /* A new pseudo terminal; `name` is what a program opens at its other end. */
 int serial_make_pty(struct hci_transport *transport, char name[LISTEN_NAME_MAX],
                     char message[WOAD_PORT_MESSAGE_MAX]);
-int serial_set_baud(int fd, uint32_t rate);
+int serial_set_baud(int fd, uint32_t rate); /* when what is written has been sent */
 
 /* linux_hci.c: "hci0", an adapter of Linux taken over from the kernel. */
 int linux_open_user_channel(const char *spec, struct hci_transport *transport,

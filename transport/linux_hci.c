@@ -1,10 +1,12 @@
 /* Linux's own Bluetooth: taking over an adapter of the kernel, and giving it a virtual controller.
  *
  * Names of other files:
- *   packets: each read() and write() moves one packet; else the descriptor is a stream of octets
  *   fd_above_stdio(): moves a new descriptor above 2; or returns a negative errno
- *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as EIO
- *   LISTEN_NAME_MAX: octets of the name that hosts call a transport by */
+ *   hci_transport: an open transport: transport.h
+ *   LISTEN_NAME_MAX: octets of the name that hosts call a transport by
+ *   packets: each read() and write() moves one packet; else the descriptor is a stream of octets
+ *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as
+ *       EIO */
 #define _GNU_SOURCE
 #include "kinds.h"
 
@@ -18,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What the user can do about an error. */
+/* Advice to the user about an error. */
 static const char *adapter_hint(int err)
 {
     switch (err) {

@@ -1,22 +1,31 @@
 /* From a name to a transport: chooses the kind by the name's first word.
  *
  * Names of other files:
+ *   hci_transport: an open transport: transport.h
  *   host_identity: what a host is to be at a simulated radio: program, name, address: kinds.h
- *   program: NULL: the socket is not bound to a name
  *   HOST_NAME_MAX: octets of a host's name with its 0, not POSIX's macro
- *   SPEC_MAX: octets of a name that open.c accepts
+ *   linux_make_vhci(): a virtual controller for Linux
+ *   linux_open_user_channel(): opens an adapter of Linux
+ *   LISTEN_NAME_MAX: octets of a listening transport's name, its 0 included
  *   packets: each read() and write() moves one packet; else the descriptor is a stream of octets
- *   three_wire: the stream is framed by H5, else by H4
- *   spec_take_word(): cuts the last option off a name, if it is this word
+ *   program: NULL: the socket is not bound to a name
+ *   serial_make_pty(): a new pseudo terminal
+ *   serial_open(): opens a serial device
+ *   SPEC_MAX: octets of a name that open.c accepts
  *   spec_take_value(): cuts the last option off a name, if it is this word with a value, and
  *       returns that
- *   unix_open(): connects, and binds the socket to the host's identity; a descriptor or a negative
- *       errno
+ *   spec_take_word(): cuts the last option off a name, if it is this word
+ *   tcp_listen(): listens for programs at a port of TCP
  *   tcp_name_port(): replaces a port 0 in the name by the one that the system chose
- *   serial_make_pty(): a new pseudo terminal
- *   linux_make_vhci(): a virtual controller for Linux
- *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as EIO
- *   transport_close(): closes the descriptor, or what `ops` has opened */
+ *   tcp_open(): connects; a descriptor or a negative errno
+ *   three_wire: the stream is framed by H5, else by H4
+ *   transport_close(): closes the descriptor, or what `ops` has opened
+ *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as
+ *       EIO
+ *   unix_listen(): listens for programs at a path, or a name behind @
+ *   unix_open(): connects, and binds the socket to the host's identity; a descriptor or a
+ *       negative errno
+ *   usb_open(): opens a controller on USB */
 #include "open.h"
 #include "kinds.h"
 
@@ -76,7 +85,7 @@ static void copy_name(char name[HOST_NAME_MAX], const char *from)
     name[len] = '\0';
 }
 
-/* What the air's log calls a program: of a path the last part, without ".py".  One that begins with
+/* A program's name in the air's log: of a path the last part, without ".py".  One that begins with
  * a hyphen is not in a file, and has no name. */
 static void name_by_program(struct host_identity *who)
 {
@@ -138,12 +147,14 @@ static int take_identity(char *spec, struct host_identity *who, char message[WOA
     return 0;
 }
 
+/* For a host that is not named at a simulated radio. */
 int transport_open(const char *spec, struct hci_transport *transport,
                    char message[WOAD_PORT_MESSAGE_MAX])
 {
     return transport_open_as(spec, NULL, transport, message);
 }
 
+/* Options come off the end of the name: ",h5" may stand before or behind the identity. */
 int transport_open_as(const char *spec, const char *program, struct hci_transport *transport,
                       char message[WOAD_PORT_MESSAGE_MAX])
 {
@@ -168,6 +179,7 @@ int transport_open_as(const char *spec, const char *program, struct hci_transpor
     return err;
 }
 
+/* `name` is what open_kind() takes at the other end. */
 int transport_listen(const char *spec, struct hci_transport *transport, bool *listens,
                      char name[LISTEN_NAME_MAX], char message[WOAD_PORT_MESSAGE_MAX])
 {

@@ -20,7 +20,7 @@ int transport_open_as(const char *spec, const char *program, struct hci_transpor
  * Returns its length, 0: none. */
 enum { PEER_NAME_MAX = 108, HOST_NAME_MAX = 48 };
 size_t transport_peer_name(int fd, char name[PEER_NAME_MAX]);
-/* What such a name says. */
+/* The parts of such a name. */
 struct peer_name {
     size_t key; /* octets of it that are the program's and the number */
     bool has_address;

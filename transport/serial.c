@@ -1,16 +1,18 @@
 /* Serial lines and pseudo terminals.
  *
  * Names of other files:
- *   three_wire: the stream is framed by H5, else by H4
  *   baud_initial: of the line until a patch is loaded
+ *   fd_above_stdio(): moves a new descriptor above 2; or returns a negative errno
+ *   hci_transport: an open transport: transport.h
+ *   LISTEN_NAME_MAX: octets of the name that hosts call a transport by
  *   patch: path of the patch file for a Broadcom controller; "": none
- *   spec_take_word(): cuts the last option off a name, if it is this word
+ *   serial: a serial line: it may start in the middle of a packet
  *   spec_take_value(): cuts the last option off a name, if it is this word with a value, and
  *       returns that
- *   fd_above_stdio(): moves a new descriptor above 2; or returns a negative errno
- *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as EIO
- *   LISTEN_NAME_MAX: octets of the name that hosts call a transport by
- *   serial: a serial line: it may start in the middle of a packet */
+ *   spec_take_word(): cuts the last option off a name, if it is this word
+ *   three_wire: the stream is framed by H5, else by H4
+ *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as
+ *       EIO */
 #define _GNU_SOURCE
 #include "kinds.h"
 
@@ -76,6 +78,7 @@ static bool serial_options(char *spec, struct hci_transport *transport, bool *ev
     return good;
 }
 
+/* -EINVAL: the rate is not supported. */
 int serial_set_baud(int fd, uint32_t rate)
 {
     struct termios t;

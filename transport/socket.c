@@ -2,19 +2,22 @@
  *
  * Names of other files:
  *   fd_above_stdio(): moves a new descriptor above 2; or returns a negative errno
- *   host_identity: what a host is to be at a simulated radio: program, name, address: kinds.h
- *   program: NULL: the socket is not bound to a name
  *   has_address: the program has chosen the address
+ *   hci_transport: an open transport: transport.h
+ *   host_identity: what a host is to be at a simulated radio: program, name, address: kinds.h
  *   key: octets of the name that are the same each time the program runs
- *   text_clean(): copies text with question marks for what cannot be printed; returns its length
- *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as EIO
- *   transport_close(): closes the descriptor, or what `ops` has opened
- *   path: of a listening socket: which transport_unlisten() removes if dev and ino say that it is
- *       still the same
- *   woad_port_now_ms(): the machine's time, ms
- *   SPEC_MAX: octets of a name that open.c accepts
+ *   LISTEN_NAME_MAX: octets of the name that hosts call a transport by
+ *   path: of a listening socket: which transport_unlisten() removes if dev and ino say that it
+ *       is still the same
+ *   peer_name: of a transport: the name of the program that has connected
  *   PEER_NAME_MAX: octets of a name that a program has bound
- *   LISTEN_NAME_MAX: octets of the name that hosts call a transport by */
+ *   program: NULL: the socket is not bound to a name
+ *   SPEC_MAX: octets of a name that open.c accepts
+ *   text_clean(): copies text with question marks for what cannot be printed; returns its length
+ *   transport_close(): closes the descriptor, or what `ops` has opened
+ *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as
+ *       EIO
+ *   woad_port_now_ms(): the machine's time, ms */
 #define _GNU_SOURCE
 #include "kinds.h"
 #include "open.h"
@@ -37,8 +40,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* For a server that does not accept; between two attempts; for another program that listens in the
+ * same folder. */
 enum { CONNECT_MS = 5000, RETRY_MS = 10, FOLDER_LOCK_MS = 1000 };
-/* Of the names that sockets are bound to, in Linux's abstract namespace. */
+/* Beginnings of the names that sockets are bound to, in Linux's abstract namespace. */
 #define NAME_PREFIX "woad/"
 #define CLOCK_PREFIX "woad-clock/"
 
@@ -82,7 +87,7 @@ static int connect_within(int fd, const struct sockaddr *a, socklen_t len)
     return -err;
 }
 
-/* 0 or a negative errno. */
+/* Fills in the address of a path.  0 or a negative errno. */
 static int unix_address(const char *path, struct sockaddr_un *a,
                         char message[WOAD_PORT_MESSAGE_MAX])
 {
@@ -182,6 +187,7 @@ static bool read_address(const char *text, size_t len, uint8_t address[6])
     return good;
 }
 
+/* "woad/PROGRAM/NUMBER/ADDRESS/NAME", as transport_peer_name() returns it. */
 void transport_read_peer_name(const char *text, size_t len, struct peer_name *peer)
 {
     const char *at = text, *field[4] = { text }, *end = text + len;
@@ -242,6 +248,7 @@ int transport_open_clock(int fd, const char *path)
     return clock;
 }
 
+/* By the name that bind_clock() has bound. */
 bool transport_peer_is_clock(int fd)
 {
     struct sockaddr_un a;
@@ -272,6 +279,7 @@ static int unix_connect(const struct sockaddr_un *a, const struct host_identity 
     return fd;
 }
 
+/* A descriptor, or a negative errno with a sentence: -ENODEV if nothing listens there. */
 int unix_open(const char *path, const struct host_identity *who,
               char message[WOAD_PORT_MESSAGE_MAX])
 {
@@ -320,7 +328,8 @@ static bool split(char *spec, const char **host, const char **port)
     return is_tcp_port(*port);
 }
 
-/* Addresses for "host:port", for listening if `passive`. 0, or an error with a sentence. */
+/* Addresses for "host:port", for listening if `passive`; the caller frees the list.  0, or a
+ * negative errno with a sentence. */
 static int resolve(const char *spec, bool passive, struct addrinfo **list,
                    char message[WOAD_PORT_MESSAGE_MAX])
 {
@@ -341,6 +350,7 @@ static int resolve(const char *spec, bool passive, struct addrinfo **list,
     return 0;
 }
 
+/* Tries each address of the host in turn. */
 int tcp_open(const char *spec, char message[WOAD_PORT_MESSAGE_MAX])
 {
     struct addrinfo *list, *a;
@@ -460,6 +470,7 @@ static int listen_bound(const char *path, struct hci_transport *transport,
     return 0;
 }
 
+/* The folder is locked for as long as the dead socket is replaced. */
 int unix_listen(const char *path, struct hci_transport *transport,
                 char message[WOAD_PORT_MESSAGE_MAX])
 {
@@ -483,6 +494,7 @@ void transport_unlisten(struct hci_transport *transport)
     transport_close(transport);
 }
 
+/* At the first address of the host; port 0: any that is free. */
 int tcp_listen(const char *spec, struct hci_transport *transport,
                char message[WOAD_PORT_MESSAGE_MAX])
 {

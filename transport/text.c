@@ -1,6 +1,7 @@
 /* Text for a terminal: see text.h. */
 #include "text.h"
 
+/* Overlong forms, surrogates and numbers above 0x10ffff are invalid, too.  `len` is 1 or more. */
 size_t text_utf8(const uint8_t *s, size_t len, uint32_t *c)
 {
     static const uint32_t shortest[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -27,6 +28,7 @@ size_t text_utf8(const uint8_t *s, size_t len, uint32_t *c)
     return 0;
 }
 
+/* Format characters that are not seen, or move others, are not. */
 bool text_is_printable(uint32_t c)
 {
     bool control = c < 0x20 || (c >= 0x7f && c < 0xa0);
@@ -35,6 +37,7 @@ bool text_is_printable(uint32_t c)
     return !control && !format;
 }
 
+/* A character never takes more octets than before, so `to` may be `from`. */
 size_t text_clean(char *to, const void *from, size_t len)
 {
     const uint8_t *s = from;

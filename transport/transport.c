@@ -1,7 +1,9 @@
 /* Helpers that all kinds of transport share: failure messages, descriptors, options in a name.
  *
  * Names of other files:
- *   ops: functions in the place of read(), write() and close(); NULL: none */
+ *   hci_transport: an open transport: transport.h
+ *   ops: functions in the place of read(), write() and close(); NULL: none
+ *   usb: of a transport: what its kind keeps, for `ops` */
 #define _GNU_SOURCE
 #include "transport.h"
 
@@ -13,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Also one that is closed already. */
 void transport_close(struct hci_transport *transport)
 {
     if (transport->ops) {
@@ -23,6 +26,7 @@ void transport_close(struct hci_transport *transport)
     transport->fd = -1;
 }
 
+/* Its result is what the caller returns. */
 int transport_fail(char message[WOAD_PORT_MESSAGE_MAX], int error, const char *format, ...)
 {
     va_list ap;
@@ -35,6 +39,7 @@ int transport_fail(char message[WOAD_PORT_MESSAGE_MAX], int error, const char *f
     return -EIO;
 }
 
+/* For what open() or socket() has returned: on failure errno is still theirs. */
 int fd_above_stdio(int fd)
 {
     if (fd < 0) {
@@ -67,6 +72,7 @@ int fd_make_private(int fd)
     return 0;
 }
 
+/* Options are taken from the end, until none is one that the caller knows. */
 bool spec_take_word(char *spec, const char *word)
 {
     char *comma = strrchr(spec, ',');
@@ -77,6 +83,7 @@ bool spec_take_word(char *spec, const char *word)
     return true;
 }
 
+/* The value lies in `spec`, behind its new end. */
 const char *spec_take_value(char *spec, const char *word)
 {
     char *comma = strrchr(spec, ',');

@@ -2,18 +2,23 @@
  * interrupt endpoint, data by two bulk endpoints.
  *
  * Names of other files:
- *   usb_order: queue of received data, and what its order depends on: usb_order.h
+ *   count: of the queue: packets in it
+ *   fd_above_stdio(): moves a new descriptor above 2; or returns a negative errno
+ *   hci_transport: an open transport: transport.h
+ *   ops: functions in the place of read(), write() and close(); NULL: none
  *   order_data(): queues data; false: no room, or too long
- *   order_next(): the next data that may be delivered now; returns its length, 0: none
  *   order_due(): ms until the first data may be delivered; UINT32_MAX: there are none
  *   order_event(): notes an event that the host gets now
- *   order_sent(): notes a packet of the host's; HCI_Reset empties the queue
  *   order_is_settled(): the place of the first data among the events does not matter
+ *   order_next(): the next data that may be delivered now; returns its length, 0: none
  *   ORDER_PACKET: octets of the longest packet, type included
  *   ORDER_QUEUE: data packets that can wait
- *   ops: functions in the place of read(), write() and close(); NULL: none
- *   fd_above_stdio(): moves a new descriptor above 2; or returns a negative errno
- *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as EIO
+ *   order_sent(): notes a packet of the host's; HCI_Reset empties the queue
+ *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as
+ *       EIO
+ *   usb: of a transport: the struct usb of this file
+ *   usb_open(): see kinds.h
+ *   usb_order: queue of received data, and what its order depends on: usb_order.h
  *   woad_port_now_ms(): the machine's time, ms */
 #define _GNU_SOURCE
 #include "kinds.h"
@@ -32,8 +37,13 @@
 
 enum { WIRELESS = 0xe0, RADIO = 1, BLUETOOTH = 1 }; /* class, subclass, protocol */
 enum { COMMAND = 1, DATA = 2, EVENT = 4 };          /* type octets of H4 */
-/* CONTROL: octets of a control transfer's setup, before its data. */
-enum { OUT_TRANSFERS = 8, EVENT_MAX = 3 + 255, EVENTS = 32, TRANSFER_MAX = 2048, CONTROL = 8 };
+enum {
+    OUT_TRANSFERS = 8,   /* packets that can be on the way to the controller at a time */
+    EVENT_MAX = 3 + 255, /* octets of the longest event, type included */
+    EVENTS = 32,         /* events that can wait for usb_read() */
+    TRANSFER_MAX = 2048, /* octets that one transfer receives, at most */
+    CONTROL = 8          /* octets of a control transfer's setup, before its data */
+};
 
 /* One IN endpoint.  Packets arrive without their type octet, some in several transfers. */
 struct endpoint {
@@ -47,19 +57,20 @@ struct endpoint {
 struct usb {
     libusb_context *ctx;
     libusb_device_handle *dev;
-    int epoll, timer;
-    uint8_t event_in, data_in, data_out;
-    bool gone;
+    int epoll;                           /* polls libusb's descriptors and `timer` */
+    int timer;                           /* of usb_set_timer() */
+    uint8_t event_in, data_in, data_out; /* addresses of the endpoints */
+    bool gone;                           /* an endpoint has failed */
     struct endpoint events, data;
     struct {
         struct libusb_transfer *transfer;
         uint8_t buf[CONTROL + ORDER_PACKET];
-        bool busy;
+        bool busy; /* libusb has it */
     } out[OUT_TRANSFERS];
     struct {
         uint8_t octet[EVENT_MAX];
         size_t len;
-    } event[EVENTS];
+    } event[EVENTS]; /* a ring, of event_count from event_first on */
     size_t event_first, event_count;
     bool data_next; /* of an event and data that both wait: in turn */
     struct usb_order order;
@@ -115,8 +126,8 @@ static bool endpoint_add(struct usb *u, struct endpoint *p, const uint8_t *octet
     return true;
 }
 
-/* The endpoint has failed, or is closed: so is the transport, of which usb_read() returns EIO once
- * its queues are empty. Not while libusb has the transfer. */
+/* The endpoint has failed, or is closed: the transport ends, and usb_read() returns EIO once its
+ * queues are empty.  Not to be called while libusb has the endpoint's transfer. */
 static void endpoint_fail(struct usb *u, struct endpoint *p)
 {
     u->gone = true;
@@ -125,7 +136,7 @@ static void endpoint_fail(struct usb *u, struct endpoint *p)
     p->transfer = NULL;
 }
 
-/* Half of the queue is left free: a transfer may bring several packets. */
+/* Whether the queue of the endpoint's packets is half empty: a transfer may bring several. */
 static bool endpoint_has_room(const struct usb *u, const struct endpoint *p)
 {
     if (p->packet[0] == EVENT) {
@@ -159,7 +170,8 @@ static void endpoint_resume(struct usb *u, struct endpoint *p)
     }
 }
 
-/* The timer makes the descriptor readable when data that waits for an event is due. */
+/* Sets the timer, which makes the transport's descriptor readable, to when the first data is due
+ * that waits for an event. */
 static void usb_set_timer(struct usb *u)
 {
     uint32_t due = order_due(&u->order, woad_port_now_ms());
@@ -170,7 +182,7 @@ static void usb_set_timer(struct usb *u)
     timerfd_settime(u->timer, 0, &at, NULL);
 }
 
-/* Takes the first event. */
+/* Moves the first event from the queue to `to`; returns its length. */
 static size_t usb_take_event(struct usb *u, uint8_t *to)
 {
     size_t len = u->event[u->event_first].len;
@@ -266,7 +278,7 @@ static ssize_t usb_write(void *usb, const uint8_t *packet, size_t len)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-/* libusb's descriptors are polled through the one of epoll, which is the transport's. */
+/* libusb: it has a new descriptor.  It is polled through epoll's, which is the transport's. */
 static void usb_add_fd(int fd, short events, void *usb)
 {
     struct usb *u = usb;
@@ -279,6 +291,7 @@ static void usb_add_fd(int fd, short events, void *usb)
     epoll_ctl(u->epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
+/* libusb: it has closed a descriptor. */
 static void usb_remove_fd(int fd, void *usb)
 {
     struct usb *u = usb;
@@ -295,6 +308,7 @@ static bool usb_busy(const struct usb *u)
     return busy;
 }
 
+/* Begins to end what the endpoint receives: on_received() is to free its transfer. */
 static void endpoint_cancel(struct usb *u, struct endpoint *p)
 {
     if (p->paused) {
@@ -460,6 +474,7 @@ static int usb_start(struct usb *u, const char *spec)
     return LIBUSB_ERROR_IO;
 }
 
+/* The errno of an error of libusb. */
 static int usb_errno(int err)
 {
     switch (err) {
@@ -470,6 +485,7 @@ static int usb_errno(int err)
     }
 }
 
+/* An error of libusb in words. */
 static const char *usb_reason(int err)
 {
     if (err == LIBUSB_ERROR_NOT_FOUND) {
@@ -478,6 +494,7 @@ static const char *usb_reason(int err)
     return libusb_strerror(err);
 }
 
+/* Opens the controller that `spec` names, as usb_matches() says: kinds.h. */
 int usb_open(const char *spec, struct hci_transport *transport, char message[WOAD_PORT_MESSAGE_MAX])
 {
     static const struct hci_transport_ops ops = { .read = usb_read,

@@ -2,12 +2,14 @@
  *
  * Names of other files:
  *   conn: connections that are known, `conns` of them, and whether each is about to be encrypted
+ *   count: of the queue: packets in it
  *   enabling: the connection of the last LE Enable Encryption, for its Command Status
- *   since: ms: when the data arrived
- *   ORDER_QUEUE: data packets that can wait
- *   ORDER_HOLD_MS: ms for which data waits for an event that may belong before it
+ *   encrypting: of a connection: it is about to be encrypted
  *   ORDER_CONNS: connections that are noted; data of others waits for ORDER_HOLD_MS each time
- *   ORDER_PACKET: octets of the longest packet, type included */
+ *   ORDER_HOLD_MS: ms for which data waits for an event that may belong before it
+ *   ORDER_PACKET: octets of the longest packet, type included
+ *   ORDER_QUEUE: data packets that can wait
+ *   since: ms: when the data arrived */
 #include "usb_order.h"
 
 #include <string.h>
@@ -25,6 +27,7 @@ enum {
 };
 enum { COMMAND = 1, RESET = 0x0c03, ENABLE_ENCRYPTION = 0x2019, LTK_REPLY = 0x201a };
 
+/* The 16 bit number at p, little endian. */
 static uint16_t order_le16(const uint8_t *p)
 {
     return (uint16_t)(p[0] | p[1] << 8);
@@ -40,6 +43,7 @@ static size_t order_find(const struct usb_order *o, unsigned handle)
     return k;
 }
 
+/* A packet from the host: a reset, or a command that encrypts a connection. */
 void order_sent(struct usb_order *o, const uint8_t *packet, size_t len)
 {
     unsigned opcode = 0;
@@ -120,6 +124,7 @@ void order_event(struct usb_order *o, const uint8_t *packet, size_t len)
     }
 }
 
+/* Appends data to the queue. */
 bool order_data(struct usb_order *o, const uint8_t *packet, size_t len, uint32_t now_ms)
 {
     if (o->count == ORDER_QUEUE || len < 5 || len > ORDER_PACKET) {
@@ -132,6 +137,7 @@ bool order_data(struct usb_order *o, const uint8_t *packet, size_t len, uint32_t
     return true;
 }
 
+/* The first data is of a connection that is known, and not about to be encrypted. */
 bool order_is_settled(const struct usb_order *o)
 {
     if (!o->count) {
@@ -141,6 +147,7 @@ bool order_is_settled(const struct usb_order *o)
     return k < o->conns && !o->conn[k].encrypting;
 }
 
+/* Data that is not settled waits for ORDER_HOLD_MS. */
 uint32_t order_due(const struct usb_order *o, uint32_t now_ms)
 {
     if (!o->count) {
@@ -153,6 +160,7 @@ uint32_t order_due(const struct usb_order *o, uint32_t now_ms)
     return ORDER_HOLD_MS - waited;
 }
 
+/* Takes the first data, if it is due. */
 size_t order_next(struct usb_order *o, uint32_t now_ms, uint8_t *to, size_t room)
 {
     size_t len = o->queue[o->first].len;

@@ -12,21 +12,26 @@
 
 #include "private_names.h"
 
-enum { ORDER_HOLD_MS = 5, ORDER_PACKET = 1 + 4 + 1024, ORDER_QUEUE = 16, ORDER_CONNS = 64 };
+enum {
+    ORDER_HOLD_MS = 5,           /* for which data waits for an event */
+    ORDER_PACKET = 1 + 4 + 1024, /* octets of the longest data: type, header, and the body */
+    ORDER_QUEUE = 16,            /* data packets that can wait */
+    ORDER_CONNS = 64             /* connections that are noted */
+};
 
 /* Packets have their H4 type octet. */
 struct usb_order {
     struct {
         uint16_t handle;
         bool encrypting; /* a command that starts encryption was sent, its event is due */
-    } conn[ORDER_CONNS];
+    } conn[ORDER_CONNS]; /* `conns` of them, in no order */
     size_t conns;
     uint16_t enabling; /* the handle of the last LE Enable Encryption */
     struct {
         uint8_t octet[ORDER_PACKET];
         size_t len;
-        uint32_t since;
-    } queue[ORDER_QUEUE];
+        uint32_t since;   /* ms: when it arrived */
+    } queue[ORDER_QUEUE]; /* a ring, of `count` from `first` on */
     size_t first, count;
 };
 

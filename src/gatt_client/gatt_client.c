@@ -10,8 +10,6 @@
  *   arena_alloc_per_bearer(): an element for each ATT bearer; its address goes into ARENA_SLOT
  *   arena_alloc_per_conn(): an element for each connection; its address goes into ARENA_SLOT
  *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
- *   att_offer(): our MTU for an exchange, noted in c->offered_mtu: there is one exchange
- *   att_set_mtu(): an exchange is complete: sets the MTU, and raises WOAD_EV_MTU
  *   att_timed_out(): no answer in time: closes the bearer, and for the fixed channel the connection
  *   awaiting_security: all procedures wait until the bonded peer has encrypted
  *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
@@ -161,6 +159,21 @@ static void gattc_end_first(struct conn *c, int status)
             return;
         }
     }
+}
+
+/* A procedure can't go on: ends it.  A long write first cancels what it may have prepared, on any
+ * bearer; else the next one would execute it.  Vol 3, Part F, 3.4.6.3 */
+static void gattc_give_up(struct conn *c, struct proc *p, int status)
+{
+    if (p->op < WOAD_GATTC_WRITE_LONG || c->state != CONN_OPEN || !(p->offset || gattc_is_out(p))) {
+        gattc_end(c, p, status);
+        return;
+    }
+    p->kind->error(c, p, status);
+    p->encrypted_only = false; /* that request has no data */
+    gattc_clear_request(p->bearer);
+    p->bearer = NULL;
+    conn_mark_ready(c);
 }
 
 static void gattc_security_changed(struct conn *c, int status);
@@ -535,7 +548,7 @@ static bool gattc_tx(struct att_bearer *b, struct wr *out)
         return false;
     }
     if (p->encrypted_only && !c->security.encrypted) {
-        gattc_end(c, p, WOAD_EACCES); /* it may leave only under encryption */
+        gattc_give_up(c, p, WOAD_EACCES); /* it may leave only under encryption */
         return false;
     }
     cb->request = p->kind->request;
@@ -561,7 +574,7 @@ static void gattc_close_bearer(struct att_bearer *b)
         p->bearer = NULL;
         gattc_clear_request(b);
     } else if (p) {
-        gattc_end(b->c, p, WOAD_ENOTCONN);
+        gattc_give_up(b->c, p, WOAD_ENOTCONN);
     }
 }
 
@@ -619,7 +632,7 @@ static uint32_t gattc_run_timers(struct woad *h)
             struct proc *p = gattc_proc_on(b);
             conn_mark_ready(b->c);
             att_timed_out(b);
-            gattc_end(b->c, p, WOAD_ETIMEDOUT);
+            gattc_give_up(b->c, p, WOAD_ETIMEDOUT);
         }
         left = min_u32(left, b_left);
     }
@@ -742,42 +755,6 @@ int woad_gattc_cancel(struct woad *h, uint16_t conn)
     }
     if (!g->locked) {
         gattc_do_postponed(c);
-    }
-    return err;
-}
-
-/* ATT_EXCHANGE_MTU_REQ: client's MTU u16.  Vol 3, Part F, 3.4.2.1 */
-static void mtu_tx(struct conn *c, struct proc *p, struct wr *out)
-{
-    (void)p;
-    wr_le16(out, att_offer(c));
-}
-
-/* ATT_EXCHANGE_MTU_RSP: server's MTU u16.  3.4.2.2 */
-static int mtu_rx(struct conn *c, struct proc *p, struct rd *in)
-{
-    (void)p;
-    if (rd_left(in) != 2) {
-        return WOAD_EBADMSG;
-    }
-    att_set_mtu(c, get_le16(in->p));
-    return GATTC_DONE;
-}
-
-static const struct gattc_kind kind_mtu = {
-    .request = ATT_MTU_REQ, .op = WOAD_GATTC_MTU, .tx = mtu_tx, .rx = mtu_rx
-};
-
-int woad_gattc_exchange_mtu(struct woad *h, uint16_t conn)
-{
-    struct conn *c = conn_for_call(h, conn);
-    if (c && c->offered_mtu) {
-        return REFUSED(h, WOAD_EALREADY, "the ATT_MTU was exchanged before");
-    }
-    struct proc *p;
-    int err = gattc_add(h, conn, &kind_mtu, 0, NULL, 0, &p);
-    if (!err) {
-        att_offer(c); /* sets c->offered_mtu: a second exchange is refused from now on */
     }
     return err;
 }

@@ -64,8 +64,8 @@ ASSERT_SIZE(proc, WOAD_SIZE_PROCEDURE);
 
 /* A kind of request: how it is written and how its response is read. rx and error return 0 to
  * continue, GATTC_DONE, or the status to end with; without `error` an Error Response ends the
- * procedure.  `error` of a long write is called with WOAD_ECANCELED, too: it then cancels what is
- * prepared. */
+ * procedure.  `error` of a long write is called with a status below 0, too: it then cancels what is
+ * prepared, and ends with that. */
 enum { GATTC_DONE = 1 << 16 };
 struct gattc_kind {
     uint8_t request, op; /* opcode of the request; enum woad_gattc_op, for WOAD_EV_GATTC_DONE */

@@ -63,12 +63,12 @@ static void execute_tx(struct conn *c, struct proc *p, struct wr *out)
 static const struct gattc_kind kind_prepare;
 
 /* Execute was refused, so the server has dropped what was prepared: a repetition begins with the
- * first part.  WOAD_ECANCELED: cancelled before Execute was sent, so it is sent as a cancel. */
+ * first part.  A status below 0: not refused, but to be ended: Execute is sent as a cancel. */
 static int execute_error(struct conn *c, struct proc *p, int status)
 {
     (void)c;
-    if (status == WOAD_ECANCELED) {
-        p->abort_status = WOAD_ECANCELED;
+    if (status < 0) {
+        p->abort_status = (int16_t)status;
         return 0;
     }
     p->offset = 0;
@@ -122,11 +122,12 @@ static int prepare_rx(struct conn *c, struct proc *p, struct rd *in)
     return 0;
 }
 
-/* A part was refused: the prepared ones are cancelled first. */
+/* A part was refused: the prepared ones are cancelled first.  A status below 0: as above; it may be
+ * that the first part has been prepared. */
 static int prepare_error(struct conn *c, struct proc *p, int status)
 {
     (void)c;
-    if (!p->offset) {
+    if (!p->offset && status > 0) {
         return status;
     }
     p->abort_status = (int16_t)status;

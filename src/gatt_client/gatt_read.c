@@ -123,7 +123,7 @@ static int by_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
     if (each < 2 || !gattc_is_list(in, each)) {
         return WOAD_EBADMSG;
     }
-    while (rd_left(in)) {
+    while (rd_left(in) && !p->cancelled) { /* an event may have called woad_gattc_cancel() */
         uint16_t handle = rd_le16(in);
         const uint8_t *value = rd_bytes(in, each - 2u);
         if (handle <= last || handle > p->end) {
@@ -166,7 +166,7 @@ static void multiple_tx(struct conn *c, struct proc *p, struct wr *out)
 static int multiple_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     const uint8_t *handles = gattc_data(c, p);
-    for (size_t at = 0; at < fifo_len(handles) && rd_left(in); at += 2) {
+    for (size_t at = 0; at < fifo_len(handles) && rd_left(in) && !p->cancelled; at += 2) {
         uint16_t handle = get_le16(handles + at);
         uint16_t len = rd_le16(in);
         if (in->bad) {

@@ -92,7 +92,7 @@ static void cancel_inside_the_event_of_an_answer(void **state)
     on(WOAD_EV_READ, cancel);
     EATT(0x21, 1, 0, 0xaa, 1, 0, 0xbb);
     assert_null(act);
-    assert_int_equal(solo_count(WOAD_EV_READ), 2);
+    assert_int_equal(solo_count(WOAD_EV_READ), 1);
     solo_pump();
     assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 3);
     solo_end();

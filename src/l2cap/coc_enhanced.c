@@ -406,11 +406,12 @@ static bool enhanced_rx_reconfigure(struct conn *c, uint8_t id, struct rd *in)
     return true;
 }
 
-/* A channel with this state of a reconfiguration, whose request has this identifier; NULL: none. */
+/* An open channel with this state of a reconfiguration, whose request has this identifier; NULL:
+ * none.  One that is closing takes no part: the peer would refuse the request as a whole.  4.28 */
 static struct coc *reconfigure_find(const struct conn *c, enum coc_change change, uint8_t id)
 {
     struct coc *ch = c->coc->first;
-    while (ch && !(ch->change == change && ch->change_id == id)) {
+    while (ch && !(ch->change == change && ch->change_id == id && ch->state == COC_OPEN)) {
         ch = ch->next;
     }
     return ch;
@@ -421,19 +422,15 @@ static struct coc *reconfigure_find(const struct conn *c, enum coc_change change
 static void reconfigure_done(struct coc *ch, int status)
 {
     ch->change = CHANGE_NONE;
-    if (ch->state == COC_OPEN) {
-        ch->deadline = 0;
-    }
+    ch->deadline = 0;
     if (!status || status == WOAD_ETIMEDOUT) {
         ch->own[COC_MTU] = ch->new_mtu;
         if (!status || ch->new_mps > ch->own[COC_MPS]) {
             ch->own[COC_MPS] = ch->new_mps;
         }
     }
-    if (ch->state == COC_OPEN) {
-        coc_mark_signalling(ch);
-        coc_emit(ch, WOAD_EV_COC_CHANGED, status);
-    }
+    coc_mark_signalling(ch);
+    coc_emit(ch, WOAD_EV_COC_CHANGED, status);
 }
 
 /* L2CAP_CREDIT_BASED_RECONFIGURE_RSP: result u16.  4.28 */
@@ -447,7 +444,7 @@ static void reconfigure_ended(struct conn *c, uint8_t id, int status)
 
 static void enhanced_timed_out(struct coc *ch)
 {
-    if (ch->change == CHANGE_SENT) {
+    if (ch->change == CHANGE_SENT && ch->state == COC_OPEN) {
         reconfigure_done(ch, WOAD_ETIMEDOUT);
     }
 }
@@ -462,9 +459,7 @@ static void enhanced_reconfigure(struct coc *first, struct wr *out)
     struct coc *ch;
     while (n < WOAD_COC_AT_ONCE && (ch = reconfigure_find(first->c, CHANGE_DUE, id)) != NULL) {
         ch->change = CHANGE_SENT;
-        if (ch->state == COC_OPEN) {
-            ch->deadline = deadline_in(h, SIG_TIMEOUT_MS);
-        }
+        ch->deadline = deadline_in(h, SIG_TIMEOUT_MS);
         cids[n++] = ch->own[COC_CID];
     }
     sig_head(out, SIG_RECONFIGURE_REQ, id, (uint16_t)(4 + 2 * n));

@@ -108,8 +108,9 @@ int woad_adv_set_scan_response(struct woad *h, const uint8_t *data, size_t len);
  * connectable and every connection is in use.  WOAD_ENOTSUP without the feature. */
 int woad_adv_start(struct woad *h, const struct woad_adv_params *params);
 
-/* Stops advertising.  WOAD_EV_ADV_STOPPED follows once, if it was running or about to start.  If
- * not, the call has no effect and returns 0.  WOAD_ENOTSUP without the feature. */
+/* Stops advertising.  WOAD_EV_ADV_STOPPED follows once, if it was running or about to start; inside
+ * the next woad_adv_start() at the latest.  If not, the call has no effect and returns 0.
+ * WOAD_ENOTSUP without the feature. */
 int woad_adv_stop(struct woad *h);
 bool woad_adv_running(const struct woad *h);
 
@@ -167,7 +168,8 @@ int woad_ext_adv_set_scan_response(struct woad *h, uint8_t set, const uint8_t *d
 
 /* Starts a set, or restarts it with other parameters.  WOAD_EV_EXT_ADV_STARTED follows, or
  * WOAD_EV_EXT_ADV_ENDED with a status (HCI) if the controller refuses.  WOAD_EV_EXT_ADV_ENDED
- * follows when a central connects, after duration_10ms or events_max, and when the set is stopped.
+ * follows when a central connects, after duration_10ms or events_max, and when the set is stopped,
+ * inside the next start at the latest.
  * Where the host pauses the set (a private address is renewed, the accept list or long data
  * change), WOAD_EV_EXT_ADV_STARTED is raised again, and the rest of both limits is an estimate.
  * The errors of woad_ext_adv_set_data(); WOAD_ENOMEM if connectable and every connection is in use.

@@ -287,6 +287,12 @@ int woad_adv_set_scan_response(struct woad *h, const uint8_t *data, size_t len)
     return adv_store_part(h, RSP, data, len);
 }
 
+/* Whether a command in progress, or one to be sent, will report that advertising has stopped. */
+static bool adv_reports_stop(const struct woad *h)
+{
+    return (h->activity & ACTIVE_ADV) || h->adv->enable_pending;
+}
+
 int woad_adv_start(struct woad *h, const struct woad_adv_params *p)
 {
     int err = CALL_ERROR(h, feature_for_call(h, h->adv), "woad_feature_advertiser");
@@ -306,9 +312,13 @@ int woad_adv_start(struct woad *h, const struct woad_adv_params *p)
         return REFUSED(h, WOAD_ENOMEM, "every connection is in use: config.conns is %u",
                        h->cfg.conns);
     }
+    bool stopping = !h->adv->wanted && adv_reports_stop(h);
     h->adv->params = *p;
     h->adv->dirty |= ADV_DIRTY_PARAMS;
     h->adv->wanted = true;
+    if (stopping) {
+        adv_emit(h, WOAD_EV_ADV_STOPPED, 0); /* of the advertising before */
+    }
     return 0;
 }
 
@@ -319,10 +329,10 @@ int woad_adv_stop(struct woad *h)
     if (!h->adv) {
         return REFUSED(h, WOAD_ENOTSUP, NO_FEATURE, "woad_feature_advertiser");
     }
-    bool off = !(h->activity & ACTIVE_ADV) && !h->adv->enable_pending, wanted = h->adv->wanted;
+    bool wanted = h->adv->wanted;
     h->adv->wanted = false;
-    if (wanted && off) {
-        adv_emit(h, WOAD_EV_ADV_STOPPED, 0); /* no command in progress will report it */
+    if (wanted && !adv_reports_stop(h)) {
+        adv_emit(h, WOAD_EV_ADV_STOPPED, 0);
     }
     return 0;
 }

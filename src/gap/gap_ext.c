@@ -712,6 +712,14 @@ int woad_ext_adv_set_scan_response(struct woad *h, uint8_t set, const uint8_t *d
     return set_store_data(h, set, SCAN_RESPONSE, data, len);
 }
 
+/* Whether a command in progress, or one to be sent, will report that the set has ended. */
+static bool set_reports_end(const struct woad *h, const struct ext_set *s, uint8_t set)
+{
+    return s->on || (h->hci.pending_opcode == OP_LE_SET_EXT_ADV_ENABLE &&
+                     h->hci.pending_feature == &woad_feature_extended_advertising &&
+                     h->hci.pending_arg == set);
+}
+
 int woad_ext_adv_start(struct woad *h, uint8_t set, const struct woad_ext_adv_params *p)
 {
     struct ext_set *s;
@@ -730,6 +738,9 @@ int woad_ext_adv_start(struct woad *h, uint8_t set, const struct woad_ext_adv_pa
     if (p->connectable && !conn_any_free(h)) {
         return REFUSED(h, WOAD_ENOMEM, "every connection is in use");
     }
+    if (!s->wanted && set_reports_end(h, s, set)) { /* the end before comes first */
+        ext_emit(h, WOAD_EV_EXT_ADV_ENDED, set, s->status, WOAD_NO_CONN);
+    }
     s->params = *p;
     s->dirty |= DIRTY_PARAMS;
     s->dirty |= s->len[ADV_DATA] ? DIRTY_DATA : 0;
@@ -744,14 +755,11 @@ int woad_ext_adv_stop(struct woad *h, uint8_t set)
 {
     struct ext_set *s;
     int err = set_for_call(h, set, &s);
-    bool enable_out = h->hci.pending_opcode == OP_LE_SET_EXT_ADV_ENABLE &&
-                      h->hci.pending_feature == &woad_feature_extended_advertising &&
-                      h->hci.pending_arg == set;
     if (err || !s->wanted) {
         return err;
     }
     s->wanted = false;
-    if (!s->on && !enable_out) {
+    if (!set_reports_end(h, s, set)) {
         ext_emit(h, WOAD_EV_EXT_ADV_ENDED, set, 0, WOAD_NO_CONN);
     }
     return 0;

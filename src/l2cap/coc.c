@@ -339,6 +339,7 @@ void coc_await_decision(struct coc *ch)
 {
     struct woad *h = ch->c->h;
     ch->state = COC_WAIT_DECISION;
+    ch->hidden = false;
     ch->deadline = deadline_in(h, COC_DECISION_MS);
     coc_emit(ch, WOAD_EV_COC_REQUEST, 0);
 }

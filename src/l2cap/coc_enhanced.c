@@ -120,6 +120,7 @@ static uint8_t enhanced_take(struct conn *c, const struct woad_coc_params *p,
         ch->peer[COC_MPS] = r->mps;
         ch->peer[COC_CREDITS] = r->credits;
         ch->state = COC_WAIT_DECISION; /* no response while one of them is undecided */
+        ch->hidden = true;             /* until coc_await_decision() */
     }
     for (uint8_t n = 0; n < r->count; n++) {
         if (made[n]) {

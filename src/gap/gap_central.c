@@ -198,11 +198,15 @@ static void central_failed(struct woad *h, bool central, int status)
     }
 }
 
-/* A connection has opened: the attempt is over, unless gap_reconnect.c first waits for the peer. */
+/* A connection has opened: the attempt is over, unless gap_reconnect.c first waits for the peer.
+ * One that opens before this attempt's command belongs to an earlier attempt, and ends this one
+ * only if it is with the same peer. */
 static void central_open(struct conn *c)
 {
     struct woad *h = c->h;
-    if (c->central && !(h->reconnect && h->reconnect->hold_connect_event(c))) {
+    bool late =
+        h->central->state <= CENTRAL_WAIT_COMMAND && !addr_same(&c->peer, &h->central->peer);
+    if (c->central && !late && !(h->reconnect && h->reconnect->hold_connect_event(c))) {
         central_end(h);
     }
 }

@@ -39,7 +39,7 @@ int woad_own_address(const struct woad *h, struct woad_addr *addr);
  * is not used.  WOAD_ADDR_RANDOM: a static random address (two top bits 11), or with NULL the one
  * drawn at woad_start(): another one each time (docs/porting.md: one that lasts).  Running
  * advertising and scanning pause for it.  WOAD_ENODEV, WOAD_EINVAL; WOAD_EBUSY during a connection
- * attempt. */
+ * attempt.  If the controller refuses the address, WOAD_EV_DOWN follows, with WOAD_EIO. */
 int woad_set_own_address(struct woad *h, uint8_t type, const uint8_t *octet);
 
 /* --- advertising (feature woad_feature_advertiser) */
@@ -357,7 +357,9 @@ int woad_link_set_phy(struct woad *h, uint16_t conn, uint8_t tx_phys, uint8_t rx
                       enum woad_coding coding);
 
 /* Classifies data channels, as a central: bits 0 to 36, 1: usable; at least two.  For all
- * connections, until WOAD_EV_DOWN.  WOAD_ENODEV, WOAD_EINVAL.  WOAD_ENOTSUP without the feature. */
+ * connections, until WOAD_EV_DOWN.  A controller that refuses goes on as before, without an event:
+ * the item WOAD_LINK_CHANNEL_MAP is the map in use.  WOAD_ENODEV, WOAD_EINVAL.  WOAD_ENOTSUP
+ * without the feature. */
 int woad_set_channel_map(struct woad *h, const uint8_t channels[5]);
 
 /* --- advertising data ------------------------------------------------------------------------- */

@@ -408,6 +408,8 @@ static void core_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
     struct conn *c = conn_of(h, h->hci.pending_arg);
     if (opcode == OP_RESET) {
         host_down(h, 0);
+    } else if (opcode == OP_LE_SET_RANDOM_ADDRESS && status) {
+        host_down(h, WOAD_EIO); /* nothing may be sent from an address that we do not know */
     } else if (opcode == OP_DISCONNECT && c && status == WOAD_HCI_UNKNOWN_CONNECTION) {
         conn_close(c, status); /* it had ended before */
     } else if (opcode == OP_LE_CONNECTION_UPDATE && c && status && c->update_pending &&

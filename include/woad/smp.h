@@ -66,7 +66,8 @@ struct woad_security_policy {
     uint8_t key_size_min; /* octets, 7 to 16; 0: 16 */
     bool app_passkey;     /* the application chooses the passkey that is displayed */
     bool keypress;        /* send and receive notifications of the keys that users press: needs
-                           * woad_feature_keypresses */
+                           * woad_feature_keypresses.  The peer's restart the limit of 30 s,
+                           * 24 times at most */
     uint8_t methods;      /* the methods allowed, bits 1 << enum woad_method; 0: all */
     bool retry; /* when a client's request is refused for lack of security: pair, and repeat it once
                  */

@@ -115,6 +115,7 @@ struct pairing {
     bool secure, bonding, has_oob, has_tk;
     bool keypress_due; /* `keypress` is to be sent */
     uint8_t keypress;
+    uint8_t keypresses; /* notifications of the peer that have restarted the timer */
     uint8_t method, user_state, passkey_action, round;
     uint8_t flags, key_size;                /* of the key: WOAD_BOND_…; octets */
     uint16_t keys_to_send, keys_to_receive; /* key PDUs that remain, bit 1 << code each */

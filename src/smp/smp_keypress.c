@@ -22,6 +22,10 @@ static bool keypress_agreed(const struct pairing *p)
            (p->side[0].pdu[PDU_AUTH] & p->side[1].pdu[PDU_AUTH] & AUTH_KEYPRESS);
 }
 
+/* Notifications that restart the timer: a passkey begun, typed three times and completed.  With
+ * more, a peer that never goes on would keep the pairing for ever. */
+enum { KEYPRESSES_MAX = 24 };
+
 /* SMP_KEYPRESS_NOTIFICATION: type u8.  Restarts the timer, for the user.  Ignored unless both sides
  * have agreed on it.  3.5.8 */
 static void keypress_rx(struct pairing *p, struct rd *in)
@@ -32,7 +36,10 @@ static void keypress_rx(struct pairing *p, struct rd *in)
     } else if (keypress_agreed(p)) {
         struct woad_event ev;
         ev.u.keypress.what = (enum woad_keypress)type;
-        smp_restart_timer(p->c);
+        if (p->keypresses < KEYPRESSES_MAX) {
+            p->keypresses++;
+            smp_restart_timer(p->c);
+        }
         emit_of(p->c, WOAD_EV_KEYPRESS, &ev);
     }
 }

@@ -34,6 +34,7 @@ static struct {
     bool spoil_data;     /* an octet of each data PDU is wrong */
     struct woad_air_delivery delivery; /* added to the delivery of each packet */
     int drop_trains;                   /* 1: every AUX_SYNC_IND is lost; 2: one in five */
+    uint8_t foreign;                   /* 1: AUX_ADV_IND has another set's ADI; 2: AUX_CHAIN_IND */
     bool drop_chains;                  /* one in four packets on a secondary channel is lost */
     size_t aux_received;               /* packets that the two rules above have counted */
     struct woad_air_surroundings around;
@@ -44,6 +45,17 @@ static struct {
     uint8_t clear[64];                  /* payload of the last data PDU on the air */
     size_t seen_clear;                  /* its octets */
 } w;
+
+/* Gives an extended PDU on a secondary channel the ADI of another set: AUX_ADV_IND has AdvA, and
+ * AUX_CHAIN_IND only ADI and AuxPtr.  Vol 6, Part B, 2.3.4 */
+static void make_foreign(uint8_t *pdu)
+{
+    enum { ADV_EXT = 7, HAS_ADV = 1, HAS_ADI = 8 };
+    bool first = pdu[3] & HAS_ADV;
+    if ((pdu[0] & 15) == ADV_EXT && (pdu[3] & HAS_ADI) && w.foreign == (first ? 1 : 2)) {
+        pdu[first ? 11 : 5] ^= 0xf0; /* SID */
+    }
+}
 
 /* Alters or drops a packet by the settings in `w`; returns false if the packet is lost. */
 static bool intercept_packet(void *ctx, const struct woad_air_packet *p,
@@ -56,6 +68,9 @@ static bool intercept_packet(void *ctx, const struct woad_air_packet *p,
     delivery->repeat_us += w.delivery.repeat_us;
     if (p->access_address != 0x8e89bed6 && p->kind == 1 && w.drop_trains) {
         return w.drop_trains == 2 && ++w.aux_received % 5 != 0;
+    }
+    if (p->access_address == 0x8e89bed6 && p->channel < 37 && w.foreign) {
+        make_foreign(pdu);
     }
     if (p->access_address == 0x8e89bed6) {
         return !w.drop_chains || p->channel >= 37 || ++w.aux_received % 4 != 0;

@@ -251,6 +251,15 @@ static void ext_scan_on_rx_connect_rsp(controller *c, const struct ext *e)
     }
 }
 
+/* Whether a packet may be the one that an AuxPtr has named: its ADI is that of the packet with the
+ * AuxPtr.  Another advertiser may send on that channel at that time.  2.3.4.4, 4.4.3.5 */
+static bool ext_scan_is_awaited(const controller *c, const struct ext *e)
+{
+    const struct ext *head = &c->scan->chain_head;
+    return !c->scan->listening_aux || !e->has_adi || !head->has_adi ||
+           (e->did == head->did && e->sid == head->sid);
+}
+
 /* A packet of the radio's channel.  On a primary channel it is an ADV_EXT_IND, which only names an
  * auxiliary packet (no set here sends one that does not).  On a secondary channel the radio stays
  * on after a packet that is not the one awaited, until its time is over. */
@@ -266,8 +275,12 @@ void ext_scan_on_rx(controller *c, struct rd pdu, int8_t rssi, uint64_t start, u
         if (e.has_aux && c->scan->aux_at == NEVER && !c->scan->listening_aux) {
             c->scan->in_chain = c->scan->in_scan_response = false;
             c->scan->primary_phy = c->radio.phy;
+            c->scan->chain_head = e;
             ext_scan_plan_aux(c, &e, start);
         }
+        return;
+    }
+    if (!ext_scan_is_awaited(c, &e)) {
         return;
     }
     c->scan->listening_aux = false;

@@ -588,6 +588,27 @@ static void scan_requests_unread(void **state)
     apart();
 }
 
+/* A packet of another advertiser, with another ADI, at the time and on the channel of AUX_ADV_IND
+ * or AUX_CHAIN_IND is no part of the chain: nothing is reported, or data that are cut.  4.4.3.5 */
+static void foreign_packet_in_a_chain(void **state)
+{
+    (void)state;
+    for (int foreign = 0; foreign <= 2; foreign++) {
+        world(1);
+        w.foreign = (uint8_t)foreign;
+        assert_int_equal(set_params(ADV, 1, 0, 1, 1, NULL), 0);
+        assert_int_equal(set_data(ADV, 0x2037, 1, 490, 3), 0);
+        scan(SCAN, 1, 0, 0);
+        assert_int_equal(enable(ADV, 1, NULL, NULL), 0);
+        run_ms(1000);
+        struct whole r = whole_report(SCAN, false);
+        assert_int_equal(r.found, foreign == 0);
+        assert_int_equal(r.cut, foreign == 2);
+        assert_int_equal(count(SCAN, 0x3e0d) > 0, foreign != 1);
+        apart();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -595,6 +616,7 @@ int main(void)
         cmocka_unit_test(both_phys),
         cmocka_unit_test(scan_responses),
         cmocka_unit_test(broken_chains),
+        cmocka_unit_test(foreign_packet_in_a_chain),
         cmocka_unit_test(connecting),
         cmocka_unit_test(connecting_whom),
         cmocka_unit_test(limits),

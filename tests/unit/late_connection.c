@@ -64,9 +64,8 @@ static void late_connection_is_what_the_new_attempt_wants(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(new_attempt_goes_on),
-        cmocka_unit_test(late_connection_is_what_the_new_attempt_wants)
-    };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(new_attempt_goes_on),
+                                        cmocka_unit_test(
+                                            late_connection_is_what_the_new_attempt_wants) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,20 +34,25 @@ def declarations() -> str:
 ffibuilder = FFI()
 ffibuilder.cdef(declarations())
 sources = [p for folder in ("src", "air") for p in sorted((root / folder).glob("*/*.c"))]
-sources.append(root / "crypto/mbedtls.c")
+sources += [p for folder in ("transport", "hub", "store", "ports/posix", "crypto")
+            for p in sorted((root / folder).glob("*.c"))]
+# `usb:` needs libusb; without it usb_none.c says so.
+usb = subprocess.run(["pkg-config", "--exists", "libusb-1.0"], check=False).returncode == 0
+sources.remove(root / ("transport/usb_none.c" if usb else "transport/usb.c"))
 # pump.h comes first for the declarations that cffi's own C refers to; all of it is static.
 ffibuilder.set_source(
     "woad._native",
     '#include <woad/woad.h>\n#include <woad/air.h>\n#include <woad/crypto.h>\n'
-    + re.sub(r"^(?=(?:const )?(?:struct \w+|void|bool|int|uint32_t) \*?pump_\w+\()", "static ",
+    '#include <woad/port.h>\n#include <woad/vendor.h>\n'
+    + re.sub(r"^(?=(?:const )?(?:struct \w+|void|bool|int|uint32_t|uint64_t) \*?pump_\w+\()", "static ",
              (here / "native/pump.h").read_text(), flags=re.M)
     + (here / "native/pump.c").read_text(),
     # Relative, as setuptools wants them: its objects are in build/src and so on.
     sources=[os.path.relpath(p, here) for p in sources],
-    include_dirs=[str(root / "include")],
-    depends=[os.path.relpath(p, here) for folder in ("src", "air", "include")
+    include_dirs=[str(root / "include"), str(here / "native")],
+    depends=[os.path.relpath(p, here) for folder in ("src", "air", "include", "transport", "hub", "store", "ports/posix")
              for p in root.glob(folder + "/**/*.h")],
-    libraries=["mbedcrypto"],
+    libraries=["mbedcrypto"] + ["usb-1.0"] * usb,
     extra_compile_args=["-std=gnu99", "-O2", "-ffunction-sections", "-fdata-sections"],
     extra_link_args=["-Wl,--gc-sections"])
 

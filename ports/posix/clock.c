@@ -252,9 +252,18 @@ static void clock_at_exit(void)
     process_clock_sync();
 }
 
+static void clock_sync_at_exit(void)
+{
+    static bool registered;
+    if (!registered) {
+        registered = atexit(clock_at_exit) == 0;
+    }
+}
+
 /* For programs that begin with the air's clock. */
 bool process_clock_join(const char *path, const char *name)
 {
+    clock_leave(); /* the time of an earlier air, which has ended */
     clk.fd = transport_open_clock(-1, path);
     if (clk.fd < 0) {
         return false;
@@ -265,7 +274,7 @@ bool process_clock_join(const char *path, const char *name)
     atomic_store(&clk.last_us, 0); /* the program has not begun */
     clock_ask(name, SURE_MS);
     if (clock_state() == VIRTUAL) {
-        atexit(clock_at_exit);
+        clock_sync_at_exit();
     } else {
         clock_leave(); /* the wall's: with the radio */
     }
@@ -296,7 +305,7 @@ void process_clock_add(struct clock_port *p, int fd, const char *name)
             p->counted = true;
             clock_ask(name ? name : "", ANSWER_MS);
             if (clock_state() == VIRTUAL) {
-                atexit(clock_at_exit);
+                clock_sync_at_exit();
             }
         }
     } else if (clk.fd >= 0) {

@@ -1,10 +1,13 @@
+#include "../../ports/posix/clock.h"
+
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUNDS_MAX = 100000, BUSY = -11, SLICE_US = 100000 };
+enum { ROUNDS_MAX = 100000, BUSY = -11, SLICE_US = 100000, SLEEP_MAX_MS = 60000 };
 
 struct pump_node {
     struct pump *pump;
@@ -12,16 +15,18 @@ struct pump_node {
     uint32_t number;
     struct woad *host; /* NULL: gone */
     struct woad_air_controller *controller;
-    void *memory[2];            /* of the host and of the controller */
-    uint64_t due_us;            /* of woad_poll(); 0: a call has been made */
-    uint64_t random;            /* state of the generator */
-    uint8_t held[WOAD_TX_ROOM]; /* a packet for which the controller had no room */
+    void *memory[2];              /* of the host and of the controller */
+    struct woad_port *port;       /* NULL: on the air */
+    struct woad_bond_file *bonds; /* NULL: none */
+    uint64_t due_us;              /* of woad_poll(); 0: a call has been made */
+    uint64_t random;              /* state of the generator */
+    uint8_t held[WOAD_TX_ROOM];   /* a packet for which the controller had no room */
     size_t held_len;
     int error; /* pump_error() */
 };
 
 struct pump {
-    struct woad_air *air;
+    struct woad_air *air; /* NULL: hosts on ports */
     struct pump_node *nodes, **last;
     uint32_t number; /* of nodes so far */
     uint64_t seed;
@@ -32,13 +37,17 @@ struct pump {
     struct pump_event *taken;         /* what pump_take() has returned */
 };
 
-static const struct woad_feature *const all_features[] = {
-    &woad_feature_advertiser,   &woad_feature_scanner,
-    &woad_feature_central,      &woad_feature_gatt_server,
-    &woad_feature_gatt_client,  &woad_feature_long_values,
-    &woad_feature_link_control, &woad_feature_security_manager,
-    &woad_feature_reconnection, NULL
-};
+static const struct woad_feature *const all_features[] = { &woad_feature_advertiser,
+                                                           &woad_feature_scanner,
+                                                           &woad_feature_central,
+                                                           &woad_feature_gatt_server,
+                                                           &woad_feature_gatt_client,
+                                                           &woad_feature_long_values,
+                                                           &woad_feature_link_control,
+                                                           &woad_feature_security_manager,
+                                                           &woad_feature_reconnection,
+                                                           &woad_feature_vendor_init,
+                                                           NULL };
 
 /* --- events ----------------------------------------------------------------------------------- */
 
@@ -75,6 +84,9 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         }
         *octets = e->octets;
     }
+    if (n->bonds) {
+        woad_bond_file_event(n->bonds, h, ev);
+    }
     if (ev->type == WOAD_EV_BOND) {
         copy.u.bond.bond = NULL;
     } else if (ev->type == WOAD_EV_OOB) {
@@ -87,11 +99,15 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     }
     e->next = NULL;
     e->node = n->number;
-    e->at_us = woad_air_now(p->air);
     e->ev = copy;
     e->len = len;
     *p->tail = e;
     p->tail = &e->next;
+}
+
+static uint64_t pump_now_us(struct pump *p)
+{
+    return p->air ? woad_air_now(p->air) : process_clock_us();
 }
 
 static const struct pump_event *pump_take(struct pump *p)
@@ -248,7 +264,7 @@ static void pump_touch(struct pump_node *n)
 {
     n->due_us = 0;
     if (n->host) {
-        woad_clock(n->host, (uint32_t)(woad_air_now(n->pump->air) / 1000));
+        woad_clock(n->host, (uint32_t)(pump_now_us(n->pump) / 1000));
     }
 }
 
@@ -273,6 +289,10 @@ static void pump_remove(struct pump_node *n)
     if (n->controller) {
         woad_air_detach(n->controller);
     }
+    woad_port_close(n->port);
+    if (n->bonds) {
+        woad_bond_file_close(n->bonds);
+    }
     free(n->memory[0]);
     free(n->memory[1]);
     free(n);
@@ -296,13 +316,10 @@ static bool node_start(struct pump_node *n, struct woad_config *config,
     return n->controller && n->host && woad_start(n->host) == 0;
 }
 
-static struct pump_node *pump_add(struct pump *p, const struct woad_config *sizes,
-                                  const char *profile, const uint8_t *address, int32_t x_mm,
-                                  int32_t y_mm)
+/* A node at the end of the list, and its host's config. */
+static struct pump_node *node_new(struct pump *p, struct woad_config *config)
 {
     struct pump_node *n = calloc(1, sizeof *n);
-    struct woad_config config = *sizes;
-    struct woad_air_controller_config controller = { .x_mm = x_mm, .y_mm = y_mm, .queue = 8192 };
     if (!n) {
         return NULL;
     }
@@ -311,11 +328,24 @@ static struct pump_node *pump_add(struct pump *p, const struct woad_config *size
     n->random = p->seed * 1000003u + n->number;
     *p->last = n;
     p->last = &n->next;
-    config.features = all_features;
-    config.event = on_event;
-    config.ctx = n;
-    config.crypto = &woad_mbedtls;
-    config.random = seeded_random;
+    config->features = all_features;
+    config->event = on_event;
+    config->ctx = n;
+    config->crypto = &woad_mbedtls;
+    config->random = seeded_random;
+    return n;
+}
+
+static struct pump_node *pump_add(struct pump *p, const struct woad_config *sizes,
+                                  const char *profile, const uint8_t *address, int32_t x_mm,
+                                  int32_t y_mm)
+{
+    struct woad_config config = *sizes;
+    struct woad_air_controller_config controller = { .x_mm = x_mm, .y_mm = y_mm, .queue = 8192 };
+    struct pump_node *n = node_new(p, &config);
+    if (!n) {
+        return NULL;
+    }
     controller.crypto = &woad_mbedtls;
     controller.user = n;
     for (unsigned k = 0; k < 4; k++) {
@@ -330,6 +360,105 @@ static struct pump_node *pump_add(struct pump *p, const struct woad_config *size
         return NULL;
     }
     return n;
+}
+
+/* --- ports ------------------------------------------------------------------------------------ */
+
+static struct pump_node *pump_open(struct pump *p, const struct woad_config *sizes,
+                                   const char *spec, const char *program, int *error, char *message)
+{
+    struct woad_config config = *sizes;
+    struct pump_node *n = node_new(p, &config);
+    *error = WOAD_ENOMEM;
+    snprintf(message, WOAD_PORT_MESSAGE_MAX, "no memory");
+    if (!n) {
+        return NULL;
+    }
+    config.random = woad_port_random;
+    size_t size = woad_size(&config);
+    n->memory[0] = malloc(size ? size : 1);
+    n->host = n->memory[0] && size ? woad_init(n->memory[0], size, &config) : NULL;
+    if (n->host) {
+        n->port = woad_port_open_as(spec, program, error, message);
+    }
+    if (!n->port) {
+        pump_remove(n);
+        return NULL;
+    }
+    woad_set_vendor_init(n->host, woad_port_vendor_init(n->port));
+    *error = woad_start(n->host);
+    if (*error) {
+        snprintf(message, WOAD_PORT_MESSAGE_MAX, "%s", woad_strerror(*error));
+        pump_remove(n);
+        return NULL;
+    }
+    return n;
+}
+
+static int pump_fd(struct pump_node *n)
+{
+    return woad_port_fd(n->port);
+}
+
+static bool pump_serve(struct pump *p, uint32_t *wait_ms, bool *blocked)
+{
+    *wait_ms = WOAD_FOREVER;
+    *blocked = false;
+    process_clock_read();
+    for (struct pump_node *n = p->nodes; n; n = n->next) {
+        uint32_t wait;
+        if (woad_port_pump(n->port, n->host, &wait) == 0) {
+            uint32_t bonds = n->bonds ? woad_bond_file_poll(n->bonds, false) : WOAD_FOREVER;
+            wait = wait < bonds ? wait : bonds;
+            *wait_ms = wait < *wait_ms ? wait : *wait_ms;
+            *blocked = *blocked || woad_port_blocked(n->port);
+        }
+    }
+    return p->first != NULL;
+}
+
+static void pump_sleep(uint64_t until_us, int fd, bool outside)
+{
+    uint64_t now = process_clock_us();
+    struct pollfd fds[2] = { { fd, POLLIN, 0 }, { process_clock_fd(), POLLIN, 0 } };
+    if (process_clock_is_virtual()) {
+        process_clock_wait(until_us, fds, outside);
+        return;
+    }
+    process_clock_say(until_us, true);
+    if (now >= until_us) {
+        return;
+    }
+    uint64_t ms = (until_us - now + 999) / 1000;
+    int n = poll(fds, 2, ms > SLEEP_MAX_MS ? SLEEP_MAX_MS : (int)ms);
+    if (n > 0 && fds[1].revents) {
+        process_clock_read();
+    }
+    if (n == 0 && ms <= SLEEP_MAX_MS) {
+        process_clock_await_air();
+    }
+}
+
+static bool pump_join(const char *path, const char *name)
+{
+    return process_clock_join(path, name);
+}
+
+static bool pump_is_virtual(void)
+{
+    return process_clock_is_virtual();
+}
+
+static uint64_t pump_clock_us(void)
+{
+    return process_clock_us();
+}
+
+static int pump_bonds(struct pump_node *n, const char *path)
+{
+    int error = 0;
+    n->bonds = woad_bond_file_open(path, &error);
+    return n->bonds ? 0 : error;
 }
 
 /* --- the air ---------------------------------------------------------------------------------- */
@@ -365,6 +494,16 @@ static void pump_free(struct pump *p)
     }
     free(p->air);
     free(p);
+}
+
+static struct pump *pump_new_ports(void)
+{
+    struct pump *p = calloc(1, sizeof *p);
+    if (p) {
+        p->last = &p->nodes;
+        p->tail = &p->first;
+    }
+    return p;
 }
 
 static struct pump *pump_new(uint64_t seed, uint16_t loss_per_mille, const char *pcap)

@@ -8,7 +8,6 @@
 struct pump_event {
     struct pump_event *next;
     uint32_t node; /* its number */
-    uint64_t at_us;
     struct woad_event ev;
     uint16_t len; /* of `octets` */
     uint8_t octets[];
@@ -40,7 +39,7 @@ struct woad_air_controller *pump_controller(struct pump_node *n);
 /* 0; or WOAD_EBADMSG: its host has sent, or was sent, a malformed packet; WOAD_ENOMEM: an event is
  * lost. */
 int pump_error(struct pump_node *n);
-/* Takes a node off the air at once, as without power. */
+/* Takes a node off the air at once, as without power; closes its port. */
 void pump_remove(struct pump_node *n);
 /* A function of the node's host has been called: it runs before the air goes on. */
 void pump_touch(struct pump_node *n);
@@ -50,5 +49,30 @@ void pump_touch(struct pump_node *n);
 bool pump_run(struct pump *p, uint64_t until_us, uint32_t steps);
 /* The earliest queued event, valid until the next call; NULL: none. */
 const struct pump_event *pump_take(struct pump *p);
+/* Microseconds: the air's time, or without one this process's (ports/posix/clock.h). */
+uint64_t pump_now_us(struct pump *p);
 /* Nothing can happen any more: no packet, no time limit. */
 bool pump_at_rest(struct pump *p);
+
+/* Hosts on ports (woad/port.h), in the place of an air: pump_run() and the functions of the air are
+ * not for them.  NULL: no memory. */
+struct pump *pump_new_ports(void);
+/* Opens the transport that `spec` names, NULL: WOAD_HCI, with a host on it, and starts the host.
+ * NULL: *error is negative, and `message` (WOAD_PORT_MESSAGE_MAX octets) says why. */
+struct pump_node *pump_open(struct pump *p, const struct woad_config *sizes, const char *spec,
+                            const char *program, int *error, char *message);
+/* To be polled for input, and for output while pump_serve() says that it is blocked. */
+int pump_fd(struct pump_node *n);
+/* Moves packets and runs deadlines.  *wait_ms: until the next call.  Returns whether there is an
+ * event. */
+bool pump_serve(struct pump *p, uint32_t *wait_ms, bool *blocked);
+/* Waits on this process's clock: until a moment, or until `fd` (an epoll descriptor) is readable,
+ * or for a signal.  In virtual time `fd` counts only if `outside`. */
+void pump_sleep(uint64_t until_us, int fd, bool outside);
+/* Joins the virtual time of the `woad air` at the unix socket `path`.  False: it has none. */
+bool pump_join(const char *path, const char *name);
+bool pump_is_virtual(void);
+uint64_t pump_clock_us(void);
+/* A file of bonds for the node's host (woad/port.h): 0 or a negative errno.  pump_serve() writes to
+ * it, pump_remove() closes it. */
+int pump_bonds(struct pump_node *n, const char *path);

@@ -116,6 +116,18 @@ def test_indications_wait_for_the_client():
     run(main)
 
 
+def test_a_request_does_not_overtake_commands():
+    async def main(air):
+        level = woad.Characteristic(LEVEL, read=True, write_command=True)
+        _, _, link, _, _ = await pair_of(air, level)
+        c = await link.characteristic(BATTERY, LEVEL)
+        for n in (1, 2, 50):
+            for k in range(n):
+                await link.write(c, bytes([n, k]), response=False)
+            assert await link.read(c) == bytes([n, n - 1])
+    run(main)
+
+
 def test_handlers_answer_at_once_later_and_with_errors():
     async def slow(connection):
         await asyncio.sleep(5)

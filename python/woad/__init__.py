@@ -17,12 +17,16 @@
 from .air import Air, AirLoop, Link
 from .connection import Connection
 from .errors import (AirStalled, AttError, CallError, ControllerError, Disconnected, HostClosed,
-                     WoadError)
-from .gatt import Characteristic, RemoteCharacteristic, RemoteService, Service
+                     PortError, WoadError)
+from .gatt import (Characteristic, RemoteCharacteristic, RemoteDescriptor, RemoteService,
+                   Service)
 from .host import Host
+from .ports import PortLoop, open_host, use_air_time
 from .values import Address, Report, UUIDLike
 
 __all__ = [
     "Address", "Air", "AirLoop", "AirStalled", "AttError", "CallError", "Characteristic",
     "Connection", "ControllerError", "Disconnected", "Host", "HostClosed", "Link",
-    "RemoteCharacteristic", "RemoteService", "Report", "Service", "UUIDLike", "WoadError"]
+    "PortError", "PortLoop", "RemoteCharacteristic", "RemoteDescriptor",
+    "RemoteService", "Report", "Service",
+    "UUIDLike", "WoadError", "open_host", "use_air_time"]

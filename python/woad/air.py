@@ -5,13 +5,13 @@ import asyncio
 import os
 import selectors
 import threading
-import weakref
 from types import TracebackType
 from typing import Any, Callable, Coroutine, Mapping, Optional, Type, TypeVar, Union
 
 from ._native import ffi, lib
 from .errors import AirStalled, CallError
 from .host import Host
+from .radio import Radio, host_config
 from .values import Address
 
 T = TypeVar("T")
@@ -55,7 +55,7 @@ class Link:
             row.loss_db = db
 
 
-class Air:
+class Air(Radio):
     """A simulated radio in virtual time.
 
         air = woad.Air(seed=1)
@@ -78,33 +78,14 @@ class Air:
         if not 0 < patience <= 1e9:
             raise ValueError(f"the patience is more than 0 and up to 1e9 seconds, not {patience}")
         path = ffi.NULL if pcap is None else os.fsencode(pcap)
-        self._pump = lib.pump_new(seed, round(loss * 1000), path)
-        if not self._pump:
+        pump = lib.pump_new(seed, round(loss * 1000), path)
+        if not pump:
             if pcap is None:
                 raise MemoryError
             raise OSError(ffi.errno, os.strerror(ffi.errno), os.fspath(pcap))
-        # Frees the radio also when nobody calls close().
-        self._finalizer = weakref.finalize(self, lib.pump_free, self._pump)
-        self._hosts: dict[int, Host] = {}
+        super().__init__(pump)
         self._links: dict[frozenset[int], Link] = {}
         self.seed, self.patience = seed, patience
-
-    def _alive(self) -> Any:
-        if not self._finalizer.alive:
-            raise RuntimeError("this air is closed")
-        return self._pump
-
-    @property
-    def time(self) -> float:
-        """The air's clock, in seconds from 0."""
-        return float(lib.woad_air_now(lib.pump_air(self._alive()))) / 1e6
-
-    def close(self) -> None:
-        """Closes its hosts and frees the radio; a second call has no effect."""
-        if self._finalizer.alive:
-            for host in list(self._hosts.values()):
-                host.close()
-            self._finalizer()
 
     def __enter__(self) -> Air:
         return self
@@ -128,8 +109,13 @@ class Air:
                    connections: int = 4, mtu: int = 247) -> Host:
         """A host with a controller of its own: name is its device name; address, its public
         address; place, metres east and north; controller, a kind that `woad air --help` lists."""
-        host = Host(self, name, None if address is None else Address(address), place, controller,
-                    connections, mtu)
+        where = None if address is None else Address(address)
+        x, y = (round(metres * 1000) for metres in place)
+        node = lib.pump_add(self._alive(), host_config(name, connections, mtu),
+                            controller.encode(), where.octets if where else ffi.NULL, x, y)
+        if not node:
+            raise ValueError(f"no such controller, or no memory: {controller!r}")
+        host = Host(self, name, node)
         try:
             await host._up()
         except BaseException:
@@ -141,7 +127,7 @@ class Air:
         """The link between two hosts, whether or not they are connected."""
         pump = self._alive()
         numbers = frozenset((a._number, b._number))
-        if a._air is not self or b._air is not self or len(numbers) != 2:
+        if a._radio is not self or b._radio is not self or len(numbers) != 2:
             raise ValueError("a link is between two hosts of this air")
         if numbers not in self._links:
             first = 2 * len(self._links)
@@ -159,15 +145,6 @@ class Air:
     def flush(self) -> None:
         """Writes all of the capture to its file, while the air goes on."""
         lib.pump_flush(self._alive())
-
-    def _deliver(self) -> None:
-        while self._finalizer.alive:
-            record = lib.pump_take(self._pump)
-            if not record:
-                return
-            host = self._hosts.get(record.node)
-            if host is not None:
-                host._on_event(record)
 
     def _advance(self, timeout: Optional[float], wait: Callable[[float], bool]) -> None:
         """Lets at most `timeout` seconds pass, until an event has been raised.  wait() looks for

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Awaitable, Callable, Optional, Union
 from ._native import ffi, lib
 from .errors import AttError, CallError, WoadError, att_status_error
 from .futures import finish
-from .gatt import Characteristic, RemoteCharacteristic, RemoteService
+from .gatt import Characteristic, RemoteCharacteristic, RemoteDescriptor, RemoteService
 from .values import Address, UUIDLike, from_native_uuid, native_uuid
 
 if TYPE_CHECKING:
     from .host import Host
 
-Where = Union[RemoteCharacteristic, int]
+Where = Union[RemoteCharacteristic, RemoteDescriptor, int]
 
 
 def _handle(where: Where) -> int:
@@ -47,6 +47,7 @@ class Connection:
         self._running: Optional[_Procedure] = None
         self._queue: deque[_Procedure] = deque()
         self._room: list[asyncio.Future[None]] = []
+        self._commands = False  # Write Commands are queued: a request must not overtake them
         self._indications: deque[asyncio.Future[None]] = deque()
         self._callbacks: dict[int, Callable[[bytes], object]] = {}
         self._securing: Optional[asyncio.Future[None]] = None
@@ -125,7 +126,7 @@ class Connection:
         return await procedure.future
 
     def _next(self) -> None:
-        while self._running is None and self._queue:
+        while self._running is None and self._queue and not self._commands:
             procedure = self._queue.popleft()
             if procedure.future.done():
                 continue
@@ -166,6 +167,13 @@ class Connection:
         first: RemoteCharacteristic = found[0]
         return first
 
+    async def descriptors(self, characteristic: RemoteCharacteristic) -> list[RemoteDescriptor]:
+        """Discovers the descriptors of a characteristic."""
+        if characteristic.handle >= characteristic.end:
+            return []
+        return await self._run("descriptors", lib.woad_gattc_descriptors,
+                               characteristic.handle + 1, characteristic.end)
+
     async def read(self, where: Where) -> bytes:
         """Reads a whole value, up to 512 octets."""
         return b"".join(await self._run("read", lib.woad_gattc_read, _handle(where)))
@@ -178,6 +186,7 @@ class Connection:
             raise ValueError(f"a value has up to {lib.WOAD_ATT_VALUE_MAX} octets, not {len(value)}")
         if not response:
             await self._when_room("write", lib.woad_gattc_write_command, handle, value, len(value))
+            self._commands = self._ended is None
         elif len(value) <= self.mtu - 3:
             await self._run("write", lib.woad_gattc_write, handle, value, len(value))
         else:
@@ -245,7 +254,7 @@ class Connection:
 
     def _answer(self, request: int, error: int, value: bytes = b"") -> None:
         if self._ended is None and self._host._node:
-            lib.pump_touch(self._host._node)
+            self._host._radio._touch(self._host._node)
             # It fails if the client has gone, or has closed its bearer: nobody waits any more.
             lib.woad_gatt_answer_to(self._host._host, self._number, request, error, value,
                                     len(value))
@@ -329,7 +338,12 @@ class Connection:
 
     def _on_characteristic(self, event: Any) -> None:
         c = event.u.characteristic
-        self._found(RemoteCharacteristic(from_native_uuid(c.uuid), c.value, c.end, c.props))
+        self._found(RemoteCharacteristic(from_native_uuid(c.uuid), c.value, c.end, c.props,
+                                         c.declaration))
+
+    def _on_descriptor(self, event: Any) -> None:
+        d = event.u.descriptor
+        self._found(RemoteDescriptor(from_native_uuid(d.uuid), d.handle))
 
     def _on_service(self, event: Any) -> None:
         s = event.u.service
@@ -360,11 +374,42 @@ class Connection:
         for wait in waits:
             finish(wait)
 
+    def _on_sent(self, event: Any) -> None:
+        self._commands = False
+        self._next()
+
     def _on_indicated(self, event: Any) -> None:
         status = event.u.done.status
         if self._indications and status != lib.WOAD_ENOTCONN:
             finish(self._indications.popleft(),
                    error=att_status_error("indicate", status) if status else None)
+
+    def _on_passkey(self, event: Any) -> None:
+        action, number = event.u.passkey.action, event.u.passkey.passkey
+        self._host._spawn(self._answer_passkey(action, number))
+
+    async def _answer_passkey(self, action: int, number: int) -> None:
+        """Asks the program, and gives its answer; none, or an error, ends the pairing."""
+        handler = self._host._on_passkey
+        try:
+            answer = handler(self, _ACTIONS[action], number) if handler is not None else None
+            if inspect.isawaitable(answer):
+                answer = await answer
+            if action == lib.WOAD_PASSKEY_DISPLAY:
+                return
+            if answer is None or answer is False:
+                number = 0
+            elif answer is True or 0 <= int(answer) <= 999999:
+                number = int(answer)
+            else:
+                raise ValueError(f"a passkey is 0 to 999999, not {answer}")
+            if self._ended is None and self._host._node:
+                self._host._radio._touch(self._host._node)
+                # It fails if the pairing has ended: nobody waits any more.
+                lib.woad_passkey(self._host._host, self._number, action, number)
+        except BaseException:
+            self.close()
+            raise
 
     def _on_security(self, event: Any) -> None:
         status = event.u.security.status
@@ -375,14 +420,19 @@ class Connection:
         finish(self._securing, error=error)
 
 
+_ACTIONS = {lib.WOAD_PASSKEY_INPUT: "input", lib.WOAD_PASSKEY_DISPLAY: "display",
+            lib.WOAD_PASSKEY_COMPARE: "compare"}
 _HANDLERS = {
     lib.WOAD_EV_SERVICE: Connection._on_service,
     lib.WOAD_EV_CHARACTERISTIC: Connection._on_characteristic,
+    lib.WOAD_EV_DESCRIPTOR: Connection._on_descriptor,
+    lib.WOAD_EV_PASSKEY: Connection._on_passkey,
     lib.WOAD_EV_READ: Connection._on_read,
     lib.WOAD_EV_NOTIFIED: Connection._on_value,
     lib.WOAD_EV_INDICATION: Connection._on_value,
     lib.WOAD_EV_GATTC_DONE: Connection._on_done,
     lib.WOAD_EV_TX_READY: Connection._on_room,
+    lib.WOAD_EV_TX_DONE: Connection._on_sent,
     lib.WOAD_EV_INDICATED: Connection._on_indicated,
     lib.WOAD_EV_SECURITY: Connection._on_security,
     lib.WOAD_EV_GATT_READ: Connection._on_gatt_read,

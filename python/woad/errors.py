@@ -76,6 +76,14 @@ class HostClosed(WoadError):
         super().__init__(what, code, name, text)
 
 
+class PortError(WoadError):
+    """A controller cannot be opened; the text says why, and what to do."""
+
+    def __init__(self, spec: object, code: int, text: str) -> None:
+        super().__init__(f"controller {spec}" if spec else "the controller", code,
+                         _CALL.get(code, str(code)), text)
+
+
 class AirStalled(RuntimeError):
     """What the program waits for does not happen: nothing on the air can wake it any more, or
     nothing has within the air's `patience`."""

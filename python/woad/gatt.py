@@ -102,13 +102,22 @@ class Service:
 
 
 @dataclass(frozen=True)
+class RemoteDescriptor:
+    """A descriptor of a characteristic of a peer's server."""
+
+    uuid: uuid.UUID
+    handle: int
+
+
+@dataclass(frozen=True)
 class RemoteCharacteristic:
     """A characteristic of a peer's server."""
 
     uuid: uuid.UUID
-    handle: int
-    end: int
+    handle: int  # of its value
+    end: int  # the last handle that belongs to it
     properties: int
+    declaration: int = 0  # the handle of its declaration
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any, AsyncIterator, Awaitable, Iterable, Optional, Union
+from typing import TYPE_CHECKING, Any, AsyncIterator, Awaitable, Callable, Iterable, Optional, Union
 
 from ._native import ffi, lib
 from .connection import Connection
@@ -13,45 +13,36 @@ from .gatt import Characteristic, Service
 from .values import (Address, Report, UUIDLike, advertising_data, from_native_address, to_uuid)
 
 if TYPE_CHECKING:
-    from .air import Air
+    from .radio import Radio
 
+#: called with the connection, "display", "input" or "compare", and the number to show
+PasskeyHandler = Callable[["Connection", str, int], Any]
+_IO = {"none": lib.WOAD_IO_NONE, "display": lib.WOAD_IO_DISPLAY, "yes_no": lib.WOAD_IO_DISPLAY_YES_NO,
+       "keyboard": lib.WOAD_IO_KEYBOARD, "keyboard_display": lib.WOAD_IO_KEYBOARD_DISPLAY}
 _CONNECTABLE = (0, 1)  # ADV_IND, ADV_DIRECT_IND
 
 
 class Host:
-    """One device: a host on a controller of its own.  Air.host() makes it.
+    """One device: a host on a controller of its own.  Air.host() and open_host() make it.
 
     Each call that waits ends when the host is closed, too: with HostClosed."""
 
-    def __init__(self, air: Air, name: str, address: Optional[Address], place: tuple[float, float],
-                 controller: str, connections: int, mtu: int) -> None:
-        config = ffi.new("struct woad_config *")
-        if not 1 <= connections <= 64 or not 23 <= mtu <= 527:
-            raise ValueError(f"connections are 1 to 64, the mtu is 23 to 527; not {connections}, "
-                             f"{mtu}")
-        if len(name.encode()) > 31:
-            raise ValueError(f"a device name has up to 31 octets: {name!r}")
-        config.conns, config.mtu, config.tx_queue = connections, mtu, 8192
-        config.attr_tables, config.subscriptions = 64, 32
-        x, y = (round(v * 1000) for v in place)
-        self._node = lib.pump_add(air._alive(), config, controller.encode(),
-                                  address.octets if address else ffi.NULL, x, y)
-        if not self._node:
-            raise ValueError(f"no such controller, or no memory: {controller!r}")
-        self._air, self.name = air, name
-        self._number: int = lib.pump_number(self._node)
-        self._host = lib.pump_host(self._node)
+    def __init__(self, radio: Radio, name: str, node: Any) -> None:
+        self._radio, self.name, self._node = radio, name, node
+        self._number: int = lib.pump_number(node)
+        self._host = lib.pump_host(node)
         self._loop = asyncio.get_running_loop()
-        air._hosts[self._number] = self
+        radio._hosts[self._number] = self
         self._connections: dict[int, Connection] = {}
         self._values: dict[int, Characteristic] = {}
         self._tables: dict[int, tuple[Service, list[Any], list[int]]] = {}
         self._accepted: deque[Connection] = deque()
         self._waits: dict[str, asyncio.Future[Any]] = {}
         self._reports: Optional[asyncio.Queue[Any]] = None
-        self._power = 0
+        self._failure: Optional[WoadError] = None  # why it is closed
+        self._on_passkey: Optional[PasskeyHandler] = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self.address = address or Address("00:00:00:00:00:00")
+        self.address = Address("00:00:00:00:00:00")  # its public address, once it is up
 
     # --- life ---------------------------------------------------------------------------------
 
@@ -69,7 +60,7 @@ class Host:
         return self._node
 
     def _call(self, what: str, function: Any, *args: Any) -> int:
-        lib.pump_touch(self._alive())
+        self._radio._touch(self._alive())
         return check(what, function(self._host, *args))
 
     def _wait(self, what: str) -> asyncio.Future[Any]:
@@ -91,7 +82,8 @@ class Host:
 
     def _fail(self, error: WoadError) -> None:
         node, self._node = self._node, None
-        self._air._hosts.pop(self._number, None)
+        self._failure = error
+        self._radio._forget(self)
         lib.pump_remove(node)
         for task in self._tasks:
             task.cancel()
@@ -111,9 +103,44 @@ class Host:
         self.close()
 
     def move(self, x: float, y: float) -> None:
-        """To another place, in metres."""
+        """To another place on the air of this process, in metres."""
+        if self._radio._outside:
+            raise RuntimeError("this host is on a port: `woad control` moves it on a `woad air`")
         c = lib.pump_controller(self._alive())
         lib.woad_air_move(c, round(x * 1000), round(y * 1000), lib.woad_air_power(c))
+
+    # --- pairing ------------------------------------------------------------------------------
+
+    def set_pairing(self, *, io: str = "none", bond: bool = False, mitm: bool = False,
+                    legacy: bool = False, on_passkey: Optional[PasskeyHandler] = None) -> None:
+        """How this host pairs from now on.  io: what the device has for its user: "none",
+        "display", "yes_no", "keyboard" or "keyboard_display".  bond: it keeps the keys.  mitm: it
+        demands a method that resists an attacker in the middle.  legacy: peers without LE Secure
+        Connections may pair, too.
+
+        on_passkey(connection, action, number) may be a coroutine.  Action "display": show the
+        number; "input": return the passkey that the peer shows; "compare": return whether the peer
+        shows this number."""
+        if io not in _IO:
+            raise ValueError(f"io is one of {', '.join(_IO)}, not {io!r}")
+        policy = ffi.new("struct woad_security_policy *")
+        policy.io, policy.bond, policy.allow_legacy = _IO[io], bond, legacy
+        policy.mitm = policy.require_mitm = mitm
+        self._call("set_pairing", lib.woad_set_security_policy, policy)
+        self._on_passkey = on_passkey
+
+    def bonds(self) -> list[Address]:
+        """The peers with which this host is bonded."""
+        found: list[Address] = []
+        bond = ffi.new("struct woad_bond *")
+        self._alive()
+        while lib.woad_bond_at(self._host, len(found), bond) == 0:
+            found.append(from_native_address(bond.peer))
+        return found
+
+    def forget(self, peer: Optional[Address] = None) -> None:
+        """Removes a peer's bond, None: all of them.  CallError (WOAD_ENOENT) if the peer has none."""
+        self._call("forget", lib.woad_bond_remove, ffi.NULL if peer is None else peer.native())
 
     # --- advertising and connections from outside ---------------------------------------------
 
@@ -186,7 +213,7 @@ class Host:
                 if item is None:
                     return
                 if isinstance(item, Exception):
-                    raise item
+                    raise self._failure or item
                 yield item
         finally:
             self._reports = None
@@ -246,7 +273,7 @@ class Host:
         elif self._node and self._waits.get("connect") is future:
             del self._waits["connect"]
             self._wait("connect abandoned")
-            lib.pump_touch(self._node)
+            self._radio._touch(self._node)
             lib.woad_connect_cancel(self._host)
 
     # --- server -------------------------------------------------------------------------------

@@ -160,3 +160,24 @@ class Report:
         return {int.from_bytes(value[:2], "little"): value[2:]
                 for kind, value in structures(self.data)
                 if kind == lib.WOAD_AD_MANUFACTURER and len(value) >= 2}
+
+    @property
+    def service_data(self) -> dict[uuid.UUID, bytes]:
+        sizes = {lib.WOAD_AD_SERVICE_DATA16: 2, lib.WOAD_AD_SERVICE_DATA32: 4,
+                 lib.WOAD_AD_SERVICE_DATA128: 16}
+        found = {}
+        for kind, value in structures(self.data):
+            size = sizes.get(kind, 0)
+            if size and len(value) >= size:
+                number = int.from_bytes(value[:size], "little")
+                key = uuid.UUID(int=number) if size == 16 else to_uuid(number)
+                found[key] = value[size:]
+        return found
+
+    @property
+    def tx_power(self) -> int | None:
+        """dBm, if it is advertised."""
+        for kind, value in structures(self.data):
+            if kind == lib.WOAD_AD_TX_POWER and len(value) == 1:
+                return int.from_bytes(value, "little", signed=True)
+        return None

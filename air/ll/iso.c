@@ -401,7 +401,7 @@ void iso_on_tx_done(controller *c)
     struct iso *s = &c->iso[c->radio.index];
     if (s->kind == ISO_CIS) {
         cis_on_tx_done(c, s);
-    } else {
+    } else if (c->radio.packet.aa == s->aa) { /* not a control PDU: it serves no listener */
         s->last_exchange_at = c->air->now;
     }
 }

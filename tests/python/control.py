@@ -13,37 +13,23 @@ import subprocess
 import sys
 import time
 
-from tools import Host, ended, main, name_of, root, scratch, woad
+from scaffold import Host, ended, main, scratch, serves, start, woad
 
 path, control = os.path.join(scratch, "air"), os.path.join(scratch, "control")
 
 
-running = []
-
-
 def air(*options, **more):
-    for p in running:                          # of a test that failed
-        p.kill()
-        p.wait()
-        os.unlink(path)
-        os.unlink(control)
-    running.clear()
-    p = subprocess.Popen([woad, "air", "unix:" + path, "--control", "unix:" + control, *options], stdout=subprocess.DEVNULL,
-                         stderr=subprocess.PIPE, **more)
+    p = start([woad, "air", "unix:" + path, "--control", "unix:" + control, *options], stdout=subprocess.DEVNULL,
+              stderr=subprocess.PIPE, **more)
     line = p.stderr.readline()
     assert line.startswith(b"serving "), line
-    for _ in range(100):
-        if os.path.exists(control):
-            running.append(p)
-            return p
-        time.sleep(0.02)
-    raise AssertionError("no control socket")
+    serves(control)                            # it comes after that line
+    return p
 
 
 def end(p, code=0):
     p.terminate()
     text = ended(p, code)
-    running.clear()
     assert not os.path.exists(control) and not os.path.exists(path)
     return text
 

@@ -10,12 +10,9 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 
-root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-woad = os.path.join(root, "build", "woad")
-scratch = tempfile.mkdtemp(prefix="woad-decode-")
+from scaffold import main, root, scratch, woad
 
 
 def run(*args, code=0, data=None, **env):
@@ -394,27 +391,6 @@ def test_usage():
     with open("/dev/full", "wb") as full:
         r = subprocess.run([woad, "decode", DEMO], stdout=full, stderr=subprocess.PIPE)
     assert r.returncode == 1 and b"No space left" in r.stderr, r
-
-
-def main(tests, words):
-    tests = [(n, f) for n, f in tests.items() if n.startswith("test_")]
-    nothing = [w for w in words if not any(w in n for n, _ in tests)]
-    tests = [(n, f) for n, f in tests if not words or any(w in n for w in words)]
-    if nothing:
-        print("there is no test with %s in its name" % " or ".join(repr(w) for w in nothing))
-        return 2
-    failed = 0
-    for name, f in tests:
-        start = time.time()
-        try:
-            f()
-            print("ok   %-50s %5.1f s" % (name, time.time() - start), flush=True)
-        except Exception as e:
-            failed += 1
-            print("FAIL %s: %s: %s" % (name, type(e).__name__, e), flush=True)
-    shutil.rmtree(scratch, ignore_errors=True)
-    print("%d passed, %d failed" % (len(tests) - failed, failed))
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":

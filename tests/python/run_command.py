@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from tools import main, root, scratch, woad
+from scaffold import main, root, scratch, woad
 
 temporary = os.path.join(scratch, "tmp")
 os.makedirs(temporary, exist_ok=True)

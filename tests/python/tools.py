@@ -12,69 +12,12 @@ import socket
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 
-root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-woad = os.path.join(root, "build", "woad")
-# Under nohup SIGHUP is ignored, in what a shell starts in the background the two others; programs would inherit that.
-for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
-    if signal.getsignal(number) == signal.SIG_IGN:
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-scratch = tempfile.mkdtemp(prefix="woad-tools-")
+from scaffold import Host, ended, hub, main, name_of, root, scratch, serves, start, woad
+
 F_SETPIPE_SZ = 1031
 RESET = b"\x01\x03\x0c\x00"
-
-
-def hub(spec, *options):
-    p = subprocess.Popen([woad, "air", spec, *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    line = p.stderr.readline()
-    assert line.startswith(b"serving "), line
-    return p
-
-
-def ended(p, code=0, timeout=3):
-    p.wait(timeout)
-    text = p.stderr.read()
-    assert p.returncode == code, (p.returncode, text)
-    return text
-
-
-class Host:
-    """Speaks HCI by itself."""
-
-    def __init__(self, path):
-        self.s = socket.socket(socket.AF_UNIX)
-        self.s.connect(path)                # it waits while the backlog is full; with a time limit it would not
-        self.s.settimeout(3)
-        self.command(0x0c03)
-
-    def command(self, opcode, params=b""):
-        self.s.sendall(b"\x01" + opcode.to_bytes(2, "little") + bytes((len(params),)) + params)
-        got = b""
-        while not (len(got) > 6 and got[0] == 4 and got[1] == 0x0e):
-            got += self.s.recv(1)
-        self.s.recv(got[2] + 3 - len(got)) if got[2] + 3 > len(got) else b""
-        assert got[6] == 0, (hex(opcode), got)
-
-    def advertise(self, data):
-        self.command(0x2005, b"\x01\x02\x03\x04\x05\xc0")
-        self.command(0x2006, b"\xa0\x00\xa0\x00\x03\x01\x00" + bytes(6) + b"\x07\x00")
-        self.command(0x2008, bytes((len(data),)) + data.ljust(31, b"\0"))
-        self.command(0x200a, b"\x01")
-
-    def advertise_extended(self, data):
-        self.command(0x2036, b"\x00\x00\x00\xa0\x00\x00\xa0\x00\x00\x07\x01\x00" + bytes(6) + b"\x00\x7f\x01\x00\x01\x05\x00")
-        self.command(0x2035, b"\x00\x09\x02\x03\x04\x05\xc0")
-        for at in range(0, len(data), 250):
-            first, last = at == 0, at + 250 >= len(data)
-            part = data[at:at + 250]
-            self.command(0x2037, bytes((0, (3 if last else 1) if first else (2 if last else 0), 1, len(part))) + part)
-        self.command(0x2039, b"\x01\x01\x00\x00\x00\x00")
-
-
-def name_of(octets):
-    return bytes((len(octets) + 1, 9)) + octets
 
 
 def scan(spec, seconds="1"):
@@ -85,7 +28,7 @@ def scan(spec, seconds="1"):
 def test_serving_is_said_beside_the_names():
     """What a script reads, the names of lines, stands on standard output alone."""
     path = os.path.join(scratch, "s")
-    p = subprocess.Popen([woad, "air", "unix:" + path, "pty", "--quiet"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    p = start([woad, "air", "unix:" + path, "pty", "--quiet"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert p.stderr.readline() == b"serving unix:%s\n" % path.encode()
     assert p.stdout.readline().startswith(b"pty:/dev/pts/")
     p.terminate()
@@ -142,11 +85,8 @@ def test_a_capture_that_can_not_be_written():
 def test_without_standard_files():
     """Started with 0, 1 and 2 closed, what it prints goes to no host."""
     path = os.path.join(scratch, "s")
-    p = subprocess.Popen(["sh", "-c", 'exec "$0" air "unix:$1" <&- >&- 2>&-', woad, path])
-    for _ in range(300):
-        if os.path.exists(path):
-            break
-        time.sleep(0.01)
+    p = start(["sh", "-c", 'exec "$0" air "unix:$1" <&- >&- 2>&-', woad, path])
+    serves(path)
     h = Host(path)
     h.advertise(name_of(b"x"))
     p.terminate()
@@ -208,7 +148,7 @@ def test_a_reader_that_pauses_does_not_stop_the_air():
     os.mkfifo(pipe)
     capture = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     fcntl.fcntl(capture, F_SETPIPE_SZ, 4096)
-    p = subprocess.Popen([woad, "air", "unix:" + path, "--pcap", pipe], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    p = start([woad, "air", "unix:" + path, "--pcap", pipe], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     fcntl.fcntl(p.stdout, F_SETPIPE_SZ, 4096)
     assert p.stderr.readline().startswith(b"serving ")
     for n in range(150):
@@ -339,27 +279,6 @@ def test_checkouts_that_are_none():
         r = subprocess.run([os.path.join(root, "scripts", "test-programs"), "1"], env=dict(os.environ, **{name: scratch}),
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20)
         assert r.returncode == 1 and name.encode() + b"=" + scratch.encode() in r.stdout, r
-
-
-def main(tests, words):
-    tests = [(n, f) for n, f in tests.items() if n.startswith("test_")]
-    nothing = [w for w in words if not any(w in n for n, _ in tests)]
-    tests = [(n, f) for n, f in tests if not words or any(w in n for w in words)]
-    if nothing:
-        print("there is no test with %s in its name" % " or ".join(repr(w) for w in nothing))
-        return 2
-    failed = 0
-    for name, f in tests:
-        start = time.time()
-        try:
-            f()
-            print("ok   %-50s %5.1f s" % (name, time.time() - start), flush=True)
-        except Exception as e:
-            failed += 1
-            print("FAIL %s: %s: %s" % (name, type(e).__name__, e), flush=True)
-    shutil.rmtree(scratch, ignore_errors=True)
-    print("%d passed, %d failed" % (len(tests) - failed, failed))
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":

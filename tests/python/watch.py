@@ -6,20 +6,15 @@ watch.py [NAME…]: those tests whose names contain one of the words.
 import fcntl
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import termios
 import time
 
-root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-woad = os.path.join(root, "build", "woad")
-for number in (signal.SIGINT, signal.SIGTERM):
-    signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-scratch = tempfile.mkdtemp(prefix="woad-watch-")
+from scaffold import Host, main, root, scratch, serves, start, woad
+
 run_dir = os.path.join(scratch, "run")
 os.mkdir(run_dir, 0o700)
 environment = dict(os.environ, XDG_RUNTIME_DIR=run_dir)
@@ -30,38 +25,20 @@ for name in ("WOAD_HCI", "WOAD_NAME", "WOAD_BTSNOOP"):
 def radio(name, *options):
     """A radio with a control socket, at the path of hosts and at that of users."""
     path, control = os.path.join(scratch, name), os.path.join(scratch, name + ".control")
-    p = subprocess.Popen([woad, "air", "unix:" + path, "--control", "unix:" + control, "--quiet", *options],
-                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    p = start([woad, "air", "unix:" + path, "--control", "unix:" + control, "--quiet", *options],
+              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     line = p.stderr.readline()
     assert line.startswith(b"serving "), line
-    while not os.path.exists(control):               # it comes after that line
-        time.sleep(0.01)
+    serves(control)                                  # it comes after that line
     return p, path, control
 
 
 def watch(*args):
-    return subprocess.Popen([woad, "watch", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    return start([woad, "watch", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
 
 
-class Host:
-    """Speaks HCI by itself."""
-
-    def __init__(self, path, name=None):
-        self.s = socket.socket(socket.AF_UNIX)
-        if name:
-            self.s.bind("\0woad-%d-%d/%s" % (os.getpid(), id(self), name))
-        self.s.connect(path)
-        self.s.settimeout(3)
-        self.command(0x0c03)
-
-    def command(self, opcode, params=b""):
-        self.s.sendall(b"\x01" + opcode.to_bytes(2, "little") + bytes((len(params),)) + params)
-        got = b""
-        while not (len(got) > 6 and got[0] == 4 and got[1] == 0x0e):
-            got += self.s.recv(1)
-        if got[2] + 3 > len(got):
-            self.s.recv(got[2] + 3 - len(got))
-        assert got[6] == 0, (hex(opcode), got)
+class Beacon(Host):
+    """Not connectable, with the public address."""
 
     def advertise(self, data):
         self.command(0x2006, b"\xa0\x00\xa0\x00\x03\x00\x00" + bytes(6) + b"\x07\x00")
@@ -89,7 +66,7 @@ def end(p, number=signal.SIGINT):
 
 def test_air_and_hci_of_a_named_radio():
     air, path, control = radio("both")
-    host = Host(path)
+    host = Beacon(path)
     w = watch("unix:" + control)
     host.advertise(b"\x05\x09Woad")
     lines = lines_until(w, 'text="Woad"', 3)
@@ -103,7 +80,7 @@ def test_air_and_hci_of_a_named_radio():
 
 def test_hci_of_one_host():
     air, path, control = radio("one")
-    a, b = Host(path), Host(path)
+    a, b = Beacon(path), Beacon(path)
     w = watch("--hci", "2", "--json", "unix:" + control)
     found = []
     for n in range(300):
@@ -133,7 +110,7 @@ def test_the_radio_ends():
     """A watch of a named radio ends with it, and has all that was sent."""
     air, path, control = radio("ends")
     w = watch("--hci", "all", "unix:" + control)
-    host = Host(path)
+    host = Beacon(path)
     for _ in range(300):
         host.command(0x1001)
         if select_readable(w):
@@ -164,10 +141,10 @@ def test_this_users_radio():
 def test_a_capture_for_other_programs():
     """--pcapng: tshark reads it, names and all."""
     air, path, control = radio("raw")
-    host = Host(path)
+    host = Beacon(path)
     file = os.path.join(scratch, "raw.pcapng")
     with open(file, "wb") as out:
-        w = subprocess.Popen([woad, "watch", "--pcapng", "unix:" + control], stdout=out, stderr=subprocess.PIPE)
+        w = start([woad, "watch", "--pcapng", "unix:" + control], stdout=out, stderr=subprocess.PIPE)
     host.advertise(b"\x05\x09Woad")
     while os.path.getsize(file) < 2000:
         time.sleep(0.01)
@@ -196,7 +173,7 @@ def test_a_reader_that_is_too_slow():
     s.connect(control)
     s.sendall(b"watch hci\n")
     assert s.recv(12, socket.MSG_WAITALL) == b'{"ok":true}\n'
-    host = Host(path)
+    host = Beacon(path)
     for _ in range(20000):
         host.command(0x1002)
     size = int(open("/proc/%d/statm" % air.pid).read().split()[1]) * 4096
@@ -226,7 +203,7 @@ def test_keys_are_zeros():
     """LE Encrypt's key, without --keys and with."""
     for options, key in (((), "00" * 16), (("--keys",), "5a" * 16)):
         air, path, control = radio("keys%d" % len(options), *options)
-        host = Host(path)
+        host = Beacon(path)
         w = watch("--hci", "all", "unix:" + control)
         for _ in range(300):
             host.command(0x2017, b"\x5a" * 32)
@@ -271,27 +248,6 @@ def test_usage():
     assert r.returncode == 1 and b"woad watch: " in r.stderr, r
     r = subprocess.run([woad, "watch", "--help"], stdout=subprocess.PIPE, timeout=5)
     assert r.returncode == 0 and b"woad watch --hci sensor" in r.stdout
-
-
-def main(tests, words):
-    tests = [(n, f) for n, f in tests.items() if n.startswith("test_")]
-    nothing = [w for w in words if not any(w in n for n, _ in tests)]
-    tests = [(n, f) for n, f in tests if not words or any(w in n for w in words)]
-    if nothing:
-        print("there is no test with %s in its name" % " or ".join(repr(w) for w in nothing))
-        return 2
-    failed = 0
-    for name, f in tests:
-        start = time.time()
-        try:
-            f()
-            print("ok   %-50s %5.1f s" % (name, time.time() - start), flush=True)
-        except Exception as e:
-            failed += 1
-            print("FAIL %s: %s: %s" % (name, type(e).__name__, e), flush=True)
-    shutil.rmtree(scratch, ignore_errors=True)
-    print("%d passed, %d failed" % (len(tests) - failed, failed))
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 
-from tools import Host, ended, hub, name_of, main, root, scratch, woad
+from scaffold import Host, ended, hub, name_of, main, root, scratch, woad
 
 battery = os.path.join(root, "build", "examples", "peripheral")
 home = os.path.join(scratch, "home")

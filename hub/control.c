@@ -209,31 +209,40 @@ static bool is_allowed(int fd)
            (peer.uid == geteuid() || peer.uid == 0);
 }
 
-/* A new user, or the answer that it is not allowed. */
-static void control_add(struct control *control, int fd)
+bool control_adopt(struct control *control, int fd)
 {
-    static const char refused[] =
-        "{\"ok\":false,\"error\":\"only the user of this air may control it\"}\n";
     struct user *u = calloc(1, sizeof *u);
-    if (!is_allowed(fd)) {
-        (void)!send(fd, refused, sizeof refused - 1, MSG_NOSIGNAL);
-        free(u);
-        u = NULL;
-    }
     if (!u) {
-        close(fd);
-        return;
+        return false;
     }
     u->fd = fd;
     u->until_us = UINT64_MAX;
     u->next = control->users;
     control->users = u;
     control->connected++;
+    return true;
+}
+
+/* A new user, or the answer that it is not allowed. */
+static void control_add(struct control *control, int fd)
+{
+    static const char refused[] =
+        "{\"ok\":false,\"error\":\"only the user of this air may control it\"}\n";
+    bool allowed = is_allowed(fd);
+    if (!allowed) {
+        (void)!send(fd, refused, sizeof refused - 1, MSG_NOSIGNAL);
+    }
+    if (!allowed || !control_adopt(control, fd)) {
+        close(fd);
+    }
 }
 
 /* Without a descriptor the others wait in the backlog, for a second or until a user goes. */
 static bool control_accepts(const struct control *control)
 {
+    if (control->listener.fd < 0) {
+        return false;
+    }
     bool pause = control->paused && (int32_t)(woad_port_now_ms() - control->accept_at_ms) < 0;
     return control->connected < USERS_MAX && !pause;
 }
@@ -345,11 +354,20 @@ static void control_watch_hci(void *ctx, const struct hub *hub, const struct cli
 /* --- its life ------------------------------------------------------------------------------------
  */
 
+struct control *control_new(void)
+{
+    struct control *control = calloc(1, sizeof *control);
+    if (control) {
+        control->listener.fd = -1;
+    }
+    return control;
+}
+
 struct control *control_open(const char *spec, char message[WOAD_PORT_MESSAGE_MAX])
 {
     char name[LISTEN_NAME_MAX];
     bool listens;
-    struct control *control = calloc(1, sizeof *control);
+    struct control *control = control_new();
     if (!control) {
         transport_fail(message, ENOMEM, "no memory");
         return NULL;
@@ -394,6 +412,8 @@ void control_close(struct control *control)
         close(u->fd);
         user_free(u);
     }
-    transport_unlisten(&control->listener);
+    if (control->listener.fd >= 0) {
+        transport_unlisten(&control->listener);
+    }
     free(control);
 }

@@ -10,6 +10,13 @@
  *       the largest number: no limit
  *   off: a user of control.h has taken the controller off the air: no packet reaches or leaves it
  *   world: of the options: the world file: places of controllers, walls, links; NULL: none
+ *   loss_per_mille: packets lost at random
+ *   pace: virtual time: a user's limit, in the machine's time; 0: none
+ *   hub_pause(): the air stands still from now on
+ *   hub_continue(): it goes on
+ *   hub_step_on(): lets so much time pass, then it stands still again; 0: until a packet
+ *   hub_is_paused(): it stands still, or is to after a step
+ *   hub_set_speed(): air time in the machine's time; virtual time: at most so much; 0: no limit
  *   last_number: number of the client that was added last
  *   hub_find_name(): the connected host of that name; NULL: none
  *   hub_find_number(): the host of that number, which may have left; NULL: none
@@ -123,10 +130,11 @@ static void put_connections(const struct hub *hub, struct user *u, const struct 
     }
 }
 
+static const char *const truth[] = { "false", "true" };
+
 /* An object for a controller. */
 static void put_client(const struct hub *hub, struct user *u, const struct client *c)
 {
-    static const char *const truth[] = { "false", "true" };
     const uint8_t *a = c->address;
     char text[200];
     int32_t x, y;
@@ -135,9 +143,10 @@ static void put_client(const struct hub *hub, struct user *u, const struct clien
     user_put(u, text);
     put_string(u, c->name);
     snprintf(text, sizeof text,
-             ",\"address\":\"%02x:%02x:%02x:%02x:%02x:%02x\",\"x\":%.3f,\"y\":%.3f,\"off\":%s,"
-             "\"connected\":[",
-             a[5], a[4], a[3], a[2], a[1], a[0], x / 1000.0, y / 1000.0, truth[c->off]);
+             ",\"address\":\"%02x:%02x:%02x:%02x:%02x:%02x\",\"x\":%.3f,\"y\":%.3f,\"power\":%d,"
+             "\"off\":%s,\"connected\":[",
+             a[5], a[4], a[3], a[2], a[1], a[0], x / 1000.0, y / 1000.0,
+             woad_air_power(c->controller), truth[c->off]);
     user_put(u, text);
     put_connections(hub, u, c);
     user_put(u, "]}");
@@ -244,7 +253,8 @@ static void do_loss(struct hub *hub, struct user *u, char **word)
 {
     double per_mille;
     if (need_number(u, word[1], 0, 1000, &per_mille)) {
-        woad_air_set_loss(hub->air, (uint16_t)per_mille);
+        hub->loss_per_mille = (uint16_t)per_mille;
+        woad_air_set_loss(hub->air, hub->loss_per_mille);
         user_accept(u);
     }
 }
@@ -291,6 +301,86 @@ static void do_watch(struct hub *hub, struct user *u, char **word)
     watch_begin(hub, u);
 }
 
+static void put_walls(const struct hub *hub, struct user *u)
+{
+    const struct woad_air_surroundings *around = &hub->options->world->around;
+    const char *comma = "";
+    char text[160];
+    for (size_t k = 0; k < around->walls; k++) {
+        const struct woad_air_wall *w = &around->wall[k];
+        snprintf(text, sizeof text, "%s[%.3f,%.3f,%.3f,%.3f,%d]", comma, w->x1_mm / 1000.0,
+                 w->y1_mm / 1000.0, w->x2_mm / 1000.0, w->y2_mm / 1000.0, w->loss_db);
+        user_put(u, text);
+        comma = ",";
+    }
+}
+
+static void put_interferers(const struct hub *hub, struct user *u)
+{
+    const struct woad_air_surroundings *around = &hub->options->world->around;
+    const char *comma = "";
+    char text[100];
+    for (size_t k = 0; k < around->interferers; k++) {
+        const struct woad_air_interferer *i = &around->interferer[k];
+        snprintf(text, sizeof text, "%s[%.3f,%.3f,%d]", comma, i->x_mm / 1000.0, i->y_mm / 1000.0,
+                 i->power_dbm);
+        user_put(u, text);
+        comma = ",";
+    }
+}
+
+/* What surrounds the controllers, and how time passes. */
+static void do_world(struct hub *hub, struct user *u, char **word)
+{
+    bool is_virtual = hub->options->virtual_clock;
+    char text[200];
+    (void)word;
+    snprintf(text, sizeof text,
+             "{\"ok\":true,\"us\":%" PRIu64 ",\"virtual\":%s,\"speed\":%g,\"paused\":%s,"
+             "\"loss\":%u,\"noise\":%d,\"walls\":[",
+             woad_air_now(hub->air), truth[is_virtual], is_virtual ? hub->pace : hub->speed,
+             truth[hub_is_paused(hub)], hub->loss_per_mille, hub->options->world->around.noise_dbm);
+    user_put(u, text);
+    put_walls(hub, u);
+    user_put(u, "],\"interferers\":[");
+    put_interferers(hub, u);
+    user_put(u, "]}\n");
+}
+
+static void do_pause(struct hub *hub, struct user *u, char **word)
+{
+    if (strcmp(word[0], "pause") == 0) {
+        hub_pause(hub);
+    } else {
+        hub_continue(hub);
+    }
+    user_accept(u);
+}
+
+static void do_step(struct hub *hub, struct user *u, char **word)
+{
+    double ms = 0;
+    if (!hub_is_paused(hub)) {
+        user_refuse(u, "the air's time goes on; pause it first");
+    } else if (!word[1] || need_number(u, word[1], 0.001, 1e9, &ms)) {
+        hub_step_on(hub, (uint64_t)(ms * 1000 + 0.5));
+        user_accept(u);
+    }
+}
+
+/* Virtual time has no limit of its own. */
+static void do_speed(struct hub *hub, struct user *u, char **word)
+{
+    double speed = 0;
+    bool no_limit = strcmp(word[1], "max") == 0;
+    if (no_limit && !hub->options->virtual_clock) {
+        user_refuse(u, "max is for virtual time; on the wall's clock, from 0.01 to 100");
+    } else if (no_limit || need_number(u, word[1], 0.01, 100, &speed)) {
+        hub_set_speed(hub, speed);
+        user_accept(u);
+    }
+}
+
 static const struct {
     const char *name, *usage;
     size_t words_min, words_max;
@@ -305,6 +395,11 @@ static const struct {
     { "on", "on A", 2, 2, do_off },
     { "loss", "loss PER_MILLE", 2, 2, do_loss },
     { "capture", "capture PATH|off", 2, 2, do_capture },
+    { "world", "world", 1, 1, do_world },
+    { "pause", "pause", 1, 1, do_pause },
+    { "continue", "continue", 1, 1, do_pause },
+    { "step", "step [MILLISECONDS]", 1, 2, do_step },
+    { "speed", "speed X|max", 2, 2, do_speed },
     { "watch", "watch [air | hci [A]]", 1, 3, do_watch },
 };
 enum { LINES = sizeof lines / sizeof *lines };

@@ -19,7 +19,11 @@
  *   packets_moved: packets went to hosts since the extras (hub.h) were served last
  *   accept_at_us: no host is accepted before, for want of descriptors or memory; 0: at once
  *   air_epoch_us: the machine's time at the air's time 0; grows by each delay of the air
- *   speed: of the options: air time in the machine's time; 0: 1
+ *   speed: air time in the machine's time
+ *   pause_at_us: air time at which the air stands still; UINT64_MAX: it goes on
+ *   hub_begin_time(): takes the speed and the loss of the options
+ *   hub_wall_us(): the air time that the machine's time stands for
+ *   hub_packet_began(): ends a step that was to end with a packet
  *   patience_us: us of the machine's time for which the air stands still for a busy program
  *   wake: of the options: a descriptor that becomes readable when *stop is set; 0: none
  *   may_end: of the options: the air may end; false: a program is about to connect
@@ -77,6 +81,7 @@
  * NO_MEMORY_US: until memory for poll() is tried again. */
 enum { LATE_MAX_US = 20000, ACCEPTS_MAX = 16, PATIENCE_US = 1000000 };
 enum { HOUR_S = 3600, SECOND_US = 1000000, ALONE_US = 5000000, NO_MEMORY_US = 10000 };
+enum { PAUSED_US = 100000 };
 
 uint64_t hub_real_us(void)
 {
@@ -102,16 +107,7 @@ static void hub_sniff(void *ctx, const struct woad_air_packet *p)
     if (hub->watcher) {
         hub->watcher->air(hub->watcher->ctx, hub, p);
     }
-}
-
-/* The air time that corresponds to the wall clock. */
-static uint64_t hub_now(const struct hub *hub)
-{
-    uint64_t us = hub_real_us() - hub->air_epoch_us;
-    if (hub->options->speed > 0) {
-        return (uint64_t)((double)us * hub->options->speed);
-    }
-    return us;
+    hub_packet_began(hub);
 }
 
 /* Warns of a file with a negative errno; -EAGAIN: the reader of a capture is too slow. */
@@ -231,9 +227,7 @@ void hub_step(struct hub *hub, uint64_t next)
 /* The machine was too slow, or a program: delays all later air time by `us`. */
 static void hub_skip_time(struct hub *hub, uint64_t us)
 {
-    if (hub->options->speed > 0) {
-        us = (uint64_t)((double)us / hub->options->speed);
-    }
+    us = (uint64_t)((double)us / hub->speed);
     hub->air_epoch_us += us;
     clock_slip(&hub->clock, us);
 }
@@ -242,13 +236,13 @@ static void hub_skip_time(struct hub *hub, uint64_t us)
  * is late by more than LATE_MAX_US, its time is delayed for all hosts; no event is skipped. */
 static void hub_run_air(struct hub *hub)
 {
-    uint64_t now = hub_now(hub), next = hub_next(hub), limit;
+    uint64_t now = hub_wall_us(hub), next = hub_next(hub), limit;
     if (next < now && now - next > LATE_MAX_US) {
         hub_skip_time(hub, now - next);
         now = next;
     }
     while (!*hub->stop) {
-        limit = clock_limit_us(&hub->clock);
+        limit = min_u64(clock_limit_us(&hub->clock), hub->pause_at_us);
         if (limit < now) {
             uint64_t until = limit < woad_air_now(hub->air) ? woad_air_now(hub->air) : limit;
             hub_skip_time(hub, now - until);
@@ -387,17 +381,18 @@ void hub_accept_all(struct hub *hub)
 /* Microseconds until there is work without a packet from a host. */
 static uint64_t hub_idle_us(struct hub *hub)
 {
-    uint64_t next = hub_next(hub), now = hub_now(hub), wall = hub_real_us();
+    uint64_t next = hub_next(hub), now = hub_wall_us(hub), wall = hub_real_us();
     uint64_t us = HOUR_S * (uint64_t)SECOND_US;
-    if (next != UINT64_MAX) {
+    if (hub->pause_at_us != UINT64_MAX) {
+        us = PAUSED_US; /* the programs have to know by how much they are delayed */
+    }
+    if (next != UINT64_MAX && next <= hub->pause_at_us) {
         us = 0;
         if (next > now) {
             us = next - now;
         }
     }
-    if (hub->options->speed > 0) {
-        us = (uint64_t)((double)us / hub->options->speed);
-    }
+    us = (uint64_t)((double)us / hub->speed);
     us = min_u64(us, hub_run_h5_timers(hub) * 1000ull);
     if (hub->accept_at_us > wall) {
         us = min_u64(us, hub->accept_at_us - wall);
@@ -423,8 +418,7 @@ static bool client_event(struct hub *hub, struct client *c, short what)
  * have left keep no time any more. */
 static void hub_serve_clock(struct hub *hub)
 {
-    double speed = hub->options->speed > 0 ? hub->options->speed : 1;
-    clock_serve(&hub->clock, woad_air_now(hub->air), speed);
+    clock_serve(&hub->clock, woad_air_now(hub->air), hub->speed);
     for (struct client *c = hub->clients; c; c = c->next) {
         if (c->seat && c->seat->fd < 0) {
             c->seat = NULL;
@@ -472,7 +466,7 @@ static uint64_t hub_patience_us(struct hub *hub, uint64_t us)
     if (!hub->clock.seats) {
         return us;
     }
-    uint64_t left = clock_lose_patience(&hub->clock, hub_now(hub), hub_real_us());
+    uint64_t left = clock_lose_patience(&hub->clock, hub_wall_us(hub), hub_real_us());
     if (left == CLOCK_NEVER) {
         return us;
     }
@@ -619,6 +613,7 @@ int hub_run(const struct hub_options *o, const volatile int *stop)
     struct woad_air_config cfg = { .seed = o->seed, .loss_per_mille = o->loss_per_mille };
     void *memory = malloc(woad_air_size());
     struct hub hub = { .options = o, .stop = stop, .pcap.fd = -1 };
+    hub_begin_time(&hub);
     bool used = false;
     int err = hub_capture(&hub, o->pcap);
     if (!err) {

@@ -73,9 +73,14 @@ struct hub {
     uint64_t woken_us;  /* virtual.c: air time at which a program was woken last */
     uint64_t looked_us; /* virtual.c: the machine's time of its last look at newcomers */
     uint64_t paced_real_us, paced_air_us; /* virtual time that is paced: since when; 0: it is not */
-    uint64_t flushed_us;               /* the machine's time at the last hub_flush() of virtual.c */
-    bool packets_moved;                /* to hosts, since the last call of each extra's serve() */
-    bool slow_reader_warned;           /* of the capture */
+    double speed;                         /* wall: air time in the machine's time, above 0 */
+    double pace;             /* virtual: at most so much air time in the machine's; 0: no limit */
+    uint64_t pause_at_us;    /* air time at which the air stands still; UINT64_MAX: it goes on */
+    bool pause_at_packet;    /* pause_at_us is to be the time of the next packet on the air */
+    uint16_t loss_per_mille; /* packets lost at random */
+    uint64_t flushed_us;     /* the machine's time at the last hub_flush() of virtual.c */
+    bool packets_moved;      /* to hosts, since the last call of each extra's serve() */
+    bool slow_reader_warned; /* of the capture */
     const struct hub_watcher *watcher; /* NULL: none */
     int first_error;                   /* of the first capture or log that could not be written */
 };
@@ -117,6 +122,23 @@ void hub_flush(struct hub *hub);
 void hub_poll(struct hub *hub, uint64_t us, bool hosts);
 /* Accepts what waits at the listeners. */
 void hub_accept_all(struct hub *hub);
+
+/* pace.c */
+
+/* Takes the speed and the loss of the options; the air's time goes on. */
+void hub_begin_time(struct hub *hub);
+/* The air stands still from now on, or goes on.  Programs that keep its time stand still, too. */
+void hub_pause(struct hub *hub);
+void hub_continue(struct hub *hub);
+/* While it stands still: lets so much air time pass; 0: as much as there is until a packet. */
+void hub_step_on(struct hub *hub, uint64_t us);
+bool hub_is_paused(const struct hub *hub);
+/* Air time in the machine's time from now on; virtual time: at most so much, and 0 is no limit. */
+void hub_set_speed(struct hub *hub, double speed);
+/* A packet begins on the air: a step that was to end with one ends. */
+void hub_packet_began(struct hub *hub);
+/* On the wall's clock: the air time that the machine's time stands for. */
+uint64_t hub_wall_us(const struct hub *hub);
 
 /* virtual.c */
 

@@ -12,6 +12,8 @@
  *   arrivals: hosts that are not attached yet, in the order of their connections
  *   came_us: the machine's time at which the host connected
  *   rx_stalled: rx_packet waits for room in the controller
+ *   pace: virtual time: a user's limit, in the machine's time; 0: none
+ *   pause_at_us: air time at which the air stands still; UINT64_MAX: it goes on
  *   woken_us: air time at which a program was woken last
  *   looked_us: the machine's time of the last look at newcomers
  *   flushed_us: the machine's time of the last flush
@@ -188,16 +190,26 @@ static void hub_drain(struct hub *hub)
 
 /* --- time ------------------------------------------------------------------------------------- */
 
-/* How far the clock may go while a program waits for something outside the air, or was let go: no
- * faster than the wall's. */
-static uint64_t hub_paced_us(struct hub *hub)
+/* Air time in the machine's time.  `outside`: no faster than the wall's. */
+static double hub_pace(const struct hub *hub, bool outside)
+{
+    if (hub->pace > 0 && (!outside || hub->pace < 1)) {
+        return hub->pace;
+    }
+    return 1;
+}
+
+/* How far the clock may go: while a program waits for something outside the air, or was let go, or
+ * a user has limited its speed. */
+static uint64_t hub_paced_us(struct hub *hub, bool outside)
 {
     uint64_t now = hub_real_us();
     if (!hub->paced_real_us) {
         hub->paced_real_us = now;
         hub->paced_air_us = woad_air_now(hub->air);
     }
-    return hub->paced_air_us + (now - hub->paced_real_us);
+    return hub->paced_air_us +
+           (uint64_t)((double)(now - hub->paced_real_us) * hub_pace(hub, outside));
 }
 
 /* A fast virtual clock would flush at each step. */
@@ -248,15 +260,16 @@ static void hub_advance(struct hub *hub)
         bool far = until == CLOCK_NEVER && now - hub->woken_us > FAR_US;
         enum clock_wait how = clock_waits_how(&hub->clock);
         next = until < next ? until : next;
-        if (how == CLOCK_HOLD || next == CLOCK_NEVER) {
+        if (how == CLOCK_HOLD || next == CLOCK_NEVER || next > hub->pause_at_us) {
             hub->paced_real_us = 0;
             hub_wait_outside(hub, LONG_US);
             return;
         }
-        if (how == CLOCK_PACED || clock_has_let_go(&hub->clock) || far) {
-            uint64_t paced = hub_paced_us(hub);
+        bool outside = how == CLOCK_PACED || clock_has_let_go(&hub->clock) || far;
+        if (outside || hub->pace > 0) {
+            uint64_t paced = hub_paced_us(hub, outside);
             if (next > paced) {
-                hub_wait_outside(hub, next - paced);
+                hub_wait_outside(hub, (uint64_t)((double)(next - paced) / hub_pace(hub, outside)));
                 return;
             }
         } else {

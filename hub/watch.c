@@ -20,7 +20,7 @@
 enum { WATCH_ROOM = 1 << 20, BLOCK_MAX = 5000, OPTION_HEAD = 4 };
 enum { BLOCK_INTERFACE = 1, BLOCK_PACKET = 6, RECORD_HEADER = 16 };
 enum { LINK_AIR = 256, LINK_HCI = 201 };
-enum { OPTION_NAME = 2, OPTION_LOST = 4, OPTION_ADDRESS = 6 };
+enum { OPTION_NAME = 2, OPTION_LOST = 4, OPTION_ADDRESS = 6, OPTION_QUEUE = 6 };
 #define BLOCK_SECTION 0x0a0d0d0au
 
 /* A block under way. */
@@ -159,9 +159,10 @@ void watch_end(struct user *u)
 }
 
 /* Interface u32, time u32 high, u32 low, length u32 twice, packet, options.  `head`: the packet's
- * pseudo-header. */
+ * pseudo-header.  `sender`: of a packet on the air, the number of its sender's host, which is
+ * epb_queue; 0: none. */
 static void put_packet(struct user *u, unsigned interface, uint64_t us, struct block *head,
-                       const uint8_t *packet, size_t len)
+                       const uint8_t *packet, size_t len, unsigned sender)
 {
     struct block b;
     struct watch *w = &u->watch;
@@ -178,6 +179,13 @@ static void put_packet(struct user *u, unsigned interface, uint64_t us, struct b
         struct block lost = { .len = 0 };
         add_number(&lost, w->lost, 8);
         add_option(&b, OPTION_LOST, lost.octets, lost.len);
+    }
+    if (sender) {
+        struct block queue = { .len = 0 };
+        add_number(&queue, sender, 4);
+        add_option(&b, OPTION_QUEUE, queue.octets, queue.len);
+    }
+    if (w->lost || sender) {
         add_number(&b, 0, OPTION_HEAD);
     }
     if (block_put(u, &b)) {
@@ -202,7 +210,8 @@ void watch_air(struct user *u, const struct hub *hub, const struct woad_air_pack
     if (c) {
         interface_of(u, c); /* its name is to be known */
     }
-    put_packet(u, 0, packet->start_us, &none, record + RECORD_HEADER, len - RECORD_HEADER);
+    put_packet(u, 0, packet->start_us, &none, record + RECORD_HEADER, len - RECORD_HEADER,
+               c ? c->number : 0);
 }
 
 void watch_hci(struct user *u, const struct hub *hub, const struct client *c, bool received,
@@ -220,5 +229,5 @@ void watch_hci(struct user *u, const struct hub *hub, const struct client *c, bo
     }
     uint8_t direction[4] = { 0, 0, 0, received };
     add(&head, direction, sizeof direction);
-    put_packet(u, interface, woad_air_now(hub->air), &head, packet, len);
+    put_packet(u, interface, woad_air_now(hub->air), &head, packet, len, 0);
 }

@@ -406,7 +406,7 @@ static void forget_lines(struct world_file *file)
 }
 
 /* Whether the arrays have room for one more of this kind, behind those of the lines to come. */
-static bool has_room(const struct world_file *file, uint8_t verb)
+static bool has_room(const struct world_file *file, const struct world_line *a)
 {
     size_t walls = file->around.walls, interferers = file->around.interferers;
     size_t links = file->around.links, rules = file->rules;
@@ -416,8 +416,8 @@ static bool has_room(const struct world_file *file, uint8_t verb)
         links += file->line[k].verb == LINK;
         rules += file->line[k].verb >= DROP;
     }
-    switch (verb) {
-    case WALL: return walls < WORLD_LINES_MAX;
+    switch (a->verb) {
+    case WALL: return walls < WORLD_LINES_MAX || a->v[4] == 0; /* without loss: one goes */
     case INTERFERER: return interferers < WORLD_LINES_MAX;
     case LINK: return links < WORLD_LINES_MAX;
     case DROP:
@@ -450,7 +450,7 @@ int world_file_add(struct world_file *file, char *line, uint64_t now_us,
         wrong = "at SECONDS in the future";
     } else if (!wrong && a.verb == DRIFT) {
         wrong = "in a file: from the beginning";
-    } else if (!wrong && !has_room(file, a.verb)) {
+    } else if (!wrong && !has_room(file, &a)) {
         wrong = "one of 256 walls, interferers, links and rules";
     }
     if (!wrong && !timed) {

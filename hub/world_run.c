@@ -160,19 +160,32 @@ bool world_file_intercept(struct world_file *file, const struct woad_air_packet 
     return arrives;
 }
 
+/* A new wall, or the new loss of one that is there; none: it is taken away. */
+static void run_wall(struct world_file *file, const struct world_line *a)
+{
+    const double *v = a->v;
+    struct woad_air_wall w = { mm(v[0]), mm(v[1]), mm(v[2]), mm(v[3]), (uint8_t)v[4] };
+    struct woad_air_wall *at = file->wall;
+    size_t n = 0;
+    while (n < file->around.walls && (at[n].x1_mm != w.x1_mm || at[n].y1_mm != w.y1_mm ||
+                                      at[n].x2_mm != w.x2_mm || at[n].y2_mm != w.y2_mm)) {
+        n++;
+    }
+    if (w.loss_db) {
+        file->around.walls += n == file->around.walls;
+        at[n] = w;
+    } else if (n < file->around.walls) {
+        at[n] = at[--file->around.walls];
+    }
+}
+
 /* The line's effect on what surrounds the controllers, if it has one. */
 static void run_surroundings(struct world_file *file, const struct world_line *a)
 {
     const double *v = a->v;
     switch (a->verb) {
     case NOISE: file->around.noise_dbm = (int8_t)v[0]; break;
-    case WALL:
-        file->wall[file->around.walls++] = (struct woad_air_wall){ .x1_mm = mm(v[0]),
-                                                                   .y1_mm = mm(v[1]),
-                                                                   .x2_mm = mm(v[2]),
-                                                                   .y2_mm = mm(v[3]),
-                                                                   .loss_db = (uint8_t)v[4] };
-        break;
+    case WALL: run_wall(file, a); break;
     case INTERFERER:
         file->interferer[file->around.interferers++] =
             /* x, y, power; channels; every, on; from, until (0: without end) */

@@ -166,6 +166,8 @@ void partial_end(struct partial *p);
 
 void decode_h4(struct decoder *d, struct rd *in);
 void decode_air(struct decoder *d, struct rd *in);
+/* The channel index of a frequency in steps of 2 MHz from 2402 MHz. */
+unsigned decode_channel(unsigned rf);
 /* A part of an L2CAP PDU of the connection at hand. */
 void decode_l2cap_part(struct decoder *d, bool first, const uint8_t *octets, size_t len);
 void decode_signalling(struct decoder *d, struct rd *in);

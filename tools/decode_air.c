@@ -7,8 +7,8 @@ enum { KIND_AUXILIARY = 1, KIND_CENTRAL, KIND_PERIPHERAL };
 enum { LLID_CONTINUES = 1, LLID_START, LLID_CONTROL };
 #define ADVERTISING_ADDRESS 0x8e89bed6u
 
-/* The channel index of a frequency in steps of 2 MHz from 2402 MHz.  Vol 6, Part B, 1.4.1 */
-static unsigned channel_index(unsigned rf)
+/* Vol 6, Part B, 1.4.1 */
+unsigned decode_channel(unsigned rf)
 {
     static const unsigned primary[3][2] = { { 0, 37 }, { 12, 38 }, { 39, 39 } };
     for (size_t k = 0; k < 3; k++) {
@@ -45,7 +45,7 @@ static void put_radio(struct decoder *d)
     } else {
         fprintf(l->out, " %s", direction);
     }
-    line_number(l, "channel", channel_index(radio->channel));
+    line_number(l, "channel", decode_channel(radio->channel));
     line_word(l, "phy", phys[radio->flags >> PHY_SHIFT]);
     line_signed(l, "dbm", radio->power_dbm);
     if ((radio->flags & FLAG_CRC_CHECKED) && !(radio->flags & FLAG_CRC_VALID)) {

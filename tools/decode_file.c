@@ -384,7 +384,8 @@ static void add_interface(struct recording *r, const uint8_t *body, size_t len)
     }
 }
 
-/* Options of a packet; 4: how many are missing before it u64. */
+/* Options of a packet; 4: how many are missing before it u64; 6: its queue u32,
+ * which `woad watch --pcapng` uses for the sender's number. */
 static void packet_options(struct recording *r, struct record *record, const uint8_t *at,
                            const uint8_t *end)
 {
@@ -394,6 +395,8 @@ static void packet_options(struct recording *r, struct record *record, const uin
     while ((p = option_next(r, &at, end, &code, &n)) != NULL) {
         if (code == 4 && n == 8) {
             record->lost = r->big_endian ? be(p, 8) : le(p, 8);
+        } else if (code == 6 && n == 4) {
+            record->queue = number(r, p, 4);
         }
     }
 }

@@ -31,6 +31,7 @@ struct record {
     const uint8_t *data;
     size_t len, whole; /* octets here, and octets that the packet had */
     uint64_t lost;     /* packets that are missing before this one */
+    unsigned queue;    /* of a packet on the air: number of its sender's host; 0: unknown */
     struct record_radio radio;
 };
 

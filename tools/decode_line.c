@@ -89,6 +89,7 @@ void line_begin(struct line *l)
 {
     l->first = true;
     l->in_layer = l->bad = false;
+    l->title = "";
     if (l->json) {
         putc('{', l->out);
     }
@@ -118,6 +119,7 @@ void line_end(struct line *l)
 
 void line_layer(struct line *l, const char *key, const char *title, enum line_colour colour)
 {
+    l->title = title;
     if (l->json) {
         if (l->in_layer) {
             putc('}', l->out);
@@ -137,6 +139,7 @@ void line_layer(struct line *l, const char *key, const char *title, enum line_co
 
 void line_name(struct line *l, const char *name)
 {
+    l->title = name;
     if (l->json) {
         put_key(l, "name");
         put_string(l, name);

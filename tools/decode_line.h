@@ -18,6 +18,7 @@ struct line {
     bool in_layer; /* a layer's object is open */
     bool bad;      /* line_bad() was called */
     char reason[80];
+    const char *title; /* of the line's last layer, or the packet's name in it; constant */
 };
 
 enum line_colour { LINE_PLAIN, LINE_RED, LINE_GREEN, LINE_YELLOW, LINE_BLUE, LINE_CYAN };

@@ -86,7 +86,7 @@ static int options(int argc, char **argv, struct hub_options *o)
     static const struct option known[] = { AIR_OPTIONS, { NULL, 0, NULL, 0 } };
     int c, err = 0;
     while (!err && (c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
-        err = air_option("air", c, optarg, o);
+        err = air_option("air", c, air_option_argument(c, argc, argv), o);
     }
     return err;
 }
@@ -139,7 +139,7 @@ static int run(int specs, char **spec, struct hub_options *o, struct hci_transpo
     if (err) {
         err = air_failed("air", o, err);
     }
-    control_close(control);
+    air_control_close(control);
     for (size_t i = 0; i < o->listeners; i++) {
         transport_unlisten(&listens[i]);
     }

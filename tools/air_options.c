@@ -4,6 +4,7 @@
 #include <woad/air.h>
 
 #include "../hub/world_file.h"
+#include "web.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -129,6 +130,7 @@ int air_option(const char *command, int letter, const char *text, struct hub_opt
     case 't': return patience(command, text, o);
     case 'C': control_spec = text; return 0;
     case 'w': return world(command, text, o);
+    case 'W': return web_option(command, text);
     default: return -1;
     }
 }
@@ -138,16 +140,37 @@ int air_control(const char *command, struct hub_options *o, struct hub_extra *ex
 {
     char message[WOAD_PORT_MESSAGE_MAX];
     *control = NULL;
-    if (!control_spec) {
+    if (control_spec) {
+        *control = control_open(control_spec, message);
+    } else if (web_is_wanted()) {
+        *control = control_new();
+        snprintf(message, sizeof message, "no memory");
+    } else {
         return 0;
     }
-    *control = control_open(control_spec, message);
     if (!*control) {
         fprintf(stderr, "woad %s: %s\n", command, message);
         return 1;
     }
     control_attach(*control, o, extra);
+    if (web_is_wanted()) {
+        return web_start(command, *control);
+    }
     return 0;
+}
+
+void air_control_close(struct control *control)
+{
+    control_close(control);
+    web_end();
+}
+
+const char *air_option_argument(int letter, int argc, char **argv)
+{
+    if (letter == 'W' && !optarg && optind < argc && web_is_port(argv[optind])) {
+        return argv[optind++];
+    }
+    return optarg;
 }
 
 int air_failed(const char *command, const struct hub_options *o, int err)

@@ -15,6 +15,7 @@
         { "profile", required_argument, NULL, 'P' }, { "speed", required_argument, NULL, 'S' }, \
         { "world", required_argument, NULL, 'w' }, { "btsnoop", required_argument, NULL, 'b' }, \
         { "clock", required_argument, NULL, 'c' }, { "control", required_argument, NULL, 'C' }, \
+        { "web", optional_argument, NULL, 'W' }, \
     { \
         "patience", required_argument, NULL, 't' \
     }
@@ -34,15 +35,22 @@
     "  --btsnoop D log each host's HCI packets in folder D; D is made if need be, and\n" \
     "              existing logs are appended to\n" \
     "  --control unix:PATH  let `woad control` change the world and the capture\n" \
+    "  --web [P]   show the air in a browser, at port P of 127.0.0.1, or at any that is free;\n" \
+    "              the address is printed; --web=ADDRESS:P for another address of this machine\n" \
     "  --keys      log keys, and capture encrypted packets decrypted\n"
 
 /* Applies one option; `command` is for messages ("air").  0; 1: --help; -1: wrong, and the message
  * is printed. */
 int air_option(const char *command, int letter, const char *text, struct hub_options *o);
-/* Opens what --control names, if it is there, for control_close(); else *control is NULL.  `extra`
- * has room for one more.  0, or an exit status. */
+/* Opens what --control names and starts the page of --web, if they are there, for
+ * air_control_close(); else *control is NULL.  `extra` has room for one more.  0, or an exit
+ * status. */
 int air_control(const char *command, struct hub_options *o, struct hub_extra *extra,
                 struct control **control);
+void air_control_close(struct control *control);
+/* The argument of an option that may stand in a word of its own; to be called before
+ * air_option(). */
+const char *air_option_argument(int letter, int argc, char **argv);
 /* Prints why hub_run() failed.  Returns the exit status. */
 int air_failed(const char *command, const struct hub_options *o, int err);
 

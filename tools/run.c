@@ -149,7 +149,7 @@ static int options(int argc, char **argv, struct hub_options *o)
         case 'u': err = until(optarg); break;
         case 'n': run.names = optarg; break;
         case 'i': run.stdin_name = optarg; break;
-        default: err = air_option("run", c, optarg, o);
+        default: err = air_option("run", c, air_option_argument(c, argc, argv), o);
         }
     }
     return err;
@@ -373,7 +373,7 @@ static int run_all(void)
     }
     run.hub = NULL;
     programs_end(&run.all, run.now_us);
-    control_close(control);
+    air_control_close(control);
     transport_unlisten(&listener);
     guard_end(); /* it removes the folder, too */
     if (!status) {

@@ -131,7 +131,7 @@ uint8_t coc_check_peer_cid(const struct conn *c, uint16_t cid)
 
 /* L2CAP_LE_CREDIT_BASED_CONNECTION_REQ: SPSM u16, source CID u16, MTU u16, MPS u16, credits u16.
  * 4.22 */
-static bool coc_rx_conn_req(struct conn *c, uint8_t id, struct rd *in)
+static void coc_rx_conn_req(struct conn *c, uint8_t id, struct rd *in)
 {
     uint16_t psm = rd_le16(in), request[COC_VALUES];
     rd_le16s(in, request, COC_VALUES);
@@ -156,42 +156,35 @@ static bool coc_rx_conn_req(struct conn *c, uint8_t id, struct rd *in)
         uint8_t rsp[10] = { 0 };
         rsp[8] = result;
         sig_respond(c, SIG_CREDIT_CONN_RSP, id, rsp, sizeof rsp);
-        return true;
+        return;
     }
     ch->id = id;
     memcpy(ch->peer, request, sizeof request);
     coc_await_decision(ch);
-    return true;
 }
 
 /* L2CAP_DISCONNECTION_REQ: destination CID u16, ours; source CID u16.  The response repeats them.
  * 4.6, 4.7 */
-static bool coc_rx_disc_req(struct conn *c, uint8_t id, struct rd *in)
+static void coc_rx_disc_req(struct conn *c, uint8_t id, uint16_t ours, uint16_t theirs,
+                            const uint8_t both[4])
 {
-    uint16_t ours = get_le16(in->p), theirs = get_le16(in->p + 2);
     struct coc *ch = coc_by_cid(c, ours);
     if (!ch || ch->state < COC_OPEN || ch->state == COC_ENDED) {
         sig_reject_cid(c, id, ours, theirs);
-        return true;
+    } else if (ch->peer[COC_CID] == theirs) { /* else silently discarded: 4.6 */
+        sig_respond(c, SIG_DISCONNECT_RSP, id, both, 4);
+        coc_ended(ch, ch->close_status);
     }
-    if (ch->peer[COC_CID] != theirs) {
-        return true; /* silently discarded: 4.6 */
-    }
-    sig_respond(c, SIG_DISCONNECT_RSP, id, in->p, 4);
-    coc_ended(ch, ch->close_status);
-    return true;
 }
 
 /* L2CAP_FLOW_CONTROL_CREDIT_IND: see coc_add_credits().  Ignored for a channel that does not exist,
  * or a fixed one. */
-static bool coc_rx_credits(struct conn *c, uint8_t id, struct rd *in)
+static void coc_rx_credits(struct conn *c, uint16_t cid, uint16_t credits)
 {
-    struct coc *ch = coc_by_peer_cid(c, get_le16(in->p));
-    (void)id;
+    struct coc *ch = coc_by_peer_cid(c, cid);
     if (ch && ch->state == COC_OPEN) {
-        coc_add_credits(ch, get_le16(in->p + 2));
+        coc_add_credits(ch, credits);
     }
-    return true;
 }
 
 /* --- responses to our requests ---------------------------------------------------------------- */
@@ -216,36 +209,34 @@ void coc_granted(struct coc *ch, uint16_t cid)
 
 /* L2CAP_LE_CREDIT_BASED_CONNECTION_RSP: destination CID u16, MTU u16, MPS u16, credits u16,
  * result u16.  4.23 */
-static bool coc_rx_conn_rsp(struct conn *c, uint8_t id, struct rd *in)
+static void coc_rx_conn_rsp(struct conn *c, uint8_t id, struct rd *in)
 {
     struct coc *ch = coc_by_request(c, COC_WAIT_RESPONSE, id);
     uint16_t result = get_le16(in->p + 8);
     if (!ch || ch->enhanced) {
-        return true; /* no request has this identifier */
+        return; /* no request has this identifier */
     }
     if (result) {
         coc_ended(ch, coc_open_status(ch, result));
-        return true;
+        return;
     }
     uint16_t cid = rd_le16(in);
     rd_le16s(in, ch->peer + COC_MTU, COC_VALUES - COC_MTU);
     coc_granted(ch, cid);
-    return true;
 }
 
 /* L2CAP_DISCONNECTION_RSP: destination CID u16, source CID u16, ours.  4.7 */
-static bool coc_rx_disc_rsp(struct conn *c, uint8_t id, struct rd *in)
+static void coc_rx_disc_rsp(struct conn *c, uint8_t id, uint16_t theirs, uint16_t ours)
 {
     struct coc *ch = coc_by_request(c, COC_WAIT_DISCONNECTED, id);
-    if (ch && ch->own[COC_CID] == get_le16(in->p + 2) && ch->peer[COC_CID] == get_le16(in->p)) {
+    if (ch && ch->own[COC_CID] == ours && ch->peer[COC_CID] == theirs) {
         coc_ended(ch, ch->close_status);
     }
-    return true;
 }
 
 /* L2CAP_COMMAND_REJECT_RSP: the peer has no credit-based channels, or not the one that we
  * disconnect.  4.1 */
-static bool coc_rx_reject(struct conn *c, uint8_t id, struct rd *in)
+static void coc_rx_reject(struct conn *c, uint8_t id, struct rd *in)
 {
     struct woad *h = c->h;
     struct coc *ch;
@@ -260,7 +251,6 @@ static bool coc_rx_reject(struct conn *c, uint8_t id, struct rd *in)
     if (h->coc_enhanced) {
         h->coc_enhanced->rx(c, SIG_REJECT, id, in);
     }
-    return true;
 }
 
 /* The response to a request, or the application's decision, is late.  6.2.1 */
@@ -280,20 +270,33 @@ void coc_timed_out(struct coc *ch)
     }
 }
 
+/* Commands of two u16.  False: another one. */
+static bool coc_rx_pair(struct conn *c, uint8_t code, uint8_t id, const uint8_t *p)
+{
+    uint16_t first = get_le16(p), second = get_le16(p + 2);
+    switch (code) {
+    case SIG_DISCONNECT_REQ: coc_rx_disc_req(c, id, first, second, p); return true;
+    case SIG_DISCONNECT_RSP: coc_rx_disc_rsp(c, id, first, second); return true;
+    case SIG_CREDITS: coc_rx_credits(c, first, second); return true;
+    default: return false;
+    }
+}
+
 /* A request of the wrong length is not understood; a response of the wrong length is ignored. */
 bool coc_sig_rx(struct conn *c, uint8_t code, uint8_t id, struct rd *in)
 {
     struct woad *h = c->h;
     size_t len = rd_left(in);
-    switch (code) {
-    case SIG_CREDIT_CONN_REQ: return len == 10 && coc_rx_conn_req(c, id, in);
-    case SIG_CREDIT_CONN_RSP: return len == 10 && coc_rx_conn_rsp(c, id, in);
-    case SIG_DISCONNECT_REQ: return len == 4 && coc_rx_disc_req(c, id, in);
-    case SIG_DISCONNECT_RSP: return len == 4 && coc_rx_disc_rsp(c, id, in);
-    case SIG_CREDITS: return len == 4 && coc_rx_credits(c, id, in);
-    case SIG_REJECT: return coc_rx_reject(c, id, in);
-    default: return h->coc_enhanced && h->coc_enhanced->rx(c, code, id, in);
+    if (code == SIG_REJECT) {
+        coc_rx_reject(c, id, in);
+    } else if (code == SIG_CREDIT_CONN_REQ && len == 10) {
+        coc_rx_conn_req(c, id, in);
+    } else if (code == SIG_CREDIT_CONN_RSP && len == 10) {
+        coc_rx_conn_rsp(c, id, in);
+    } else if (len != 4 || !coc_rx_pair(c, code, id, in->p)) {
+        return h->coc_enhanced && h->coc_enhanced->rx(c, code, id, in);
     }
+    return true;
 }
 
 /* --- commands to send ------------------------------------------------------------------------- */

@@ -104,7 +104,7 @@ static int multiple_next(struct att_bearer *b, struct wr *out)
         if (err) {
             m->rsp_len = (uint16_t)wr_len(out);
             s->in_multi_step = true;
-            att_ask_value(b, handle, 0);
+            att_ask_value(b);
             s->in_multi_step = false;
             if (s->awaiting || s->element_err) {
                 return s->awaiting ? ATT_PENDING : s->element_err;

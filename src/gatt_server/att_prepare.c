@@ -264,7 +264,7 @@ static void long_cache(struct att_bearer *b, const uint8_t *value, size_t len)
     }
 }
 
-/* Reads the next part of the cached value; ATT_PENDING: it is not cached.  See att_read(). */
+/* Reads the next part of the cached value; ATT_PENDING: it is not cached.  See att_rx_read(). */
 static int long_read_cached(struct att_bearer *b, struct wr *out)
 {
     const struct gatts_bearer *s = b->server;

@@ -249,15 +249,13 @@ static int att_rx_find_by_value(struct att_bearer *b, struct rd *in, struct wr *
     return att_list_end(out);
 }
 
-/* Raises WOAD_EV_GATT_READ: see att_ask_application(). */
-int att_ask_value(struct att_bearer *b, uint16_t handle, uint16_t offset)
+/* Raises WOAD_EV_GATT_READ for the attribute that the request is at: see att_ask_application(). */
+int att_ask_value(struct att_bearer *b)
 {
-    struct gatts_bearer *s = b->server;
-    s->handle = handle;
-    s->offset = offset;
+    const struct gatts_bearer *s = b->server;
     struct woad_event ev;
-    ev.u.gatt_read.handle = handle;
-    ev.u.gatt_read.offset = offset;
+    ev.u.gatt_read.handle = s->handle;
+    ev.u.gatt_read.offset = s->offset;
     ev.u.gatt_read.request = (uint8_t)att_request_number(b);
     att_ask_application(b, WOAD_EV_GATT_READ, &ev);
     return ATT_PENDING;
@@ -283,7 +281,7 @@ static int att_rx_read_by_type(struct att_bearer *b, struct rd *in, struct wr *o
         if (err && wr_len(out) == 1) {
             b->server->handle = handle;
             if (err == ATT_PENDING) {
-                return att_ask_value(b, handle, 0);
+                return att_ask_value(b);
             }
             return err;
         }
@@ -304,15 +302,22 @@ int att_copy_part(const uint8_t *value, size_t len, uint16_t offset, struct wr *
     return 0;
 }
 
-/* Read and Read Blob: the value from the host, a cached long value, or the application. */
-static int att_read(struct att_bearer *b, uint16_t handle, uint16_t offset, struct wr *out)
+/* ATT_READ_REQ: handle u16.  ATT_READ_BLOB_REQ: handle u16, offset u16.  The value comes from the
+ * host, a cached long value, or the application.  3.4.4.3, 3.4.4.5 */
+static int att_rx_read(struct att_bearer *b, struct rd *in, struct wr *out)
 {
     struct woad *h = b->c->h;
     struct gatts_bearer *s = b->server;
-    const struct woad_attr *a = db_at(h->gatts, handle);
     struct gatts_value v;
+    if (rd_left(in) != (s->op == ATT_READ_REQ ? 2u : 4u)) {
+        return WOAD_ATT_INVALID_PDU;
+    }
+    uint16_t handle = get_le16(in->p);
     s->handle = handle;
-    s->offset = offset;
+    if (s->op != ATT_READ_REQ) {
+        s->offset = get_le16(in->p + 2);
+    }
+    const struct woad_attr *a = db_at(h->gatts, handle);
     if (!a) {
         return WOAD_ATT_INVALID_HANDLE;
     }
@@ -322,36 +327,18 @@ static int att_read(struct att_bearer *b, uint16_t handle, uint16_t offset, stru
     }
     err = gatts_value(b->c, handle, a, &v);
     if (!err) {
-        return att_copy_part(v.octets, v.len, offset, out);
+        return att_copy_part(v.octets, v.len, s->offset, out);
     }
     if (err != ATT_PENDING) {
         return err;
     }
-    if (offset && h->att_long) {
+    if (s->offset && h->att_long) {
         err = h->att_long->read_cached(b, out);
     }
     if (err == ATT_PENDING) {
-        err = att_ask_value(b, handle, offset);
+        err = att_ask_value(b);
     }
     return err;
-}
-
-/* ATT_READ_REQ: handle u16.  3.4.4.3 */
-static int att_rx_read(struct att_bearer *b, struct rd *in, struct wr *out)
-{
-    if (rd_left(in) != 2) {
-        return WOAD_ATT_INVALID_PDU;
-    }
-    return att_read(b, get_le16(in->p), 0, out);
-}
-
-/* ATT_READ_BLOB_REQ: handle u16, offset u16.  3.4.4.5 */
-static int att_rx_read_blob(struct att_bearer *b, struct rd *in, struct wr *out)
-{
-    if (rd_left(in) != 4) {
-        return WOAD_ATT_INVALID_PDU;
-    }
-    return att_read(b, get_le16(in->p), get_le16(in->p + 2), out);
 }
 
 /* ATT_READ_BY_GROUP_TYPE_REQ: start u16, end u16, type.  Answer: length of each u8, { start u16,
@@ -390,7 +377,6 @@ static int att_rx_read_by_group(struct att_bearer *b, struct rd *in, struct wr *
 int att_deliver_write(struct att_bearer *b, uint16_t handle, const struct woad_attr *a,
                       struct rd *in, bool need_answer)
 {
-    struct gatts_bearer *s = b->server;
     int err = gatts_write(b->c, handle, a, 0, in);
     if (err != ATT_PENDING) {
         return err;
@@ -410,7 +396,6 @@ int att_deliver_write(struct att_bearer *b, uint16_t handle, const struct woad_a
     ev.u.gatt_write.need_answer = need_answer;
     ev.u.gatt_write.request = (uint8_t)att_request_number(b);
     if (need_answer) {
-        s->offset = 0;
         att_ask_application(b, WOAD_EV_GATT_WRITE, &ev);
     } else {
         emit_of(b->c, WOAD_EV_GATT_WRITE, &ev);
@@ -453,7 +438,7 @@ static int (*const requests[])(struct att_bearer *, struct rd *, struct wr *) = 
     [ATT_FIND_BY_VALUE_REQ >> 1] = att_rx_find_by_value,
     [ATT_READ_BY_TYPE_REQ >> 1] = att_rx_read_by_type,
     [ATT_READ_REQ >> 1] = att_rx_read,
-    [ATT_READ_BLOB_REQ >> 1] = att_rx_read_blob,
+    [ATT_READ_BLOB_REQ >> 1] = att_rx_read,
     [ATT_READ_BY_GROUP_REQ >> 1] = att_rx_read_by_group,
     [ATT_WRITE_REQ >> 1] = att_rx_write,
 };
@@ -502,7 +487,7 @@ void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
     s->busy = true;
     s->rsp_security = 0;
     s->db_tables_changed = s->in_multi_step = false;
-    s->handle = 0;
+    s->handle = s->offset = 0;
     int err;
     struct wr out = att_server_response(b);
     if (op >> 1 < REQUESTS && requests[op >> 1]) {

@@ -44,9 +44,9 @@ struct gatts_bearer {
     bool db_tables_changed : 1; /* the database has changed since the request arrived */
     bool in_multi_step : 1; /* an event for one element is being raised, from a loop that continues
                              * the request itself */
+    uint16_t rsp_len;         /* octets of the response that is ready to be sent; 0: none */
     /* attribute that the request is at, for an Error Response or the application */
     uint16_t handle, offset;
-    uint16_t rsp_len;        /* octets of the response that is ready to be sent; 0: none */
     uint16_t next_element;   /* multi-step: index or offset of the next element */
     uint16_t request_serial; /* order in which requests were put to the application: the lowest is
                               * the oldest */
@@ -238,7 +238,7 @@ int att_copy_part(const uint8_t *value, size_t len, uint16_t offset, struct wr *
 enum { WRITE_COMMAND = false, WRITE_REQUEST = true }; /* need_answer */
 int att_deliver_write(struct att_bearer *b, uint16_t handle, const struct woad_attr *a,
                       struct rd *in, bool need_answer);
-int att_ask_value(struct att_bearer *b, uint16_t handle, uint16_t offset);
+int att_ask_value(struct att_bearer *b);
 void att_ask_application(struct att_bearer *b, enum woad_event_type type, struct woad_event *ev);
 
 #endif

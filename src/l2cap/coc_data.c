@@ -71,21 +71,22 @@ static bool coc_has_plenty(const struct coc *ch)
  * for a whole SDU, when everything received has been read. */
 uint16_t coc_credits_to_give(const struct coc *ch)
 {
-    uint16_t credit = ch->own[COC_MPS]; /* octets that one is worth */
+    uint32_t credit = ch->own[COC_MPS]; /* octets that one is worth */
     if (ch->change && ch->new_mps > credit) {
         credit = ch->new_mps;
     }
-    uint32_t fit = (ch->ring_size - ch->ring_used) / credit, all = ch->ring_size / credit;
+    uint32_t span = ch->ring_size, part = credit; /* all credits are span / part */
     if (ch->credits_per_sdu) {
         bool idle = !ch->ring_used && !ch->rx_left;
         if (!idle &&
             (ch->own[COC_CREDITS] || !ch->rx_left)) { /* else the peer is stuck in an SDU */
             return 0;
         }
-        all = (ch->own[COC_MTU] + 2u + ch->own[COC_MPS] - 1) / ch->own[COC_MPS];
+        part = ch->own[COC_MPS];
+        span = ch->own[COC_MTU] + 2u + part - 1;
     }
-    all = min_u32(all, UINT16_MAX);
-    fit = min_u32(fit, all);
+    uint32_t all = min_u32(span / part, UINT16_MAX);
+    uint32_t fit = min_u32((ch->ring_size - ch->ring_used) / credit, all);
     if (fit <= ch->own[COC_CREDITS]) {
         return 0;
     }
@@ -215,15 +216,10 @@ static void coc_fill(struct coc *ch)
     ch->filling = false;
 }
 
-/* The SDU length at the beginning of an SDU's first frame.  If the ring is empty and a buffer
- * waits, the SDU bypasses the ring.  False: not valid. */
-static bool coc_rx_length(struct coc *ch, struct rd *in)
+/* The SDU length, at the beginning of an SDU's first frame.  If the ring is empty and a buffer
+ * waits, the SDU bypasses the ring. */
+static void coc_rx_length(struct coc *ch, const uint8_t len[2], uint16_t sdu)
 {
-    const uint8_t *len = in->p;
-    uint16_t sdu = rd_le16(in);
-    if (in->bad || sdu > ch->own[COC_MTU]) {
-        return false;
-    }
     if (ch->rx_buf && !ch->ring_used) {
         ch->read_begun = true; /* as if its length had been taken off the ring */
         ch->read_left = sdu;
@@ -231,8 +227,6 @@ static bool coc_rx_length(struct coc *ch, struct rd *in)
         ring_put(ch, len, 2);
         ch->ring_sdus++;
     }
-    ch->rx_left = sdu;
-    return true;
 }
 
 /* Octets of an SDU: into the buffer of woad_coc_receive() while the ring is empty, then into the
@@ -243,7 +237,6 @@ static void coc_rx_part(struct coc *ch, const uint8_t *p, size_t n)
     if (ch->rx_buf && !ch->ring_used) {
         direct = min_u32((uint32_t)n, ch->rx_buf_size - ch->rx_buf_len);
     }
-    ch->rx_left = (uint16_t)(ch->rx_left - n);
     if (direct) {
         memcpy(ch->rx_buf + ch->rx_buf_len, p, direct);
         ch->rx_buf_len += (uint32_t)direct;
@@ -254,22 +247,47 @@ static void coc_rx_part(struct coc *ch, const uint8_t *p, size_t n)
     }
 }
 
-/* The channel is closed if the peer had no credit, the frame is longer than the MPS, or too short
- * for the SDU length, or the SDU is longer than the MTU or than its length.  coc_rx_length() takes
- * the length off `in`.  An event may close the channel, but its struct stays.  3.4.3, 10.1 */
+/* A frame of n octets.  False: the peer had no credit, the frame is longer than the MPS, or too
+ * short for the SDU length, or the SDU is longer than the MTU or than its length.  3.4.3, 10.1 */
+static bool coc_rx_frame(struct coc *ch, const uint8_t *p, size_t n)
+{
+    if (!ch->own[COC_CREDITS] || n > ch->own[COC_MPS]) {
+        return false;
+    }
+    uint32_t left = ch->rx_left;
+    if (!left) {
+        if (n < 2) {
+            return false;
+        }
+        left = get_le16(p);
+        if (left > ch->own[COC_MTU]) {
+            return false;
+        }
+        coc_rx_length(ch, p, (uint16_t)left);
+        p += 2;
+        n -= 2;
+    }
+    if (n > left) {
+        return false;
+    }
+    ch->rx_left = (uint16_t)(left - n);
+    ch->own[COC_CREDITS]--;
+    coc_rx_part(ch, p, n);
+    return true;
+}
+
+/* The channel is closed if the frame is not valid.  An event may close it, too, but its struct
+ * stays. */
 void coc_rx(struct conn *c, uint16_t cid, struct rd *in)
 {
     struct coc *ch = coc_by_cid(c, cid);
     if (!ch || ch->state != COC_OPEN) {
         return;
     }
-    if (!ch->own[COC_CREDITS] || rd_left(in) > ch->own[COC_MPS] ||
-        (!ch->rx_left && !coc_rx_length(ch, in)) || rd_left(in) > ch->rx_left) {
+    if (!coc_rx_frame(ch, in->p, rd_left(in))) {
         coc_fail(ch, WOAD_EBADMSG);
         return;
     }
-    coc_rx_part(ch, in->p, rd_left(in));
-    ch->own[COC_CREDITS]--;
     if (ch->ring_used || !ch->rx_left || ch->rx_buf_len == ch->rx_buf_size) {
         coc_fill(ch); /* else the octets went into the buffer, which is not full */
     }

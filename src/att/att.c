@@ -192,7 +192,7 @@ void att_check_tx_done(struct conn *c)
 
 /* Drops the first PDU of the queue, of `len` octets, unsent.  Raises WOAD_EV_TX_READY, and
  * WOAD_EV_TX_DONE if no packet in the controller will raise it later. */
-static void att_drop_first(struct conn *c, uint16_t len)
+static void att_drop_first(struct conn *c, size_t len)
 {
     fifo_drop_len(&c->queue, len);
     conn_mark_ready(c);
@@ -204,8 +204,8 @@ static void att_drop_first(struct conn *c, uint16_t len)
  * now; 0: none.  Drops a withdrawn value, a command queued under encryption that has ended, and a
  * PDU longer than the MTU: only the value of a notification or an indication may be cut.  On an
  * encrypted connection a signed write becomes a Write Command.  Vol 3, Part G, 4.9.2 */
-static __attribute__((noinline)) uint16_t att_prepare_queued(struct att_bearer *b, uint8_t *pdu,
-                                                             uint16_t len)
+static __attribute__((noinline)) size_t att_prepare_queued(struct att_bearer *b, uint8_t *pdu,
+                                                           size_t len)
 {
     struct conn *c = b->c;
     uint8_t op = pdu[0];
@@ -226,7 +226,7 @@ static __attribute__((noinline)) uint16_t att_prepare_queued(struct att_bearer *
         pdu[0] = ATT_WRITE_CMD;
     }
     if (is_signed) {
-        len = (uint16_t)(len - SIGNATURE);
+        len -= SIGNATURE;
     }
     return len;
 }
@@ -240,11 +240,11 @@ bool att_tx_queue(struct att_bearer *b, struct wr *out)
     struct conn *c = b->c;
     struct fifo *q = &c->queue;
     uint8_t *pdu = fifo_first(q);
-    uint16_t queued_len = 0;
+    size_t queued_len = 0;
     if (pdu) {
         queued_len = fifo_len(pdu);
     }
-    uint16_t len = queued_len;
+    size_t len = queued_len;
     if (!pdu || c->queue_bearer || (len > b->mtu && b->mtu < att_max_mtu(c))) {
         return false;
     }

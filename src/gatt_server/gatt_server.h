@@ -44,7 +44,7 @@ struct gatts_bearer {
     bool db_tables_changed : 1; /* the database has changed since the request arrived */
     bool in_multi_step : 1; /* an event for one element is being raised, from a loop that continues
                              * the request itself */
-    uint16_t rsp_len;         /* octets of the response that is ready to be sent; 0: none */
+    uint16_t rsp_len;       /* octets of the response that is ready to be sent; 0: none */
     /* attribute that the request is at, for an Error Response or the application */
     uint16_t handle, offset;
     uint16_t next_element;   /* multi-step: index or offset of the next element */

@@ -207,19 +207,13 @@ static void acl_head(uint8_t *buf, uint16_t handle, unsigned pb, size_t len)
     put_le16(buf + 3, (uint16_t)len);
 }
 
-/* Writes a fragment: `head` octets of it are in `buf` already, then octets of c->tx_tail.  Returns
- * the packet's length.  After the last fragment of a frame h->tx_frame is free again, or
- * frame_copied() has been called. */
-static size_t acl_tx_fragment(struct conn *c, unsigned pb, size_t head, uint8_t *buf, size_t room)
+/* Writes a fragment of at most `max` octets: `head` of them are in `buf` already, then octets of
+ * c->tx_tail.  Returns the packet's length.  After the last fragment of a frame h->tx_frame is free
+ * again, or frame_copied() has been called. */
+static size_t acl_tx_fragment(struct conn *c, unsigned pb, size_t head, uint8_t *buf, size_t max)
 {
     struct woad *h = c->h;
-    size_t n = head + c->tx_left;
-    if (n > h->hci.acl_len) {
-        n = h->hci.acl_len;
-    }
-    if (n > room - ACL_HDR) {
-        n = room - ACL_HDR;
-    }
+    size_t n = min_size(head + c->tx_left, max);
     size_t of_tail = n - head;
     acl_head(buf, c->handle, pb, n);
     if (c->tx_tail) {
@@ -254,17 +248,16 @@ void acl_abandon(struct conn *c)
     }
 }
 
-/* A packet of this connection: the next fragment, or the first of a new frame; 0: none.  `direct`:
- * even the largest frame fits a packet, so frames are written into the packet.  Else they are
- * written to h->tx_frame, and fragments are copied from there.  In both cases a channel's data that
- * are in `tail` are copied from the application's SDU. */
-static size_t acl_tx_conn(struct woad *h, struct conn *c, uint8_t *buf, size_t room)
+/* A packet of this connection, of at most `max` octets of data: the next fragment, or the first of
+ * a new frame; 0: none.  `direct`: even the largest frame fits a packet, so frames are written into
+ * the packet.  Else they are written to h->tx_frame, and fragments are copied from there.  In both
+ * cases a channel's data that are in `tail` are copied from the application's SDU. */
+static size_t acl_tx_conn(struct woad *h, struct conn *c, uint8_t *buf, size_t max)
 {
     if (c->tx_left) {
-        return acl_tx_fragment(c, PB_CONTINUE, 0, buf, room);
+        return acl_tx_fragment(c, PB_CONTINUE, 0, buf, max);
     }
-    size_t max = h->tx_frame_max + (size_t)L2CAP_HDR;
-    bool direct = ACL_HDR + max <= room && max <= h->hci.acl_len;
+    bool direct = h->tx_frame_max + (size_t)L2CAP_HDR <= max;
     uint8_t *frame = h->tx_frame;
     if (direct) {
         frame = buf + ACL_HDR;
@@ -286,14 +279,14 @@ static size_t acl_tx_conn(struct woad *h, struct conn *c, uint8_t *buf, size_t r
         h->tx_frame_of.conn = c;
         c->tx_tail = frame;
         c->tx_left = (uint32_t)len;
-        return acl_tx_fragment(c, PB_START_TO_CONTROLLER, 0, buf, room);
+        return acl_tx_fragment(c, PB_START_TO_CONTROLLER, 0, buf, max);
     }
     if (!direct) {
         memcpy(buf + ACL_HDR, frame, head_len);
     }
     c->tx_tail = tail.p;
     c->tx_left = (uint32_t)(len - head_len);
-    return acl_tx_fragment(c, PB_START_TO_CONTROLLER, head_len, buf, room);
+    return acl_tx_fragment(c, PB_START_TO_CONTROLLER, head_len, buf, max);
 }
 
 /* Fair use of the controller's buffers: with several connections, one that has used its share gets
@@ -311,14 +304,14 @@ static bool acl_may_take(const struct woad *h, const struct conn *c)
 
 /* With CHECK_LOST_WAKEUP: a connection that is not on the ready list must have nothing to send.
  * Not inside an event: all connections are marked after it. */
-static void acl_check(struct woad *h, uint8_t *buf, size_t room)
+static void acl_check(struct woad *h, uint8_t *buf, size_t max)
 {
     for (struct conn *c = h->conns; CHECK_LOST_WAKEUP && c < h->conns_end; c++) {
         if (h->event_depth || c->state != CONN_OPEN || c->ready_next || !acl_may_take(h, c)) {
             continue;
         }
         c->tx_pending |= TX_PENDING_FIXED | TX_PENDING_CHANNELS;
-        if (acl_tx_conn(h, c, buf, room)) {
+        if (acl_tx_conn(h, c, buf, max)) {
             __builtin_trap();
         }
     }
@@ -357,9 +350,9 @@ size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
         return 0;
     }
     struct conn *c = h->tx_frame_of.conn;
-    size_t len = 0;
+    size_t len = 0, max = min_size(room - ACL_HDR, h->hci.acl_len);
     if (c) {
-        len = acl_tx_fragment(c, PB_CONTINUE, 0, buf, room);
+        len = acl_tx_fragment(c, PB_CONTINUE, 0, buf, max);
     }
     for (unsigned turns = TURNS; !len && h->ready_tail; turns--) {
         if (!turns) {
@@ -371,7 +364,7 @@ size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
         c->became_ready = false;
         if (c->state == CONN_OPEN) {
             if (acl_may_take(h, c)) {
-                len = acl_tx_conn(h, c, buf, room);
+                len = acl_tx_conn(h, c, buf, max);
             } else {
                 h->waits_for_buffers = true;
             }
@@ -382,7 +375,7 @@ size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
         c->packets_in_controller++;
         h->hci.acl_free--;
     } else {
-        acl_check(h, buf, room);
+        acl_check(h, buf, max);
     }
     return len;
 }

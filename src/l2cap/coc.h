@@ -48,23 +48,22 @@ struct coc {
                            * sent, or in case one arrives late */
     bool sending;         /* `sdu` is being sent */
     bool last_frame;      /* the frame on its way is the SDU's last */
-    bool sdu_begun;       /* the SDU's first frame has been sent */
     bool read_begun; /* read_left is valid: the length of the first SDU was taken off the ring */
     bool filling; /* coc_fill() is on the call stack, or eatt_rx_pdus(): neither is entered again */
     uint8_t result; /* of the response: 0, or WOAD_COC_…; of ours: how often it was pending */
     uint8_t request_result; /* why other channels of the same enhanced request were refused */
     uint16_t own[COC_VALUES], peer[COC_VALUES];
     uint16_t sdu_len;   /* of `sdu` */
-    uint16_t rx_left;   /* octets of the SDU being received that have not arrived */
     uint16_t read_left; /* octets of the SDU being read that the caller has not got */
     uint16_t psm;
     uint16_t new_mtu, new_mps; /* of the reconfiguration */
+    uint32_t rx_left;          /* octets of the SDU being received that have not arrived */
     struct conn *c;
     struct coc *next;   /* of the connection's list, in the order of their making */
     int close_status;   /* for WOAD_EV_COC_CLOSED */
     uint32_t deadline;  /* deadline of what the state waits for, or of a reconfiguration */
     const uint8_t *sdu; /* the application's; NULL: none, or an empty one */
-    uint32_t sdu_off;   /* octets of it that are in frames */
+    uint32_t sdu_off;   /* octets of it that are in frames; 0: its first frame is to come */
     /* Received SDUs: a ring of { length u16, octets }, in the application's memory. */
     uint8_t *ring;
     uint32_t ring_size, ring_head, ring_used; /* octets */

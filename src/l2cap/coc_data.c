@@ -7,7 +7,6 @@
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
  *   ch: a credit-based channel (l2cap/coc.h)
- *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
  *   bearers: of the host: one a connection, then Enhanced ATT's; of c->coc: how many are open
  *   change: our reconfiguration of the channel: CHANGE_NONE, _DUE: to be sent, _SENT
  *   channels_turn: the next frame is a channel's, not of c->queue: they have turns
@@ -41,7 +40,6 @@
  *   rx_buf: the buffer of woad_coc_receive(), rx_buf_len of rx_buf_size octets filled; NULL: none
  *   rx_left: octets of the SDU being received that have not arrived
  *   sdu: the application's SDU that is being sent; NULL: none, or an empty one
- *   sdu_begun: the SDU's first frame, with its length, has been sent
  *   sdu_off: octets of the SDU being sent that are in frames
  *   senders: channels with an SDU to send
  *   sending: an SDU is being sent; c->coc->senders counts such channels
@@ -77,9 +75,8 @@ uint16_t coc_credits_to_give(const struct coc *ch)
     }
     uint32_t span = ch->ring_size, part = credit; /* all credits are span / part */
     if (ch->credits_per_sdu) {
-        bool idle = !ch->ring_used && !ch->rx_left;
-        if (!idle &&
-            (ch->own[COC_CREDITS] || !ch->rx_left)) { /* else the peer is stuck in an SDU */
+        /* in the middle of an SDU, only if the peer has none left to go on */
+        if (ch->rx_left ? ch->own[COC_CREDITS] != 0 : ch->ring_used != 0) {
             return 0;
         }
         part = ch->own[COC_MPS];
@@ -270,7 +267,7 @@ static bool coc_rx_frame(struct coc *ch, const uint8_t *p, size_t n)
     if (n > left) {
         return false;
     }
-    ch->rx_left = (uint16_t)(left - n);
+    ch->rx_left = left - (uint32_t)n;
     ch->own[COC_CREDITS]--;
     coc_rx_part(ch, p, n);
     return true;
@@ -369,7 +366,7 @@ void coc_send_sdu(struct coc *ch, const void *data, size_t len)
     ch->sdu_len = (uint16_t)len;
     ch->sdu_off = 0;
     ch->sending = true;
-    ch->sdu_begun = ch->last_frame = false;
+    ch->last_frame = false;
     ch->c->coc->senders++;
 }
 
@@ -422,15 +419,11 @@ static void coc_tx_part(struct coc *ch, struct wr *body, struct rd *tail)
     if (left) {
         part = ch->sdu + ch->sdu_off;
     }
-    if (!ch->sdu_begun) {
+    if (!ch->sdu_off) {
         wr_le16(body, ch->sdu_len);
         room -= 2;
-        ch->sdu_begun = true;
     }
-    size_t n = left;
-    if (n > room) {
-        n = room;
-    }
+    size_t n = min_size(left, room);
     ch->sdu_off += (uint32_t)n;
     ch->last_frame = ch->sdu_off == ch->sdu_len;
     ch->peer[COC_CREDITS]--;
@@ -439,7 +432,8 @@ static void coc_tx_part(struct coc *ch, struct wr *body, struct rd *tail)
         coc_copied(ch);
     } else {
         if (n) {
-            *tail = rd_of(part, n);
+            tail->p = part;
+            tail->end = part + n;
         }
         ch->c->tx_channel = ch;
     }

@@ -193,6 +193,5 @@ void coc_granted(struct coc *ch, uint16_t cid);
 void coc_timed_out(struct coc *ch);
 /* An identifier that no unanswered request of ours has. */
 uint8_t coc_new_id(struct conn *c);
-void sig_head(struct wr *out, uint8_t code, uint8_t id, uint16_t len);
 
 #endif

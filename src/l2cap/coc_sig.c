@@ -58,13 +58,6 @@
 #include "l2cap.h"
 #include "sig.h"
 
-/* The header of a command: code u8, identifier u8, length of the data u16. */
-void sig_head(struct wr *out, uint8_t code, uint8_t id, uint16_t len)
-{
-    const uint8_t head[] = { code, id, (uint8_t)len, (uint8_t)(len >> 8) };
-    wr_bytes(out, head, sizeof head);
-}
-
 /* A channel in this state, opened or closed by our request with this identifier; NULL: none. */
 struct coc *coc_by_request(const struct conn *c, enum coc_state state, uint8_t id)
 {
@@ -109,12 +102,17 @@ uint8_t coc_check_request(const struct conn *c, uint16_t psm, struct woad_coc_pa
     if (!coc_listener(h, psm, p)) {
         return WOAD_COC_UNKNOWN_PSM;
     }
-    switch (conn_security_error(c, p->security)) {
-    case 0: return 0;
-    case WOAD_ATT_INSUFFICIENT_ENCRYPTION: return WOAD_COC_INSUFFICIENT_ENCRYPTION;
-    case WOAD_ATT_INSUFFICIENT_KEY_SIZE: return WOAD_COC_INSUFFICIENT_KEY_SIZE;
-    default: return WOAD_COC_INSUFFICIENT_AUTHENTICATION;
+    int err = conn_security_error(c, p->security);
+    if (err == WOAD_ATT_INSUFFICIENT_ENCRYPTION) {
+        return WOAD_COC_INSUFFICIENT_ENCRYPTION;
     }
+    if (err == WOAD_ATT_INSUFFICIENT_KEY_SIZE) {
+        return WOAD_COC_INSUFFICIENT_KEY_SIZE;
+    }
+    if (err) {
+        return WOAD_COC_INSUFFICIENT_AUTHENTICATION;
+    }
+    return 0;
 }
 
 /* The peer's identifier must be one of LE's dynamic ones, and no other channel's.  2.1 */

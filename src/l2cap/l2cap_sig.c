@@ -152,14 +152,19 @@ void sig_rx(struct conn *c, struct rd *in)
     }
 }
 
+/* The header of a command: code u8, identifier u8, length of the data u16. */
+void sig_head(struct wr *out, uint8_t code, uint8_t id, uint16_t len)
+{
+    const uint8_t head[] = { code, id, (uint8_t)len, (uint8_t)(len >> 8) };
+    wr_bytes(out, head, sizeof head);
+}
+
 /* L2CAP_CONNECTION_PARAMETER_UPDATE_REQ.  4.20 */
 static void sig_tx_params(struct conn *c, struct wr *out)
 {
     struct woad *h = c->h;
     c->sig_id = sig_new_id(c);
-    wr_u8(out, SIG_PARAM_REQ);
-    wr_u8(out, c->sig_id);
-    wr_le16(out, 8);
+    sig_head(out, SIG_PARAM_REQ, c->sig_id, 8);
     wr_le16s(out, c->requested_params, PARAMS);
     c->want_sig_update = false;
     c->deadline = deadline_in(h, SIG_TIMEOUT_MS);

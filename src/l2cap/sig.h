@@ -35,6 +35,8 @@ ALWAYS_INLINE bool sig_tx_pending(const struct conn *c)
 /* Command Reject: the frame is longer than the signalling MTU; a channel does not exist. */
 void sig_too_long(struct conn *c, uint8_t id);
 void sig_reject_cid(struct conn *c, uint8_t id, uint16_t ours, uint16_t theirs);
+/* Writes a command's header; `len`: octets of its data. */
+void sig_head(struct wr *out, uint8_t code, uint8_t id, uint16_t len);
 /* An identifier for a command of ours: 1 to 255, in turn. */
 uint8_t sig_new_id(struct conn *c);
 /* Queues a response; false: the queue is full. */

@@ -146,6 +146,7 @@
 #define emit_none woad__emit_none
 #define emit_of woad__emit_of
 #define emit_plain woad__emit_plain
+#define emit_status woad__emit_status
 #define error_text woad__error_text
 #define feature_for_call woad__feature_for_call
 #define feature_named woad__feature_named

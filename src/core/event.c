@@ -50,9 +50,17 @@ void emit_at(struct woad *h, uint16_t conn, enum woad_event_type type, struct wo
     emit(h, ev);
 }
 
-void emit_none(struct woad *h, enum woad_event_type type, struct woad_event *ev)
+__attribute__((noinline)) void emit_none(struct woad *h, enum woad_event_type type,
+                                         struct woad_event *ev)
 {
     emit_at(h, WOAD_NO_CONN, type, ev);
+}
+
+void emit_status(struct woad *h, enum woad_event_type type, int status)
+{
+    struct woad_event ev;
+    ev.u.adv.status = status; /* a member of the same type as ev.u.scan and ev.u.accept_list */
+    emit_none(h, type, &ev);
 }
 
 /* The callback may have ended the host in an event before, and with it the connection. */

@@ -19,6 +19,8 @@ void emit_connect(const struct conn *c);
 /* An event of a connection by its public number, or of none: conn is WOAD_NO_CONN. */
 void emit_at(struct woad *h, uint16_t conn, enum woad_event_type type, struct woad_event *ev);
 void emit_none(struct woad *h, enum woad_event_type type, struct woad_event *ev);
+/* WOAD_EV_ADV_…, WOAD_EV_SCAN_DONE, WOAD_EV_ACCEPT_LIST: they have only a status. */
+void emit_status(struct woad *h, enum woad_event_type type, int status);
 /* An event with `type` and `conn` already set. */
 void emit(struct woad *h, const struct woad_event *ev);
 

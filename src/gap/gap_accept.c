@@ -9,7 +9,7 @@
  *   CALL_ERROR: logs why a public call is refused; its value is the error, the second argument
  *   cfg: the config that the application gave to woad_init()
  *   CONNECT_REQUESTED: of `activity`: the controller is to connect
- *   emit_none(): raises an event that is of no connection
+ *   emit_status(): raises an event that has only a status
  *   feature_for_call(): for a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; HCI is polled again
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h) */
@@ -44,11 +44,9 @@ static void accept_layout(struct woad *h)
 /* The list is in the controller, or that has failed: WOAD_EV_ACCEPT_LIST, once a list. */
 static void accept_emit(struct woad *h, int status)
 {
-    struct woad_event ev;
-    ev.u.accept_list.status = status;
     if (h->accept_dirty) {
         h->accept_dirty = false;
-        emit_none(h, WOAD_EV_ACCEPT_LIST, &ev);
+        emit_status(h, WOAD_EV_ACCEPT_LIST, status);
     }
 }
 

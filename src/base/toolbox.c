@@ -33,13 +33,19 @@ void toolbox_mac_begin(struct toolbox_mac *m, const struct toolbox *t, const uin
     *m = (struct toolbox_mac){ .box = t, .key = key };
 }
 
+/* Encrypts a block, unless one before has failed. */
+static void cmac_aes(struct toolbox_mac *m, const uint8_t in[16], uint8_t out[16])
+{
+    if (!m->err) {
+        m->err = m->box->aes(m->box->ctx, m->key, in, out);
+    }
+}
+
 /* A full block is encrypted when the next octet arrives: the last block is treated differently. */
 static void cmac_octet(struct toolbox_mac *m, uint8_t octet)
 {
     if (m->n == 16) {
-        if (!m->err) {
-            m->err = m->box->aes(m->box->ctx, m->key, m->x, m->x);
-        }
+        cmac_aes(m, m->x, m->x);
         m->n = 0;
     }
     m->x[m->n++] ^= octet;
@@ -64,20 +70,15 @@ void toolbox_mac_back(struct toolbox_mac *m, const uint8_t *p, size_t len)
 int toolbox_mac_end(struct toolbox_mac *m, uint8_t mac[16])
 {
     uint8_t sub[16] = { 0 };
-    int err = m->err;
-    if (!err) {
-        err = m->box->aes(m->box->ctx, m->key, sub, sub);
-    }
+    cmac_aes(m, sub, sub);
     cmac_double(sub);
     if (m->n < 16) {
         m->x[m->n] ^= 0x80;
         cmac_double(sub);
     }
     xor_with(m->x, sub, 16);
-    if (err) {
-        return err;
-    }
-    return m->box->aes(m->box->ctx, m->key, m->x, mac);
+    cmac_aes(m, m->x, mac);
+    return m->err;
 }
 
 int toolbox_cmac(const struct toolbox *t, const uint8_t key[16], const uint8_t *m, size_t len,
@@ -97,13 +98,11 @@ int toolbox_c1(const struct toolbox *t, const uint8_t k[16], const uint8_t r[16]
                const uint8_t ra[7], uint8_t out[16])
 {
     uint8_t x[16];
-    memcpy(x, r, 16);
-    for (size_t n = 0; n < 7; n++) {
-        x[n] ^= pres[6 - n];
-        x[7 + n] ^= preq[6 - n];
-    }
-    x[14] ^= ra[0];
-    x[15] ^= ia[0];
+    reversed(x, pres, 7);
+    reversed(x + 7, preq, 7);
+    x[14] = ra[0];
+    x[15] = ia[0];
+    xor_with(x, r, 16);
     int err = t->aes(t->ctx, k, x, x);
     xor_with(x + 4, ia + 1, 6);
     xor_with(x + 10, ra + 1, 6);

@@ -38,11 +38,9 @@ bool woad_uuid_equal(const struct woad_uuid *a, const struct woad_uuid *b)
 uint16_t uuid_short(const struct woad_uuid *u)
 {
     uint8_t le[16];
-    struct woad_uuid two = { .size = 2 };
     uuid_widen(u, le);
-    memcpy(two.le, le + 12, 2);
-    if (woad_uuid_equal(u, &two)) {
-        return get_le16(two.le);
+    if (memcmp(le, base_uuid, 12) == 0 && get_le16(le + 14) == 0) {
+        return get_le16(le + 12);
     }
     return 0;
 }
@@ -66,13 +64,15 @@ bool uuid_read(struct rd *in, size_t size, struct woad_uuid *uuid)
 /* ATT has no 32-bit UUIDs: they are sent in the 128-bit form.  Vol 3, Part F, 3.2.1 */
 void uuid_write(struct wr *out, const struct woad_uuid *uuid)
 {
-    uint8_t le[16];
-    if (uuid->size == 4) {
-        uuid_widen(uuid, le);
-        wr_bytes(out, le, 16);
-    } else {
-        wr_bytes(out, uuid->le, uuid->size);
+    uint8_t wide[16];
+    const uint8_t *le = uuid->le;
+    size_t size = uuid->size;
+    if (size == 4) {
+        uuid_widen(uuid, wide);
+        le = wide;
+        size = sizeof wide;
     }
+    wr_bytes(out, le, size);
 }
 
 /* The value of a hexadecimal digit; -1: it is none. */

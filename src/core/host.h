@@ -88,12 +88,13 @@ struct hci {
 
 /* The controller, as it describes itself during bring-up. */
 struct controller {
-    uint8_t version;              /* HCI_Version.  Assigned Numbers, 2.1 */
-    struct woad_addr random_addr; /* ours: static, or private while privacy is on */
-    struct woad_addr public_addr; /* zeros: none */
-    uint16_t company, subversion; /* of its manufacturer; LMP subversion */
-    uint32_t last_rx_ms;          /* h->now when its last packet arrived */
-    uint8_t features[8], le_features[8], commands[64]; /* supported: bits as in HCI's answers */
+    /* as in HCI's answer: HCI version u8, subversion u16; LMP version u8, company u16,
+     * subversion u16 */
+    uint8_t version[8];
+    struct woad_addr random_addr;         /* ours: static, or private while privacy is on */
+    struct woad_addr public_addr;         /* zeros: none */
+    uint32_t last_rx_ms;                  /* h->now when its last packet arrived */
+    uint8_t le_features[8], commands[64]; /* supported: bits as in HCI's answers */
 };
 
 /* The order is by frequency of use: small offsets make shorter code.  `cfg.features` is the last
@@ -146,42 +147,42 @@ struct woad {
     const struct ext_role *ext_role;
     struct att_bearer *bearers; /* one a connection, then config.att_bearers of Enhanced ATT */
     struct woad_config cfg;
-    struct ext *ext;
     struct cocs *cocs;
-    const struct att_extension *att_long;
-    struct att_bearer *bearers_end;
     const struct coc_enhanced *coc_enhanced;
+    struct att_bearer *bearers_end;
     uint32_t stop_deadline; /* deadline of woad_stop() */
+    uint8_t *tx_frame;      /* tx_frame_max + 4 octets: an L2CAP frame sent in fragments */
+    /* HCI handles of connections for which there was no slot, to be disconnected: refused_max(). */
+    uint16_t *refused_handles;
+    struct accept *accept;
+    struct oob *oob;
+    const struct gatt_bonds *gatt_bonds;
+    const struct vendor_init_role *vendor_init_role;
+    void (*scan_report)(struct woad *h, struct rd *in);      /* LE Advertising Report */
+    void (*att_signed)(struct att_bearer *b, struct rd *in); /* ATT_SIGNED_WRITE_CMD */
+    struct ext *ext;
     struct controller controller;
+    struct woad_addr own_addr;            /* the address that the controller uses now */
+    struct woad_conn_limits limits;       /* of parameters that a peer may request */
+    void (*quirks_apply)(struct woad *h); /* corrects `controller` */
+    void (*smp_keypress)(struct pairing *p, struct rd *in); /* Pairing Keypress Notification */
+    const struct attr_table *builtin_with_features;         /* NULL: the plain one */
+    const struct type_index *type_index;
+    uint16_t *type_handles; /* config.attr_index of them, the type index's memory */
+    const struct att_extension *att_long;
     const struct att_extension *att_multiple;
     const struct att_pipeline *att_pipeline;
     struct pipeline *pipelines; /* one a connection */
     struct gatts_parts *parts;  /* one a connection */
     struct multiple *multiples; /* one a bearer */
-    const struct type_index *type_index;
-    uint16_t *type_handles; /* config.attr_index of them, the type index's memory */
-    void (*att_signed)(struct att_bearer *b, struct rd *in); /* ATT_SIGNED_WRITE_CMD */
-    const struct gatt_bonds *gatt_bonds;
-    const struct attr_table *builtin_with_features;         /* NULL: the plain one */
-    void (*smp_keypress)(struct pairing *p, struct rd *in); /* Pairing Keypress Notification */
     struct controller_crypto *controller_crypto;
     struct reconnect *reconnect_mem;
     struct link *link;
     struct vendor_init *vendor_init;
-    const struct vendor_init_role *vendor_init_role;
-    uint8_t *tx_frame; /* tx_frame_max + 4 octets: an L2CAP frame sent in fragments */
-    /* HCI handles of connections for which there was no slot, to be disconnected: refused_max(). */
-    uint16_t *refused_handles;
-    struct woad_conn_limits limits; /* of parameters that a peer may request */
     struct resolve *resolve;
-    struct oob *oob;
     struct watchdog *watchdog;
     struct quirks *quirks;
-    void (*quirks_apply)(struct woad *h);               /* corrects `controller` */
-    void (*scan_report)(struct woad *h, struct rd *in); /* LE Advertising Report */
-    struct accept *accept;
     struct eatt *eatt;
-    struct woad_addr own_addr; /* the address that the controller uses now */
 };
 
 ASSERT_SIZE(woad, WOAD_SIZE_HOST);

@@ -12,7 +12,7 @@
  *   cfg: the config that the application gave to woad_init()
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
  *   conn_any_free(): there is room for one more connection
- *   emit_none(): raises an event that is of no connection
+ *   emit_status(): raises an event that has only a status
  *   ext_advertises(): advertising goes by extended commands, through h->ext_role
  *   ext_role: functions of gap_ext.c for legacy files; NULL: not linked. adv_params(), create() and
  *       the like write an extended command and return its opcode
@@ -38,6 +38,10 @@ enum {
     ADV_DIRTY_PARAMS = 1 << PARTS
 };
 
+struct adv_part {
+    uint8_t len, octets[WOAD_ADV_DATA_MAX]; /* zeros from `len` on */
+};
+
 struct adv {
     bool wanted;         /* the application wants to advertise */
     uint8_t dirty;       /* ADV_DIRTY_…: not in the controller yet */
@@ -45,9 +49,7 @@ struct adv {
     bool enable_pending; /* that command waits for its completion */
     uint8_t own_type;    /* own address type in the controller's parameters */
     struct woad_adv_params params;
-    struct {
-        uint8_t len, octets[WOAD_ADV_DATA_MAX];
-    } part[PARTS];
+    struct adv_part part[PARTS];
 };
 
 ASSERT_SIZE(adv, WOAD_SIZE_ADV);
@@ -61,14 +63,6 @@ static void adv_layout(struct woad *h)
 static void adv_reset(struct woad *h)
 {
     *h->adv = (struct adv){ 0 };
-}
-
-static __attribute__((noinline)) void adv_emit(struct woad *h, enum woad_event_type type,
-                                               int status)
-{
-    struct woad_event ev;
-    ev.u.adv.status = status;
-    emit_none(h, type, &ev);
 }
 
 /* HCI_LE_Set_Advertising_Parameters: interval min u16, max u16, type u8, own type u8, peer type
@@ -101,14 +95,11 @@ static uint16_t adv_write_params(struct woad *h, struct wr *params)
 /* HCI_LE_Set_Advertising_Data, HCI_LE_Set_Scan_Response_Data: length u8, 31 octets.  7.8.7 */
 static uint16_t adv_write_data(const struct woad *h, int part, struct wr *params)
 {
-    const uint8_t *octets = h->adv->part[part].octets;
-    uint8_t len = h->adv->part[part].len;
+    const struct adv_part *p = &h->adv->part[part];
     if (ext_advertises(h)) {
-        return h->ext_role->adv_data(part == RSP, octets, len, params);
+        return h->ext_role->adv_data(part == RSP, p->octets, p->len, params);
     }
-    wr_u8(params, len);
-    wr_bytes(params, octets, len);
-    wr_zero(params, WOAD_ADV_DATA_MAX - (size_t)len);
+    wr_bytes(params, p, sizeof *p);
     if (part == RSP) {
         return OP_LE_SET_SCAN_RSP_DATA;
     }
@@ -150,13 +141,13 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
     }
     bool on = (h->activity & ACTIVE_ADV) != 0, must_be_off = !a->wanted || own_address_pending(h);
     bool restart = (a->dirty & ADV_DIRTY_PARAMS) || a->own_type != h->own_type;
-    if (on && (must_be_off || restart)) {
-        return adv_write_enable(h, ADV_OFF, params);
-    }
-    if (must_be_off) {
-        return 0;
-    }
-    if (restart) {
+    if (must_be_off || restart) {
+        if (on) {
+            return adv_write_enable(h, ADV_OFF, params);
+        }
+        if (must_be_off) {
+            return 0;
+        }
         return adv_write_params(h, params);
     }
     if (!on && ext_advertises(h)) {
@@ -191,20 +182,20 @@ static void adv_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
         /* also if it fails: advertising was off already */
         h->activity &= (uint8_t)~ACTIVE_ADV;
         if (was && !a->wanted) {
-            adv_emit(h, WOAD_EV_ADV_STOPPED, 0);
+            emit_status(h, WOAD_EV_ADV_STOPPED, 0);
         }
     } else if (status) {
         /* the controller may not have the data: send all at the next start */
         a->dirty |= ADV_DIRTY_PARTS;
         if (a->wanted && !(a->dirty & ADV_DIRTY_PARAMS)) {
             a->wanted = false;
-            adv_emit(h, WOAD_EV_ADV_FAILED, status);
+            emit_status(h, WOAD_EV_ADV_FAILED, status);
         } else if (!a->wanted && enable) { /* woad_adv_stop() was called meanwhile */
-            adv_emit(h, WOAD_EV_ADV_STOPPED, status);
+            emit_status(h, WOAD_EV_ADV_STOPPED, status);
         }
     } else if (enable) {
         h->activity |= ACTIVE_ADV;
-        adv_emit(h, WOAD_EV_ADV_STARTED, 0);
+        emit_status(h, WOAD_EV_ADV_STARTED, 0);
     }
 }
 
@@ -229,7 +220,7 @@ void adv_ended(struct woad *h, int status)
         silent = a->wanted; /* it begins again */
     }
     if (on && !silent) {
-        adv_emit(h, WOAD_EV_ADV_STOPPED, status);
+        emit_status(h, WOAD_EV_ADV_STOPPED, status);
     }
 }
 
@@ -269,10 +260,11 @@ static int adv_store_part(struct woad *h, int part, const uint8_t *data, size_t 
     if (len > WOAD_ADV_DATA_MAX || (len && !data)) {
         return REFUSED(h, WOAD_EINVAL, "%u octets of data: 0 to 31", (unsigned)len);
     }
-    if (len) {
-        memcpy(h->adv->part[part].octets, data, len);
+    struct adv_part *p = &h->adv->part[part];
+    p->len = (uint8_t)len;
+    for (size_t n = 0; n < WOAD_ADV_DATA_MAX; n++) {
+        p->octets[n] = n < len ? data[n] : 0;
     }
-    h->adv->part[part].len = (uint8_t)len;
     h->adv->dirty |= (uint8_t)(1u << part);
     return 0;
 }
@@ -317,7 +309,7 @@ int woad_adv_start(struct woad *h, const struct woad_adv_params *p)
     h->adv->dirty |= ADV_DIRTY_PARAMS;
     h->adv->wanted = true;
     if (stopping) {
-        adv_emit(h, WOAD_EV_ADV_STOPPED, 0); /* of the advertising before */
+        emit_status(h, WOAD_EV_ADV_STOPPED, 0); /* of the advertising before */
     }
     return 0;
 }
@@ -332,7 +324,7 @@ int woad_adv_stop(struct woad *h)
     bool wanted = h->adv->wanted;
     h->adv->wanted = false;
     if (wanted && !adv_reports_stop(h)) {
-        adv_emit(h, WOAD_EV_ADV_STOPPED, 0);
+        emit_status(h, WOAD_EV_ADV_STOPPED, 0);
     }
     return 0;
 }

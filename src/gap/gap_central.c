@@ -121,23 +121,20 @@ static void central_reset(struct woad *h)
  * type u8, interval min u16, max u16, latency u16, timeout u16, CE length min u16, max u16. */
 static uint16_t central_write_create(struct woad *h, struct wr *params)
 {
-    const struct woad_connect_params *p = &h->central->params;
+    const uint16_t *p = h->central->params;
     bool at_target = h->central->target_known, use_list = h->central->use_accept_list && !at_target;
     struct woad_addr peer = *(at_target ? &h->central->target : &h->central->peer);
-    uint16_t hci_params[PARAMS];
     if (h->smp_role && !at_target) {
         h->smp_role->to_air_address(h, &peer);
     }
     if (ext_connects(h)) {
         return h->ext_role->create(h, &peer, use_list, p, params);
     }
-    wr_le16(params, p->scan_interval_625us);
-    wr_le16(params, p->scan_window_625us);
+    wr_le16s(params, p, CONNECT_REQUEST);
     wr_u8(params, use_list);
     wr_bytes(params, &peer, sizeof peer);
     wr_u8(params, h->own_type);
-    conn_params_of(p, hci_params);
-    conn_wr_params(params, hci_params);
+    conn_wr_params(params, p + CONNECT_REQUEST);
     return OP_LE_CREATE_CONNECTION;
 }
 
@@ -258,8 +255,10 @@ const struct woad_feature woad_feature_central = {
 
 int woad_connect(struct woad *h, const struct woad_addr *peer, const struct woad_connect_params *p)
 {
-    uint16_t params[PARAMS];
-    conn_params_of(p, params);
+    uint16_t params[CONNECT_PARAMS];
+    params[CONNECT_INTERVAL] = p->scan_interval_625us;
+    params[CONNECT_WINDOW] = p->scan_window_625us;
+    conn_params_of(p, params + CONNECT_REQUEST);
     struct central *c = h->central;
     int err = CALL_ERROR(h, feature_for_call(h, c), "woad_feature_central");
     if (err) {
@@ -279,7 +278,7 @@ int woad_connect(struct woad *h, const struct woad_addr *peer, const struct woad
                        "interval",
                        p->scan_window_625us, p->scan_interval_625us);
     }
-    if (!conn_params_valid(params)) {
+    if (!conn_params_valid(params + CONNECT_REQUEST)) {
         return REFUSED(h, WOAD_EINVAL, CONN_PARAMS_LIMITS, p->interval_min_1250us,
                        p->interval_max_1250us, p->latency, p->supervision_10ms);
     }
@@ -298,7 +297,7 @@ int woad_connect(struct woad *h, const struct woad_addr *peer, const struct woad
         addr_copy(&c->peer, peer);
     }
     c->use_accept_list = !peer;
-    c->params = *p;
+    memcpy(c->params, params, sizeof params);
     c->attempt_until = 0;
     if (p->timeout_ms) {
         c->attempt_until = deadline_in(h, p->timeout_ms);

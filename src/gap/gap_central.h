@@ -4,6 +4,7 @@
 
 #include <woad/gap.h>
 
+#include "../core/conn.h"
 #include "../core/reconnect_role.h"
 #include "gap_ext.h"
 
@@ -16,6 +17,15 @@ enum central_state {
     CENTRAL_CANCEL /* to be cancelled, or cancelled */
 };
 
+/* Indices of an attempt's parameters, in the order of HCI's commands: the scan's, in units of
+ * 625 us; then those of a request, PARAM_MIN and so on. */
+enum {
+    CONNECT_INTERVAL,
+    CONNECT_WINDOW,
+    CONNECT_REQUEST,
+    CONNECT_PARAMS = CONNECT_REQUEST + PARAMS
+};
+
 struct central {
     uint8_t state; /* enum central_state */
     bool cancel_sent;
@@ -26,8 +36,8 @@ struct central {
                            * cancelled, or it begins again */
     uint32_t deadline;    /* end of the attempt, or of its cancellation; 0: none */
     uint32_t attempt_until; /* end of the whole attempt; 0: none */
+    uint16_t params[CONNECT_PARAMS];
     struct woad_addr peer, target;
-    struct woad_connect_params params;
 };
 
 /* gap_central.c */
@@ -38,7 +48,7 @@ void central_cancel(struct woad *h, int status);
 /* gap_scan.c: whether HCI allows such a scan, in units of 625 us.  Vol 4, Part E, 7.8.10 */
 bool scan_window_valid(uint16_t interval, uint16_t window);
 /* A scan for a peer to connect to, without events. */
-void scan_for_peer(struct woad *h, const struct woad_connect_params *p);
+void scan_for_peer(struct woad *h, const uint16_t params[CONNECT_PARAMS]);
 void scan_for_peer_end(struct woad *h);
 /* gap_accept.c: entry n of the accept list; NULL: no more. */
 const struct woad_addr *accept_peer(const struct woad *h, uint8_t n);

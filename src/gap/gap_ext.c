@@ -15,7 +15,6 @@
  *   cfg: the config that the application gave to woad_init()
  *   complete_config: a feature's part of this (core/feature.h)
  *   conn_any_free(): there is room for one more connection
- *   conn_params_of(): converts the application's connection parameters to those of a request
  *   conn_wr_params(): writes a request's parameters in the form in which HCI's commands end
  *   emit_at(): raises an event of a connection by its number; WOAD_NO_CONN: of none
  *   ext_advertises(): advertising goes by extended commands, through h->ext_role
@@ -42,13 +41,14 @@
 #include <woad/hci.h>
 
 #include "../base/bytes.h"
+#include "../core/address.h"
 #include "../core/event.h"
 #include "../core/feature.h"
 #include "../core/log.h"
 #include "../core/own_address.h"
 #include "../hci/hci.h"
 #include "../l2cap/sig.h"
-#include "gap_ext.h"
+#include "gap_central.h"
 
 enum { ADV_DATA, SCAN_RESPONSE };
 /* DIRTY_DATA << SCAN_RESPONSE is DIRTY_RSP */
@@ -285,19 +285,16 @@ static uint16_t ext_scan_enable(const struct woad_scan_params *p, bool on, struc
  * each { scan interval u16, window u16, interval min u16, max u16, latency u16, timeout u16, CE
  * length min u16, max u16 }. 7.8.66 */
 static uint16_t ext_create(struct woad *h, const struct woad_addr *peer, bool any,
-                           const struct woad_connect_params *p, struct wr *out)
+                           const uint16_t *p, struct wr *out)
 {
     uint8_t phys = h->ext->connect_phys;
-    uint16_t params[PARAMS];
-    conn_params_of(p, params);
     wr_u8(out, any);
     wr_u8(out, h->own_type);
     wr_bytes(out, peer, sizeof *peer);
     wr_u8(out, phys);
     for (; phys; phys &= (uint8_t)(phys - 1)) {
-        wr_le16(out, p->scan_interval_625us);
-        wr_le16(out, p->scan_window_625us);
-        conn_wr_params(out, params);
+        wr_le16s(out, p, CONNECT_REQUEST);
+        conn_wr_params(out, p + CONNECT_REQUEST);
     }
     return OP_LE_EXT_CREATE_CONNECTION;
 }
@@ -586,7 +583,7 @@ static const int8_t legacy_kinds[16] = { 3, -1, 2, 0, -1, 1, -1, -1, -1, -1, 4, 
 static void ext_report(const uint8_t *p, const uint8_t *data, struct woad_ext_report *r)
 {
     r->props = get_le16(p);
-    memcpy(&r->addr, p + 2, sizeof r->addr);
+    addr_copy(&r->addr, p + 2);
     r->primary_phy = p[9];
     r->secondary_phy = p[10];
     r->sid = p[11];
@@ -620,7 +617,7 @@ static void ext_rx_report(struct woad *h, struct rd *in)
                 in->bad = true;
                 return;
             }
-            memcpy(&ev.u.report.addr, p + 2, sizeof ev.u.report.addr);
+            addr_copy(&ev.u.report.addr, p + 2);
             ev.u.report.kind = (uint8_t)kind;
             ev.u.report.rssi = (int8_t)p[13];
             ev.u.report.data = data;

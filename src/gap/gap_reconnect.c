@@ -117,7 +117,7 @@ static bool reconnect_must_scan(struct woad *h)
         h->resolving_enabled || !attempt_hides(h)) {
         return false;
     }
-    scan_for_peer(h, &c->params);
+    scan_for_peer(h, c->params);
     return true;
 }
 

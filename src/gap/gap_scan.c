@@ -13,6 +13,7 @@
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   emit_none(): raises an event that is of no connection
+ *   emit_status(): raises an event that has only a status
  *   ext_role: functions of gap_ext.c for legacy files; NULL: not linked. adv_params(), create() and
  *       the like write an extended command and return its opcode
  *   ext_scans(): scanning goes by extended commands, through h->ext_role
@@ -26,6 +27,7 @@
  *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
  *   to_identity: of smp_role: replaces a bonded peer's private address by its identity address */
+#include "../core/address.h"
 #include "../core/clock.h"
 #include "../core/event.h"
 #include "../core/feature.h"
@@ -36,12 +38,13 @@
 #include "gap_central.h"
 
 struct scan {
-    bool wanted, done_due;                /* done_due: WOAD_EV_SCAN_DONE will follow */
-    bool dirty;                           /* the controller does not have the parameters yet */
-    bool enabling;                        /* the enable command turns it on, else off */
-    bool command_pending, enable_pending; /* a command is in progress; it is the enable command */
+    bool wanted;
+    bool enabling; /* the enable command turns it on, else off */
+    bool dirty;    /* the controller does not have the parameters yet */
     uint8_t own_type;
-    bool for_connect; /* the host's own scan, for a peer to connect to */
+    bool done_due;                        /* WOAD_EV_SCAN_DONE will follow */
+    bool command_pending, enable_pending; /* a command is in progress; it is the enable command */
+    bool for_connect;                     /* the host's own scan, for a peer to connect to */
     int status;
     uint32_t deadline; /* end of the scan; 0: none */
     struct woad_scan_params params;
@@ -57,9 +60,7 @@ static void scan_end(struct woad *h, int status)
     s->deadline = 0;
     if (s->done_due) {
         s->done_due = false;
-        struct woad_event ev;
-        ev.u.scan.status = status;
-        emit_none(h, WOAD_EV_SCAN_DONE, &ev);
+        emit_status(h, WOAD_EV_SCAN_DONE, status);
     }
 }
 
@@ -87,8 +88,6 @@ static uint16_t scan_write_params(struct woad *h, struct wr *params)
     wr_u8(params, s->params.accept_list);
     return OP_LE_SET_SCAN_PARAMS;
 }
-
-enum { SCAN_OFF = false, SCAN_ON = true };
 
 /* HCI_LE_Set_Scan_Enable: on u8, filter duplicates u8.  7.8.11 */
 static uint16_t scan_write_enable(struct woad *h, bool on, struct wr *params)
@@ -119,14 +118,11 @@ static uint16_t scan_command(struct woad *h, struct wr *params)
     }
     bool on = (h->activity & ACTIVE_SCAN) != 0, paused = !s->wanted || own_address_pending(h);
     bool restart = s->dirty || s->own_type != h->own_type;
-    if (on && (paused || restart)) {
-        return scan_write_enable(h, SCAN_OFF, params);
+    if (on == (paused || restart)) {
+        return scan_write_enable(h, !on, params);
     }
-    if (paused || on) {
+    if (on || paused) {
         return 0;
-    }
-    if (!restart) {
-        return scan_write_enable(h, SCAN_ON, params);
     }
     return scan_write_params(h, params);
 }
@@ -173,7 +169,7 @@ void scan_emit_report(struct woad *h, enum woad_event_type type, struct woad_eve
 }
 
 /* Ends the application's scan; once that has ended, starts a scan for a peer. */
-void scan_for_peer(struct woad *h, const struct woad_connect_params *p)
+void scan_for_peer(struct woad *h, const uint16_t params[CONNECT_PARAMS])
 {
     struct scan *s = h->scan;
     if (s->wanted && !s->for_connect) {
@@ -183,8 +179,8 @@ void scan_for_peer(struct woad *h, const struct woad_connect_params *p)
     if (s->wanted || s->done_due || s->command_pending || (h->activity & ACTIVE_SCAN)) {
         return;
     }
-    s->params = (struct woad_scan_params){ .interval_625us = p->scan_interval_625us,
-                                           .window_625us = p->scan_window_625us };
+    s->params = (struct woad_scan_params){ .interval_625us = params[CONNECT_INTERVAL],
+                                           .window_625us = params[CONNECT_WINDOW] };
     s->dirty = s->wanted = s->for_connect = true;
     h->commands_idle = false;
 }
@@ -216,7 +212,7 @@ static void scan_report(struct woad *h, struct rd *in)
         const uint8_t *data = p + HEAD;
         in->p = data + p[8] + 1;
         ev.u.report.kind = p[0];
-        memcpy(&ev.u.report.addr, p + 1, sizeof ev.u.report.addr);
+        addr_copy(&ev.u.report.addr, p + 1);
         ev.u.report.data = data;
         ev.u.report.len = p[8];
         ev.u.report.rssi = (int8_t)data[p[8]];

@@ -149,16 +149,23 @@ static int hci_rx_report(struct woad *h, struct rd *in)
     return 0;
 }
 
-/* The row of a table for this event; NULL: none. */
-static const struct conn_event *conn_event_in(const struct conn_event *e, uint8_t code)
+/* An event of this row.  0, or WOAD_EBADMSG: another length than it must have. */
+static int conn_event_rx(struct woad *h, const struct conn_event *e, struct rd *in)
 {
-    while (e && e->code && e->code != code) {
-        e++;
+    if (rd_left(in) != e->len) {
+        return WOAD_EBADMSG;
     }
-    if (e && e->code) {
-        return e;
+    uint8_t status = 0;
+    if (e->status) {
+        status = rd_u8(in);
     }
-    return NULL;
+    struct conn *c = conn_by_handle(h, rd_le16(in));
+    if (c) {
+        e->rx(c, status, in);
+    } else {
+        LOG(h, WOAD_LOG_DEBUG, "event %x about an unknown connection is dropped", e->code);
+    }
+    return 0;
 }
 
 /* An event about one connection, for the first that has it in its table: the core, or a feature. */
@@ -166,22 +173,10 @@ static int hci_rx_conn(struct woad *h, uint8_t code, struct rd *in)
 {
     const struct woad_feature *feature = &core_feature;
     for (const struct woad_feature *const *f = h->cfg.features; feature; feature = *f++) {
-        const struct conn_event *e = conn_event_in(feature->conn_events, code);
-        if (e) {
-            if (rd_left(in) != e->len) {
-                return WOAD_EBADMSG;
+        for (const struct conn_event *e = feature->conn_events; e && e->code; e++) {
+            if (e->code == code) {
+                return conn_event_rx(h, e, in);
             }
-            uint8_t status = 0;
-            if (e->status) {
-                status = rd_u8(in);
-            }
-            struct conn *c = conn_by_handle(h, rd_le16(in));
-            if (c) {
-                e->rx(c, status, in);
-            } else {
-                LOG(h, WOAD_LOG_DEBUG, "event %x about an unknown connection is dropped", code);
-            }
-            return 0;
         }
     }
     return 0;

@@ -36,29 +36,15 @@ struct bringup_step {
     uint16_t opcode;
     uint8_t octet, bit : 3; /* of Supported_Commands: sent only if set; octet 0: always sent */
     bool needed : 1;        /* if it fails, the start fails */
-    bool for_buffers : 1;   /* sent only while the ACL buffers are not known */
-    bool reads : 1;         /* which member of the union is valid: `read`, … */
-    bool copies : 1;        /* …`copy`, else `write` */
+    bool for_buffers : 1;   /* reads the ACL buffers: sent only while they are not known */
+    bool copies : 1;        /* which member of the union is valid: `copy`, else `write` */
     union {
         void (*write)(struct woad *h, struct wr *params); /* the parameters; NULL: none */
-        void (*read)(struct woad *h, struct rd *ret);     /* the return parameters */
         struct {
             uint8_t at, len;
         } copy; /* the return parameters are this field of struct controller */
     };
 };
-
-/* HCI_Read_Local_Version_Information: HCI version u8, subversion u16, LMP version u8, company u16,
- * LMP subversion u16.  7.4.1 */
-static void bringup_read_version(struct woad *h, struct rd *ret)
-{
-    const uint8_t *p = rd_bytes(ret, 8);
-    if (p) {
-        h->controller.version = p[0];
-        h->controller.company = get_le16(p + 4);
-        h->controller.subversion = get_le16(p + 6);
-    }
-}
 
 /* HCI_Set_Event_Mask: the events that the core or any feature reads, whatever config.features
  * names: Disconnection Complete, Encryption Change, Read Remote Version Information Complete,
@@ -88,37 +74,26 @@ static void bringup_write_le_mask(struct woad *h, struct wr *params)
     wr_le32(params, 0);
 }
 
-/* Keeps the first answer that names any buffers. */
-static void bringup_set_buffers(struct woad *h, uint16_t len, uint16_t count)
+/* HCI_LE_Read_Buffer_Size: ACL length u16, count u8; v2 adds ISO.  7.8.2
+ * HCI_Read_Buffer_Size: ACL length u16, SCO length u8, ACL count u16, SCO count u16.  Sent when LE
+ * shares the buffers of BR/EDR.  7.4.5 */
+static void bringup_read_buffers(struct woad *h, uint16_t opcode, struct rd *ret)
 {
-    if (len && count && !h->hci.acl_total) {
+    uint16_t len = rd_le16(ret), count = rd_u8(ret);
+    if (opcode == OP_READ_BUFFER_SIZE) {
+        count = rd_le16(ret);
+    }
+    if (len) { /* a count of 0 is the same as no answer */
         h->hci.acl_len = len;
         h->hci.acl_total = h->hci.acl_free = count;
     }
-}
-
-/* HCI_LE_Read_Buffer_Size: ACL length u16, count u8; v2 adds ISO.  7.8.2 */
-static void bringup_read_le_buffers(struct woad *h, struct rd *ret)
-{
-    uint16_t len = rd_le16(ret);
-    bringup_set_buffers(h, len, rd_u8(ret));
-}
-
-/* HCI_Read_Buffer_Size: ACL length u16, SCO length u8, ACL count u16, SCO count u16.  7.4.5
- * Sent when LE shares the buffers of BR/EDR. */
-static void bringup_read_buffers(struct woad *h, struct rd *ret)
-{
-    uint16_t len = rd_le16(ret);
-    rd_u8(ret);
-    bringup_set_buffers(h, len, rd_le16(ret));
 }
 
 /* HCI_Write_LE_Host_Support: on u8, unused u8.  7.3.79 */
 static void bringup_write_host_support(struct woad *h, struct wr *params)
 {
     (void)h;
-    wr_u8(params, 1);
-    wr_u8(params, 0);
+    wr_le16(params, 1);
 }
 
 /* The longest time on the air of a packet with this many octets, in us: on the slowest PHY that the
@@ -137,19 +112,11 @@ static void bringup_write_data_len(struct woad *h, struct wr *params)
     wr_le16(params, hci_packet_us(h, LL_OCTETS_MAX));
 }
 
-/* HCI_LE_Rand: 8 octets, of which six become our static random address.  7.8.23; Vol 6, Part B,
- * 1.3.2.1 */
-static void bringup_read_random(struct woad *h, struct rd *ret)
-{
-    h->controller.random_addr.type = WOAD_ADDR_RANDOM;
-    rd_copy(ret, h->controller.random_addr.octet, 6);
-    h->controller.random_addr.octet[5] |= 0xc0;
-}
-
-/* HCI_Read_Local_Supported_Commands: 64 octets of bits.  7.4.2
- * HCI_Read_Local_Supported_Features, HCI_LE_Read_Local_Supported_Features: 8 octets of bits.
- * 7.4.3, 7.8.3
- * HCI_Read_BD_ADDR: 6 octets; all zero or all one where a controller has none.  7.4.6 */
+/* HCI_Read_Local_Version_Information: see struct controller.  7.4.1
+ * HCI_Read_Local_Supported_Commands: 64 octets of bits.  7.4.2
+ * HCI_LE_Read_Local_Supported_Features: 8 octets of bits.  7.8.3
+ * HCI_Read_BD_ADDR: 6 octets; all zero or all one where a controller has none.  7.4.6
+ * HCI_LE_Rand: 8 octets, of which six become our static random address.  7.8.23 */
 #define COPY(field) \
     { \
         offsetof(struct controller, field), sizeof(((struct controller *)0)->field) \
@@ -157,22 +124,21 @@ static void bringup_read_random(struct woad *h, struct rd *ret)
 
 static const struct bringup_step bringup_steps[] = {
     { OP_RESET, .needed = true },
-    { OP_READ_LOCAL_VERSION, .reads = true, .read = bringup_read_version },
+    { OP_READ_LOCAL_VERSION, .copies = true, .copy = COPY(version) },
     { OP_READ_LOCAL_COMMANDS, .copies = true, .copy = COPY(commands) },
-    { OP_READ_LOCAL_FEATURES, .copies = true, .copy = COPY(features) },
+    { .opcode = OP_READ_LOCAL_FEATURES },
     { OP_LE_READ_FEATURES, .needed = true, .copies = true, .copy = COPY(le_features) },
     { OP_READ_BD_ADDR, .copies = true, .copy = COPY(public_addr.octet) },
     { OP_SET_EVENT_MASK, .needed = true, .write = bringup_write_mask },
     { OP_WRITE_LE_HOST_SUPPORT, .octet = 24, .bit = 6, .write = bringup_write_host_support },
     { OP_LE_SET_EVENT_MASK, .needed = true, .write = bringup_write_le_mask },
-    { OP_LE_READ_BUFFER_SIZE_V2, .octet = 41, .bit = 5, .reads = true,
-      .read = bringup_read_le_buffers },
-    { OP_LE_READ_BUFFER_SIZE, .for_buffers = true, .reads = true, .read = bringup_read_le_buffers },
-    { OP_READ_BUFFER_SIZE, .for_buffers = true, .reads = true, .read = bringup_read_buffers },
+    { OP_LE_READ_BUFFER_SIZE_V2, .octet = 41, .bit = 5, .for_buffers = true },
+    { OP_LE_READ_BUFFER_SIZE, .for_buffers = true },
+    { OP_READ_BUFFER_SIZE, .for_buffers = true },
     { OP_LE_WRITE_DEFAULT_DATA_LEN, .octet = 34, .bit = 0, .write = bringup_write_data_len },
-    { OP_LE_RAND, .needed = true, .reads = true, .read = bringup_read_random },
+    { OP_LE_RAND, .needed = true, .copies = true, .copy = COPY(random_addr.octet) },
+    { .opcode = 0 },
 };
-enum { BRINGUP_STEPS = sizeof bringup_steps / sizeof *bringup_steps };
 
 /* The last row is done.  A controller without usable ACL buffers has failed: 4.1.1 requires 27
  * octets. */
@@ -182,12 +148,13 @@ static void bringup_done(struct woad *h)
         host_down(h, WOAD_EIO);
         return;
     }
-    if (own_has_public(h)) {
-        h->own_type = WOAD_ADDR_PUBLIC;
-    } else {
+    h->controller.random_addr.type = WOAD_ADDR_RANDOM;
+    h->controller.random_addr.octet[5] |= 0xc0; /* static.  Vol 6, Part B, 1.3.2.1 */
+    h->random_dirty = !own_has_public(h);
+    h->own_type = WOAD_ADDR_PUBLIC;
+    if (h->random_dirty) {
         h->own_type = WOAD_ADDR_RANDOM;
     }
-    h->random_dirty = h->own_type == WOAD_ADDR_RANDOM;
     h->state = HOST_UP;
     if (h->ext_role) {
         h->ext_role->up(h);
@@ -204,24 +171,11 @@ static bool bringup_applies(const struct woad *h, const struct bringup_step *s)
            !(s->for_buffers && h->hci.acl_total);
 }
 
-/* The next row that applies becomes the current one, and hci.c sends its command when the
- * controller can take one; after the last row the host is up. */
-static void bringup_skip(struct woad *h)
-{
-    while (h->hci.bringup_step < BRINGUP_STEPS &&
-           !bringup_applies(h, &bringup_steps[h->hci.bringup_step])) {
-        h->hci.bringup_step++;
-    }
-    if (h->hci.bringup_step == BRINGUP_STEPS) {
-        bringup_done(h);
-    }
-}
-
 /* The command of the current row: writes its parameters and returns its opcode. */
 uint16_t bringup_command(struct woad *h, struct wr *params)
 {
     const struct bringup_step *s = &bringup_steps[h->hci.bringup_step];
-    if (!s->reads && !s->copies && s->write) {
+    if (!s->copies && s->write) {
         s->write(h, params);
     }
     return s->opcode;
@@ -233,8 +187,8 @@ uint16_t bringup_command(struct woad *h, struct wr *params)
 void bringup_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     const struct bringup_step *s = &bringup_steps[h->hci.bringup_step];
-    if (status == 0 && s->reads) {
-        s->read(h, ret);
+    if (status == 0 && s->for_buffers) {
+        bringup_read_buffers(h, opcode, ret);
     } else if (status == 0 && s->copies) {
         rd_copy(ret, (uint8_t *)&h->controller + s->copy.at, s->copy.len);
     }
@@ -245,6 +199,13 @@ void bringup_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd
     if (opcode == OP_READ_BD_ADDR && h->quirks_apply) {
         h->quirks_apply(h); /* the manufacturer, the features and the address are known */
     }
-    h->hci.bringup_step++;
-    bringup_skip(h);
+    /* The next row that applies becomes the current one, and hci.c sends its command when the
+     * controller can take one; after the last row the host is up. */
+    do {
+        s++;
+        h->hci.bringup_step++;
+    } while (s->opcode && !bringup_applies(h, s));
+    if (!s->opcode) {
+        bringup_done(h);
+    }
 }

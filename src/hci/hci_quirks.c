@@ -52,8 +52,9 @@ ASSERT_SIZE(quirks, WOAD_SIZE_QUIRKS);
 static void quirk_apply(struct woad *h, const struct woad_quirk *q)
 {
     struct controller *c = &h->controller;
-    if (q->company != c->company || c->subversion < q->subversion_first ||
-        c->subversion > q->subversion_last) {
+    uint16_t company = get_le16(c->version + 4), subversion = get_le16(c->version + 6);
+    if (q->company != company || subversion < q->subversion_first ||
+        subversion > q->subversion_last) {
         return;
     }
     switch (q->kind) {

@@ -51,8 +51,9 @@ struct ext_role {
     uint16_t (*adv_enable)(const struct woad_adv_params *p, bool on, struct wr *params);
     uint16_t (*scan_params)(struct woad *h, const struct woad_scan_params *p, struct wr *params);
     uint16_t (*scan_enable)(const struct woad_scan_params *p, bool on, struct wr *params);
-    uint16_t (*create)(struct woad *h, const struct woad_addr *peer, bool any,
-                       const struct woad_connect_params *p, struct wr *params);
+    /* `p`: CONNECT_PARAMS parameters, of gap_central.h */
+    uint16_t (*create)(struct woad *h, const struct woad_addr *peer, bool any, const uint16_t *p,
+                       struct wr *params);
 };
 
 static inline bool ext_advertises(const struct woad *h)

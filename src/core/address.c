@@ -3,7 +3,7 @@
 
 #include "address.h"
 
-void addr_copy(struct woad_addr *to, const struct woad_addr *from)
+void addr_copy(struct woad_addr *to, const void *from)
 {
     memcpy(to, from, sizeof *to);
 }

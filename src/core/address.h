@@ -6,7 +6,8 @@
 
 #include "../base/private_names.h"
 
-void addr_copy(struct woad_addr *to, const struct woad_addr *from);
+/* `from`: a struct woad_addr, or octets of a PDU: type u8, address 6. */
+void addr_copy(struct woad_addr *to, const void *from);
 /* Compares identities: an identity address type (2, 3) equals the type it stands for (0, 1). */
 bool addr_same(const struct woad_addr *a, const struct woad_addr *b);
 

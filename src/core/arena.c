@@ -25,7 +25,8 @@ void *arena_alloc_slots(struct woad *h, size_t n, size_t size, void *structs, un
     uint8_t *array = arena_alloc(h, n, size), *at = structs;
     unsigned stride = slot >> 8, offset = slot & 0xff;
     for (uint8_t *element = array; element && n; n--) {
-        memcpy(at + offset, &element, sizeof element);
+        void **field = (void *)(at + offset); /* compilers let a void * alias any other pointer */
+        *field = element;
         element += size;
         at += stride;
     }

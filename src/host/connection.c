@@ -125,12 +125,12 @@ static struct conn *conn_take(struct woad *h)
     return c;
 }
 
-/* Reads the private address that the controller used or resolved; zeros: none. */
+/* Reads the private address that the controller used or resolved; zeros: none.  The length of the
+ * event has been checked. */
 static void conn_read_rpa(struct woad_addr *a, struct rd *in)
 {
-    uint8_t rpa[6];
-    rd_copy(in, rpa, sizeof rpa);
-    if (!zeros(rpa, sizeof rpa)) {
+    const uint8_t *rpa = rd_bytes(in, sizeof a->octet);
+    if (!zeros(rpa, sizeof a->octet)) {
         a->type = WOAD_ADDR_RANDOM;
         memcpy(a->octet, rpa, sizeof a->octet);
     }

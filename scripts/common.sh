@@ -7,7 +7,25 @@ say() {
 }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 # Settings of MicroPython's unix port, the same for every build of it.
-mpy_flags="MICROPY_PY_SSL=0 MICROPY_SSL_MBEDTLS=0 MICROPY_PY_BTREE=0 MICROPY_PY_FFI=0 FROZEN_MANIFEST="
+mpy_flags="MICROPY_PY_BTREE=0 MICROPY_PY_FFI=0"
+# What this source of MicroPython has: its submodules are in a checkout, and not in Debian's source.
+# Sets mpy_flags, and builds the compiler of frozen modules.
+mpy_source() {
+    if [ ! -e "$1/lib/mbedtls/library" ]; then
+        mpy_flags="$mpy_flags MICROPY_PY_SSL=0 MICROPY_SSL_MBEDTLS=0"
+    fi
+    frozen=$root/ports/micropython/frozen
+    if [ -e "$1/lib/micropython-lib/unix-ffi" ]; then
+        mpy_flags="$mpy_flags FROZEN_MANIFEST=$frozen/manifest_mip.py MPY_LIB_DIR=$1/lib/micropython-lib"
+    else
+        mpy_flags="$mpy_flags FROZEN_MANIFEST=$frozen/manifest.py MPY_LIB_DIR=$frozen"
+    fi
+    mpy_flags="$mpy_flags MICROPY_MPYCROSS=$build/mpy-cross/mpy-cross MICROPY_MPYCROSS_DEPENDENCY="
+    make -j "$jobs" -C "$1/mpy-cross" BUILD="$build/mpy-cross" >"$build/mpy-cross.log" 2>&1 || {
+        tail -n 30 "$build/mpy-cross.log" >&2
+        die "MicroPython's mpy-cross did not build"
+    }
+}
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/woad
 # The Debian mirror that this machine's apt uses.
 mirror() {

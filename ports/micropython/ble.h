@@ -95,6 +95,7 @@ enum { /* IRQ events */
  * HCI status. */
 enum { BLE_STATUS_ATT = 0x100, BLE_STATUS_HCI = 0x200 };
 enum { BLE_POLL_MS = 20 }; /* of a method that waits: the longest time between two looks */
+enum { BLE_REFUSAL_MAX = 160 }; /* octets of the reason that an exception gives */
 enum {
     BLE_ADV_SETS = 2,  /* advertising sets of gap_advertise_set() */
     BLE_MTU_MAX = 527, /* the largest ATT_MTU that config(mtu=…) can set */
@@ -297,6 +298,9 @@ struct ble_state {
     struct woad_oob oob;
     uint8_t name[31], name_len;
     char failure[WOAD_PORT_MESSAGE_MAX]; /* why there is no radio; "": it was not lost */
+#ifdef WOAD_LOG
+    char refusal[BLE_REFUSAL_MAX]; /* why the host refused the method's last call; "": it did not */
+#endif
 };
 extern struct ble_state ble;
 
@@ -313,6 +317,17 @@ ble_obj_t *ble_object(void); /* NULL before BLE() */
 /* ble_error.c */
 void ble_raise(int err); /* WOAD_E… as an OSError; returns if it is 0 */
 void ble_raise_with(int number, mp_obj_t detail) __attribute__((noreturn));
+/* BLE_REFUSE(): an OSError with words for people; a board's has the number alone, for its flash. */
+#ifdef WOAD_LOG
+void ble_raise_words(int number, const char *words) __attribute__((noreturn));
+#define BLE_REFUSE(number, words) ble_raise_words(number, words)
+/* For config.log: keeps why a call is refused, for ble_raise(). */
+void ble_log(void *ctx, enum woad_log_level level, const char *message);
+#define ble_forget_refusal() ((void)(ble.refusal[0] = '\0'))
+#else
+#define ble_forget_refusal() ((void)0)
+#define BLE_REFUSE(number, words) mp_raise_OSError(number)
+#endif
 mp_obj_t ble_failure_text(void);
 /* The host; raises ENODEV if there is none.  Convert a method's arguments before this call: an
  * object's __int__ or __bool__ can call active(False). */

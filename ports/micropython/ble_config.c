@@ -67,7 +67,7 @@ static mp_int_t config_events_of(mp_obj_t value)
     while ((o = mp_iternext(it)) != MP_OBJ_STOP_ITERATION) {
         mp_int_t n = mp_obj_get_int(o);
         if (n < IRQ_FIRST_MORE || n >= IRQ_END_MORE) {
-            mp_raise_OSError(MP_EINVAL);
+            BLE_REFUSE(MP_EINVAL, "no such event");
         }
         bits |= 1 << (n - IRQ_FIRST_MORE);
     }
@@ -94,7 +94,7 @@ static mp_int_t config_in(mp_obj_t value, mp_int_t min, mp_int_t max)
 {
     mp_int_t n = mp_obj_get_int(value);
     if (n < min || n > max) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "the value is out of range");
     }
     return n;
 }
@@ -105,7 +105,7 @@ static void config_check_name(mp_obj_t value)
     mp_buffer_info_t buf;
     mp_get_buffer_raise(value, &buf, MP_BUFFER_READ);
     if (buf.len > sizeof ble.name) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "gap_name has 31 octets at most");
     }
 }
 
@@ -124,7 +124,7 @@ static mp_int_t config_phys(mp_obj_t value, bool scan)
 {
     mp_int_t n = config_in(value, 1, 7);
     if (scan && (n & 2)) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "scanning is on 1M and coded, not on 2M");
     }
     return n;
 }
@@ -138,7 +138,7 @@ static const char *config_path(mp_obj_t value)
     size_t len;
     const char *path = mp_obj_str_get_data(value, &len);
     if (strlen(path) != len) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "the path has a NUL");
     }
     return path;
 }

@@ -6,10 +6,13 @@
  *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module,
  *       with NimBLE) does not have
  *   ending: active(False) was called where the host could not be stopped: it is stopped soon
+ *   refusal: why the host refused the method's last call
+ *   woad_port_log(): writes to stderr what WOAD_LOG in the environment asks for
  *   failure: why there is no radio; "": it was not lost
  *   thread: the main thread, in which all methods must run */
 #include "ble.h"
 
+#include "py/gc.h"
 #include "py/mpthread.h"
 #include "py/unicode.h"
 
@@ -19,6 +22,37 @@ void ble_raise_with(int number, mp_obj_t detail)
     mp_obj_t args[] = { MP_OBJ_NEW_SMALL_INT(number), detail };
     nlr_raise(mp_obj_new_exception_args(&mp_type_OSError, 2, args));
 }
+
+#ifdef WOAD_LOG
+/* Where MicroPython's heap has no room for the words, the number stands alone. */
+void ble_raise_words(int number, const char *words)
+{
+    mp_obj_t text = MP_OBJ_NULL;
+    nlr_buf_t nlr;
+    if (!gc_is_locked() && nlr_push(&nlr) == 0) {
+        text = mp_obj_new_str(words, strlen(words));
+        nlr_pop();
+    }
+    if (text != MP_OBJ_NULL) {
+        ble_raise_with(number, text);
+    }
+    mp_raise_OSError(number);
+}
+
+/* Keeps the message of a refused call, without the function's name, "woad_…: ", which a Python
+ * program does not know.  ble_pump() forgets those about packets. */
+void ble_log(void *ctx, enum woad_log_level level, const char *message)
+{
+    const char *words = message, *colon = strstr(message, ": ");
+    if (strncmp(message, "woad_", 5) == 0 && colon) {
+        words = colon + 2;
+    }
+    if (level == WOAD_LOG_WARNING) {
+        snprintf(ble.refusal, sizeof ble.refusal, "%s", words);
+    }
+    woad_port_log(ctx, level, message);
+}
+#endif
 
 /* WOAD_E… are negative errno values.  Two are raised as upstream does: EAGAIN (queue full) is
  * ENOMEM, unless the program has enabled IRQ_TX_READY; EISCONN is EIO. */
@@ -33,6 +67,11 @@ void ble_raise(int err)
     } else if (err == WOAD_EAGAIN && !ble_wants(IRQ_TX_READY)) {
         number = MP_ENOMEM;
     }
+#ifdef WOAD_LOG
+    if (ble.refusal[0]) {
+        ble_raise_words(number, ble.refusal);
+    }
+#endif
     mp_raise_OSError(number);
 }
 
@@ -79,8 +118,9 @@ struct woad *ble_active(void)
         ble_raise_with(MP_ENODEV, ble_failure_text());
     }
     if (!ble.host || ble.ending) {
-        mp_raise_OSError(MP_ENODEV);
+        BLE_REFUSE(MP_ENODEV, "Bluetooth is off: active(True) turns it on");
     }
+    ble_forget_refusal();
     ble_port_clock(ble.host); /* the time-outs of what the caller starts count from now */
     return ble.host;
 }

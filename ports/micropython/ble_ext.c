@@ -70,7 +70,7 @@ static mp_int_t ext_int(mp_obj_t o, mp_int_t min, mp_int_t max)
 {
     mp_int_t n = mp_obj_get_int(o);
     if (n < min || n > max) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "an argument is out of range");
     }
     return n;
 }
@@ -146,7 +146,7 @@ static mp_obj_t gap_advertise_set(size_t n_args, const mp_obj_t *pos, mp_map_t *
             mp_get_buffer_raise(given[k], &buf[k], MP_BUFFER_READ);
         }
         if (buf[k].len > WOAD_EXT_DATA_MAX) {
-            mp_raise_OSError(MP_EINVAL);
+            BLE_REFUSE(MP_EINVAL, "the data are longer than an advertising set takes");
         }
     }
     struct woad *h = ble_active();

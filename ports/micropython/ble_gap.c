@@ -117,7 +117,7 @@ static mp_obj_t gap_advertise(size_t n_args, const mp_obj_t *pos, mp_map_t *kw)
     }
     struct woad *h = ble_active();
     if (!ok || buf[0].len > WOAD_ADV_DATA_MAX || buf[1].len > WOAD_ADV_DATA_MAX) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "the interval is out of range, or the data have more than 31 octets");
     }
     ble_raise(woad_adv_start(h, &params));
     if (given[0] != mp_const_none) {
@@ -194,7 +194,7 @@ static mp_obj_t gap_scan(size_t n_args, const mp_obj_t *args, mp_map_t *kw)
     };
     struct woad *h = ble_active();
     if (duration > INT32_MAX) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "duration_ms is out of range");
     }
     ble_raise(woad_scan_start(h, &params));
     ble.scans++;
@@ -221,7 +221,7 @@ static mp_obj_t gap_begin_connect(const struct woad_addr *peer, size_t n_args, c
     mp_int_t min = gap_arg(n_args, args, 1, 0) / 1250, max = gap_arg(n_args, args, 2, 0) / 1250;
     struct woad *h = ble_active();
     if (min < 0 || min > 0xffff || max < 0 || max > 0xffff || timeout < 0 || timeout > INT32_MAX) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "a time is out of range");
     }
     if (!min) { /* a limit given alone moves the other one, too */
         min = max ? MIN(max, BLE_INTERVAL) : BLE_INTERVAL;
@@ -239,7 +239,8 @@ static mp_obj_t gap_begin_connect(const struct woad_addr *peer, size_t n_args, c
         .timeout_ms = timeout ? (uint32_t)timeout : 30000,
     };
     if (min > max || (peer && peer->type > WOAD_ADDR_RANDOM_IDENTITY)) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL,
+                   "the intervals are in the wrong order, or there is no such addr_type");
     }
     gap_end_scan();
     h = ble_active(); /* the handler of IRQ_SCAN_DONE may have stopped it, or begun to connect */

@@ -98,7 +98,7 @@ static mp_obj_t gattc_write(size_t n_args, const mp_obj_t *args)
     struct woad *h = ble_active();
     struct woad_conn_info info;
     if (mode < 0 || mode > 4) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "mode is 0 to 4");
     }
     ble_raise(woad_conn_info(h, conn, &info));
     if (mode < 2 && buf.len > info.mtu - 3u) { /* 3: opcode and handle */
@@ -144,7 +144,7 @@ static mp_obj_t gattc_discover_included(size_t n_args, const mp_obj_t *args)
     (void)n_args;
     struct woad *h = ble_active();
     if (!ble_wants(IRQ_GATTC_INCLUDED_RESULT) || !ble_wants(IRQ_GATTC_INCLUDED_DONE)) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "enable its two events first, by config(events=)");
     }
     return gattc_done(woad_gattc_included(h, conn, start, end));
 }

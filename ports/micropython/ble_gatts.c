@@ -299,12 +299,13 @@ static mp_obj_t gatts_register_services(mp_obj_t self, mp_obj_t services)
     build_all(&count, services, BLE_HANDLE_FIRST);
     ble_active();
     if (count.n > 0xffff - BLE_HANDLE_FIRST) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "more attributes than handles");
     }
     struct ble_group *g = gatts_new_group(services, count.n, BLE_HANDLE_FIRST, &handles);
     struct woad *h = ble_active(); /* again: the walk may have stopped it */
     if (gatts_busy(h)) {
-        mp_raise_OSError(MP_EBUSY);
+        BLE_REFUSE(MP_EBUSY,
+                   "services are replaced while nothing is connected, advertises or scans");
     }
     ble_obj_t *o = ble_object();
     ble_raise(woad_gatt_clear(h));
@@ -332,7 +333,7 @@ static mp_obj_t gatts_add_services(mp_obj_t self, mp_obj_t services)
     ble_obj_t *o = ble_object();
     uint16_t first = gatts_free_handle(o);
     if (!count.n || !first || count.n > 0xffffu - first) { /* none to add, or no handles */
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "no services, or no handles are left for them");
     }
     struct ble_group *g = gatts_new_group(services, count.n, first, &handles);
     struct woad *h = ble_active(); /* again: the walk may have stopped it */
@@ -372,7 +373,7 @@ static mp_obj_t gatts_remove_services(mp_obj_t self, mp_obj_t handle)
         removed = removed->next;
     }
     if (!removed) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "no added service has this handle");
     }
     /* before: woad_gatt_remove() may raise events, which must not find these.  It does not fail:
      * the host has each of our groups. */
@@ -412,7 +413,7 @@ static struct ble_value *gatts_value(uint16_t handle)
     ble_active();
     struct ble_value *v = ble_value_at(handle);
     if (!v) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "no value has this handle");
     }
     return v;
 }
@@ -426,7 +427,7 @@ static mp_obj_t gatts_write(size_t n_args, const mp_obj_t *args)
     mp_get_buffer_raise(args[2], &buf, MP_BUFFER_READ);
     struct ble_value *v = gatts_value(handle);
     if (buf.len > 0xffff) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "a value has 65535 octets at most");
     }
     ble_value_set(v, buf.buf, buf.len);
     if (update) {
@@ -506,7 +507,7 @@ static mp_obj_t gatts_set_buffer(size_t n_args, const mp_obj_t *args)
     bool append = n_args > 3 && mp_obj_is_true(args[3]);
     struct ble_value *v = gatts_value(handle);
     if (len < 0 || len > 0xffff) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "a value has 65535 octets at most");
     }
     v->data = m_new0(uint8_t, len ? len : 1);
     v->room = (uint16_t)len;

@@ -225,7 +225,7 @@ static struct woad_coc_params params_of(mp_obj_t psm_in, mp_obj_t mtu_in)
 {
     mp_int_t psm = mp_obj_get_int(psm_in), mtu = mp_obj_get_int(mtu_in);
     if (psm < 0 || psm > 0xffff) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "a PSM has 16 bits");
     }
     if (mtu > 0xffff) {
         mtu = 0xffff;
@@ -283,7 +283,7 @@ static struct ble_channel *channel_get_open(uint16_t conn, uint16_t cid)
     ble_active();
     struct ble_channel *ch = channel_find(conn, cid);
     if (!ch || !ch->open || ch->closed) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "no open channel has this cid");
     }
     return ch;
 }
@@ -319,10 +319,10 @@ static mp_obj_t ble_l2cap_send(size_t n_args, const mp_obj_t *args)
     struct woad *h = ble.host;
     ble_raise(woad_coc_info(h, conn, cid, &info));
     if (buf.len > info.peer_mtu) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "the data are longer than the peer's MTU");
     }
     if (ch->sending) {
-        mp_raise_OSError(MP_EBUSY);
+        BLE_REFUSE(MP_EBUSY, "the last l2cap_send() is under way: wait for _IRQ_L2CAP_SEND_READY");
     }
     if (!ch->tx || buf.len > ch->tx_room) {
         uint8_t *tx = ble_port_alloc(buf.len ? buf.len : 1);
@@ -396,7 +396,7 @@ static mp_obj_t ble_l2cap_recvinto(size_t n_args, const mp_obj_t *args)
     ble_active();
     struct ble_channel *ch = channel_find(conn, cid);
     if (!ch || !ch->open) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "no open channel has this cid");
     }
     if (args[3] == mp_const_none) {
         return mp_obj_new_int_from_uint(ch->closed ? ch->rest_len - ch->rest_read : ch->unread);

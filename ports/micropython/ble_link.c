@@ -153,7 +153,7 @@ static mp_obj_t gap_update(size_t n_args, const mp_obj_t *args)
     struct woad *h = ble_active();
     for (size_t i = 1; i < MP_ARRAY_SIZE(v); i++) {
         if (v[i] < 0 || v[i] > 4000000) {
-            mp_raise_OSError(MP_EINVAL);
+            BLE_REFUSE(MP_EINVAL, "a time is out of range");
         }
     }
     const struct woad_connect_params params = {
@@ -173,7 +173,7 @@ static struct woad *link_active(void)
 {
     struct woad *h = ble_active();
     if (!ble_wants(IRQ_LINK)) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "enable _IRQ_LINK first, by config(events=)");
     }
     return h;
 }

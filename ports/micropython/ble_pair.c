@@ -81,7 +81,7 @@ static mp_obj_t gap_passkey(size_t n_args, const mp_obj_t *args)
     mp_int_t action = mp_obj_get_int(args[2]), passkey = mp_obj_get_int(args[3]);
     struct woad *h = ble_active();
     if (passkey < 0 || passkey > 999999 || action < 0 || action > 0xff) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "a passkey is 0 to 999999, an action 0 to 255");
     }
     if (action == WOAD_PASSKEY_COMPARE) {
         passkey = passkey != 0;
@@ -221,7 +221,7 @@ static void buffer_exactly(mp_obj_t o, uint8_t *out, size_t len)
     mp_buffer_info_t buf;
     mp_get_buffer_raise(o, &buf, MP_BUFFER_READ);
     if (buf.len != len) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "the object has another length");
     }
     memcpy(out, buf.buf, len);
 }
@@ -233,7 +233,7 @@ static mp_obj_t gap_oob(size_t n_args, const mp_obj_t *args)
     uint16_t conn = n_args > 1 ? ble_arg_conn(args[1]) : WOAD_NO_CONN;
     struct woad *h = ble_active();
     if (n_args == 2) {
-        mp_raise_OSError(MP_EINVAL);
+        BLE_REFUSE(MP_EINVAL, "out-of-band data are missing");
     }
     if (n_args == 3) {
         uint8_t tk[16];
@@ -248,7 +248,7 @@ static mp_obj_t gap_oob(size_t n_args, const mp_obj_t *args)
         return mp_const_none;
     }
     if (ble.in_host) {
-        mp_raise_OSError(MP_EBUSY); /* a handler cannot wait */
+        BLE_REFUSE(MP_EBUSY, "a handler cannot wait for the result");
     }
     ble.oob_made = false;
     ble_raise(woad_oob_make(h));

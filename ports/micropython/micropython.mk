@@ -44,6 +44,7 @@ SRC_USERMOD_LIB_C += $(wildcard $(WOAD_DIR)/air/*/*.c)
 SRC_USERMOD_LIB_C += $(filter-out $(WOAD_DIR)/transport/usb$(if $(WOAD_USB),_none,).c, \
     $(foreach d,transport hub store ports/posix,$(wildcard $(WOAD_DIR)/$(d)/*.c)))
 SRC_USERMOD_LIB_C += $(WOAD_DIR)/crypto/mbedtls.c
+CFLAGS_USERMOD += -DWOAD_LOG
 LDFLAGS_USERMOD += -lmbedcrypto $(if $(WOAD_USB),-lusb-1.0) $(addprefix -Wl$(WOAD_COMMA)--wrap=,$(WOAD_WRAPPED))
 endif
 

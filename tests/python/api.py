@@ -11,6 +11,8 @@ def show(what, f, *a, **k):
     except Exception as e:
         # The text of a wrong argument count depends on the build; its type does not.
         text = "" if isinstance(e, TypeError) and "argument" in str(e) else e.args
+        if isinstance(e, OSError):
+            text = e.args[:1]       # its words are ours
         print(what, "raises", type(e).__name__, text)
 
 

@@ -16,9 +16,8 @@ import textwrap
 import threading
 import time
 
-from run import CLIENT, SERVER, Program, air, build, main, scratch
+from run import CLIENT, SERVER, Program, air, main, scratch
 
-extmod = os.path.join(build, "micropython-src", "extmod")
 
 
 def script(name, code):
@@ -31,8 +30,7 @@ def script(name, code):
 def woad_run(*args, timeout=120, code=0, stdin=subprocess.DEVNULL):
     """Lines of `woad run`, and how long it took."""
     began = time.monotonic()
-    r = subprocess.run([air, "run", *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, stdin=stdin,
-                       env=dict(os.environ, MICROPYPATH=extmod))
+    r = subprocess.run([air, "run", *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, stdin=stdin)
     text = r.stdout.decode()
     assert r.returncode == code, (r.returncode, text[-2000:])
     return text.splitlines(), time.monotonic() - began
@@ -504,7 +502,7 @@ def test_waits_without_a_limit():
         asyncio.run(main())
     except KeyboardInterrupt:
         print("END", time.time() < 2000000000)
-    """, dict(env, MICROPYPATH=extmod))
+    """, dict(env))
     p.line("WAITS")
     p.p.send_signal(signal.SIGINT)
     assert p.line("END") == "True"

@@ -643,5 +643,65 @@ def test_descriptors_after_no_handle():
     s.end()
 
 
+def test_errors_have_words():
+    """Why a call is refused, of the host and of the module, beside the number; the last refusal is not the next error's reason; with
+    a locked heap the number stands alone."""
+    p = Program("""
+    import micropython
+    def refused(f, *args):
+        try:
+            f(*args)
+            print("NOT")
+        except OSError as e:
+            print("E", e.errno, e)
+    refused(ble.gap_scan, 100)
+    ble.active(True)
+    refused(ble.gap_disconnect, 99)
+    refused(ble.gattc_read, 5, 1)
+    refused(ble.gap_scan, 0, 30000, 90000)
+    refused(ble.gatts_write, 7777, b"")
+    refused(ble.gap_advertise, 100, bytes(32))
+    ble.gap_scan(0)
+    refused(ble.gap_scan, 100, 30000, 30000)
+    refused(ble.gatts_notify, 5, 1)
+    def locked():
+        micropython.heap_lock()
+        try:
+            ble.gattc_read(5, 1)
+        except OSError as e:
+            n = e.errno
+        micropython.heap_unlock()
+        print("LOCKED", n)
+    locked()
+    print("END")
+    """)
+    p.line("END")
+    said = [x for x in p.lines if x.startswith("E ") or x == "NOT"]
+    assert said == [
+        "E 19 [Errno 19] ENODEV: Bluetooth is off: active(True) turns it on",
+        "NOT",                                      # upstream's returns False
+        "E 107 [Errno 107] ENOTCONN: no open connection has the number 05",
+        "E 22 [Errno 22] EINVAL: window 144, interval 48 (625 us): 4 to 16384, window not above interval",
+        "E 22 [Errno 22] EINVAL: no value has this handle",
+        "E 22 [Errno 22] EINVAL: the interval is out of range, or the data have more than 31 octets",
+        "E 114 [Errno 114] EALREADY: a scan runs",
+        "E 107 [Errno 107] ENOTCONN",
+    ], said
+    assert p.line("LOCKED") == "107"
+
+
+def test_asyncio_is_there():
+    """Without MICROPYPATH and without a file; ~/.micropython/lib is looked into."""
+    p = Program("""
+    import asyncio
+    import sys
+    async def main():
+        await asyncio.sleep_ms(1)
+        print("SLEPT", any(x.endswith("/.micropython/lib") for x in sys.path))
+    asyncio.run(main())
+    """)
+    assert p.line("SLEPT") == "True"
+
+
 if __name__ == "__main__":
     sys.exit(main(globals(), sys.argv[1:]))

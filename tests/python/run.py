@@ -85,8 +85,8 @@ class Program:
     other has, unless `env` or the command names it."""
 
     def __init__(self, code, env=None, stdin=True, command=None, cwd=scratch, stderr=subprocess.STDOUT):
-        environ = dict(os.environ, MICROPYPATH=os.path.join(build, "micropython-src", "extmod"))
-        for name in ("WOAD_HCI", "WOAD_BTSNOOP", "WOAD_NAME"):
+        environ = dict(os.environ)
+        for name in ("WOAD_HCI", "WOAD_BTSNOOP", "WOAD_NAME", "MICROPYPATH"):
             environ.pop(name, None)
         if not command and "WOAD_HCI" not in (env or {}):   # of a radio of its own the first is always the same, and the second
             environ["WOAD_NAME"] = "test %d" % len(programs)

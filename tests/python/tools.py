@@ -281,5 +281,22 @@ def test_checkouts_that_are_none():
         assert r.returncode == 1 and name.encode() + b"=" + scratch.encode() in r.stdout, r
 
 
+def test_aioble_is_put_where_micropython_looks():
+    """Of a checkout, in the place of an older one; of what is none, nothing is changed."""
+    checkout, home = os.path.join(scratch, "lib"), os.path.join(scratch, "home")
+    for part, file in (("aioble", "__init__.py"), ("aioble-central", "central.py")):
+        at = os.path.join(checkout, "micropython", "bluetooth", part, "aioble")
+        os.makedirs(at)
+        open(os.path.join(at, file), "w").close()
+    there = os.path.join(home, ".micropython", "lib", "aioble")
+    os.makedirs(there)
+    open(os.path.join(there, "old.py"), "w").close()
+    command = [os.path.join(root, "scripts", "aioble")]
+    r = subprocess.run(command, env=dict(os.environ, HOME=home, AIOBLE=scratch), stderr=subprocess.PIPE, timeout=20)
+    assert r.returncode == 1 and b"is no checkout of micropython-lib" in r.stderr and os.listdir(there) == ["old.py"], r
+    r = subprocess.run(command, env=dict(os.environ, HOME=home, AIOBLE=checkout), stderr=subprocess.PIPE, timeout=20)
+    assert r.returncode == 0 and sorted(os.listdir(there)) == ["__init__.py", "central.py"], r
+
+
 if __name__ == "__main__":
     sys.exit(main(globals(), sys.argv[1:]))

@@ -1,0 +1,3 @@
+"""What build/micropython has frozen in, from MicroPython's own source."""
+
+include("$(MPY_DIR)/extmod/asyncio")

@@ -94,7 +94,7 @@ enum { /* IRQ events */
 /* Status numbers for programs, as MicroPython with NimBLE has them: a base, and an ATT error or an
  * HCI status. */
 enum { BLE_STATUS_ATT = 0x100, BLE_STATUS_HCI = 0x200 };
-enum { BLE_POLL_MS = 20 }; /* of a method that waits: the longest time between two looks */
+enum { BLE_POLL_MS = 20 };      /* of a method that waits: the longest time between two looks */
 enum { BLE_REFUSAL_MAX = 160 }; /* octets of the reason that an exception gives */
 enum {
     BLE_ADV_SETS = 2,  /* advertising sets of gap_advertise_set() */
@@ -317,16 +317,21 @@ ble_obj_t *ble_object(void); /* NULL before BLE() */
 /* ble_error.c */
 void ble_raise(int err); /* WOAD_E… as an OSError; returns if it is 0 */
 void ble_raise_with(int number, mp_obj_t detail) __attribute__((noreturn));
-/* BLE_REFUSE(): an OSError with words for people; a board's has the number alone, for its flash. */
+/* BLE_REFUSE(): an OSError with words for people; a board's has the number alone, for its flash.
+ * BLE_RAISE_REFUSED(): the same with the host's words for the last call. BLE_LOG: for config.log.
+ */
 #ifdef WOAD_LOG
 void ble_raise_words(int number, const char *words) __attribute__((noreturn));
-#define BLE_REFUSE(number, words) ble_raise_words(number, words)
-/* For config.log: keeps why a call is refused, for ble_raise(). */
 void ble_log(void *ctx, enum woad_log_level level, const char *message);
-#define ble_forget_refusal() ((void)(ble.refusal[0] = '\0'))
+#define BLE_LOG ble_log
+#define BLE_REFUSE(number, words) ble_raise_words(number, words)
+#define BLE_RAISE_REFUSED(number) ble_raise_words(number, ble.refusal)
+#define BLE_FORGET_REFUSAL() ((void)(ble.refusal[0] = '\0'))
 #else
-#define ble_forget_refusal() ((void)0)
+#define BLE_LOG NULL
 #define BLE_REFUSE(number, words) mp_raise_OSError(number)
+#define BLE_RAISE_REFUSED(number) mp_raise_OSError(number)
+#define BLE_FORGET_REFUSAL() ((void)0)
 #endif
 mp_obj_t ble_failure_text(void);
 /* The host; raises ENODEV if there is none.  Convert a method's arguments before this call: an

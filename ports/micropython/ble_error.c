@@ -24,12 +24,12 @@ void ble_raise_with(int number, mp_obj_t detail)
 }
 
 #ifdef WOAD_LOG
-/* Where MicroPython's heap has no room for the words, the number stands alone. */
+/* Where there are no words, or MicroPython's heap has no room for them, the number stands alone. */
 void ble_raise_words(int number, const char *words)
 {
     mp_obj_t text = MP_OBJ_NULL;
     nlr_buf_t nlr;
-    if (!gc_is_locked() && nlr_push(&nlr) == 0) {
+    if (words[0] && !gc_is_locked() && nlr_push(&nlr) == 0) {
         text = mp_obj_new_str(words, strlen(words));
         nlr_pop();
     }
@@ -67,12 +67,7 @@ void ble_raise(int err)
     } else if (err == WOAD_EAGAIN && !ble_wants(IRQ_TX_READY)) {
         number = MP_ENOMEM;
     }
-#ifdef WOAD_LOG
-    if (ble.refusal[0]) {
-        ble_raise_words(number, ble.refusal);
-    }
-#endif
-    mp_raise_OSError(number);
+    BLE_RAISE_REFUSED(number);
 }
 
 /* ble.failure may contain a path, and a path any octets: if they are not UTF-8, those above 127
@@ -120,7 +115,7 @@ struct woad *ble_active(void)
     if (!ble.host || ble.ending) {
         BLE_REFUSE(MP_ENODEV, "Bluetooth is off: active(True) turns it on");
     }
-    ble_forget_refusal();
+    BLE_FORGET_REFUSAL();
     ble_port_clock(ble.host); /* the time-outs of what the caller starts count from now */
     return ble.host;
 }

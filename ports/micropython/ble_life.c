@@ -125,9 +125,7 @@ static void life_start(void)
         .adv_sets = BLE_ADV_SETS,
         .crypto = ble_port_crypto,
         .random = ble_port_random,
-#ifdef WOAD_LOG
-        .log = ble_log,
-#endif
+        .log = BLE_LOG,
     };
     ble.failure[0] = '\0';
     int err = ble_port_open(ble.failure);

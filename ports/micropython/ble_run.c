@@ -6,7 +6,7 @@
  *   ble_channels_run(): ends closed channels that the program does not read
  *   ble_connecting_run(): raises held IRQ_PERIPHERAL_CONNECT whose time is over
  *   ble_deliver_queued(): delivers queued events, as far as the handler's time allows
- *   ble_forget_refusal(): why a call was refused is not the next exception's reason
+ *   BLE_FORGET_REFUSAL(): why a call was refused is not the next exception's reason
  *   ble_invoke(): calls the program's handler
  *   ble_obj_t: the BLE object: handler, queue of events, services
  *   ble_object(): the BLE object with what is in the heap; NULL before BLE(), or during a soft
@@ -64,7 +64,7 @@ void ble_pump(void)
     if (ble.host && ble_port_pump(ble.host) < 0) {
         ble_port_lose();
     }
-    ble_forget_refusal();
+    BLE_FORGET_REFUSAL();
 }
 
 /* A failure to send is ignored: the next ble_pump() meets it again. */

@@ -1,4 +1,37 @@
-/* `woad adv`: advertises what the options say, until Ctrl-C or for some seconds. */
+/* `woad adv`: advertises what the options say, until Ctrl-C or for some seconds.
+ *
+ * Names of other files:
+ *   command: of a tool, of a help: the sub-command's name, for messages
+ *   ended: of a tool: its connection has ended
+ *   hci: of a tool: the controller's name; NULL: that of WOAD_HCI
+ *   output_closed: of a tool: standard output cannot be written to any more
+ *   text_addr(): an address as text: C0:11:22:33:44:55
+ *   text_addr_type(): "public" or "random"
+ *   text_parse_value(): octets of a value on the command line: hexadecimal, or text; returns how
+ *       many, -1: too many
+ *   tool: a sub-command: its options, host, port and state: tool_host.h
+ *   TOOL_ADDR_TEXT: octets of an address as text, its 0 included
+ *   tool_close(): stops the host, and frees all that tool_open() has made
+ *   TOOL_DONE: end of a wait: what was waited for is there; of tool_why(): nothing has happened
+ *   TOOL_DOWN: end of a wait: the controller has failed
+ *   tool_ended(): prints why a wait has ended, unless by TOOL_DONE; returns the exit status
+ *   TOOL_EXIT_FAILED: exit status after a message
+ *   tool_fail(): prints a message; returns TOOL_EXIT_FAILED
+ *   TOOL_FLAG: kind of option: without a value, to a bool
+ *   tool_flush(): flushes standard output; false: it is closed
+ *   tool_help: a sub-command's texts of --help, and its table of options
+ *   TOOL_NUMBER: kind of option: to a long
+ *   tool_open(): opens the controller and starts a host, t->h; 0, or the exit status after a
+ *       message
+ *   tool_option: a row of the table of options: name, name of its value, help, TOOL_…, where it
+ *       goes, least and greatest number
+ *   tool_parse(): takes the options off the command line; false: the command ends with *status
+ *   tool_status(): the exit status at the end: 1, too, if standard output is closed
+ *   TOOL_TEXT: kind of option: to a const char *
+ *   tool_usage(): prints what is wrong with the command line; returns TOOL_EXIT_USAGE
+ *   tool_wait(): lets the host go on until *done, or for some ms; TOOL_DONE, or what has ended
+ *       it before
+ *   uuid_parse(): a UUID from digits or from its name; false: it is neither */
 #include "tool_host.h"
 #include "tool_text.h"
 #include "woad_tool.h"
@@ -7,18 +40,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DAY_S = 86400, SERVICES_MAX = 16, EXTENDED_MAX = 245, STARTED_MS = 5000 };
+enum {
+    DAY_S = 86400,
+    SERVICES_MAX = 16,  /* UUIDs of --services */
+    EXTENDED_MAX = 245, /* octets of extended advertising data: one command's */
+    STARTED_MS = 5000   /* until advertising that has not begun has failed */
+};
 
 struct adv_tool {
     struct tool t;
-    const char *name, *services, *manufacturer;
+    const char *name, *services, *manufacturer; /* of the options */
     long interval_ms;
-    bool connectable, extended, started, failed;
-    int status; /* of the attempt (HCI) */
-    uint8_t data[EXTENDED_MAX];
+    bool connectable, extended; /* of the options */
+    bool started;               /* advertising has begun, or `failed` */
+    bool failed;
+    int status;                 /* of the attempt (HCI) */
+    uint8_t data[EXTENDED_MAX]; /* `len` octets: the advertising data */
     size_t len;
 };
 
+/* Begins to advertise, extended or not.  0, or an error of the host. */
 static int adv_start(struct adv_tool *s)
 {
     struct woad_adv_params params = WOAD_ADV_DEFAULT;
@@ -38,6 +79,7 @@ static int adv_start(struct adv_tool *s)
     return error ? error : woad_adv_start(s->t.h, &params);
 }
 
+/* Notes whether advertising has begun; prints centrals, and advertises again after each. */
 static void adv_event(struct tool *t, const struct woad_event *ev)
 {
     struct adv_tool *s = t->ctx;
@@ -140,6 +182,7 @@ static int adv_data(struct adv_tool *s, const struct tool_help *help)
 
 /* --- the command ------------------------------------------------------------------------------ */
 
+/* Advertises, prints the address, and waits.  Returns the exit status. */
 static int adv_run(struct adv_tool *s, unsigned long seconds)
 {
     struct tool *t = &s->t;
@@ -177,6 +220,7 @@ static int adv_run(struct adv_tool *s, unsigned long seconds)
     return tool_status(t, status);
 }
 
+/* Parses the command line: options, and SECONDS. */
 int tool_adv(int argc, char **argv)
 {
     static struct adv_tool s = {

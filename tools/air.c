@@ -1,4 +1,19 @@
-/* `woad air`: parses the command line and runs a hub (hub/hub.h) until a signal. */
+/* `woad air`: parses the command line and runs a hub (hub/hub.h) until a signal.
+ *
+ * Names of other files:
+ *   air_control(): opens what --control names; 0, or the exit status after a message
+ *   air_failed(): prints why the hub has failed; returns the exit status
+ *   air_option(): applies an option of an air; 0, 1: it is --help, -1: wrong, after a message
+ *   AIR_OPTIONS: rows of getopt_long()'s table for the options of an air
+ *   AIR_OPTIONS_HELP: lines of --help for the options of an air
+ *   control_close(): ends what control_open() has begun; NULL: nothing
+ *   hci_transport: an open transport: transport.h
+ *   hub_extra: functions that the hub calls in its loop: hub.h
+ *   hub_options: what the air is to be like: hub.h
+ *   hub_run(): serves hosts until stop is set, or as exit_when_empty says
+ *   LISTEN_NAME_MAX: octets of the name that hosts call a transport by
+ *   transport_listen(): listens at a name, or makes what is one host's already
+ *   transport_unlisten(): closes the socket and removes its path */
 #define _GNU_SOURCE
 #include "air_options.h"
 #include "woad_tool.h"
@@ -14,13 +29,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TRANSPORTS_MAX = 16 };
+enum { TRANSPORTS_MAX = 16 }; /* of either sort: that listen, and that are one host's */
 
 /* The signal handler writes to the pipe, which hub_run() polls: no signal is lost before its
  * poll(). */
 static volatile int stop;
 static int stop_pipe[2];
 
+/* Handler of signals: hub_run() is to return. */
 static void on_stop(int n)
 {
     int err = errno;
@@ -37,6 +53,7 @@ static bool can_write(int fd)
     return poll(&p, 1, 0) > 0;
 }
 
+/* hub_options.log: on standard output. */
 static void log_line(const char *line)
 {
     if (can_write(1)) {
@@ -45,6 +62,7 @@ static void log_line(const char *line)
     }
 }
 
+/* hub_options.warn: on standard error. */
 static void warn_line(const char *line)
 {
     if (can_write(2)) {
@@ -52,6 +70,7 @@ static void warn_line(const char *line)
     }
 }
 
+/* Opens the pipe, and lets SIGINT, SIGTERM and SIGHUP stop the air.  0, or the exit status. */
 static int catch_signals(void)
 {
     struct sigaction sa = { .sa_handler = on_stop }, was;
@@ -68,6 +87,7 @@ static int catch_signals(void)
     return 0;
 }
 
+/* Prints --help; returns the exit status. */
 static int help(void)
 {
     printf(
@@ -81,6 +101,7 @@ static int help(void)
     return 0;
 }
 
+/* 0; 1: --help; -1: wrong, and the message is printed. */
 static int options(int argc, char **argv, struct hub_options *o)
 {
     static const struct option known[] = { AIR_OPTIONS, { NULL, 0, NULL, 0 } };
@@ -149,6 +170,7 @@ static int run(int specs, char **spec, struct hub_options *o, struct hci_transpo
     return err;
 }
 
+/* Parses the command line: options, and the transports to serve. */
 int tool_air(int argc, char **argv)
 {
     struct hci_transport listens[TRANSPORTS_MAX], others[TRANSPORTS_MAX];

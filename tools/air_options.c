@@ -1,4 +1,13 @@
-/* The options of an air: see air_options.h. */
+/* The options of an air: see air_options.h.
+ *
+ * Names of other files:
+ *   control_attach(): makes the options those of an air that is controlled
+ *   control_open(): listens for users that change the air: control.h; NULL: it cannot
+ *   hub_extra: functions that the hub calls in its loop: hub.h
+ *   hub_options: what the air is to be like: hub.h
+ *   world_file: walls, noise, links and failing controllers, from a file
+ *   world_file_load(): reads a world from a file; 0, or see the message
+ *   WORLD_MESSAGE_MAX: octets of a message of world_file_load() */
 #include "air_options.h"
 
 #include <woad/air.h>
@@ -28,6 +37,7 @@ static int number(const char *command, const char *text, unsigned long long max,
     return 0;
 }
 
+/* --profile.  A name that is none, or "list", prints all and ends the program. */
 static int profile(const char *name, struct hub_options *o)
 {
     struct woad_air_controller_config any;
@@ -42,6 +52,7 @@ static int profile(const char *name, struct hub_options *o)
     exit(strcmp(name, "list") ? 2 : 0);
 }
 
+/* --speed */
 static int speed(const char *command, const char *text, struct hub_options *o)
 {
     char *end;
@@ -53,6 +64,7 @@ static int speed(const char *command, const char *text, struct hub_options *o)
     return -1;
 }
 
+/* --patience */
 static int patience(const char *command, const char *text, struct hub_options *o)
 {
     char *end;
@@ -65,6 +77,7 @@ static int patience(const char *command, const char *text, struct hub_options *o
     return -1;
 }
 
+/* --world */
 static int world(const char *command, const char *path, struct hub_options *o)
 {
     static struct world_file file;
@@ -77,6 +90,7 @@ static int world(const char *command, const char *path, struct hub_options *o)
     return -1;
 }
 
+/* --btsnoop: makes the folder, if need be, and looks whether it can be written to. */
 static int folder(const char *command, const char *path)
 {
     struct stat st;
@@ -96,6 +110,7 @@ static int folder(const char *command, const char *path)
     return 0;
 }
 
+/* --clock */
 static int clock_kind(const char *command, const char *text, struct hub_options *o)
 {
     o->virtual_clock = strcmp(text, "virtual") == 0;
@@ -106,6 +121,7 @@ static int clock_kind(const char *command, const char *text, struct hub_options 
     return -1;
 }
 
+/* The functions above return 0, or -1 after a message. */
 int air_option(const char *command, int letter, const char *text, struct hub_options *o)
 {
     unsigned long long value = 0;
@@ -135,6 +151,7 @@ int air_option(const char *command, int letter, const char *text, struct hub_opt
     }
 }
 
+/* Without --control there is nothing to open. */
 int air_control(const char *command, struct hub_options *o, struct hub_extra *extra,
                 struct control **control)
 {
@@ -173,6 +190,7 @@ const char *air_option_argument(int letter, int argc, char **argv)
     return optarg;
 }
 
+/* EEXIST: the file of --pcap is not overwritten, because it is no capture. */
 int air_failed(const char *command, const struct hub_options *o, int err)
 {
     if (err == -EEXIST) {

@@ -1,4 +1,22 @@
-/* `woad bonds`: lists and removes the bonds that `woad pair` and `woad serve` keep. */
+/* `woad bonds`: lists and removes the bonds that `woad pair` and `woad serve` keep.
+ *
+ * Names of other files:
+ *   command: of a tool, of a help: the sub-command's name, for messages
+ *   text_addr(): an address as text: C0:11:22:33:44:55
+ *   text_addr_type(): "public" or "random"
+ *   text_parse_addr(): the address that a text is; false: it is none
+ *   tool: a sub-command: its options, host, port and state: tool_host.h
+ *   TOOL_ADDR_TEXT: octets of an address as text, its 0 included
+ *   tool_bonds_path(): path of the bond file of that name, to be freed; NULL: there is no home
+ *   tool_fail(): prints a message; returns TOOL_EXIT_FAILED
+ *   TOOL_FLAG: kind of option: without a value, to a bool
+ *   tool_help: a sub-command's texts of --help, and its table of options
+ *   tool_option: a row of the table of options: name, name of its value, help, TOOL_…, where it
+ *       goes, least and greatest number
+ *   tool_parse(): takes the options off the command line; false: the command ends with *status
+ *   tool_status(): the exit status at the end: 1, too, if standard output is closed
+ *   TOOL_TEXT: kind of option: to a const char *
+ *   tool_usage(): prints what is wrong with the command line; returns TOOL_EXIT_USAGE */
 #include "tool_host.h"
 #include "tool_text.h"
 #include "woad_tool.h"
@@ -9,13 +27,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BONDS_MAX = 255 };
+enum { BONDS_MAX = 255 }; /* that are listed, at most */
 
+/* The host's events say nothing here. */
 static void bonds_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     (void)ctx, (void)h, (void)ev;
 }
 
+/* Prints a bond. */
 static void bonds_show(const struct woad_bond *bond, bool json)
 {
     char addr[TOOL_ADDR_TEXT];
@@ -61,6 +81,7 @@ static int bonds_list(const struct tool *t, struct woad_bond_file *f, bool json)
     return 0;
 }
 
+/* Removes a bond, of either type of address; NULL: all.  Returns the exit status. */
 static int bonds_remove(const struct tool *t, struct woad_bond_file *f, const char *which)
 {
     struct woad_addr addr = { .type = WOAD_ADDR_PUBLIC };
@@ -81,6 +102,8 @@ static int bonds_remove(const struct tool *t, struct woad_bond_file *f, const ch
     return 0;
 }
 
+/* Opens the file, if there is one, and does what the command line says.  Returns the exit
+ * status. */
 static int bonds_run(struct tool *t, int argc, char **argv, bool json, bool all)
 {
     int error, status;
@@ -105,6 +128,7 @@ static int bonds_run(struct tool *t, int argc, char **argv, bool json, bool all)
     return tool_status(t, status);
 }
 
+/* Parses the command line: options, and list or remove. */
 int tool_bonds(int argc, char **argv)
 {
     static struct tool t = { .command = "bonds" };

@@ -1,5 +1,9 @@
 /* `woad control`: sends lines to an air that is controlled (hub/control.h), and prints the answers.
- */
+ *
+ * Names of other files:
+ *   hci_transport: an open transport: transport.h
+ *   transport_close(): closes the descriptor, or what `ops` has opened
+ *   transport_open(): connects to what a name says; 0 or a negative errno */
 #define _GNU_SOURCE
 #include "woad_tool.h"
 
@@ -13,8 +17,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { STATUS_USAGE = 2 };
+enum { STATUS_USAGE = 2 }; /* exit status: the command line is wrong */
 
+/* Prints --help; returns the exit status. */
 static int help(FILE *to)
 {
     fprintf(to,
@@ -72,6 +77,7 @@ static int ask(int fd, FILE *answers, const char *line)
     return result;
 }
 
+/* Sends each line of standard input.  Returns as ask() does. */
 static int ask_input(int fd, FILE *answers)
 {
     char *line = NULL;
@@ -88,6 +94,7 @@ static int ask_input(int fd, FILE *answers)
     return status;
 }
 
+/* Connects to the air, and sends the lines. */
 int tool_control(int argc, char **argv)
 {
     char message[WOAD_PORT_MESSAGE_MAX];

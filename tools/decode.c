@@ -1,4 +1,20 @@
-/* `woad decode`: prints what is in a recording, a line for each packet. */
+/* `woad decode`: prints what is in a recording, a line for each packet.
+ *
+ * Names of other files:
+ *   decode_free(): frees what is known
+ *   decode_packet(): writes the line of a packet
+ *   decoder: what is known of a recording so far, and the packet at hand: decode.h
+ *   interfaces: sources of packets of a recording
+ *   json: of the line: JSON, else text
+ *   no_argument: of getopt_long(): an option without a value
+ *   recording_device(): the name of the source whose controller has an address; NULL: none
+ *   recording_next(): reads a packet; 1, 0: the end, -1: see `message`
+ *   recording_open(): reads the header of a recording; -1: see `message`
+ *   recording_source(): the name of a source of packets; "": none
+ *   required_argument: of getopt_long(): an option with a value
+ *   several: of the decoder: the recording has several sources
+ *   source: of a record: number of its source
+ *   stopped: of the decoder: the stream is cut on purpose */
 #define _GNU_SOURCE
 #include "decode.h"
 #include "woad_tool.h"
@@ -9,6 +25,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Prints --help; returns `status`. */
 static int help(FILE *to, int status)
 {
     fprintf(
@@ -32,6 +49,7 @@ static int help(FILE *to, int status)
     return status;
 }
 
+/* "auto": on a terminal, unless NO_COLOR is set. */
 bool decode_colours(const char *word, bool *colour)
 {
     const char *none = getenv("NO_COLOR");
@@ -43,6 +61,7 @@ bool decode_colours(const char *word, bool *colour)
     return *colour || strcmp(word, "never") == 0;
 }
 
+/* A message about the recording is printed last: what came before it is decoded. */
 int decode_stream(const char *command, const char *name, FILE *in, struct decoder *d)
 {
     struct recording *r = malloc(sizeof *r);
@@ -97,6 +116,7 @@ static int options(int argc, char **argv, struct decoder *d)
     return 0;
 }
 
+/* Parses the command line, and opens the recording. */
 int tool_decode(int argc, char **argv)
 {
     struct decoder d = { .line = { .out = stdout } };

@@ -79,9 +79,9 @@ struct conn {
     bool encrypted;  /* LL_START_ENC_REQ was sent */
     bool chained;    /* of periodic advertising: the next packet is AUX_CHAIN_IND */
 };
-enum { SN_NONE = 2 };
+enum { SN_NONE = 2 }; /* in conn.sn */
 
-enum { GROUPS = 32 };
+enum { GROUPS = 32 }; /* seeds that are kept */
 struct decoder {
     struct line line;
     bool several;                /* the recording has several sources: lines name them */
@@ -150,9 +150,11 @@ struct conn *conn_get(struct decoder *d, uint32_t id, bool fresh);
 /* Notes which device is on a side; NULL: the host of the log. */
 void conn_device(struct decoder *d, struct conn *c, unsigned side, const uint8_t *address,
                  unsigned type);
+/* The types of the attributes of a side's device, as discoveries show them; NULL: unknown. */
 void conn_note_attribute(struct conn *c, unsigned side, uint16_t handle, const uint8_t *uuid,
                          size_t len);
 const struct attribute *conn_attribute(const struct conn *c, unsigned side, uint16_t handle);
+/* The channel of that number; NULL: unknown.  A new one; NULL: no memory, or too many. */
 struct channel *channel_find(struct conn *c, unsigned side, uint16_t cid);
 struct channel *channel_add(struct conn *c, unsigned side, uint16_t cid);
 /* Forgets the channel of that number, and its other half. */

@@ -1,16 +1,61 @@
-/* Packets of advertising on the air, and where connections begin.  Vol 6, Part B, 2.3 */
+/* Packets of advertising on the air, and where connections begin.  Vol 6, Part B, 2.3
+ *
+ * Names of other files:
+ *   bad: of rd: more was read than there was; of the line: line_bad() was called
+ *   conn_device(): notes which device is on a side of a connection
+ *   conn_get(): the connection of that number, made if need be; NULL: no memory
+ *   decode_ad(): writes advertising data
+ *   decode_fields(): writes the fields that a description names, "name:type …"; octets behind
+ *       the last are an error
+ *   decode_head(): writes the fields that a description names; more octets may follow
+ *   decode_rest(): writes the octets that are left
+ *   decoder: what is known of a recording so far, and the packet at hand: decode.h
+ *   fields: of a kind of packet: a description, for decode_fields()
+ *   group_count: of the decoder: seeds in `groups`
+ *   groups: of the decoder: seeds of access addresses of broadcast groups
+ *   GROUPS: seeds that are kept
+ *   line: the line that is written: decode_line.h
+ *   line_bad(): notes that the packet breaks its format; the first reason stays
+ *   LINE_BLUE: colour
+ *   line_detail(): a field: a number, in JSON only
+ *   line_hex(): a field: a number, hexadecimal in text
+ *   line_layer(): begins a protocol's part of the line
+ *   line_name(): the packet's name
+ *   line_named(): a field: a number that has a name
+ *   line_number(): a field: a number
+ *   line_word(): a field: a word
+ *   name_find(): the name of a number; NULL: it has none
+ *   name_of: a row of a table of names, by number; NULL ends it
+ *   names_address: table of the names of types of addresses
+ *   packet_kind: a row of a table: number, name and fields of a packet
+ *   radio: of a record: a packet's channel, power and flags on the air
+ *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than
+ *       there were
+ *   rd_bytes(): reads octets; NULL: fewer are left
+ *   rd_le16(): reads 16 bits, little endian
+ *   rd_le24(): reads 24 bits, little endian
+ *   rd_le32(): reads 32 bits, little endian
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   rd_of(): a rd of these octets
+ *   rd_u8(): reads an octet; 0 if none is left
+ *   SIDE_A: side of a connection: in a log the host, on the air the central
+ *   SIDE_B: the other side of a connection
+ *   stream: of a connection: its packets are isochronous
+ *   there: of record_radio: the other fields are known */
 #include "decode.h"
 
 #define ADVERTISING_ADDRESS 0x8e89bed6u
 
+/* Types of PDUs. */
 enum { ADV_DIRECT_IND = 1, SCAN_REQ = 3, CONNECT_IND = 5, ADV_EXTENDED = 7, AUX_CONNECT_RSP = 8 };
 enum {
-    SECONDARY_FIRST = 0,
-    PRIMARY_FIRST = 37,
-    SYNC_INFO = 18,
-    BIG_INFO = 0x2c,
-    BIG_INFO_SEED = 13
+    SECONDARY_FIRST = 0, /* the first channel of auxiliary packets */
+    PRIMARY_FIRST = 37,  /* the first channel of advertising */
+    SYNC_INFO = 18,      /* octets of SyncInfo */
+    BIG_INFO = 0x2c,     /* type of advertising data: BIGInfo */
+    BIG_INFO_SEED = 13   /* where the seed of access addresses is in it */
 };
+/* Flags of an extended header: these fields follow. */
 enum { WITH_ADVA = 1, WITH_TARGET = 2, WITH_CTE = 4, WITH_ADI = 8 };
 enum { WITH_AUX = 0x10, WITH_SYNC = 0x20, WITH_POWER = 0x40 };
 
@@ -184,6 +229,7 @@ static void put_extended(struct decoder *d, uint32_t access_address, unsigned ty
     decode_ad(d, "data", rd_bytes(in, n), n);
 }
 
+/* The name of a legacy PDU: its type has another one on secondary channels. */
 static const char *plain_name(const struct packet_kind *kind, unsigned type, bool primary)
 {
     if (!primary && type == SCAN_REQ) {
@@ -195,6 +241,7 @@ static const char *plain_name(const struct packet_kind *kind, unsigned type, boo
     return kind->name;
 }
 
+/* The packet is on channel 37, 38 or 39; without a radio header that is assumed. */
 static bool is_primary(const struct decoder *d)
 {
     unsigned rf = d->record->radio.channel;

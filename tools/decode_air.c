@@ -1,9 +1,57 @@
-/* Packets on the air: data of connections and of isochronous streams.  Vol 6, Part B, 2 */
+/* Packets on the air: data of connections and of isochronous streams.  Vol 6, Part B, 2
+ *
+ * Names of other files:
+ *   bad: of rd: more was read than there was; of the line: line_bad() was called
+ *   conn_get(): the connection of that number, made if need be; NULL: no memory
+ *   decode_advertising(): a PDU of advertising
+ *   decode_fields(): writes the fields that a description names, "name:type …"; octets behind
+ *       the last are an error
+ *   decode_l2cap_part(): a part of an L2CAP PDU
+ *   decode_rest(): writes the octets that are left
+ *   decoder: what is known of a recording so far, and the packet at hand: decode.h
+ *   fields: of a kind of packet: a description, for decode_fields()
+ *   get_le16(): 16 bits, little endian
+ *   group_count: of the decoder: seeds in `groups`
+ *   groups: of the decoder: seeds of access addresses of broadcast groups
+ *   GROUPS: seeds that are kept
+ *   json: of the line: JSON, else text
+ *   line: the line that is written: decode_line.h
+ *   line_address(): a field: an address, and its device's name
+ *   line_bad(): notes that the packet breaks its format; the first reason stays
+ *   LINE_CYAN: colour
+ *   line_detail(): a field: a number, in JSON only
+ *   line_hex(): a field: a number, hexadecimal in text
+ *   line_layer(): begins a protocol's part of the line
+ *   line_name(): the packet's name
+ *   line_number(): a field: a number
+ *   LINE_PLAIN: colour: bold
+ *   LINE_RED: colour
+ *   line_signed(): a field: a number with a sign
+ *   line_word(): a field: a word
+ *   LINE_YELLOW: colour
+ *   new_packet: of a connection on the air: the packet at hand is no retransmission
+ *   packet_kind: a row of a table: number, name and fields of a packet
+ *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than
+ *       there were
+ *   rd_bytes(): reads octets; NULL: fewer are left
+ *   rd_le32(): reads 32 bits, little endian
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   rd_u8(): reads an octet; 0 if none is left
+ *   record_radio: a packet's channel, power and flags on the air, if `there`
+ *   sender: of the decoder: the side that has sent the packet at hand
+ *   SIDE_A: side of a connection: in a log the host, on the air the central
+ *   SN_NONE: of a connection on the air, in `sn`: there was no packet yet
+ *   stream: of a connection: its packets are isochronous
+ *   there: of record_radio: the other fields are known */
 #include "decode.h"
 
+/* Lengths; a PHY; where the PHY and the kind of PDU are in the flags of a radio header. */
 enum { CRC_OCTETS = 3, PDU_HEAD = 2, CODED = 2, PHY_SHIFT = 14, KIND_SHIFT = 7 };
+/* Other flags of a radio header: LINKTYPE_BLUETOOTH_LE_LL_WITH_PHDR. */
 enum { FLAG_DECRYPTED = 0x0008, FLAG_CRC_CHECKED = 0x0400, FLAG_CRC_VALID = 0x0800 };
+/* Kinds of PDUs there: on secondary channels, of a central, of a peripheral. */
 enum { KIND_AUXILIARY = 1, KIND_CENTRAL, KIND_PERIPHERAL };
+/* LLID of a data PDU: it goes on with an L2CAP PDU, begins one, is a control PDU. */
 enum { LLID_CONTINUES = 1, LLID_START, LLID_CONTROL };
 #define ADVERTISING_ADDRESS 0x8e89bed6u
 
@@ -22,6 +70,7 @@ unsigned decode_channel(unsigned rf)
     return rf - 2;
 }
 
+/* The kind of channel that the radio header's flags tell. */
 static unsigned packet_kind_of(const struct record *record)
 {
     return record->radio.flags >> KIND_SHIFT & 7;
@@ -56,6 +105,7 @@ static void put_radio(struct decoder *d)
 /* --- connections ---------------------------------------------------------------------------------
  */
 
+/* An isochronous PDU. */
 static void put_stream(struct decoder *d, unsigned llid, struct rd *in)
 {
     static const char *const names[4] = { "last or complete", "part", "framed", "control" };
@@ -83,7 +133,7 @@ static bool is_readable(struct decoder *d, unsigned llid, size_t len)
  */
 static void put_data_part(struct decoder *d, unsigned llid, struct rd *in)
 {
-    enum { CID_FIRST = 0x40 };
+    enum { CID_FIRST = 0x40 }; /* of the channels with credits */
     const size_t head = 4;
     size_t len = rd_left(in);
     if (!d->conn->new_packet) {
@@ -120,6 +170,7 @@ static void put_payload(struct decoder *d, unsigned llid, struct rd *in)
     }
 }
 
+/* The addresses of a connection's devices, as far as they are known; in JSON only. */
 static void put_devices(struct decoder *d)
 {
     static const uint8_t unknown[6];
@@ -175,6 +226,7 @@ static void put_data(struct decoder *d, uint32_t access_address, struct rd *in)
     put_payload(d, head & 3, in);
 }
 
+/* Opcodes of control PDUs. */
 enum { LL_START_ENC_REQ = 0x05, LL_CIS_IND = 0x21 };
 
 static const struct packet_kind control_pdus[] = {

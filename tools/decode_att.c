@@ -1,6 +1,42 @@
-/* ATT, and the types of attributes that discoveries show.  Vol 3, Part F, 3.4 */
+/* ATT, and the types of attributes that discoveries show.  Vol 3, Part F, 3.4
+ *
+ * Names of other files:
+ *   bad: of rd: more was read than there was; of the line: line_bad() was called
+ *   conn_note_attribute(): notes the type of an attribute of a side's device
+ *   decode_fields(): writes the fields that a description names, "name:type …"; octets behind
+ *       the last are an error
+ *   decode_head(): writes the fields that a description names; more octets may follow
+ *   decode_rest(): writes the octets that are left
+ *   decoder: what is known of a recording so far, and the packet at hand: decode.h
+ *   fields: of a kind of packet: a description, for decode_fields()
+ *   get_le16(): 16 bits, little endian
+ *   line: the line that is written: decode_line.h
+ *   line_bad(): notes that the packet breaks its format; the first reason stays
+ *   line_detail(): a field: a number, in JSON only
+ *   LINE_GREEN: colour
+ *   line_hex(): a field: a number, hexadecimal in text
+ *   line_item(): begins an item of a list
+ *   line_item_end(): ends an item of a list
+ *   line_layer(): begins a protocol's part of the line
+ *   line_list(): a field: begins a list
+ *   line_list_end(): ends a list
+ *   line_name(): the packet's name
+ *   line_octets(): a field: octets
+ *   line_uuid(): a field: a UUID with its name
+ *   packet_kind: a row of a table: number, name and fields of a packet
+ *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than
+ *       there were
+ *   rd_bytes(): reads octets; NULL: fewer are left
+ *   rd_le16(): reads 16 bits, little endian
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   rd_of(): a rd of these octets
+ *   rd_u8(): reads an octet; 0 if none is left
+ *   sender: of the decoder: the side that has sent the packet at hand
+ *   server: of the decoder: the side that has the attributes, of an ATT PDU
+ *   uuid_len: of an attribute, of a request: octets of its type; 0: none is known */
 #include "decode.h"
 
+/* Opcodes. */
 enum {
     ERROR_RESPONSE = 0x01,
     FIND_INFORMATION_RESPONSE = 0x05,
@@ -18,6 +54,7 @@ enum {
     READ_VARIABLE_REQUEST = 0x20,
     SIGNED_WRITE = 0xd2
 };
+/* Types of declarations; octets of a signature. */
 enum { PRIMARY_SERVICE = 0x2800, INCLUDE = 0x2802, CHARACTERISTIC = 0x2803, SIGNATURE = 12 };
 
 static const struct packet_kind att_pdus[] = {
@@ -56,6 +93,7 @@ static const struct packet_kind att_pdus[] = {
     { 0, NULL, NULL, NULL },
 };
 
+/* The request asks for attributes of this 16 bit type. */
 static bool has_type(const struct request *request, uint16_t uuid)
 {
     return request->uuid_len == 2 && get_le16(request->uuid) == uuid;
@@ -168,6 +206,7 @@ static void put_signed(struct decoder *d, struct rd *in)
 /* --- requests ------------------------------------------------------------------------------------
  */
 
+/* Whether the PDU is a request, to which a response belongs; 0x1e is a confirmation. */
 static bool is_request(uint8_t opcode)
 {
     return opcode % 2 == 0 && opcode <= READ_VARIABLE_REQUEST && opcode != 0x1e;
@@ -204,6 +243,7 @@ static void note_found(struct decoder *d, const struct request *request, struct 
     }
 }
 
+/* The fields behind the opcode.  `request`: the one that a response answers. */
 static void put_body(struct decoder *d, uint8_t opcode, struct rd *in,
                      const struct request *request)
 {

@@ -2,24 +2,83 @@
  *
  * A description is "name:type name:type ...", in the order of the octets.  "name:n1{...}" is a
  * number of one octet and so many groups of fields; "name:*{...}" are groups up to the end.  Types
- * are below. */
+ * are below.
+ *
+ * Names of other files:
+ *   attribute: an attribute of a device: handle and type
+ *   bad: of rd: more was read than there was; of the line: line_bad() was called
+ *   conn_attribute(): the attribute of that handle at a side; NULL: unknown
+ *   conn_find(): the connection of that number; NULL: unknown
+ *   decoder: what is known of a recording so far, and the packet at hand: decode.h
+ *   get_le16(): 16 bits, little endian
+ *   limit: of the decoder: octets of the next field of variable length; NO_LIMIT: all that are
+ *       left
+ *   line: the line that is written: decode_line.h
+ *   line_address(): a field: an address, and its device's name
+ *   line_bad(): notes that the packet breaks its format; the first reason stays
+ *   line_hex(): a field: a number, hexadecimal in text
+ *   line_item(): begins an item of a list
+ *   line_item_end(): ends an item of a list
+ *   line_list(): a field: begins a list
+ *   line_list_end(): ends a list
+ *   line_named(): a field: a number that has a name
+ *   line_number(): a field: a number
+ *   line_octets(): a field: octets
+ *   line_real(): a field: a number with decimals
+ *   line_signed(): a field: a number with a sign
+ *   line_text(): a field: text of a peer, in quotes
+ *   line_uuid(): a field: a UUID with its name
+ *   name_find(): the name of a number; NULL: it has none
+ *   name_of: a row of a table of names, by number; NULL ends it
+ *   names_ad: table of the names of types of advertising data
+ *   names_address: table of the names of types of addresses
+ *   names_adv_type: table of the names of types of advertising
+ *   names_att_error: table of the names of ATT errors
+ *   names_clock: table of the names of clock accuracies
+ *   names_coc_result: table of the names of results of a channel with credits
+ *   names_data_status: table of the names of states of reported data
+ *   names_ecfc_result: table of the names of results of enhanced channels
+ *   names_filter: table of the names of filter policies
+ *   names_hci_error: table of the names of HCI errors
+ *   names_keypress: table of the names of keypresses
+ *   names_operation: table of the names of operations of advertising data
+ *   names_param_result: table of the names of results of a parameter update
+ *   names_phy: table of the names of PHYs
+ *   names_power_reason: table of the names of reasons of a power report
+ *   names_reconfigure_result: table of the names of results of a reconfiguration
+ *   names_reject: table of the names of reasons of a rejected command
+ *   names_report_type: table of the names of types of reports
+ *   names_role: table of the names of roles
+ *   names_smp_io: table of the names of IO capabilities
+ *   names_smp_reason: table of the names of reasons of a failed pairing
+ *   names_switch: table of the names of switches
+ *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than
+ *       there were
+ *   rd_bytes(): reads octets; NULL: fewer are left
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   rd_of(): a rd of these octets
+ *   rd_u8(): reads an octet; 0 if none is left
+ *   server: of the decoder: the side that has the attributes, of an ATT PDU
+ *   SIDE_B: the other side of a connection
+ *   uuid_len: of an attribute, of a request: octets of its type; 0: none is known */
 #include "decode.h"
 
 #include <stdlib.h>
 
-enum { KEY_MAX = 40 };
+enum { KEY_MAX = 40 }; /* octets of a field's name, its 0 included */
 
 struct field_type {
-    const char *name;
+    const char *name; /* in a description */
     void (*put)(struct decoder *d, const char *key, struct rd *in, const struct field_type *type);
-    size_t octets;
-    double unit;
-    const struct name_of *names;
+    size_t octets;               /* 0: a variable number */
+    double unit;                 /* of a real number: the value of 1 */
+    const struct name_of *names; /* of a number with names */
 };
 
 /* --- types ---------------------------------------------------------------------------------------
  */
 
+/* A number of n octets, least significant first. */
 static uint64_t little_endian(const uint8_t *p, size_t n)
 {
     uint64_t v = 0;
@@ -39,6 +98,7 @@ static const uint8_t *octets_of(struct decoder *d, struct rd *in, size_t n)
     return p;
 }
 
+/* Types of fields from here on: each takes its octets from `in`.  A number. */
 static void put_unsigned(struct decoder *d, const char *key, struct rd *in,
                          const struct field_type *type)
 {
@@ -48,6 +108,7 @@ static void put_unsigned(struct decoder *d, const char *key, struct rd *in,
     }
 }
 
+/* A number in hexadecimal. */
 static void put_hex(struct decoder *d, const char *key, struct rd *in,
                     const struct field_type *type)
 {
@@ -57,6 +118,7 @@ static void put_hex(struct decoder *d, const char *key, struct rd *in,
     }
 }
 
+/* A number of 8 bits with a sign. */
 static void put_signed(struct decoder *d, const char *key, struct rd *in,
                        const struct field_type *type)
 {
@@ -76,6 +138,7 @@ static void put_scaled(struct decoder *d, const char *key, struct rd *in,
     }
 }
 
+/* A number from a table of names. */
 static void put_named(struct decoder *d, const char *key, struct rd *in,
                       const struct field_type *type)
 {
@@ -86,6 +149,7 @@ static void put_named(struct decoder *d, const char *key, struct rd *in,
     }
 }
 
+/* An address of 6 octets. */
 static void put_address(struct decoder *d, const char *key, struct rd *in,
                         const struct field_type *type)
 {
@@ -95,6 +159,7 @@ static void put_address(struct decoder *d, const char *key, struct rd *in,
     }
 }
 
+/* Octets of a fixed number. */
 static void put_octets(struct decoder *d, const char *key, struct rd *in,
                        const struct field_type *type)
 {
@@ -104,6 +169,7 @@ static void put_octets(struct decoder *d, const char *key, struct rd *in,
     }
 }
 
+/* A UUID that fills the rest. */
 static void put_uuid(struct decoder *d, const char *key, struct rd *in,
                      const struct field_type *type)
 {
@@ -117,6 +183,7 @@ static void put_uuid(struct decoder *d, const char *key, struct rd *in,
     line_uuid(&d->line, key, rd_bytes(in, n), n);
 }
 
+/* A UUID of a fixed length. */
 static void put_short_uuid(struct decoder *d, const char *key, struct rd *in,
                            const struct field_type *type)
 {
@@ -165,6 +232,7 @@ static const uint8_t *variable(struct decoder *d, struct rd *in, size_t *n)
     return rd_bytes(in, *n);
 }
 
+/* Octets of a variable number. */
 static void put_rest(struct decoder *d, const char *key, struct rd *in,
                      const struct field_type *type)
 {
@@ -176,6 +244,7 @@ static void put_rest(struct decoder *d, const char *key, struct rd *in,
     }
 }
 
+/* Advertising data of a variable length. */
 static void put_ad(struct decoder *d, const char *key, struct rd *in, const struct field_type *type)
 {
     size_t n;
@@ -283,6 +352,7 @@ enum { TYPES = sizeof types / sizeof *types };
 /* --- descriptions --------------------------------------------------------------------------------
  */
 
+/* The type of that name; NULL: there is none. */
 static const struct field_type *type_of(const char *name, size_t len)
 {
     for (size_t k = 0; k < TYPES; k++) {
@@ -347,11 +417,13 @@ static const char *fields_until(struct decoder *d, const char *at, char end, str
     return at;
 }
 
+/* All fields of the description. */
 void decode_head(struct decoder *d, const char *description, struct rd *in)
 {
     fields_until(d, description, '\0', in);
 }
 
+/* The fields, and nothing behind them. */
 void decode_fields(struct decoder *d, const char *description, struct rd *in)
 {
     decode_head(d, description, in);
@@ -361,6 +433,7 @@ void decode_fields(struct decoder *d, const char *description, struct rd *in)
     }
 }
 
+/* Octets without a description. */
 void decode_rest(struct decoder *d, const char *key, struct rd *in)
 {
     size_t n = rd_left(in);
@@ -369,6 +442,7 @@ void decode_rest(struct decoder *d, const char *key, struct rd *in)
     }
 }
 
+/* The row of that number. */
 const struct packet_kind *packet_kind(const struct packet_kind *table, uint32_t number)
 {
     for (; table->name; table++) {
@@ -382,6 +456,7 @@ const struct packet_kind *packet_kind(const struct packet_kind *table, uint32_t 
 /* --- advertising data ----------------------------------------------------------------------------
  */
 
+/* Kinds of structures. */
 enum { AD_UUIDS = 1, AD_TEXT, AD_SERVICE_DATA, AD_POWER };
 
 /* Types with more to show than octets: the kind, octets of a UUID. */

@@ -3,14 +3,32 @@
  * btsnoop: "btsnoop", version u32, link type u32; records of length u32, kept u32, flags u32,
  * drops u32, time u64; big-endian.  pcap: magic u32, version u16 u16, zone u32, accuracy u32,
  * longest u32, link type u32; records of s u32, fraction u32, kept u32, length u32.  pcapng:
- * blocks of type u32, length u32, body, length u32. */
+ * blocks of type u32, length u32, body, length u32.
+ *
+ * Names of other files:
+ *   big_endian: of a recording: the order of octets in its numbers
+ *   has_device: of a source: `device`, its controller's address, is known
+ *   interface: a source of packets: link type, clock, name, address
+ *   interfaces: sources of packets of a recording
+ *   INTERFACES_MAX: sources of packets, at most
+ *   link_type: of a source: what its packets are
+ *   lost: of a record: packets that are missing before it
+ *   radio: of a record: a packet's channel, power and flags on the air
+ *   RECORD_AIR: kind of a record: a packet on the air
+ *   RECORD_H4: kind of a record: HCI
+ *   RECORD_MAX: octets of a record, at most
+ *   RECORD_NOTE: kind of a record: text
+ *   RECORD_OTHER: kind of a record: of a link type that is not decoded
+ *   record_radio: a packet's channel, power and flags on the air, if `there`
+ *   recording: a recording that is read: decode_file.h
+ *   there: of record_radio: the other fields are known */
 #include "decode_file.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
-enum { FORMAT_BTSNOOP, FORMAT_PCAP, FORMAT_PCAPNG };
+enum { FORMAT_BTSNOOP, FORMAT_PCAP, FORMAT_PCAPNG }; /* recording.format */
 enum { /* link types: of btsnoop the first three, of pcap the others */
        SNOOP_H1 = 1001,
        SNOOP_H4 = 1002,
@@ -20,16 +38,20 @@ enum { /* link types: of btsnoop the first three, of pcap the others */
        PCAP_LL = 251,
        PCAP_LL_PHDR = 256
 };
+/* Types of pcapng's blocks. */
 enum { BLOCK_INTERFACE = 1, BLOCK_SIMPLE = 3, BLOCK_PACKET = 6 };
 #define BLOCK_SECTION 0x0a0d0d0au
+/* Octets before a block's body, before a packet in it, and of a radio header. */
 enum { BLOCK_HEAD = 8, PACKET_HEAD = 20, LL_HEAD = 10 };
 
+/* Notes why the recording ends here.  -1 */
 static int fail(struct recording *r, const char *what)
 {
     snprintf(r->message, sizeof r->message, "%s after %lu packets", what, r->records);
     return -1;
 }
 
+/* A number of n octets, most significant first. */
 static uint64_t be(const uint8_t *p, unsigned n)
 {
     uint64_t v = 0;
@@ -39,6 +61,7 @@ static uint64_t be(const uint8_t *p, unsigned n)
     return v;
 }
 
+/* A number of n octets, least significant first. */
 static uint64_t le(const uint8_t *p, unsigned n)
 {
     uint64_t v = 0;
@@ -87,6 +110,7 @@ static int take_rest(struct recording *r, uint8_t *to, size_t n)
     return got;
 }
 
+/* The header of btsnoop.  0 or -1. */
 static int begin_snoop(struct recording *r, const uint8_t *head)
 {
     r->format = FORMAT_BTSNOOP;
@@ -144,6 +168,7 @@ static int begin_section(struct recording *r, const uint8_t *head)
     return 0;
 }
 
+/* Tells the format by the first octets. */
 int recording_open(struct recording *r, FILE *in)
 {
     static const struct {
@@ -223,7 +248,7 @@ static const struct {
     [6] = { 3, false }, [7] = { 3, true }, [18] = { 5, false }, [19] = { 5, true },
 };
 enum { MONITOR_KINDS = sizeof monitor_kinds / sizeof *monitor_kinds };
-enum { MONITOR_NOTE = 12, MONITOR_LOG = 13 };
+enum { MONITOR_NOTE = 12, MONITOR_LOG = 13 }; /* its opcodes of texts */
 
 /* flags: opcode u16, adapter u16.  octets[0] is free for the H4 type. */
 static void by_monitor(struct recording *r, struct record *record, uint32_t flags)
@@ -264,6 +289,7 @@ static void by_h1(struct recording *r, struct record *record, uint32_t flags)
 /* --- records -------------------------------------------------------------------------------------
  */
 
+/* The next record of btsnoop; returns as recording_next() does. */
 static int snoop_next(struct recording *r, struct record *record)
 {
     uint8_t head[24];
@@ -294,6 +320,7 @@ static int snoop_next(struct recording *r, struct record *record)
     return 1;
 }
 
+/* A time in microseconds; 0 ticks a second: a million. */
 static uint64_t to_us(uint64_t ticks, uint64_t ticks_a_second)
 {
     if (ticks_a_second == 0) {
@@ -303,6 +330,7 @@ static uint64_t to_us(uint64_t ticks, uint64_t ticks_a_second)
            (uint64_t)((double)(ticks % ticks_a_second) * 1e6 / (double)ticks_a_second + 0.5);
 }
 
+/* The next record of pcap; returns as recording_next() does. */
 static int pcap_next(struct recording *r, struct record *record)
 {
     uint8_t head[16];
@@ -441,6 +469,7 @@ static bool ng_packet(struct recording *r, struct record *record, uint32_t type,
     return true;
 }
 
+/* The next packet of pcapng, past blocks without one; returns as recording_next() does. */
 static int ng_next(struct recording *r, struct record *record)
 {
     uint8_t head[16];
@@ -470,6 +499,7 @@ static int ng_next(struct recording *r, struct record *record)
     }
 }
 
+/* By the format that recording_open() has found. */
 int recording_next(struct recording *r, struct record *record)
 {
     static int (*const next[])(struct recording *, struct record *) = {
@@ -483,6 +513,7 @@ int recording_next(struct recording *r, struct record *record)
     return got;
 }
 
+/* A source without a name has "". */
 const char *recording_source(const struct recording *r, unsigned source)
 {
     if (source < r->interfaces) {
@@ -491,6 +522,7 @@ const char *recording_source(const struct recording *r, unsigned source)
     return "";
 }
 
+/* For line.device_name, with the recording as its context. */
 const char *recording_device(const void *recording, const uint8_t *address)
 {
     const struct recording *r = recording;

@@ -44,6 +44,7 @@ struct interface {
     uint8_t device[6]; /* its controller's address, the last octet first */
 };
 
+/* Sources of packets; octets of a packet, and of a message. */
 enum { INTERFACES_MAX = 4096, RECORD_MAX = 1 << 17, RECORDING_MESSAGE_MAX = 160 };
 
 struct recording {

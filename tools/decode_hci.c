@@ -1,9 +1,55 @@
-/* HCI packets.  Vol 4, Part E, 5.4 */
+/* HCI packets.  Vol 4, Part E, 5.4
+ *
+ * Names of other files:
+ *   answer: of a kind of command: fields of what Command Complete returns
+ *   bad: of rd: more was read than there was; of the line: line_bad() was called
+ *   conn_device(): notes which device is on a side of a connection
+ *   conn_get(): the connection of that number, made if need be; NULL: no memory
+ *   decode_fields(): writes the fields that a description names, "name:type …"; octets behind
+ *       the last are an error
+ *   decode_head(): writes the fields that a description names; more octets may follow
+ *   decode_l2cap_part(): a part of an L2CAP PDU
+ *   decode_rest(): writes the octets that are left
+ *   decoder: what is known of a recording so far, and the packet at hand: decode.h
+ *   fields: of a kind of packet: a description, for decode_fields()
+ *   hci_commands: table of commands
+ *   hci_events: table of events
+ *   hci_le_events: table of LE subevents
+ *   json: of the line: JSON, else text
+ *   line: the line that is written: decode_line.h
+ *   line_address(): a field: an address, and its device's name
+ *   line_bad(): notes that the packet breaks its format; the first reason stays
+ *   LINE_BLUE: colour
+ *   LINE_CYAN: colour
+ *   line_detail(): a field: a number, in JSON only
+ *   LINE_GREEN: colour
+ *   line_hex(): a field: a number, hexadecimal in text
+ *   line_layer(): begins a protocol's part of the line
+ *   line_name(): the packet's name
+ *   line_named(): a field: a number that has a name
+ *   line_number(): a field: a number
+ *   LINE_RED: colour
+ *   line_word(): a field: a word
+ *   name_find(): the name of a number; NULL: it has none
+ *   name_of: a row of a table of names, by number; NULL ends it
+ *   packet_kind: a row of a table: number, name and fields of a packet
+ *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than
+ *       there were
+ *   rd_bytes(): reads octets; NULL: fewer are left
+ *   rd_le16(): reads 16 bits, little endian
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   rd_u8(): reads an octet; 0 if none is left
+ *   sender: of the decoder: the side that has sent the packet at hand
+ *   SIDE_A: side of a connection: in a log the host, on the air the central
+ *   SIDE_B: the other side of a connection */
 #include "decode.h"
 
+/* H4 types. */
 enum { COMMAND = 1, ACL, SCO, EVENT, ISO };
+/* Events; the group of opcodes that is the vendor's. */
 enum { COMMAND_COMPLETE = 0x0e, COMMAND_STATUS = 0x0f, LE_META = 0x3e, VENDOR_OGF = 0x3f };
 
+/* Writes the packet's length, and compares it with what there is. */
 static void put_length(struct decoder *d, size_t len, struct rd *in)
 {
     line_detail(&d->line, "len", len);
@@ -15,6 +61,7 @@ static void put_length(struct decoder *d, size_t len, struct rd *in)
     }
 }
 
+/* A command's name, also of a vendor's and an unknown one. */
 static const char *command_name(uint32_t opcode)
 {
     const struct packet_kind *kind = packet_kind(hci_commands, opcode);
@@ -95,6 +142,7 @@ static void put_command_event(struct decoder *d, uint8_t code, struct rd *in)
     }
 }
 
+/* LE subevents of new connections. */
 enum { CONNECTION_COMPLETE = 0x01, ENHANCED_1 = 0x0a, ENHANCED_2 = 0x29 };
 
 /* LE Connection Complete and its like: status u8, handle u16, role u8, type u8, address 6. */
@@ -116,6 +164,7 @@ static void note_connection(struct decoder *d, uint8_t subevent, struct rd in)
     }
 }
 
+/* LE Meta Event: subevent u8, then its fields. */
 static void put_le_event(struct decoder *d, struct rd *in)
 {
     struct line *l = &d->line;
@@ -168,7 +217,7 @@ static void put_event(struct decoder *d, struct rd *in)
 /* handle and flags u16, length u16, data.  5.4.2 */
 static void put_acl(struct decoder *d, struct rd *in)
 {
-    enum { CONTINUES = 1 };
+    enum { CONTINUES = 1 }; /* boundary flag: no first part of an L2CAP PDU */
     struct line *l = &d->line;
     uint16_t handle = rd_le16(in), len = rd_le16(in);
     unsigned boundary = handle >> 12 & 3;
@@ -232,6 +281,7 @@ static void put_sco(struct decoder *d, struct rd *in)
     decode_rest(d, "data", in);
 }
 
+/* The packet's type, then its header and what is in it. */
 void decode_h4(struct decoder *d, struct rd *in)
 {
     static const struct {

@@ -1,5 +1,8 @@
 /* HCI commands: number, name, parameters, and return parameters behind the status; NULL: the answer
- * is Command Status.  Vol 4, Part E, 7.1 to 7.8.  decode_fields.c has the types. */
+ * is Command Status.  Vol 4, Part E, 7.1 to 7.8.  decode_fields.c has the types.
+ *
+ * Names of other files:
+ *   packet_kind: a row of a table: number, name and fields of a packet */
 #include "decode.h"
 
 const struct packet_kind hci_commands[] = {

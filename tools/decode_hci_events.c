@@ -1,5 +1,8 @@
 /* HCI events: number, name, parameters.  Vol 4, Part E, 7.7; the second table has the subevents of
- * LE Meta, 7.7.65.  decode_fields.c has the types. */
+ * LE Meta, 7.7.65.  decode_fields.c has the types.
+ *
+ * Names of other files:
+ *   packet_kind: a row of a table: number, name and fields of a packet */
 #include "decode.h"
 
 const struct packet_kind hci_events[] = {

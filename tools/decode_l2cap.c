@@ -1,14 +1,47 @@
-/* L2CAP: PDUs that arrive in parts, and what their channels carry.  Vol 3, Part A, 3 */
+/* L2CAP: PDUs that arrive in parts, and what their channels carry.  Vol 3, Part A, 3
+ *
+ * Names of other files:
+ *   bad: of rd: more was read than there was; of the line: line_bad() was called
+ *   channel_find(): the channel that a side has given this number; NULL: unknown
+ *   decode_att(): a PDU of ATT
+ *   decode_rest(): writes the octets that are left
+ *   decode_signalling(): a PDU of L2CAP's signalling channel
+ *   decode_smp(): a PDU of SMP
+ *   decoder: what is known of a recording so far, and the packet at hand: decode.h
+ *   get_le16(): 16 bits, little endian
+ *   line: the line that is written: decode_line.h
+ *   line_bad(): notes that the packet breaks its format; the first reason stays
+ *   LINE_CYAN: colour
+ *   line_detail(): a field: a number, in JSON only
+ *   line_hex(): a field: a number, hexadecimal in text
+ *   line_layer(): begins a protocol's part of the line
+ *   line_number(): a field: a number
+ *   partial: a PDU that arrives in parts: `len` octets of `whole`
+ *   partial_add(): adds octets to a PDU in parts; false: no memory
+ *   partial_end(): frees a PDU in parts
+ *   peer_cid: of a channel: the number of its other half
+ *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than
+ *       there were
+ *   rd_le16(): reads 16 bits, little endian
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   rd_of(): a rd of these octets
+ *   sender: of the decoder: the side that has sent the packet at hand
+ *   side: of a channel: the side that receives by its number
+ *   SIDE_A: side of a connection: in a log the host, on the air the central
+ *   SIDE_B: the other side of a connection */
 #include "decode.h"
 
+/* Fixed channels; the first number of the others. */
 enum { CID_ATT = 4, CID_SIGNALLING = 5, CID_SMP = 6, CID_FIRST = 0x40 };
-enum { PSM_EATT = 0x27, HEAD = 4 };
+enum { PSM_EATT = 0x27, HEAD = 4 }; /* of enhanced ATT; octets of a PDU's header */
 
+/* A PDU of which the fields are not known. */
 static void put_data(struct decoder *d, struct rd *in)
 {
     decode_rest(d, "data", in);
 }
 
+/* A PDU of ATT on its fixed channel. */
 static void put_fixed_att(struct decoder *d, struct rd *in)
 {
     struct request *requests[2] = { &d->conn->request[SIDE_A], &d->conn->request[SIDE_B] };
@@ -112,6 +145,7 @@ static void put_pdu(struct decoder *d, const uint8_t *octets, size_t len)
     put_data(d, &in);
 }
 
+/* A packet that does not complete a PDU: what it is, and how much of the PDU is there. */
 static void put_part(struct decoder *d, const char *what, size_t len, const struct partial *p)
 {
     line_layer(&d->line, "part", what, LINE_CYAN);
@@ -144,6 +178,7 @@ static bool begin_pdu(struct decoder *d, struct partial *p, const uint8_t *octet
     return true;
 }
 
+/* Collects the parts of a PDU, and writes it when it is complete. */
 void decode_l2cap_part(struct decoder *d, bool first, const uint8_t *octets, size_t len)
 {
     struct partial *p = &d->conn->pdu[d->sender];

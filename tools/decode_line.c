@@ -1,4 +1,13 @@
-/* Lines of the decoder: see decode_line.h. */
+/* Lines of the decoder: see decode_line.h.
+ *
+ * Names of other files:
+ *   LINE_PLAIN: colour: bold
+ *   LINE_RED: colour
+ *   text_clean(): copies text with question marks for what cannot be printed; returns its length
+ *   text_is_printable(): no control character, and none that changes the line's direction
+ *   text_utf8(): decodes one character of UTF-8; returns its length, 0: invalid
+ *   uuid_text(): a UUID as text; returns its name, NULL: none
+ *   UUID_TEXT_MAX: octets of a UUID as text, its 0 included */
 #include "decode_line.h"
 
 #include "decode_names.h"
@@ -12,6 +21,7 @@ static const char *const codes[] = {
     "\33[1m", "\33[31m", "\33[32m", "\33[33m", "\33[34m", "\33[36m"
 };
 
+/* Text in this colour from here on. */
 static void paint(struct line *l, enum line_colour colour)
 {
     if (l->colour) {
@@ -19,6 +29,7 @@ static void paint(struct line *l, enum line_colour colour)
     }
 }
 
+/* Text without a colour from here on. */
 static void unpaint(struct line *l)
 {
     if (l->colour) {
@@ -47,6 +58,7 @@ static void put_quoted(struct line *l, const uint8_t *text, size_t len)
     putc('"', l->out);
 }
 
+/* Text of the program's own, in quotes. */
 static void put_string(struct line *l, const char *text)
 {
     put_quoted(l, (const uint8_t *)text, strlen(text));
@@ -62,6 +74,7 @@ static void put_bare(struct line *l, const char *text)
     }
 }
 
+/* Between two fields of JSON. */
 static void put_comma(struct line *l)
 {
     if (!l->first) {
@@ -85,6 +98,7 @@ static void put_key(struct line *l, const char *key)
     fprintf(l->out, "%s=", key);
 }
 
+/* Nothing stands in the line yet. */
 void line_begin(struct line *l)
 {
     l->first = true;
@@ -95,6 +109,7 @@ void line_begin(struct line *l)
     }
 }
 
+/* Closes what is open, and ends the line. */
 void line_end(struct line *l)
 {
     if (l->json) {
@@ -117,6 +132,7 @@ void line_end(struct line *l)
     putc('\n', l->out);
 }
 
+/* In JSON it ends the layer before. */
 void line_layer(struct line *l, const char *key, const char *title, enum line_colour colour)
 {
     l->title = title;
@@ -137,6 +153,7 @@ void line_layer(struct line *l, const char *key, const char *title, enum line_co
     l->first = false;
 }
 
+/* A field `name` in JSON. */
 void line_name(struct line *l, const char *name)
 {
     l->title = name;
@@ -152,6 +169,7 @@ void line_name(struct line *l, const char *name)
     l->first = false;
 }
 
+/* Printed by line_end(). */
 void line_bad(struct line *l, const char *reason)
 {
     if (!l->bad) {
@@ -160,12 +178,14 @@ void line_bad(struct line *l, const char *reason)
     l->bad = true;
 }
 
+/* Decimal, in text and in JSON. */
 void line_number(struct line *l, const char *key, uint64_t value)
 {
     put_key(l, key);
     fprintf(l->out, "%" PRIu64, value);
 }
 
+/* Nothing in text. */
 void line_detail(struct line *l, const char *key, uint64_t value)
 {
     if (l->json) {
@@ -173,18 +193,21 @@ void line_detail(struct line *l, const char *key, uint64_t value)
     }
 }
 
+/* Decimal. */
 void line_signed(struct line *l, const char *key, int value)
 {
     put_key(l, key);
     fprintf(l->out, "%d", value);
 }
 
+/* Decimal, with so many digits behind the point. */
 void line_real(struct line *l, const char *key, double value, int digits)
 {
     put_key(l, key);
     fprintf(l->out, "%.*f", digits, value);
 }
 
+/* Decimal in JSON. */
 void line_hex(struct line *l, const char *key, uint64_t value, int digits)
 {
     if (l->json) {
@@ -195,6 +218,7 @@ void line_hex(struct line *l, const char *key, uint64_t value, int digits)
     fprintf(l->out, "0x%0*" PRIx64, digits, value);
 }
 
+/* In JSON the name has a field of its own: KEY_name. */
 void line_named(struct line *l, const char *key, uint32_t value, const char *name)
 {
     char second[64];
@@ -211,12 +235,14 @@ void line_named(struct line *l, const char *key, uint32_t value, const char *nam
     }
 }
 
+/* Without quotes in text. */
 void line_word(struct line *l, const char *key, const char *word)
 {
     put_key(l, key);
     put_bare(l, word);
 }
 
+/* In quotes. */
 void line_text(struct line *l, const char *key, const uint8_t *text, size_t len)
 {
     put_key(l, key);
@@ -237,6 +263,7 @@ static bool is_text(const uint8_t *octets, size_t len)
     return len > 1;
 }
 
+/* The text is a second field. */
 void line_octets(struct line *l, const char *key, const uint8_t *octets, size_t len)
 {
     char second[64];
@@ -276,6 +303,7 @@ static void put_second(struct line *l, const char *key, const char *name)
     }
 }
 
+/* In the usual order of octets; the device's name is a second field. */
 void line_address(struct line *l, const char *key, const uint8_t *octets)
 {
     const uint8_t *a = octets;
@@ -288,6 +316,7 @@ void line_address(struct line *l, const char *key, const uint8_t *octets)
     }
 }
 
+/* The UUID's name is a second field. */
 void line_uuid(struct line *l, const char *key, const uint8_t *octets, size_t len)
 {
     char text[UUID_TEXT_MAX];
@@ -296,6 +325,7 @@ void line_uuid(struct line *l, const char *key, const uint8_t *octets, size_t le
     put_second(l, key, name);
 }
 
+/* An array in JSON. */
 void line_list(struct line *l, const char *key)
 {
     put_key(l, key);
@@ -303,6 +333,7 @@ void line_list(struct line *l, const char *key)
     l->first = true;
 }
 
+/* An object in JSON. */
 void line_item(struct line *l)
 {
     if (l->json) {
@@ -314,12 +345,14 @@ void line_item(struct line *l)
     l->first = true;
 }
 
+/* The fields of an item are complete. */
 void line_item_end(struct line *l)
 {
     putc('}', l->out);
     l->first = false;
 }
 
+/* The items are complete. */
 void line_list_end(struct line *l)
 {
     putc(']', l->out);

@@ -1,9 +1,15 @@
-/* Names of assigned numbers: see decode_names.h. */
+/* Names of assigned numbers: see decode_names.h.
+ *
+ * Names of other files:
+ *   name_of: a row of a table of names, by number; NULL ends it
+ *   names_uuid: table of the names of 16 bit UUIDs
+ *   UUID_TEXT_MAX: octets of a UUID as text, its 0 included */
 #include "decode_names.h"
 
 #include <stdio.h>
 #include <string.h>
 
+/* The tables are short: one name after the other. */
 const char *name_find(const struct name_of *list, uint32_t number)
 {
     for (; list->name; list++) {
@@ -14,6 +20,7 @@ const char *name_find(const struct name_of *list, uint32_t number)
     return NULL;
 }
 
+/* A UUID of 128 bits that is derived from the base becomes a short one. */
 const char *uuid_text(const uint8_t *octets, size_t len, char text[UUID_TEXT_MAX])
 {
     const uint8_t *u = octets;

@@ -24,7 +24,7 @@ extern const struct name_of names_hci_error[], names_address[], names_role[], na
 extern const struct name_of names_uuid[];
 
 /* Writes a UUID of 2, 4 or 16 octets, and returns its name; NULL: none. */
-enum { UUID_TEXT_MAX = 40 };
+enum { UUID_TEXT_MAX = 40 }; /* octets, the 0 included */
 const char *uuid_text(const uint8_t *octets, size_t len, char text[UUID_TEXT_MAX]);
 
 #endif

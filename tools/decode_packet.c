@@ -1,6 +1,41 @@
-/* One packet of a recording: its time, its direction, and the protocols in it. */
+/* One packet of a recording: its time, its direction, and the protocols in it.
+ *
+ * Names of other files:
+ *   absolute: of the decoder: times are the recording's own
+ *   decode_air(): a packet on the air
+ *   decode_h4(): a packet of HCI
+ *   decode_rest(): writes the octets that are left
+ *   decoder: what is known of a recording so far, and the packet at hand: decode.h
+ *   first_us: of the decoder: the first packet's time
+ *   json: of the line: JSON, else text
+ *   limit: of the decoder: octets of the next field of variable length; NO_LIMIT: all that are
+ *       left
+ *   line: the line that is written: decode_line.h
+ *   line_bad(): notes that the packet breaks its format; the first reason stays
+ *   line_begin(): begins a line
+ *   line_detail(): a field: a number, in JSON only
+ *   line_end(): ends the line, with the reason of line_bad()
+ *   line_layer(): begins a protocol's part of the line
+ *   line_number(): a field: a number
+ *   line_text(): a field: text of a peer, in quotes
+ *   LINE_YELLOW: colour
+ *   lost: of a record: packets that are missing before it
+ *   packets: of the decoder: packets so far
+ *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than
+ *       there were
+ *   rd_bytes(): reads octets; NULL: fewer are left
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   rd_of(): a rd of these octets
+ *   RECORD_AIR: kind of a record: a packet on the air
+ *   RECORD_H4: kind of a record: HCI
+ *   RECORD_NOTE: kind of a record: text
+ *   several: of the decoder: the recording has several sources
+ *   source: of a record: number of its source
+ *   whole: of a PDU in parts: its octets, 0: none is under way; of a record: octets that the
+ *       packet had */
 #include "decode.h"
 
+/* The packet's number, in JSON only, and its time in seconds. */
 static void put_time(struct decoder *d, const struct record *record)
 {
     uint64_t us = record->us - d->first_us;
@@ -20,6 +55,7 @@ static void put_time(struct decoder *d, const struct record *record)
     }
 }
 
+/* A text of the program that was recorded. */
 static void put_note(struct decoder *d, struct rd *in)
 {
     size_t n = rd_left(in);
@@ -30,6 +66,7 @@ static void put_note(struct decoder *d, struct rd *in)
     line_text(&d->line, "text", rd_bytes(in, n), n);
 }
 
+/* Time, source, then what the packet is. */
 void decode_packet(struct decoder *d, const struct record *record, const char *name)
 {
     struct line *l = &d->line;

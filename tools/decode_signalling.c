@@ -1,6 +1,35 @@
-/* L2CAP's signalling channel, and the Security Manager.  Vol 3, Part A, 4; Part H, 3.3 to 3.6 */
+/* L2CAP's signalling channel, and the Security Manager.  Vol 3, Part A, 4; Part H, 3.3 to 3.6
+ *
+ * Names of other files:
+ *   bad: of rd: more was read than there was; of the line: line_bad() was called
+ *   channel_add(): a new channel; NULL: no memory, or too many
+ *   channel_remove(): forgets a channel, and its other half
+ *   channel_request: a request for channels that waits for its response
+ *   decode_fields(): writes the fields that a description names, "name:type …"; octets behind
+ *       the last are an error
+ *   decode_rest(): writes the octets that are left
+ *   decoder: what is known of a recording so far, and the packet at hand: decode.h
+ *   fields: of a kind of packet: a description, for decode_fields()
+ *   get_le16(): 16 bits, little endian
+ *   line: the line that is written: decode_line.h
+ *   line_bad(): notes that the packet breaks its format; the first reason stays
+ *   line_detail(): a field: a number, in JSON only
+ *   line_layer(): begins a protocol's part of the line
+ *   line_name(): the packet's name
+ *   line_number(): a field: a number
+ *   LINE_YELLOW: colour
+ *   packet_kind: a row of a table: number, name and fields of a packet
+ *   peer_cid: of a channel: the number of its other half
+ *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than
+ *       there were
+ *   rd_bytes(): reads octets; NULL: fewer are left
+ *   rd_le16(): reads 16 bits, little endian
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   rd_u8(): reads an octet; 0 if none is left
+ *   sender: of the decoder: the side that has sent the packet at hand */
 #include "decode.h"
 
+/* Codes of signals that change channels. */
 enum {
     DISCONNECTION_RESPONSE = 0x07,
     COC_REQUEST = 0x14,

@@ -1,11 +1,30 @@
 /* The decoder's memory: connections, their channels, attributes of servers.  All of it has a
- * limit: a recording of strangers cannot fill the memory. */
+ * limit: a recording of strangers cannot fill the memory.
+ *
+ * Names of other files:
+ *   attribute: an attribute of a device: handle and type
+ *   conn_count: of the decoder: connections in `conns`
+ *   database_count: of the decoder: databases
+ *   databases: of the decoder: attributes of devices that are known
+ *   partial: a PDU that arrives in parts: `len` octets of `whole`
+ *   peer_cid: of a channel: the number of its other half
+ *   RECORD_AIR: kind of a record: a packet on the air
+ *   sdu: of a channel: an SDU of which parts are missing
+ *   SIDE_A: side of a connection: in a log the host, on the air the central
+ *   SIDE_B: the other side of a connection
+ *   SN_NONE: of a connection on the air, in `sn`: there was no packet yet
+ *   source: of a record: number of its source
+ *   uuid_len: of an attribute, of a request: octets of its type; 0: none is known
+ *   whole: of a PDU in parts: its octets, 0: none is under way; of a record: octets that the
+ *       packet had */
 #include "decode.h"
 
 #include <stdlib.h>
 
+/* How many are kept, at most; octets of the longest PDU. */
 enum { CONNS_MAX = 512, DATABASES_MAX = 512, CHANNELS_MAX = 256, PARTIAL_MAX = 65536 + 6 };
 
+/* A PDU that is longer than PARTIAL_MAX counts as no memory. */
 bool partial_add(struct partial *p, const uint8_t *octets, size_t len)
 {
     if (len > p->whole - p->len) {
@@ -25,6 +44,7 @@ bool partial_add(struct partial *p, const uint8_t *octets, size_t len)
     return true;
 }
 
+/* The next one may begin. */
 void partial_end(struct partial *p)
 {
     free(p->octets);
@@ -34,6 +54,7 @@ void partial_end(struct partial *p)
 /* --- channels ------------------------------------------------------------------------------------
  */
 
+/* By the side and its number. */
 struct channel *channel_find(struct conn *c, unsigned side, uint16_t cid)
 {
     struct channel *channel = c->channels;
@@ -43,6 +64,7 @@ struct channel *channel_find(struct conn *c, unsigned side, uint16_t cid)
     return channel;
 }
 
+/* A former one of that number is forgotten. */
 struct channel *channel_add(struct conn *c, unsigned side, uint16_t cid)
 {
     size_t count = 0;
@@ -63,6 +85,7 @@ struct channel *channel_add(struct conn *c, unsigned side, uint16_t cid)
     return channel;
 }
 
+/* Forgets one half of a channel; returns the number of the other, 0: it is not known. */
 static uint16_t channel_drop(struct conn *c, unsigned side, uint16_t cid)
 {
     for (struct channel **at = &c->channels; *at; at = &(*at)->next) {
@@ -78,6 +101,7 @@ static uint16_t channel_drop(struct conn *c, unsigned side, uint16_t cid)
     return 0;
 }
 
+/* Forgets both halves. */
 void channel_remove(struct conn *c, unsigned side, uint16_t cid)
 {
     uint16_t peer = channel_drop(c, side, cid);
@@ -89,6 +113,7 @@ void channel_remove(struct conn *c, unsigned side, uint16_t cid)
 /* --- connections ---------------------------------------------------------------------------------
  */
 
+/* Frees a connection that is in no list. */
 static void conn_free(struct conn *c)
 {
     while (c->channels) {
@@ -99,6 +124,7 @@ static void conn_free(struct conn *c)
     free(c);
 }
 
+/* Numbers of different sources, and of HCI and the air, are different connections. */
 struct conn *conn_find(struct decoder *d, uint32_t id)
 {
     bool on_air = d->record->kind == RECORD_AIR;
@@ -126,6 +152,7 @@ static void conn_forget(struct decoder *d, const struct conn *which)
     }
 }
 
+/* If there are too many, the oldest is forgotten. */
 struct conn *conn_get(struct decoder *d, uint32_t id, bool fresh)
 {
     struct conn *c = conn_find(d, id);
@@ -153,6 +180,7 @@ struct conn *conn_get(struct decoder *d, uint32_t id, bool fresh)
 /* --- attributes ----------------------------------------------------------------------------------
  */
 
+/* Finds or makes the database of the device's attributes, too. */
 void conn_device(struct decoder *d, struct conn *c, unsigned side, const uint8_t *address,
                  unsigned type)
 {
@@ -196,6 +224,7 @@ static size_t attribute_at(const struct database *base, uint16_t handle)
     return low;
 }
 
+/* Inserts the attribute in the order of handles; without memory it stays unknown. */
 void conn_note_attribute(struct conn *c, unsigned side, uint16_t handle, const uint8_t *uuid,
                          size_t len)
 {
@@ -221,6 +250,7 @@ void conn_note_attribute(struct conn *c, unsigned side, uint16_t handle, const u
     memcpy(a->uuid, uuid, len);
 }
 
+/* Known if conn_note_attribute() has noted it. */
 const struct attribute *conn_attribute(const struct conn *c, unsigned side, uint16_t handle)
 {
     const struct database *base = c->database[side];
@@ -233,6 +263,7 @@ const struct attribute *conn_attribute(const struct conn *c, unsigned side, uint
     return NULL;
 }
 
+/* Frees connections and databases. */
 void decode_free(struct decoder *d)
 {
     while (d->conns) {

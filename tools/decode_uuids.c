@@ -1,4 +1,7 @@
-/* UUIDs of 16 bits: see decode_names.h.  Assigned Numbers, 3.4 to 3.8 */
+/* UUIDs of 16 bits: see decode_names.h.  Assigned Numbers, 3.4 to 3.8
+ *
+ * Names of other files:
+ *   name_of: a row of a table of names, by number; NULL ends it */
 #include "decode_names.h"
 
 const struct name_of names_uuid[] = {

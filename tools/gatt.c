@@ -1,5 +1,50 @@
 /* `woad gatt`: a GATT client for scripts: the tree of a peer's services, reads, writes,
- * subscriptions. */
+ * subscriptions.
+ *
+ * Names of other files:
+ *   command: of a tool, of a help: the sub-command's name, for messages
+ *   gatt_discover(): learns all of the peer's attributes; 0, or the exit status after a message
+ *   gatt_event(): the tool's `event` of a GATT client
+ *   gatt_free(): frees the nodes
+ *   gatt_node(): the characteristic or descriptor that a text names; NULL, after a message
+ *   gatt_shell(): reads commands from standard input until the end; returns the exit status
+ *   gatt_show_tree(): prints services, characteristics and descriptors
+ *   gatt_show_tree_json(): prints services, characteristics and descriptors as an object of JSON
+ *   gatt_show_value(): prints a value on a line: octets, what they mean, text
+ *   gatt_show_value_json(): prints a value as an object of JSON
+ *   gatt_subscribe(): turns notifications or indications on or off; 0, or the exit status after
+ *       a message
+ *   gatt_write_command(): writes without a response; 0, or the exit status after a message
+ *   hci: of a tool: the controller's name; NULL: that of WOAD_HCI
+ *   output_closed: of a tool: standard output cannot be written to any more
+ *   peer_connect(): finds a peer, connects to it, and encrypts with a bond; 0, or the exit
+ *       status after a message
+ *   text_parse_value(): octets of a value on the command line: hexadecimal, or text; returns how
+ *       many, -1: too many
+ *   tool: a sub-command: its options, host, port and state: tool_host.h
+ *   tool_bonds_path(): path of the bond file of that name, to be freed; NULL: there is no home
+ *   tool_close(): stops the host, and frees all that tool_open() has made
+ *   tool_ended(): prints why a wait has ended, unless by TOOL_DONE; returns the exit status
+ *   TOOL_EXIT_FAILED: exit status after a message
+ *   tool_fail(): prints a message; returns TOOL_EXIT_FAILED
+ *   TOOL_FLAG: kind of option: without a value, to a bool
+ *   tool_flush(): flushes standard output; false: it is closed
+ *   tool_help: a sub-command's texts of --help, and its table of options
+ *   tool_node: an attribute of the peer with a place in the tree: kind, handle, last handle,
+ *       properties, UUID
+ *   TOOL_NUMBER: kind of option: to a long
+ *   tool_open(): opens the controller and starts a host, t->h; 0, or the exit status after a
+ *       message
+ *   tool_option: a row of the table of options: name, name of its value, help, TOOL_…, where it
+ *       goes, least and greatest number
+ *   tool_parse(): takes the options off the command line; false: the command ends with *status
+ *   tool_status(): the exit status at the end: 1, too, if standard output is closed
+ *   TOOL_STOPPED: end of a wait: Ctrl-C, SIGTERM, or standard output is closed
+ *   TOOL_TEXT: kind of option: to a const char *
+ *   TOOL_TIME: end of a wait: the time limit
+ *   tool_usage(): prints what is wrong with the command line; returns TOOL_EXIT_USAGE
+ *   tool_wait(): lets the host go on until *done, or for some ms; TOOL_DONE, or what has ended
+ *       it before */
 #include "gatt_shell.h"
 #include "gatt_show.h"
 #include "tool_text.h"
@@ -11,13 +56,14 @@
 
 struct gatt_tool {
     struct tool_gatt g;
-    bool json, raw, no_response, as_text;
-    long timeout_s, for_s, count;
-    const struct tool_node *node; /* that is subscribed to */
-    long left;                    /* values until the end; negative: no limit */
-    bool enough;
+    bool json, raw, no_response, as_text; /* of the options */
+    long timeout_s, for_s, count;         /* of the options */
+    const struct tool_node *node;         /* that is subscribed to */
+    long left;                            /* values until the end; negative: no limit */
+    bool enough;                          /* `left` has become 0 */
 };
 
+/* tool_gatt.notified: prints the value that is subscribed to, until there are enough. */
 static void gatt_notified(struct tool_gatt *g, const struct woad_event *ev)
 {
     struct gatt_tool *s = g->t.ctx;
@@ -36,6 +82,7 @@ static void gatt_notified(struct tool_gatt *g, const struct woad_event *ev)
     s->enough = s->left > 0 && --s->left == 0;
 }
 
+/* `woad gatt PEER tree`.  These functions return the exit status. */
 static int gatt_do_tree(struct gatt_tool *s)
 {
     if (s->json) {
@@ -46,6 +93,7 @@ static int gatt_do_tree(struct gatt_tool *s)
     return 0;
 }
 
+/* `woad gatt PEER read` */
 static int gatt_do_read(struct gatt_tool *s, const struct tool_node *node)
 {
     int status = gatt_read(&s->g, node->handle);
@@ -62,6 +110,7 @@ static int gatt_do_read(struct gatt_tool *s, const struct tool_node *node)
     return 0;
 }
 
+/* `woad gatt PEER write`: the text is octets or text. */
 static int gatt_do_write(struct gatt_tool *s, const struct tool_node *node, const char *text)
 {
     uint8_t value[WOAD_ATT_VALUE_MAX];
@@ -103,6 +152,7 @@ static int gatt_do_subscribe(struct gatt_tool *s, const struct tool_node *node)
     return tool_ended(&s->g.t, end, "waiting for values");
 }
 
+/* Connects, learns the services, and does what the command line says. */
 static int gatt_do(struct gatt_tool *s, int argc, char **argv)
 {
     int status = peer_connect(&s->g.peer, &s->g.t, argv[0], s->g.timeout_ms);
@@ -152,6 +202,7 @@ static bool gatt_words_fit(int argc, char **argv)
     return false;
 }
 
+/* Opens the host, which pairs with no peer, and lets gatt_do() work. */
 static int gatt_run(struct gatt_tool *s, int argc, char **argv)
 {
     const struct woad_security_policy policy = { .io = WOAD_IO_NONE,
@@ -176,6 +227,7 @@ static int gatt_run(struct gatt_tool *s, int argc, char **argv)
     return status;
 }
 
+/* Parses the command line: options, the peer, and what to do with it. */
 int tool_gatt(int argc, char **argv)
 {
     static struct gatt_tool s = {

@@ -1,4 +1,41 @@
-/* `woad gatt PEER shell`: commands typed by a user, or from a pipe. */
+/* `woad gatt PEER shell`: commands typed by a user, or from a pipe.
+ *
+ * Names of other files:
+ *   gatt_node(): the characteristic or descriptor that a text names; NULL, after a message
+ *   gatt_show_tree(): prints services, characteristics and descriptors
+ *   gatt_show_value(): prints a value on a line: octets, what they mean, text
+ *   gatt_subscribe(): turns notifications or indications on or off; 0, or the exit status after
+ *       a message
+ *   gatt_write_command(): writes without a response; 0, or the exit status after a message
+ *   input_again(): to be called after something else was printed: shows the line that is typed
+ *       again
+ *   input_aside(): to be called before something else is printed: takes the line that is typed
+ *       off the terminal
+ *   input_close(): ends
+ *   INPUT_LINE_MAX: octets of a line, its 0 included
+ *   input_lines: lines of standard input, typed while the radio goes on: input.h
+ *   input_open(): begins; on a terminal with an editor, if there is one
+ *   input_read(): the next line; NULL: the end, or the command is to end
+ *   NODE_CHARACTERISTIC: kind of a node: below a service
+ *   NODE_SERVICE: kind of a node
+ *   nodes: of a GATT client: nodes in `node`, which is in the order of handles
+ *   output_closed: of a tool: standard output cannot be written to any more
+ *   prompt: of input_lines: what a line begins with
+ *   terminal: of input_lines: standard input and output are a terminal
+ *   text_parse_value(): octets of a value on the command line: hexadecimal, or text; returns how
+ *       many, -1: too many
+ *   tool_bonds_path(): path of the bond file of that name, to be freed; NULL: there is no home
+ *   TOOL_DOWN: end of a wait: the controller has failed
+ *   tool_ended(): prints why a wait has ended, unless by TOOL_DONE; returns the exit status
+ *   tool_fail(): prints a message; returns TOOL_EXIT_FAILED
+ *   tool_flush(): flushes standard output; false: it is closed
+ *   tool_gatt: a tool that is a GATT client: tool_gatt.h
+ *   tool_gatt(): the sub-command `woad gatt`; returns the exit status
+ *   TOOL_GONE: end of a wait: the connection has ended
+ *   tool_node: an attribute of the peer with a place in the tree: kind, handle, last handle,
+ *       properties, UUID
+ *   tool_why(): why the command is to end; TOOL_DONE: it is not
+ *   uuid_name(): a UUID's name; NULL: it has none here */
 #define _GNU_SOURCE
 #include "gatt_shell.h"
 
@@ -14,16 +51,17 @@
 struct shell {
     struct tool_gatt *g;
     struct input_lines line;
-    bool ends;
+    bool ends;                       /* the last command was `disconnect` */
     enum woad_passkey_action action; /* that the user is asked for */
-    bool asked;
-    char word[48]; /* of a completion */
+    bool asked;                      /* the pairing waits for the command `passkey` */
+    char word[48];                   /* of a completion */
 };
 
 static struct shell shell;
 
 /* --- what arrives while a line is edited ------------------------------------------------------ */
 
+/* tool_gatt.notified: prints the value beside the line that is typed. */
 static void shell_notified(struct tool_gatt *g, const struct woad_event *ev)
 {
     const struct woad_uuid unknown = WOAD_UUID16(0);
@@ -39,6 +77,7 @@ static void shell_notified(struct tool_gatt *g, const struct woad_event *ev)
     input_again(&shell.line);
 }
 
+/* The peer and the user are to compare or to type a number. */
 static void shell_passkey(const struct woad_event *ev)
 {
     unsigned number = (unsigned)ev->u.passkey.passkey;
@@ -55,6 +94,7 @@ static void shell_passkey(const struct woad_event *ev)
     input_again(&shell.line);
 }
 
+/* tool_gatt.other: the questions of a pairing, and its end. */
 static void shell_event(struct tool_gatt *g, const struct woad_event *ev)
 {
     (void)g;
@@ -72,12 +112,14 @@ static void shell_event(struct tool_gatt *g, const struct woad_event *ev)
 
 /* --- commands --------------------------------------------------------------------------------- */
 
+/* Commands from here on, each with the words that follow its name: "tree". */
 static void do_tree(const char *what, const char *value)
 {
     (void)what, (void)value;
     gatt_show_tree(shell.g);
 }
 
+/* "read WHAT" */
 static void do_read(const char *what, const char *value)
 {
     const struct tool_node *node = gatt_node(shell.g, what);
@@ -87,6 +129,7 @@ static void do_read(const char *what, const char *value)
     }
 }
 
+/* Writes a value, and asks for a response or not. */
 static void shell_write(const char *what, const char *text, bool response)
 {
     uint8_t value[WOAD_ATT_VALUE_MAX];
@@ -104,16 +147,19 @@ static void shell_write(const char *what, const char *text, bool response)
     }
 }
 
+/* "write WHAT VALUE" */
 static void do_write(const char *what, const char *value)
 {
     shell_write(what, value, true);
 }
 
+/* The same without a response. */
 static void do_command(const char *what, const char *value)
 {
     shell_write(what, value, false);
 }
 
+/* Turns notifications or indications on or off. */
 static void shell_subscribe(const char *what, bool on)
 {
     const struct tool_node *node = gatt_node(shell.g, what);
@@ -122,18 +168,21 @@ static void shell_subscribe(const char *what, bool on)
     }
 }
 
+/* "notify WHAT" */
 static void do_notify(const char *what, const char *value)
 {
     (void)value;
     shell_subscribe(what, true);
 }
 
+/* "stop WHAT" */
 static void do_stop(const char *what, const char *value)
 {
     (void)value;
     shell_subscribe(what, false);
 }
 
+/* Prints the ATT_MTU. */
 static void do_mtu(const char *what, const char *value)
 {
     struct woad_conn_info info = { .mtu = 23 };
@@ -142,6 +191,7 @@ static void do_mtu(const char *what, const char *value)
     printf("%u\n", info.mtu);
 }
 
+/* Begins a pairing, in which the user may type numbers. */
 static void do_pair(const char *what, const char *value)
 {
     const struct woad_security_policy policy = { .io = WOAD_IO_KEYBOARD_DISPLAY,
@@ -157,6 +207,7 @@ static void do_pair(const char *what, const char *value)
     }
 }
 
+/* "passkey NUMBER", "passkey yes", "passkey no": the answer to shell_passkey(). */
 static void do_passkey(const char *what, const char *value)
 {
     char *end;
@@ -176,6 +227,7 @@ static void do_passkey(const char *what, const char *value)
     woad_passkey(shell.g->t.h, shell.g->t.conn, shell.action, (uint32_t)number);
 }
 
+/* Ends the shell, and so the connection. */
 static void do_disconnect(const char *what, const char *value)
 {
     (void)what, (void)value;
@@ -204,6 +256,7 @@ static const struct {
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
+/* Prints all commands. */
 static void do_help(const char *what, const char *value)
 {
     (void)what, (void)value;
@@ -258,6 +311,7 @@ static char *shell_cut(char *text)
     return text + strspn(text, " ");
 }
 
+/* Finds the command of a line, and calls it with at most two words. */
 static void shell_line(const char *text)
 {
     char line[INPUT_LINE_MAX];
@@ -289,6 +343,7 @@ static void shell_line(const char *text)
     tool_flush(&shell.g->t);
 }
 
+/* The history of lines is kept beside the bonds. */
 int gatt_shell(struct tool_gatt *g)
 {
     char *history = tool_bonds_path("gatt");

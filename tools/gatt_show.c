@@ -1,4 +1,20 @@
-/* What `woad gatt` prints: the tree of services, values. */
+/* The output of `woad gatt`: the tree of services, values.
+ *
+ * Names of other files:
+ *   NODE_CHARACTERISTIC: kind of a node: below a service
+ *   NODE_DESCRIPTOR: kind of a node: below a characteristic
+ *   NODE_SERVICE: kind of a node
+ *   nodes: of a GATT client: nodes in `node`, which is in the order of handles
+ *   text_hex(): prints octets in hexadecimal, with something between them
+ *   text_json(): prints text as a string of JSON
+ *   text_readable(): the octets are text
+ *   text_show(): prints text of a peer, made safe for a terminal
+ *   tool_gatt: a tool that is a GATT client: tool_gatt.h
+ *   tool_gatt(): the sub-command `woad gatt`; returns the exit status
+ *   tool_node: an attribute of the peer with a place in the tree: kind, handle, last handle,
+ *       properties, UUID
+ *   uuid_name(): a UUID's name; NULL: it has none here
+ *   uuid_show(): prints a UUID, and its name */
 #include "gatt_show.h"
 #include "tool_text.h"
 
@@ -9,6 +25,7 @@ static const char *const prop_names[] = {
     "notify",    "indicate", "signed write",           "extended properties"
 };
 
+/* Prints a characteristic's properties, each between two of `quote`. */
 static void show_props(uint8_t props, const char *quote)
 {
     const char *between = "";
@@ -20,6 +37,7 @@ static void show_props(uint8_t props, const char *quote)
     }
 }
 
+/* A line for each attribute, indented by its kind. */
 void gatt_show_tree(const struct tool_gatt *g)
 {
     for (size_t i = 0; i < g->nodes; i++) {
@@ -62,6 +80,7 @@ static void json_close(int *open, enum tool_node_kind kind)
     }
 }
 
+/* Services hold lists of characteristics, which hold lists of descriptors. */
 void gatt_show_tree_json(const struct tool_gatt *g)
 {
     int open = 0; /* lists: of services 0, of characteristics 1, of descriptors 2 */
@@ -98,6 +117,7 @@ void gatt_show_tree_json(const struct tool_gatt *g)
 
 /* --- values ----------------------------------------------------------------------------------- */
 
+/* A number, least significant octet first. */
 static unsigned value_le(const uint8_t *data, size_t len)
 {
     unsigned value = 0;
@@ -116,7 +136,7 @@ static void show_heart_rate(const uint8_t *data, size_t len)
     }
 }
 
-/* What the value means, for the few that are read most. */
+/* Prints the meaning of a value, of the few that are read most. */
 static void show_meaning(const struct woad_uuid *uuid, const uint8_t *data, size_t len)
 {
     unsigned id = uuid->size == 2 ? value_le(uuid->le, 2) : 0;
@@ -134,6 +154,7 @@ static void show_meaning(const struct woad_uuid *uuid, const uint8_t *data, size
     }
 }
 
+/* The text is printed without a NUL at its end. */
 void gatt_show_value(const struct woad_uuid *uuid, const uint8_t *data, size_t len)
 {
     text_hex(data, len, " ");
@@ -149,6 +170,7 @@ void gatt_show_value(const struct woad_uuid *uuid, const uint8_t *data, size_t l
     putchar('\n');
 }
 
+/* The keys event, handle, uuid, name, hex and text. */
 void gatt_show_value_json(const struct tool_node *node, const char *event, const uint8_t *data,
                           size_t len)
 {

@@ -1,5 +1,28 @@
 /* `woad info`: what a controller can do, and what Woad can't do on it: HCI commands that only read.
- * Vol 4, Part E. */
+ * Vol 4, Part E.
+ *
+ * Names of other files:
+ *   hci: of a tool: the controller's name; NULL: that of WOAD_HCI
+ *   text_addr(): an address as text: C0:11:22:33:44:55
+ *   text_hex(): prints octets in hexadecimal, with something between them
+ *   tool: a sub-command: its options, host, port and state: tool_host.h
+ *   TOOL_ADDR_TEXT: octets of an address as text, its 0 included
+ *   TOOL_DONE: end of a wait: what was waited for is there; of tool_why(): nothing has happened
+ *   tool_ended(): prints why a wait has ended, unless by TOOL_DONE; returns the exit status
+ *   tool_fail(): prints a message; returns TOOL_EXIT_FAILED
+ *   TOOL_FLAG: kind of option: without a value, to a bool
+ *   tool_help: a sub-command's texts of --help, and its table of options
+ *   tool_interrupted(): Ctrl-C or SIGTERM was received
+ *   tool_option: a row of the table of options: name, name of its value, help, TOOL_…, where it
+ *       goes, least and greatest number
+ *   tool_parse(): takes the options off the command line; false: the command ends with *status
+ *   tool_port_wait(): waits for a port without a host, or for a descriptor
+ *   tool_signals(): lets Ctrl-C and SIGTERM set a flag: tool_interrupted()
+ *   tool_status(): the exit status at the end: 1, too, if standard output is closed
+ *   TOOL_STOPPED: end of a wait: Ctrl-C, SIGTERM, or standard output is closed
+ *   TOOL_TEXT: kind of option: to a const char *
+ *   TOOL_TIME: end of a wait: the time limit
+ *   tool_usage(): prints what is wrong with the command line; returns TOOL_EXIT_USAGE */
 #include "tool_host.h"
 #include "tool_text.h"
 #include "woad_tool.h"
@@ -8,8 +31,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ANSWER_MS = 2000, RETURN_MAX = 255 };
-enum { /* opcodes */
+enum { ANSWER_MS = 2000 }; /* in which a command is answered */
+enum {                     /* opcodes */
        RESET = 0x0c03,
        READ_VERSION = 0x1001,
        READ_COMMANDS = 0x1002,
@@ -88,6 +111,7 @@ static const char *const version_names[] = { "1.0b", "1.1", "1.2", "2.0", "2.1",
                                              "3.0",  "4.0", "4.1", "4.2", "5.0",
                                              "5.1",  "5.2", "5.3", "5.4", "6.0" };
 
+/* The name of an HCI version. */
 static const char *info_version(uint8_t number)
 {
     if (number < sizeof version_names / sizeof *version_names) {
@@ -96,7 +120,7 @@ static const char *info_version(uint8_t number)
     return "later than 6.0";
 }
 
-/* What Woad needs of a controller beyond the least: a feature's bit, and what is missing without.
+/* Needs of Woad's beyond the least controller: a feature's bit, and what is missing without.
  */
 static const struct {
     uint8_t bit;
@@ -174,6 +198,7 @@ static bool info_ask(struct info_tool *s, unsigned index, uint16_t opcode, void 
     return *end == TOOL_DONE;
 }
 
+/* Bits of info_tool.have: indices of info_read()'s commands. */
 enum {
     HAVE_VERSION = 1,
     HAVE_ADDR = 3,
@@ -184,6 +209,7 @@ enum {
     HAVE_ADV_DATA = 10
 };
 
+/* Sends all the commands.  TOOL_DONE, or why the controller gives no answers. */
 static enum tool_end info_read(struct info_tool *s)
 {
     uint8_t none[1];
@@ -216,21 +242,25 @@ static enum tool_end info_read(struct info_tool *s)
 
 /* --- printing --------------------------------------------------------------------------------- */
 
+/* The controller has answered the command of this index: HAVE_… */
 static bool info_has(const struct info_tool *s, unsigned index)
 {
     return (s->have >> index & 1) != 0;
 }
 
+/* The controller has the LE feature of this bit. */
 static bool info_feature(const struct info_tool *s, unsigned bit)
 {
     return (s->features[bit / 8] >> bit % 8 & 1) != 0;
 }
 
+/* 16 bits, little endian. */
 static unsigned le16(const uint8_t *p)
 {
     return (unsigned)p[0] | (unsigned)p[1] << 8;
 }
 
+/* How many commands the controller has. */
 static unsigned info_commands(const struct info_tool *s)
 {
     unsigned n = 0;
@@ -240,12 +270,14 @@ static unsigned info_commands(const struct info_tool *s)
     return n;
 }
 
+/* The controller has a public address. */
 static bool info_public(const struct info_tool *s)
 {
     static const uint8_t zeros[6];
     return info_has(s, HAVE_ADDR) && memcmp(s->addr, zeros, sizeof zeros) != 0;
 }
 
+/* Prints buffers, lengths and numbers of entries. */
 static void info_numbers(const struct info_tool *s)
 {
     if (info_has(s, HAVE_BUFFERS)) {
@@ -267,6 +299,7 @@ static void info_numbers(const struct info_tool *s)
     }
 }
 
+/* Prints all as text. */
 static void info_print(const struct info_tool *s)
 {
     struct woad_addr addr = { .type = WOAD_ADDR_PUBLIC };
@@ -294,6 +327,7 @@ static void info_print(const struct info_tool *s)
     printf("  periodic advertising, isochronous channels: Woad's host does not have them\n");
 }
 
+/* Prints all as one object of JSON. */
 static void info_print_json(const struct info_tool *s)
 {
     struct woad_addr addr = { .type = WOAD_ADDR_PUBLIC };
@@ -331,6 +365,7 @@ static void info_print_json(const struct info_tool *s)
     printf("]}\n");
 }
 
+/* Opens the controller without a host, and asks it.  Returns the exit status. */
 static int info_run(struct info_tool *s)
 {
     char message[WOAD_PORT_MESSAGE_MAX];
@@ -354,6 +389,7 @@ static int info_run(struct info_tool *s)
     return tool_status(&s->t, status);
 }
 
+/* Parses the command line. */
 int tool_info(int argc, char **argv)
 {
     static struct info_tool s = { .t = { .command = "info" } };

@@ -1,4 +1,18 @@
-/* Lines of standard input while the radio goes on. */
+/* Lines of standard input while the radio goes on.
+ *
+ * Names of other files:
+ *   editor: of input_lines: what the file with the editor keeps; NULL: there is none
+ *   input_edit_again(): the editor shows its line again
+ *   input_edit_close(): saves the history, and closes the editor
+ *   input_edit_open(): opens an editor of lines; false: there is none
+ *   input_edit_read(): a line from the editor; NULL: the end
+ *   input_lines: lines of standard input, typed while the radio goes on: input.h
+ *   prompt: of input_lines: what a line begins with
+ *   reading: of input_lines: a line is being typed
+ *   terminal: of input_lines: standard input and output are a terminal
+ *   tool_flush(): flushes standard output; false: it is closed
+ *   tool_step(): lets the host go on once, for some ms at most, or until a descriptor can be
+ *       read; false: tool_why() is not TOOL_DONE */
 #include "input.h"
 
 #include <poll.h>
@@ -6,6 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Without a terminal lines are read as they are. */
 void input_open(struct input_lines *l)
 {
     l->terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
@@ -16,6 +31,7 @@ void input_open(struct input_lines *l)
     }
 }
 
+/* Standard input is waited for by the host's own wait. */
 int input_octet(struct input_lines *l, unsigned char *octet)
 {
     struct pollfd fd = { STDIN_FILENO, POLLIN, 0 };
@@ -30,6 +46,7 @@ int input_octet(struct input_lines *l, unsigned char *octet)
     return 0;
 }
 
+/* With the prompt on a terminal. */
 const char *input_plain(struct input_lines *l)
 {
     size_t n = 0;
@@ -53,6 +70,7 @@ const char *input_plain(struct input_lines *l)
     }
 }
 
+/* By the editor, if there is one. */
 const char *input_read(struct input_lines *l)
 {
     const char *text;
@@ -66,6 +84,7 @@ const char *input_read(struct input_lines *l)
     return text;
 }
 
+/* The line is erased. */
 void input_aside(struct input_lines *l)
 {
     if (l->terminal && l->reading) {
@@ -73,6 +92,7 @@ void input_aside(struct input_lines *l)
     }
 }
 
+/* The prompt, and what is typed so far with an editor. */
 void input_again(struct input_lines *l)
 {
     tool_flush(l->t);
@@ -87,6 +107,7 @@ void input_again(struct input_lines *l)
     }
 }
 
+/* Frees the editor. */
 void input_close(struct input_lines *l)
 {
     if (l->editor) {

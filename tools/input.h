@@ -5,25 +5,26 @@
 
 #include "tool_host.h"
 
-enum { INPUT_LINE_MAX = 1200 };
+enum { INPUT_LINE_MAX = 1200 }; /* octets of a line, its 0 included */
 
 struct input_lines {
     struct tool *t;
-    const char *prompt;
+    const char *prompt;  /* what a line begins with */
     const char *history; /* path of the file; NULL: none */
     /* The n-th word that `text`, up to the cursor, may be completed with; NULL: no more. */
     const char *(*complete)(void *ctx, const char *text, size_t n);
-    void *ctx;
-    bool terminal; /* both standard input and output */
-    bool reading;  /* the prompt is shown */
-    void *editor;  /* of input_edit.c */
-    char text[INPUT_LINE_MAX];
+    void *ctx;                 /* of `complete` */
+    bool terminal;             /* both standard input and output */
+    bool reading;              /* the prompt is shown */
+    void *editor;              /* of input_edit.c */
+    char text[INPUT_LINE_MAX]; /* the line */
 };
 
+/* The fields down to `ctx` are set. */
 void input_open(struct input_lines *l);
 /* The next line without its end; NULL: there is none, or the command is to end: tool_why(). */
 const char *input_read(struct input_lines *l);
-/* Around what is printed while a line may be being edited. */
+/* To be called before and after something else is printed, while a line may be edited. */
 void input_aside(struct input_lines *l);
 void input_again(struct input_lines *l);
 void input_close(struct input_lines *l);

@@ -1,4 +1,9 @@
-/* An edited line, by libedit: history in a file, completion by the caller's words. */
+/* An edited line, by libedit: history in a file, completion by the caller's words.
+ *
+ * Names of other files:
+ *   INPUT_LINE_MAX: octets of a line, its 0 included
+ *   input_lines: lines of standard input, typed while the radio goes on: input.h
+ *   input_octet(): an octet of standard input, 1; 0: the end; -1: the command is to end */
 #define _GNU_SOURCE
 #include "input.h"
 
@@ -9,13 +14,15 @@
 #include <string.h>
 #include <wchar.h>
 
-enum { HISTORY_LINES = 500 };
+enum { HISTORY_LINES = 500 }; /* that are kept */
 
+/* libedit's objects: input_lines.editor. */
 struct editor {
     EditLine *el;
     History *history;
 };
 
+/* The lines that the editor is for. */
 static struct input_lines *editor_input(EditLine *el)
 {
     void *data;
@@ -23,6 +30,7 @@ static struct input_lines *editor_input(EditLine *el)
     return data;
 }
 
+/* libedit: the prompt. */
 static char *editor_prompt(EditLine *el)
 {
     static char prompt[64];
@@ -30,7 +38,7 @@ static char *editor_prompt(EditLine *el)
     return prompt;
 }
 
-/* A character: the radio goes on until it has come. */
+/* libedit: waits for a character, while the radio goes on. */
 static int editor_character(EditLine *el, wchar_t *character)
 {
     mbstate_t state = { 0 };
@@ -50,7 +58,7 @@ static int editor_character(EditLine *el, wchar_t *character)
     }
 }
 
-/* What all the words that fit have in common, from their first character on. */
+/* Writes the beginning that all the words have that fit; returns how many fit. */
 static size_t editor_common(const struct input_lines *l, const char *text, char *to, size_t room)
 {
     size_t n = 0, len = 0;
@@ -68,6 +76,7 @@ static size_t editor_common(const struct input_lines *l, const char *text, char 
     return n;
 }
 
+/* libedit: the user has pressed Tab: completes the word, or lists the words that fit. */
 static unsigned char editor_complete(EditLine *el, int character)
 {
     const struct input_lines *l = editor_input(el);
@@ -95,6 +104,7 @@ static unsigned char editor_complete(EditLine *el, int character)
     return n ? CC_REFRESH : CC_ERROR;
 }
 
+/* Reads the history of earlier sessions, too. */
 bool input_edit_open(struct input_lines *l)
 {
     HistEvent ignored;
@@ -126,6 +136,7 @@ bool input_edit_open(struct input_lines *l)
     return true;
 }
 
+/* The line goes to the history. */
 const char *input_edit_read(struct input_lines *l)
 {
     struct editor *e = l->editor;
@@ -143,12 +154,14 @@ const char *input_edit_read(struct input_lines *l)
     return l->text;
 }
 
+/* libedit prints prompt and line. */
 void input_edit_again(struct input_lines *l)
 {
     struct editor *e = l->editor;
     el_set(e->el, EL_REFRESH);
 }
 
+/* Without a path the history is not saved. */
 void input_edit_close(struct input_lines *l)
 {
     struct editor *e = l->editor;

@@ -1,4 +1,36 @@
-/* `woad l2cap`: a pipe through an L2CAP channel: standard input and output, or files. */
+/* `woad l2cap`: a pipe through an L2CAP channel: standard input and output, or files.
+ *
+ * Names of other files:
+ *   command: of a tool, of a help: the sub-command's name, for messages
+ *   ended: of a tool: its connection has ended
+ *   hci: of a tool: the controller's name; NULL: that of WOAD_HCI
+ *   peer_connect(): finds a peer, connects to it, and encrypts with a bond; 0, or the exit
+ *       status after a message
+ *   peer_event(): to be called with every event, for peer_connect()
+ *   tool: a sub-command: its options, host, port and state: tool_host.h
+ *   tool_bonds_path(): path of the bond file of that name, to be freed; NULL: there is no home
+ *   tool_close(): stops the host, and frees all that tool_open() has made
+ *   TOOL_DONE: end of a wait: what was waited for is there; of tool_why(): nothing has happened
+ *   tool_ended(): prints why a wait has ended, unless by TOOL_DONE; returns the exit status
+ *   tool_fail(): prints a message; returns TOOL_EXIT_FAILED
+ *   TOOL_FLAG: kind of option: without a value, to a bool
+ *   tool_help: a sub-command's texts of --help, and its table of options
+ *   tool_interrupted(): Ctrl-C or SIGTERM was received
+ *   TOOL_NUMBER: kind of option: to a long
+ *   tool_open(): opens the controller and starts a host, t->h; 0, or the exit status after a
+ *       message
+ *   tool_option: a row of the table of options: name, name of its value, help, TOOL_…, where it
+ *       goes, least and greatest number
+ *   tool_parse(): takes the options off the command line; false: the command ends with *status
+ *   tool_peer: a peer that is looked for by name or address: tool_peer.h
+ *   tool_step(): lets the host go on once, for some ms at most, or until a descriptor can be
+ *       read; false: tool_why() is not TOOL_DONE
+ *   TOOL_STOPPED: end of a wait: Ctrl-C, SIGTERM, or standard output is closed
+ *   TOOL_TEXT: kind of option: to a const char *
+ *   tool_usage(): prints what is wrong with the command line; returns TOOL_EXIT_USAGE
+ *   tool_wait(): lets the host go on until *done, or for some ms; TOOL_DONE, or what has ended
+ *       it before
+ *   tool_why(): why the command is to end; TOOL_DONE: it is not */
 #include "tool_peer.h"
 #include "tool_text.h"
 #include "woad_tool.h"
@@ -11,16 +43,24 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SDU = 2048, RX = 8 * SDU, PROGRESS_MS = 500, LEAVE_MS = 1000 };
+enum {
+    SDU = 2048,        /* octets that are sent at a time; our MTU */
+    RX = 8 * SDU,      /* octets that can wait to be written */
+    PROGRESS_MS = 500, /* between two lines of progress */
+    LEAVE_MS = 1000    /* for the peer to disconnect after it has closed the channel */
+};
 
 struct l2cap_tool {
     struct tool t;
     struct tool_peer peer;
-    const char *send, *receive, *name;
-    long listen, timeout_s;
-    int in, out; /* descriptors; in -1: it has ended */
-    uint16_t cid;
-    bool opened, open, failed, sending, closing;
+    const char *send, *receive, *name; /* of the options */
+    long listen, timeout_s;            /* of the options */
+    int in, out;                       /* descriptors; in -1: it has ended */
+    uint16_t cid;                      /* of the channel */
+    bool opened;                       /* the channel was open, or has `failed` */
+    bool open, failed;
+    bool sending; /* the last part is not sent yet */
+    bool closing; /* all is sent, and the channel is being closed */
     int status;   /* of the channel (L2CAP) */
     int io_error; /* errno of writing `out` */
     uint16_t peer_mtu;
@@ -30,6 +70,7 @@ struct l2cap_tool {
     bool progress;
 };
 
+/* Advertises for a central that connects. */
 static void l2cap_advertise(struct l2cap_tool *s)
 {
     struct woad_adv_params params = WOAD_ADV_DEFAULT;
@@ -61,6 +102,7 @@ static void l2cap_write(struct l2cap_tool *s, const uint8_t *data, size_t len)
     }
 }
 
+/* Writes all that has arrived on the channel. */
 static void l2cap_drain(struct l2cap_tool *s, uint16_t conn)
 {
     uint8_t data[SDU];
@@ -71,6 +113,7 @@ static void l2cap_drain(struct l2cap_tool *s, uint16_t conn)
     }
 }
 
+/* Opens and closes the channel, and moves what arrives. */
 static void l2cap_event(struct tool *t, const struct woad_event *ev)
 {
     struct l2cap_tool *s = t->ctx;
@@ -113,6 +156,7 @@ static void l2cap_event(struct tool *t, const struct woad_event *ev)
 
 /* --- moving octets ---------------------------------------------------------------------------- */
 
+/* Prints how much has moved, at times; `last`: in any case, and ends the line. */
 static void l2cap_progress(struct l2cap_tool *s, bool last)
 {
     uint32_t now = woad_port_now_ms(), ms = now - s->start_ms;
@@ -191,6 +235,8 @@ static int l2cap_move(struct l2cap_tool *s)
     return 0;
 }
 
+/* Opens the channel to the peer `wanted`, or waits for one if that is NULL, and moves octets.
+ * Returns the exit status. */
 static int l2cap_channel(struct l2cap_tool *s, const char *wanted, uint16_t psm)
 {
     struct tool *t = &s->t;
@@ -226,6 +272,7 @@ static int l2cap_channel(struct l2cap_tool *s, const char *wanted, uint16_t psm)
 
 /* --- the command ------------------------------------------------------------------------------ */
 
+/* Opens the files of --send and --receive.  0, or the exit status. */
 static int l2cap_files(struct l2cap_tool *s)
 {
     s->in = STDIN_FILENO;
@@ -250,6 +297,7 @@ static int l2cap_files(struct l2cap_tool *s)
     return 0;
 }
 
+/* Opens the files and the host, and closes them at the end.  Returns the exit status. */
 static int l2cap_run(struct l2cap_tool *s, const char *wanted, uint16_t psm)
 {
     const struct woad_security_policy policy = { .io = WOAD_IO_NONE,
@@ -279,6 +327,7 @@ static int l2cap_run(struct l2cap_tool *s, const char *wanted, uint16_t psm)
     return status;
 }
 
+/* Parses the command line: options, and the peer and PSM, or --listen. */
 int tool_l2cap(int argc, char **argv)
 {
     static struct l2cap_tool s = { .t = { .command = "l2cap", .event = l2cap_event, .ctx = &s },

@@ -1,4 +1,38 @@
-/* `woad pair`: pairs with a peer and keeps the bond. */
+/* `woad pair`: pairs with a peer and keeps the bond.
+ *
+ * Names of other files:
+ *   command: of a tool, of a help: the sub-command's name, for messages
+ *   had_bond: of a peer: there is a bond with it
+ *   hci: of a tool: the controller's name; NULL: that of WOAD_HCI
+ *   peer_connect(): finds a peer, connects to it, and encrypts with a bond; 0, or the exit
+ *       status after a message
+ *   peer_event(): to be called with every event, for peer_connect()
+ *   text_addr(): an address as text: C0:11:22:33:44:55
+ *   text_addr_type(): "public" or "random"
+ *   tool: a sub-command: its options, host, port and state: tool_host.h
+ *   TOOL_ADDR_TEXT: octets of an address as text, its 0 included
+ *   tool_bonds_path(): path of the bond file of that name, to be freed; NULL: there is no home
+ *   tool_close(): stops the host, and frees all that tool_open() has made
+ *   TOOL_DONE: end of a wait: what was waited for is there; of tool_why(): nothing has happened
+ *   tool_ended(): prints why a wait has ended, unless by TOOL_DONE; returns the exit status
+ *   tool_fail(): prints a message; returns TOOL_EXIT_FAILED
+ *   TOOL_FLAG: kind of option: without a value, to a bool
+ *   tool_flush(): flushes standard output; false: it is closed
+ *   tool_help: a sub-command's texts of --help, and its table of options
+ *   TOOL_NUMBER: kind of option: to a long
+ *   tool_open(): opens the controller and starts a host, t->h; 0, or the exit status after a
+ *       message
+ *   tool_option: a row of the table of options: name, name of its value, help, TOOL_…, where it
+ *       goes, least and greatest number
+ *   tool_parse(): takes the options off the command line; false: the command ends with *status
+ *   tool_peer: a peer that is looked for by name or address: tool_peer.h
+ *   tool_status(): the exit status at the end: 1, too, if standard output is closed
+ *   tool_step(): lets the host go on once, for some ms at most, or until a descriptor can be
+ *       read; false: tool_why() is not TOOL_DONE
+ *   TOOL_TEXT: kind of option: to a const char *
+ *   TOOL_TIME: end of a wait: the time limit
+ *   tool_usage(): prints what is wrong with the command line; returns TOOL_EXIT_USAGE
+ *   tool_why(): why the command is to end; TOOL_DONE: it is not */
 #include "tool_peer.h"
 #include "tool_text.h"
 #include "woad_tool.h"
@@ -9,23 +43,24 @@
 #include <sys/select.h>
 #include <unistd.h>
 
-enum { PAIR_MS = 40000, ANSWER_MAX = 32 };
+enum { PAIR_MS = 40000, ANSWER_MAX = 32 }; /* for a pairing; octets of the user's line */
 
 struct pair_tool {
     struct tool t;
     struct tool_peer peer;
-    const char *io;
-    long passkey, timeout_s; /* passkey: -1: none is given */
-    const char *method;      /* of the pairing, in words */
-    bool yes, legacy;
+    const char *io;                  /* of --io; NULL: it is chosen by pair_io() */
+    long passkey, timeout_s;         /* passkey: -1: none is given */
+    const char *method;              /* of the pairing, in words */
+    bool yes, legacy;                /* of the options */
     bool asks;                       /* the user is to answer `action` */
     enum woad_passkey_action action; /* WOAD_PASSKEY_INPUT or _COMPARE */
-    bool ended;
+    bool ended;                      /* the pairing has, with `status` */
     int status;
-    struct woad_security now;
+    struct woad_security now; /* the connection's */
 };
 
-/* What the terminal, or the options, can do.  Vol 3, Part H, 2.3.2.  -1: there is no such. */
+/* The IO capability: of --io, or of the other options and the terminal.  Vol 3, Part H, 2.3.2.
+ * -1: --io names none. */
 static int pair_io(const struct pair_tool *s)
 {
     static const char *const names[] = { "display", "yes-no", "keyboard", "none",
@@ -47,6 +82,7 @@ static int pair_io(const struct pair_tool *s)
     return s->yes ? WOAD_IO_DISPLAY_YES_NO : WOAD_IO_NONE;
 }
 
+/* A number is to be shown, compared or typed: answers by the options, or asks the user. */
 static void pair_passkey(struct pair_tool *s, const struct woad_event *ev)
 {
     struct tool *t = &s->t;
@@ -79,6 +115,7 @@ static void pair_passkey(struct pair_tool *s, const struct woad_event *ev)
     s->asks = true;
 }
 
+/* Notes what a pairing asks for, and its end. */
 static void pair_event(struct tool *t, const struct woad_event *ev)
 {
     struct pair_tool *s = t->ctx;
@@ -121,6 +158,8 @@ static bool pair_answer(struct pair_tool *s)
     return true;
 }
 
+/* Waits for the end of the pairing, and reads the user's answers meanwhile.  0, or the exit
+ * status. */
 static int pair_wait(struct pair_tool *s)
 {
     uint32_t start = woad_port_now_ms();
@@ -152,6 +191,7 @@ static bool pair_must_protect(const struct pair_tool *s)
     return s->passkey >= 0 || s->yes;
 }
 
+/* Prints how the pairing has ended.  Returns the exit status. */
 static int pair_report(const struct pair_tool *s)
 {
     char addr[TOOL_ADDR_TEXT];
@@ -172,6 +212,7 @@ static int pair_report(const struct pair_tool *s)
     return 0;
 }
 
+/* Connects, and pairs unless there is a bond.  Returns the exit status. */
 static int pair_do(struct pair_tool *s, const char *wanted, int io)
 {
     struct tool *t = &s->t;
@@ -207,6 +248,7 @@ static int pair_do(struct pair_tool *s, const char *wanted, int io)
     return pair_report(s);
 }
 
+/* Opens the host, and closes it at the end.  Returns the exit status. */
 static int pair_run(struct pair_tool *s, const char *wanted, int io)
 {
     char *path = NULL;
@@ -222,6 +264,7 @@ static int pair_run(struct pair_tool *s, const char *wanted, int io)
     return tool_status(&s->t, status);
 }
 
+/* Parses the command line: options, and the peer. */
 int tool_pair(int argc, char **argv)
 {
     static struct pair_tool s = { .t = { .command = "pair", .event = pair_event, .ctx = &s },

@@ -1,5 +1,48 @@
 /* `woad run`: an air of its own, and programs on it.  Parses the command line, and serves the
- * programs' output in the hub's loop. */
+ * programs' output in the hub's loop.
+ *
+ * Names of other files:
+ *   air_control(): opens what --control names; 0, or the exit status after a message
+ *   air_failed(): prints why the hub has failed; returns the exit status
+ *   air_option(): applies an option of an air; 0, 1: it is --help, -1: wrong, after a message
+ *   AIR_OPTIONS: rows of getopt_long()'s table for the options of an air
+ *   AIR_OPTIONS_HELP: lines of --help for the options of an air
+ *   closed: of the output: its reader has gone
+ *   colors: of the output: lines have colours
+ *   control_close(): ends what control_open() has begun; NULL: nothing
+ *   guard_end(): ends the guard
+ *   guard_start(): starts a process that cleans up if `woad run` is killed; 0 or a negative
+ *       errno
+ *   hci_transport: an open transport: transport.h
+ *   hub_extra: functions that the hub calls in its loop: hub.h
+ *   hub_now_us(): the air's time
+ *   hub_options: what the air is to be like: hub.h
+ *   hub_run(): serves hosts until stop is set, or as exit_when_empty says
+ *   LISTEN_NAME_MAX: octets of the name that hosts call a transport by
+ *   name_width: of the output: columns of the longest name
+ *   output_finish(): writes the rest, and waits for the reader
+ *   output_flush(): writes what can be written without blocking
+ *   output_line(): adds a line: the air's time, the name and the text
+ *   output_look(): looks whether the reader of standard output has gone
+ *   output_waits(): there is something to write
+ *   own_group: of a program: its process group has its own id
+ *   paint: of a program: its place on the command line, from 1: its colour, and its WOAD_SEAT
+ *   programs_end(): ends all programs
+ *   programs_fds(): the pipes of the programs, for poll(); returns how many there are
+ *   PROGRAMS_MAX: programs, at most
+ *   programs_read(): reads what the programs have printed
+ *   programs_reap(): collects the programs that have ended
+ *   programs_start(): starts all programs; 0 or a negative errno
+ *   required_argument: of getopt_long(): an option with a value
+ *   RUN_NAME_MAX: octets of a program's name, its 0 included
+ *   run_output: lines that wait for standard output: run.h
+ *   run_program: a program of `woad run`: run.h
+ *   run_programs: all programs of `woad run`: run.h
+ *   running: programs that have not ended
+ *   takes_stdin: of a program: it reads standard input, else /dev/null
+ *   text_clean(): copies text with question marks for what cannot be printed; returns its length
+ *   transport_listen(): listens at a name, or makes what is one host's already
+ *   transport_unlisten(): closes the socket and removes its path */
 #define _GNU_SOURCE
 #include "run.h"
 
@@ -19,6 +62,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Exit statuses: of a signal, that is added; the command line is wrong. */
 enum { SECOND_US = 1000000, STATUS_SIGNAL = 128, STATUS_USAGE = 2 };
 
 static struct run {
@@ -27,15 +71,16 @@ static struct run {
     struct hub *hub; /* NULL: it does not serve yet */
     uint64_t now_us; /* the air's */
     uint64_t until_us;
-    const char *names;      /* of --name */
-    const char *stdin_name; /* of --stdin */
-    char *micropython;
-    int signals;   /* a signalfd */
-    int signalled; /* the signal that ends all; 0: none */
-    int stop;
-    char folder[80], spec[108];
+    const char *names;          /* of --name */
+    const char *stdin_name;     /* of --stdin */
+    char *micropython;          /* path of the interpreter */
+    int signals;                /* a signalfd */
+    int signalled;              /* the signal that ends all; 0: none */
+    int stop;                   /* hub_run() is to return */
+    char folder[80], spec[108]; /* of the air's socket: its folder, and its name for WOAD_HCI */
 } run;
 
+/* hub_options.log and .warn: a line of the air among those of the programs. */
 static void log_line(const char *line)
 {
     if (run.hub) {
@@ -47,6 +92,7 @@ static void log_line(const char *line)
 /* --- in the hub's loop ---------------------------------------------------------------------------
  */
 
+/* hub_extra: what the hub is to poll, too: signals, standard output, and the programs' pipes. */
 static size_t run_fds(void *ctx, struct pollfd *at, size_t room)
 {
     struct pollfd own[2] = { { run.signals, POLLIN, 0 }, { STDOUT_FILENO, 0, 0 } };
@@ -61,6 +107,7 @@ static size_t run_fds(void *ctx, struct pollfd *at, size_t room)
     return 2 + programs_fds(&run.all, at + (room - left), left);
 }
 
+/* Reads the signals that have arrived. */
 static void run_signals(void)
 {
     struct signalfd_siginfo info;
@@ -73,6 +120,7 @@ static void run_signals(void)
     }
 }
 
+/* hub_extra: starts the programs, then moves their output; stops the hub when all is done. */
 static void run_serve(void *ctx, struct hub *hub, uint64_t now_us)
 {
     struct run_programs *all = &run.all;
@@ -97,6 +145,7 @@ static void run_serve(void *ctx, struct hub *hub, uint64_t now_us)
     }
 }
 
+/* hub_extra: the air's time at which run_serve() is to be called again. */
 static uint64_t run_next(void *ctx)
 {
     (void)ctx;
@@ -106,6 +155,7 @@ static uint64_t run_next(void *ctx)
 /* --- the command line ----------------------------------------------------------------------------
  */
 
+/* Prints --help; returns the exit status. */
 static int help(void)
 {
     printf(
@@ -123,6 +173,7 @@ static int help(void)
     return 0;
 }
 
+/* --until.  0; -1: wrong, and the message is printed. */
 static int until(const char *text)
 {
     char *end;
@@ -155,6 +206,7 @@ static int options(int argc, char **argv, struct hub_options *o)
     return err;
 }
 
+/* The file's name ends with ".py". */
 static bool is_python(const char *path)
 {
     size_t len = strlen(path);
@@ -181,6 +233,7 @@ static char *micropython(void)
     return strcpy(path, "micropython");
 }
 
+/* One of the first `programs` has this name. */
 static bool is_taken(const char *name, size_t programs)
 {
     for (size_t i = 0; i < programs; i++) {
@@ -194,7 +247,7 @@ static bool is_taken(const char *name, size_t programs)
 /* Names the program by `len` octets of text; the second of a name gets a 2. */
 static void name_program(struct run_program *p, size_t index, const char *text, size_t len)
 {
-    enum { NUMBER = 4 };
+    enum { NUMBER = 4 }; /* octets that a number and its space take */
     char name[RUN_NAME_MAX - NUMBER];
     if (len >= sizeof name) {
         len = sizeof name - 1;
@@ -338,6 +391,7 @@ static int catch_signals(sigset_t *set)
     return 0;
 }
 
+/* The exit status of all: by a signal, a program that has failed, a closed output, or the hub. */
 static int exit_status(int hub_error)
 {
     if (run.signalled) {
@@ -352,6 +406,7 @@ static int exit_status(int hub_error)
     return hub_error;
 }
 
+/* Runs the air and the programs.  Returns the exit status. */
 static int run_all(void)
 {
     struct hub_options *o = &run.options;
@@ -387,6 +442,7 @@ static int run_all(void)
     return status;
 }
 
+/* Parses the command line: options, and the programs. */
 int tool_run(int argc, char **argv)
 {
     run.options =

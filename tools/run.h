@@ -8,7 +8,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { PROGRAMS_MAX = 256, RUN_NAME_MAX = 48, RUN_LINE_MAX = 1024, RUN_PATH_MAX = 108 };
+enum {
+    PROGRAMS_MAX = 256,
+    RUN_NAME_MAX = 48,   /* octets of a program's name, its 0 included */
+    RUN_LINE_MAX = 1024, /* octets of a line; a longer one is printed in parts */
+    RUN_PATH_MAX = 108   /* octets of the socket's path, its 0 included */
+};
 
 /* --- run_output.c: lines on standard output ------------------------------------------------------
  */
@@ -17,7 +22,7 @@ enum { PROGRAMS_MAX = 256, RUN_NAME_MAX = 48, RUN_LINE_MAX = 1024, RUN_PATH_MAX 
 struct run_output {
     char *buf;
     size_t written, filled, room; /* buf[written] to buf[filled] are to be written */
-    unsigned name_width;
+    unsigned name_width;          /* columns of the longest name */
     bool colors;
     bool closed; /* its reader has gone; all that follows is dropped */
 };
@@ -54,9 +59,9 @@ struct run_program {
 
 struct run_programs {
     struct run_program *program;
-    size_t programs, running;
-    size_t first_failed; /* index of the first that failed; `programs`: none */
-    int status;          /* its exit status, or 128 and the signal's number; 0: none failed */
+    size_t programs, running; /* in `program`; that have not ended */
+    size_t first_failed;      /* index of the first that failed; `programs`: none */
+    int status;               /* its exit status, or 128 and the signal's number; 0: none failed */
     struct run_output out;
 };
 
@@ -75,10 +80,10 @@ void programs_end(struct run_programs *all, uint64_t air_now_us);
 /* --- run_guard.c: what is left if `woad run` is killed -------------------------------------------
  */
 
-/* 0 or a negative errno. */
+/* Starts a process that then ends the programs and removes the folder.  0 or a negative errno. */
 int guard_start(const char *folder);
 /* A process group to be killed then; negative: it is no more. */
 void guard_tell(pid_t group);
-void guard_end(void);
+void guard_end(void); /* removes the folder */
 
 #endif

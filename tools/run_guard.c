@@ -1,5 +1,9 @@
 /* A process that outlives `woad run`, if that is killed: it ends the programs, with all that they
- * have started, and removes the folder.  It knows by the end of a pipe that it has to. */
+ * have started, and removes the folder.  It knows by the end of a pipe that it has to.
+ *
+ * Names of other files:
+ *   PROGRAMS_MAX: programs, at most
+ *   RUN_PATH_MAX: octets of the folder's name, its 0 included */
 #define _GNU_SOURCE
 #include "run.h"
 
@@ -29,6 +33,8 @@ static void guard_note(pid_t *groups, pid_t message)
     }
 }
 
+/* The guard's process: notes groups until the pipe is closed, then kills those that are left,
+ * and removes the folder. */
 static void guard_main(int fd, const char *folder)
 {
     pid_t groups[PROGRAMS_MAX] = { 0 }, message;
@@ -55,6 +61,7 @@ static void guard_main(int fd, const char *folder)
     _exit(0);
 }
 
+/* The pipe is closed when `woad run` ends, in whatever way. */
 int guard_start(const char *folder)
 {
     int ends[2];
@@ -75,11 +82,13 @@ int guard_start(const char *folder)
     return 0;
 }
 
+/* Through the pipe. */
 void guard_tell(pid_t group)
 {
     (void)!write(guard.fd, &group, sizeof group);
 }
 
+/* The guard finds the pipe closed. */
 void guard_end(void)
 {
     close(guard.fd);

@@ -1,4 +1,13 @@
-/* The lines of `woad run`: see run.h. */
+/* The lines of `woad run`: see run.h.
+ *
+ * Names of other files:
+ *   closed: of the output: its reader has gone
+ *   filled: of the output: octets in `buf`
+ *   name_width: of the output: columns of the longest name
+ *   RUN_NAME_MAX: octets of a program's name, its 0 included
+ *   run_output: lines that wait for standard output: run.h
+ *   text_clean(): copies text with question marks for what cannot be printed; returns its length
+ *   written: of the output: octets of `buf` that are written */
 #include "run.h"
 
 #include "../transport/text.h"
@@ -10,7 +19,11 @@
 #include <unistd.h>
 
 /* A pipe that is ready takes PIPE_BUF octets without blocking. */
-enum { PIECE = 4096, FULL = 4 << 20, TAB = 8 };
+enum {
+    PIECE = 4096,   /* octets of one write() */
+    FULL = 4 << 20, /* octets that wait, above which the programs wait, too */
+    TAB = 8         /* columns */
+};
 
 /* Room for `len` more octets.  False: no memory. */
 static bool output_reserve(struct run_output *out, size_t len)
@@ -32,6 +45,7 @@ static bool output_reserve(struct run_output *out, size_t len)
     return true;
 }
 
+/* Appends text, for which there is room. */
 static void output_put(struct run_output *out, const char *text, size_t len)
 {
     if (len) {
@@ -62,6 +76,7 @@ static void output_clean(struct run_output *out, const uint8_t *text, size_t len
     }
 }
 
+/* A control character becomes a question mark, and a tab spaces. */
 void output_line(struct run_output *out, uint64_t us, const char *name, unsigned paint,
                  const uint8_t *text, size_t len)
 {
@@ -102,6 +117,7 @@ static bool output_write(struct run_output *out)
     return output_waits(out);
 }
 
+/* Standard output can be written to, within `ms`; -1: no limit. */
 static bool output_is_ready(int ms)
 {
     struct pollfd p = { STDOUT_FILENO, POLLOUT, 0 };
@@ -118,12 +134,14 @@ void output_look(struct run_output *out)
     }
 }
 
+/* Until it would block. */
 void output_flush(struct run_output *out)
 {
     while (output_waits(out) && output_is_ready(0) && output_write(out)) {
     }
 }
 
+/* The buffer is freed. */
 void output_finish(struct run_output *out)
 {
     while (output_waits(out)) {
@@ -135,11 +153,13 @@ void output_finish(struct run_output *out)
     *out = (struct run_output){ .closed = true };
 }
 
+/* Octets that are not written. */
 bool output_waits(const struct run_output *out)
 {
     return out->written < out->filled;
 }
 
+/* More than FULL octets wait. */
 bool output_is_full(const struct run_output *out)
 {
     return out->filled - out->written > FULL;

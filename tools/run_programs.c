@@ -1,4 +1,20 @@
-/* The child processes of `woad run`: see run.h. */
+/* The child processes of `woad run`: see run.h.
+ *
+ * Names of other files:
+ *   first_failed: index of the first program that has failed
+ *   guard_tell(): names a process group that the guard is to kill; negative: one that is no more
+ *   output_flush(): writes what can be written without blocking
+ *   output_is_full(): so much waits that no more is to be read from the programs
+ *   output_line(): adds a line: the air's time, the name and the text
+ *   own_group: of a program: its process group has its own id
+ *   paint: of a program: its place on the command line, from 1: its colour, and its WOAD_SEAT
+ *   pid: of a program: its process; 0: not started, or ended
+ *   programs: how many programs there are
+ *   PROGRAMS_MAX: programs, at most
+ *   run_program: a program of `woad run`: run.h
+ *   run_programs: all programs of `woad run`: run.h
+ *   running: programs that have not ended
+ *   takes_stdin: of a program: it reads standard input, else /dev/null */
 #define _GNU_SOURCE
 #include "run.h"
 
@@ -15,11 +31,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TERM_MS = 1000, KILL_MS = 2000, POLL_MS = 20, READS_MAX = 64 };
+enum {
+    TERM_MS = 1000, /* after SIGTERM, until SIGKILL */
+    KILL_MS = 2000, /* after SIGKILL */
+    POLL_MS = 20,
+    READS_MAX = 64 /* of one program, until others are read */
+};
 
 /* --- what they print -----------------------------------------------------------------------------
  */
 
+/* Prints the line of `len` octets that is collected, without a CR at its end. */
 static void program_put(struct run_programs *all, const struct run_program *p, uint64_t now,
                         size_t len)
 {
@@ -88,6 +110,7 @@ static void program_close(struct run_programs *all, struct run_program *p, uint6
     p->fd = -1;
 }
 
+/* None while the output is full: the programs wait. */
 size_t programs_fds(const struct run_programs *all, struct pollfd *at, size_t room)
 {
     size_t n = 0;
@@ -105,6 +128,7 @@ size_t programs_fds(const struct run_programs *all, struct pollfd *at, size_t ro
     return n;
 }
 
+/* A pipe that has ended is closed. */
 void programs_read(struct run_programs *all, uint64_t air_now_us)
 {
     struct pollfd at[PROGRAMS_MAX];
@@ -157,6 +181,7 @@ static void program_exec(const struct run_program *p, int out, pid_t parent)
     _exit(127);
 }
 
+/* Starts a program.  0 or a negative errno. */
 static int program_start(struct run_programs *all, struct run_program *p)
 {
     int ends[2];
@@ -184,6 +209,7 @@ static int program_start(struct run_programs *all, struct run_program *p)
     return 0;
 }
 
+/* In the order of the command line. */
 int programs_start(struct run_programs *all, const char *spec, bool virtual_clock)
 {
     int err = 0;
@@ -201,6 +227,7 @@ int programs_start(struct run_programs *all, const char *spec, bool virtual_cloc
     return err;
 }
 
+/* Sends a signal to the program, or to its group if it has its own. */
 static void program_kill(const struct run_program *p, int sig)
 {
     if (p->pid) {
@@ -250,6 +277,7 @@ static bool program_reap(struct run_programs *all, struct run_program *p, uint64
     return true;
 }
 
+/* The first that fails ends `woad run`. */
 void programs_reap(struct run_programs *all, uint64_t air_now_us)
 {
     for (size_t i = 0; i < all->programs; i++) {
@@ -260,6 +288,7 @@ void programs_reap(struct run_programs *all, uint64_t air_now_us)
     }
 }
 
+/* Sends a signal to all. */
 static void programs_signal(const struct run_programs *all, int sig)
 {
     for (size_t i = 0; i < all->programs; i++) {
@@ -284,6 +313,7 @@ static void programs_wait(struct run_programs *all, uint64_t now, uint32_t ms)
     }
 }
 
+/* A stopped program is continued, so that it can end. */
 void programs_end(struct run_programs *all, uint64_t air_now_us)
 {
     programs_signal(all, SIGTERM);

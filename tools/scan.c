@@ -1,4 +1,41 @@
-/* `woad scan`: the devices that advertise: a table that is renewed on a terminal, else lines. */
+/* `woad scan`: the devices that advertise: a table that is renewed on a terminal, else lines.
+ *
+ * Names of other files:
+ *   command: of a tool, of a help: the sub-command's name, for messages
+ *   hci: of a tool: the controller's name; NULL: that of WOAD_HCI
+ *   output_closed: of a tool: standard output cannot be written to any more
+ *   report_name(): the name in a report; NULL: none
+ *   report_take(): takes an event of a scan; true: the report is complete
+ *   text_addr(): an address as text: C0:11:22:33:44:55
+ *   text_addr_type(): "public" or "random"
+ *   text_hex(): prints octets in hexadecimal, with something between them
+ *   text_json(): prints text as a string of JSON
+ *   text_parse_addr(): the address that a text is; false: it is none
+ *   text_show(): prints text of a peer, made safe for a terminal
+ *   tool: a sub-command: its options, host, port and state: tool_host.h
+ *   TOOL_ADDR_TEXT: octets of an address as text, its 0 included
+ *   tool_close(): stops the host, and frees all that tool_open() has made
+ *   TOOL_DOWN: end of a wait: the controller has failed
+ *   tool_ended(): prints why a wait has ended, unless by TOOL_DONE; returns the exit status
+ *   TOOL_EXIT_FAILED: exit status after a message
+ *   TOOL_FLAG: kind of option: without a value, to a bool
+ *   tool_flush(): flushes standard output; false: it is closed
+ *   tool_help: a sub-command's texts of --help, and its table of options
+ *   TOOL_NUMBER: kind of option: to a long
+ *   tool_open(): opens the controller and starts a host, t->h; 0, or the exit status after a
+ *       message
+ *   tool_option: a row of the table of options: name, name of its value, help, TOOL_…, where it
+ *       goes, least and greatest number
+ *   tool_parse(): takes the options off the command line; false: the command ends with *status
+ *   tool_report: a report of a scan, put together: tool_report.h
+ *   tool_status(): the exit status at the end: 1, too, if standard output is closed
+ *   tool_step(): lets the host go on once, for some ms at most, or until a descriptor can be
+ *       read; false: tool_why() is not TOOL_DONE
+ *   TOOL_TEXT: kind of option: to a const char *
+ *   tool_usage(): prints what is wrong with the command line; returns TOOL_EXIT_USAGE
+ *   tool_why(): why the command is to end; TOOL_DONE: it is not
+ *   uuid_parse(): a UUID from digits or from its name; false: it is neither
+ *   uuid_text(): a UUID as text; returns its name, NULL: none */
 #include "tool_host.h"
 #include "tool_report.h"
 #include "tool_text.h"
@@ -10,8 +47,10 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The table: rows, octets of a name, ms until it is printed again. */
 enum { DAY_S = 86400, ROWS_MAX = 40, NAME_MAX_SHOWN = 28, REDRAW_MS = 300 };
 
+/* A device of the table. */
 struct row {
     struct woad_addr addr;
     int rssi;
@@ -24,18 +63,20 @@ struct row {
 struct scan_tool {
     struct tool t;
     struct tool_report report;
-    const char *name, *addr, *uuid_text;
-    bool has_uuid, json, lines, table;
+    const char *name, *addr, *uuid_text; /* filters of the options; NULL: none */
+    bool has_uuid, json, lines;
+    bool table; /* else lines or JSON */
     struct woad_uuid uuid;
     struct woad_addr addr_wanted;
-    long rssi_min;
-    unsigned long seen;
+    long rssi_min;      /* dBm */
+    unsigned long seen; /* reports that passed the filters */
     struct row row[ROWS_MAX];
-    size_t rows, drawn;
+    size_t rows, drawn; /* rows of the table; lines of it that are on the terminal */
 };
 
 /* --- filters ---------------------------------------------------------------------------------- */
 
+/* The device's name has this part, in capitals or not. */
 static bool scan_has_name(const struct tool_report *r, const char *part)
 {
     size_t len, wanted = strlen(part);
@@ -52,6 +93,7 @@ static bool scan_has_name(const struct tool_report *r, const char *part)
     return false;
 }
 
+/* The report passes the options' filters. */
 static bool scan_wants(const struct scan_tool *s)
 {
     const struct tool_report *r = &s->report;
@@ -69,6 +111,7 @@ static bool scan_wants(const struct scan_tool *s)
 
 /* --- lines and JSON --------------------------------------------------------------------------- */
 
+/* Prints a report on a line. */
 static void scan_line(const struct tool_report *r)
 {
     char addr[TOOL_ADDR_TEXT];
@@ -90,6 +133,7 @@ static void scan_line(const struct tool_report *r)
     putchar('\n');
 }
 
+/* A bool in JSON. */
 static const char *json_bool(bool yes)
 {
     if (yes) {
@@ -98,6 +142,7 @@ static const char *json_bool(bool yes)
     return "false";
 }
 
+/* Prints a report as an object of JSON. */
 static void scan_json(const struct tool_report *r)
 {
     char addr[TOOL_ADDR_TEXT];
@@ -131,6 +176,7 @@ static void scan_json(const struct tool_report *r)
 
 /* --- the table -------------------------------------------------------------------------------- */
 
+/* The table's row of the reported device, made if need be; NULL: the table is full. */
 static struct row *scan_row(struct scan_tool *s)
 {
     size_t i = 0;
@@ -148,6 +194,7 @@ static struct row *scan_row(struct scan_tool *s)
     return &s->row[i];
 }
 
+/* Takes a report into the table. */
 static void scan_note(struct scan_tool *s)
 {
     struct row *row = scan_row(s);
@@ -166,6 +213,7 @@ static void scan_note(struct scan_tool *s)
     }
 }
 
+/* Prints the table over the one before. */
 static void scan_draw(struct scan_tool *s)
 {
     if (s->drawn) {
@@ -189,6 +237,7 @@ static void scan_draw(struct scan_tool *s)
 
 /* --- the command ------------------------------------------------------------------------------ */
 
+/* Prints a report that is wanted, or takes it into the table. */
 static void scan_event(struct tool *t, const struct woad_event *ev)
 {
     struct scan_tool *s = t->ctx;
@@ -207,6 +256,7 @@ static void scan_event(struct tool *t, const struct woad_event *ev)
     }
 }
 
+/* Scans for so long.  Returns the exit status. */
 static int scan_run(struct scan_tool *s, unsigned long seconds)
 {
     struct tool *t = &s->t;
@@ -249,6 +299,7 @@ static unsigned long seconds_of(const char *text)
     return 0;
 }
 
+/* Parses the command line: options, and SECONDS. */
 int tool_scan(int argc, char **argv)
 {
     static struct scan_tool s = { .t = { .command = "scan", .event = scan_event, .ctx = &s },

@@ -1,4 +1,53 @@
-/* `woad serve`: a ready peer on any radio. */
+/* `woad serve`: a ready peer on any radio.
+ *
+ * Names of other files:
+ *   advertises: of serve: advertising has begun
+ *   appearance: of a kind of peer: its appearance, Assigned Numbers, 2.6; 0: none
+ *   beacon: of a kind of peer: it takes no connections
+ *   cfg: of a tool: the host's configuration, set by tool_open() where it is 0
+ *   command: of a tool, of a help: the sub-command's name, for messages
+ *   ended: of a tool: its connection has ended
+ *   hci: of a tool: the controller's name; NULL: that of WOAD_HCI
+ *   input: of serve: octets of standard input that are not sent yet
+ *   input_ended: of serve: standard input has ended
+ *   input_len: of serve: octets in `input`
+ *   output_closed: of a tool: standard output cannot be written to any more
+ *   quiet: of serve: --quiet
+ *   serve_battery: a kind of peer
+ *   serve_beacon: a kind of peer
+ *   serve_heart_rate: a kind of peer, as the four below
+ *   serve_keyboard: a kind of peer
+ *   serve_kind: a kind of peer: its name, attributes and functions: serve.h
+ *   SERVE_NO_WAIT: ms that a loop returns that has nothing to do
+ *   serve_tool: the sub-command, with a kind and its state: serve.h
+ *   serve_uart: a kind of peer
+ *   text_addr(): an address as text: C0:11:22:33:44:55
+ *   text_addr_type(): "public" or "random"
+ *   tool: a sub-command: its options, host, port and state: tool_host.h
+ *   TOOL_ADDR_TEXT: octets of an address as text, its 0 included
+ *   tool_bonds_path(): path of the bond file of that name, to be freed; NULL: there is no home
+ *   tool_close(): stops the host, and frees all that tool_open() has made
+ *   TOOL_DONE: end of a wait: what was waited for is there; of tool_why(): nothing has happened
+ *   TOOL_DOWN: end of a wait: the controller has failed
+ *   tool_ended(): prints why a wait has ended, unless by TOOL_DONE; returns the exit status
+ *   tool_fail(): prints a message; returns TOOL_EXIT_FAILED
+ *   TOOL_FLAG: kind of option: without a value, to a bool
+ *   tool_flush(): flushes standard output; false: it is closed
+ *   tool_help: a sub-command's texts of --help, and its table of options
+ *   TOOL_NUMBER: kind of option: to a long
+ *   tool_open(): opens the controller and starts a host, t->h; 0, or the exit status after a
+ *       message
+ *   tool_option: a row of the table of options: name, name of its value, help, TOOL_…, where it
+ *       goes, least and greatest number
+ *   tool_parse(): takes the options off the command line; false: the command ends with *status
+ *   tool_status(): the exit status at the end: 1, too, if standard output is closed
+ *   tool_step(): lets the host go on once, for some ms at most, or until a descriptor can be
+ *       read; false: tool_why() is not TOOL_DONE
+ *   TOOL_TEXT: kind of option: to a const char *
+ *   tool_usage(): prints what is wrong with the command line; returns TOOL_EXIT_USAGE
+ *   tool_wait(): lets the host go on until *done, or for some ms; TOOL_DONE, or what has ended
+ *       it before
+ *   tool_why(): why the command is to end; TOOL_DONE: it is not */
 #include "serve.h"
 #include "tool_text.h"
 #include "woad_tool.h"
@@ -10,12 +59,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CENTRALS = 4, STARTED_MS = 5000 };
+enum { CENTRALS = 4, STARTED_MS = 5000 }; /* connections; until advertising has failed */
 
 static const struct serve_kind *const kinds[] = { &serve_heart_rate, &serve_battery, &serve_beacon,
                                                   &serve_uart, &serve_keyboard };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
+/* Does not block. */
 void serve_read_input(struct serve_tool *s)
 {
     struct pollfd fd = { STDIN_FILENO, POLLIN, 0 };
@@ -27,6 +77,7 @@ void serve_read_input(struct serve_tool *s)
     s->input_len = n > 0 ? (size_t)n : 0;
 }
 
+/* For the user, not for a program. */
 void serve_say(struct serve_tool *s, const char *format, ...)
 {
     va_list args;
@@ -40,6 +91,7 @@ void serve_say(struct serve_tool *s, const char *format, ...)
     tool_flush(&s->t);
 }
 
+/* The device's name: of --name, or the kind's. */
 static const char *serve_name(const struct serve_tool *s)
 {
     if (s->name) {
@@ -56,6 +108,7 @@ static void serve_beacon_data(struct woad_ad_builder *ad)
     woad_ad_manufacturer_data(ad, 0xffff, data, sizeof data);
 }
 
+/* Begins to advertise what the kind says, the name in the scan response. */
 static void serve_advertise(struct serve_tool *s)
 {
     struct woad_adv_params params = WOAD_ADV_DEFAULT;
@@ -83,6 +136,8 @@ static void serve_advertise(struct serve_tool *s)
     }
 }
 
+/* Prints connections, subscriptions and pairings, and advertises again; then the kind's own
+ * event. */
 static void serve_event(struct tool *t, const struct woad_event *ev)
 {
     struct serve_tool *s = t->ctx;
@@ -118,6 +173,7 @@ static void serve_event(struct tool *t, const struct woad_event *ev)
     }
 }
 
+/* Adds the kind's services, and advertises.  0, or the exit status. */
 static int serve_start(struct serve_tool *s)
 {
     struct tool *t = &s->t;
@@ -147,6 +203,7 @@ static int serve_start(struct serve_tool *s)
     return 0;
 }
 
+/* Lets the kind work until the end.  Returns the exit status. */
 static int serve_loop(struct serve_tool *s, unsigned long seconds)
 {
     uint32_t start = woad_port_now_ms(), limit = (uint32_t)seconds * 1000u, wait = SERVE_NO_WAIT;
@@ -171,6 +228,7 @@ static int serve_loop(struct serve_tool *s, unsigned long seconds)
     return 0;
 }
 
+/* Opens the host, with a bond file of the kind's own.  Returns the exit status. */
 static int serve_run(struct serve_tool *s, unsigned long seconds)
 {
     char program[48], *path = NULL;
@@ -192,6 +250,7 @@ static int serve_run(struct serve_tool *s, unsigned long seconds)
     return tool_status(&s->t, status);
 }
 
+/* The kind of that name; NULL: there is none. */
 static const struct serve_kind *serve_find(const char *name)
 {
     for (size_t i = 0; i < KINDS; i++) {
@@ -202,6 +261,7 @@ static const struct serve_kind *serve_find(const char *name)
     return NULL;
 }
 
+/* Parses the command line: options, and the kind. */
 int tool_serve(int argc, char **argv)
 {
     static struct serve_tool s = { .t = { .command = "serve", .event = serve_event, .ctx = &s } };

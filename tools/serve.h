@@ -16,7 +16,7 @@ struct serve_kind {
     uint16_t appearance;             /* 0: none */
     bool beacon;                     /* no connections */
     bool reads;                      /* standard input */
-    /* What it does by itself, returns the ms until the next call; may be NULL. */
+    /* Works without an event; returns the ms until the next call.  May be NULL. */
     uint32_t (*loop)(struct serve_tool *s, uint32_t now_ms);
     void (*event)(struct serve_tool *s, const struct woad_event *ev); /* may be NULL */
 };
@@ -27,9 +27,9 @@ struct serve_tool {
     const char *name; /* instead of the kind's */
     bool quiet, done; /* done: it has nothing more to do */
     bool advertises, failed;
-    int status;     /* of advertising */
-    uint16_t first; /* handle of its first attribute */
-    uint32_t next_ms;
+    int status;         /* of advertising */
+    uint16_t first;     /* handle of its first attribute */
+    uint32_t next_ms;   /* when `loop` does the next thing; 0: it has done nothing yet */
     uint8_t input[256]; /* what has been read and not sent */
     size_t input_len;
     bool input_ended;

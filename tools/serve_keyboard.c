@@ -1,11 +1,24 @@
 /* `woad serve hid-keyboard`: types what comes from standard input at the computer that has paired
- * and subscribed.  HID Service 1.0; HID over GATT Profile 1.0; USB HID Usage Tables, 10. */
+ * and subscribed.  HID Service 1.0; HID over GATT Profile 1.0; USB HID Usage Tables, 10.
+ *
+ * Names of other files:
+ *   appearance: of a kind of peer: its appearance, Assigned Numbers, 2.6; 0: none
+ *   input_ended: of serve: standard input has ended
+ *   input_len: of serve: octets in `input`
+ *   next_ms: of serve: when its loop does the next thing; 0: it has done nothing yet
+ *   reads: of a kind of peer: it uses standard input
+ *   serve_kind: a kind of peer: its name, attributes and functions: serve.h
+ *   SERVE_NO_WAIT: ms that a loop returns that has nothing to do
+ *   serve_read_input(): reads standard input to `input`, if that is empty
+ *   serve_say(): prints a line, unless --quiet
+ *   serve_tool: the sub-command, with a kind and its state: serve.h */
 #include "serve.h"
 
 #include <string.h>
 
+/* How long a key is down, and up; how long the last is up before the end; a modifier. */
 enum { PRESS_MS = 10, LAST_MS = 500, SHIFT = 0x02 };
-enum { KEY_A = 4, KEY_1 = 30 };
+enum { KEY_A = 4, KEY_1 = 30 }; /* usages of the keyboard's page */
 
 /* Modifiers, a reserved octet, six keys: USB HID 1.11, appendix B.1. */
 static const uint8_t report_map[] = { 0x05, 0x01, 0x09, 0x06, 0xa1, 0x01, 0x05, 0x07, 0x19,
@@ -57,6 +70,7 @@ static uint8_t keyboard_usage(char c, bool *shift)
     return 0;
 }
 
+/* The first character of the input is typed. */
 static void keyboard_drop(struct serve_tool *s)
 {
     s->input_len--;

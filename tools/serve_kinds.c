@@ -1,13 +1,27 @@
-/* The peers of `woad serve` that are small: a heart rate sensor, a battery, a beacon, a UART. */
+/* The peers of `woad serve` that are small: a heart rate sensor, a battery, a beacon, a UART.
+ *
+ * Names of other files:
+ *   appearance: of a kind of peer: its appearance, Assigned Numbers, 2.6; 0: none
+ *   input: of serve: octets of standard input that are not sent yet
+ *   input_len: of serve: octets in `input`
+ *   next_ms: of serve: when its loop does the next thing; 0: it has done nothing yet
+ *   reads: of a kind of peer: it uses standard input
+ *   serve_kind: a kind of peer: its name, attributes and functions: serve.h
+ *   SERVE_NO_WAIT: ms that a loop returns that has nothing to do
+ *   serve_read_input(): reads standard input to `input`, if that is empty
+ *   serve_tool: the sub-command, with a kind and its state: serve.h
+ *   text_show(): prints text of a peer, made safe for a terminal
+ *   tool_flush(): flushes standard output; false: it is closed */
 #include "serve.h"
 #include "tool_text.h"
 
 #include <stdio.h>
 #include <string.h>
 
+/* Between two heart rates, and two levels; octets of a notification, which any ATT_MTU allows. */
 enum { SECOND_MS = 1000, BATTERY_MS = 5000, UART_PART = 20 };
 
-/* Whether `every` ms have gone since the last time.  The first call counts, too. */
+/* Whether the last time was `every` ms ago.  The first call counts, too. */
 static bool serve_is_time(struct serve_tool *s, uint32_t now_ms, uint32_t every)
 {
     if ((int32_t)(now_ms - s->next_ms) < 0 && s->next_ms) {
@@ -31,6 +45,7 @@ static const struct woad_attr heart_rate_attrs[] = {
     WOAD_CHARACTERISTIC_VALUE(&control, WOAD_PROP_WRITE, WOAD_PERM_WRITE, &control_value),
 };
 
+/* serve_kind.loop: the next rate, each second. */
 static uint32_t heart_rate_loop(struct serve_tool *s, uint32_t now_ms)
 {
     if (serve_is_time(s, now_ms, SECOND_MS)) {
@@ -60,6 +75,7 @@ static const struct woad_attr battery_attrs[] = {
                                    &level_value),
 };
 
+/* serve_kind.loop: the next level. */
 static uint32_t battery_loop(struct serve_tool *s, uint32_t now_ms)
 {
     if (serve_is_time(s, now_ms, BATTERY_MS)) {
@@ -112,6 +128,7 @@ static void uart_print(const uint8_t *text, size_t len)
     }
 }
 
+/* serve_kind.event: prints what a central writes. */
 static void uart_event(struct serve_tool *s, const struct woad_event *ev)
 {
     if (ev->type != WOAD_EV_GATT_WRITE || ev->u.gatt_write.handle != s->first + UART_RX) {

@@ -1,4 +1,19 @@
-/* A GATT client that waits for each procedure: discovery, reads, writes, subscriptions. */
+/* A GATT client that waits for each procedure: discovery, reads, writes, subscriptions.
+ *
+ * Names of other files:
+ *   NODE_CHARACTERISTIC: kind of a node: below a service
+ *   NODE_DESCRIPTOR: kind of a node: below a characteristic
+ *   NODE_SERVICE: kind of a node
+ *   peer_event(): to be called with every event, for peer_connect()
+ *   tool: a sub-command: its options, host, port and state: tool_host.h
+ *   TOOL_DONE: end of a wait: what was waited for is there; of tool_why(): nothing has happened
+ *   tool_ended(): prints why a wait has ended, unless by TOOL_DONE; returns the exit status
+ *   tool_fail(): prints a message; returns TOOL_EXIT_FAILED
+ *   tool_gatt: a tool that is a GATT client: tool_gatt.h
+ *   tool_gatt(): the sub-command `woad gatt`; returns the exit status
+ *   tool_wait(): lets the host go on until *done, or for some ms; TOOL_DONE, or what has ended
+ *       it before
+ *   uuid_parse(): a UUID from digits or from its name; false: it is neither */
 #include "tool_gatt.h"
 #include "tool_text.h"
 
@@ -6,8 +21,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEARCH_MAX = 0xffff };
+enum { SEARCH_MAX = 0xffff }; /* a peer's attributes, at most: more nodes are nonsense */
 
+/* Adds a node; without memory it sets no_memory. */
 static void gatt_add(struct tool_gatt *g, enum tool_node_kind kind, uint16_t handle, uint16_t end,
                      uint8_t props, const struct woad_uuid *uuid)
 {
@@ -25,6 +41,7 @@ static void gatt_add(struct tool_gatt *g, enum tool_node_kind kind, uint16_t han
     g->node[g->nodes++] = (struct tool_node){ kind, handle, end, props, *uuid };
 }
 
+/* A part of a value that is read: it may arrive in several. */
 static void gatt_part(struct tool_gatt *g, const struct woad_event *ev)
 {
     size_t at = ev->u.value.offset, n = ev->u.value.len;
@@ -34,6 +51,7 @@ static void gatt_part(struct tool_gatt *g, const struct woad_event *ev)
     }
 }
 
+/* Collects what a procedure brings, and notes its end. */
 void gatt_event(struct tool *t, const struct woad_event *ev)
 {
     struct tool_gatt *g = t->ctx;
@@ -68,6 +86,7 @@ void gatt_event(struct tool *t, const struct woad_event *ev)
     }
 }
 
+/* Advice about an error of ATT, for the end of a message. */
 static const char *gatt_advice(int status)
 {
     if (status == WOAD_ATT_INSUFFICIENT_AUTHENTICATION ||
@@ -95,12 +114,14 @@ static int gatt_finish(struct tool_gatt *g, int error, const char *doing)
     return 0;
 }
 
+/* Before a procedure, for gatt_finish(). */
 static void gatt_begin(struct tool_gatt *g)
 {
     g->done = false;
     g->status = 0;
 }
 
+/* For qsort(): by handle, and a service before its first characteristic. */
 static int node_order(const void *a, const void *b)
 {
     const struct tool_node *x = a, *y = b;
@@ -146,6 +167,7 @@ static int gatt_mtu(struct tool_gatt *g)
     return tool_ended(&g->t, end, "agreeing on the ATT_MTU");
 }
 
+/* Services, then the characteristics in each, then the descriptors in each. */
 int gatt_discover(struct tool_gatt *g)
 {
     int status = gatt_mtu(g);
@@ -171,6 +193,7 @@ int gatt_discover(struct tool_gatt *g)
     return status;
 }
 
+/* Reads a long value, too. */
 int gatt_read(struct tool_gatt *g, uint16_t handle)
 {
     char doing[32];
@@ -180,6 +203,7 @@ int gatt_read(struct tool_gatt *g, uint16_t handle)
     return gatt_finish(g, woad_gattc_read(g->t.h, g->t.conn, handle), doing);
 }
 
+/* A value that does not fit into one request is written in parts. */
 int gatt_write(struct tool_gatt *g, uint16_t handle, const uint8_t *data, size_t len)
 {
     char doing[32];
@@ -196,6 +220,7 @@ int gatt_write(struct tool_gatt *g, uint16_t handle, const uint8_t *data, size_t
     return gatt_finish(g, error, doing);
 }
 
+/* Waits until the peer has answered a request behind it. */
 int gatt_write_command(struct tool_gatt *g, uint16_t handle, const uint8_t *data, size_t len)
 {
     struct woad_conn_info info = { .mtu = 23 };
@@ -219,6 +244,7 @@ int gatt_write_command(struct tool_gatt *g, uint16_t handle, const uint8_t *data
     return 0;
 }
 
+/* To notifications, or to indications if there are only those. */
 int gatt_subscribe(struct tool_gatt *g, const struct tool_node *node, bool on)
 {
     uint16_t bits = WOAD_CCCD_NOTIFY;
@@ -236,6 +262,7 @@ int gatt_subscribe(struct tool_gatt *g, const struct tool_node *node, bool on)
     return gatt_finish(g, error, "subscribing");
 }
 
+/* The next node before it of that kind. */
 const struct tool_node *gatt_above(const struct tool_gatt *g, const struct tool_node *node,
                                    enum tool_node_kind kind)
 {
@@ -261,6 +288,7 @@ static unsigned long node_handle(const char *text)
     return n;
 }
 
+/* A name that several characteristics have is refused. */
 const struct tool_node *gatt_node(struct tool_gatt *g, const char *text)
 {
     struct woad_uuid uuid;
@@ -290,6 +318,7 @@ const struct tool_node *gatt_node(struct tool_gatt *g, const char *text)
     return found;
 }
 
+/* Afterwards there are none. */
 void gatt_free(struct tool_gatt *g)
 {
     free(g->node);

@@ -18,13 +18,13 @@ struct tool_node {
 struct tool_gatt {
     struct tool t;
     struct tool_peer peer;
-    uint32_t timeout_ms;
-    struct tool_node *node; /* in the order of handles */
-    size_t nodes, room;
-    bool no_memory;
-    uint8_t value[WOAD_ATT_VALUE_MAX];
+    uint32_t timeout_ms;               /* of each procedure */
+    struct tool_node *node;            /* in the order of handles */
+    size_t nodes, room;                /* in `node`: that are there, that there is memory for */
+    bool no_memory;                    /* a node was not added */
+    uint8_t value[WOAD_ATT_VALUE_MAX]; /* `len` octets: what gatt_read() has read */
     size_t len;
-    bool done;
+    bool done;  /* the procedure has ended */
     int status; /* of the last procedure (ATT) */
     /* Called for notifications and indications; may be NULL. */
     void (*notified)(struct tool_gatt *g, const struct woad_event *ev);

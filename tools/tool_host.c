@@ -1,10 +1,18 @@
 /* A host for a sub-command of `woad`, with every feature: opened, waited for, closed.
  *
  * Names of other files:
+ *   bond_file: of a tool: its open file of bonds; NULL: none is used
+ *   down_error: of a tool: why the controller has failed
+ *   ended: of a tool: its connection has ended
+ *   ended_reason: of a tool: why its connection has ended
+ *   hci: of a tool: the controller's name; NULL: that of WOAD_HCI
+ *   process_clock_fd(): wall: to be polled, too, then process_clock_read(); -1: none
  *   process_clock_is_virtual(): the process's time is that of `woad run --clock virtual`
- *   process_clock_wait(): virtual: waits for a moment, a packet, a signal or descriptors
  *   process_clock_us(): the process's time
- *   process_clock_fd(): wall: to be polled, too, then process_clock_read(); -1: none */
+ *   process_clock_wait(): virtual: waits for a moment, a packet, a signal or descriptors
+ *   tool: a sub-command: its options, host, port and state: tool_host.h
+ *   TOOL_EXIT_FAILED: exit status after a message
+ *   TOOL_GONE: end of a wait: the connection has ended */
 #define _GNU_SOURCE
 #include "tool_host.h"
 
@@ -22,7 +30,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TURN_MS = 100, UP_MS = 20000, STOP_MS = 3000 };
+enum {
+    TURN_MS = 100, /* after which a wait looks for signals */
+    UP_MS = 20000, /* for the controller to start */
+    STOP_MS = 3000 /* for the host to stop */
+};
 
 static const struct woad_feature *const features[] = {
     &woad_feature_advertiser,     &woad_feature_scanner,
@@ -39,12 +51,14 @@ static const struct woad_feature *const features[] = {
 
 static volatile sig_atomic_t interrupted;
 
+/* Handler of signals. */
 static void on_signal(int number)
 {
     (void)number;
     interrupted = 1;
 }
 
+/* SA_RESETHAND: the second signal ends the program. */
 void tool_signals(void)
 {
     struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
@@ -53,6 +67,7 @@ void tool_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* Set by on_signal(). */
 bool tool_interrupted(void)
 {
     return interrupted != 0;
@@ -60,6 +75,7 @@ bool tool_interrupted(void)
 
 /* --- messages --------------------------------------------------------------------------------- */
 
+/* Standard output goes first, so that the lines are in order. */
 int tool_fail(const struct tool *t, const char *format, ...)
 {
     va_list args;
@@ -72,6 +88,7 @@ int tool_fail(const struct tool *t, const char *format, ...)
     return TOOL_EXIT_FAILED;
 }
 
+/* With advice for the user. */
 int tool_ended(const struct tool *t, enum tool_end end, const char *doing)
 {
     switch (end) {
@@ -92,6 +109,7 @@ int tool_ended(const struct tool *t, enum tool_end end, const char *doing)
     }
 }
 
+/* The state is kept: later ones return false, too. */
 bool tool_flush(struct tool *t)
 {
     if (fflush(stdout) != 0 || ferror(stdout)) {
@@ -100,6 +118,7 @@ bool tool_flush(struct tool *t)
     return !t->output_closed;
 }
 
+/* Another status than 0 stays. */
 int tool_status(struct tool *t, int status)
 {
     if (!tool_flush(t) && status == 0) {
@@ -110,6 +129,7 @@ int tool_status(struct tool *t, int status)
 
 /* --- the host --------------------------------------------------------------------------------- */
 
+/* The host's event: notes what tool_wait() and tool_why() need, then calls the sub-command's. */
 static void host_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     struct tool *t = ctx;
@@ -140,12 +160,14 @@ static void host_event(void *ctx, struct woad *h, const struct woad_event *ev)
     }
 }
 
+/* Random numbers for the host. */
 static int host_random(void *ctx, uint8_t *out, size_t len)
 {
     (void)ctx;
     return woad_port_random(NULL, out, len);
 }
 
+/* The host's log. */
 static void host_log(void *ctx, enum woad_log_level level, const char *message)
 {
     (void)ctx;
@@ -169,6 +191,7 @@ static void host_config(struct tool *t)
     cfg->subscriptions = cfg->subscriptions ? cfg->subscriptions : 32;
 }
 
+/* Opens the bond file, if the sub-command uses one.  0, or the exit status. */
 static int host_bonds(struct tool *t)
 {
     int error;
@@ -189,6 +212,7 @@ static int host_bonds(struct tool *t)
     return tool_fail(t, "%s: %s; choose --bonds FILE", t->bonds, strerror(-error));
 }
 
+/* Bonds, host, controller, in this order. */
 int tool_open(struct tool *t)
 {
     char message[WOAD_PORT_MESSAGE_MAX];
@@ -229,6 +253,7 @@ int tool_open(struct tool *t)
     return 0;
 }
 
+/* Waits until the host is down, so that connections are ended. */
 void tool_close(struct tool *t)
 {
     if (t->port && !t->down && woad_stop(t->h) == 0) {
@@ -254,6 +279,7 @@ void tool_close(struct tool *t)
 
 /* --- waiting ---------------------------------------------------------------------------------- */
 
+/* In virtual time the air is waited for, else the descriptors. */
 void tool_port_wait(struct woad_port *port, int fd, uint32_t ms)
 {
     if (process_clock_is_virtual()) {
@@ -272,6 +298,7 @@ void tool_port_wait(struct woad_port *port, int fd, uint32_t ms)
     }
 }
 
+/* The most severe first. */
 enum tool_end tool_why(const struct tool *t)
 {
     if (t->down) {
@@ -286,6 +313,7 @@ enum tool_end tool_why(const struct tool *t)
     return TOOL_DONE;
 }
 
+/* Packets and timers first, then a wait for the next, of TURN_MS at most. */
 bool tool_step(struct tool *t, int fd, uint32_t ms)
 {
     uint32_t wait;
@@ -307,6 +335,7 @@ bool tool_step(struct tool *t, int fd, uint32_t ms)
     return tool_why(t) == TOOL_DONE;
 }
 
+/* In turns of TURN_MS at most. */
 enum tool_end tool_wait(struct tool *t, const bool *done, uint32_t ms)
 {
     uint32_t start = woad_port_now_ms();
@@ -326,6 +355,7 @@ enum tool_end tool_wait(struct tool *t, const bool *done, uint32_t ms)
 
 /* --- the bond file's default name ------------------------------------------------------------- */
 
+/* XDG_DATA_HOME/woad/NAME.bonds, or in ~/.local/share. */
 char *tool_bonds_path(const char *name)
 {
     const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME"), *rest = "";

@@ -1,4 +1,4 @@
-/* What the sub-commands of `woad` that use a radio share: options, a host, waiting, errors. */
+/* For the sub-commands of `woad` that use a radio: options, a host, waiting, errors. */
 #ifndef WOAD_TOOL_HOST_H
 #define WOAD_TOOL_HOST_H
 
@@ -11,7 +11,7 @@
 
 /* --- options: one table gives the parser and the help */
 
-enum tool_option_kind { TOOL_FLAG, TOOL_TEXT, TOOL_NUMBER };
+enum tool_option_kind { TOOL_FLAG, TOOL_TEXT, TOOL_NUMBER }; /* none, any text, a number */
 
 struct tool_option {
     const char *name;  /* "--hci"; NULL ends the table */
@@ -30,7 +30,7 @@ struct tool_help {
     const struct tool_option *options;
 };
 
-enum { TOOL_EXIT_FAILED = 1, TOOL_EXIT_USAGE = 2 };
+enum { TOOL_EXIT_FAILED = 1, TOOL_EXIT_USAGE = 2 }; /* exit statuses */
 
 /* Parses argv[1] and on: options go where the table says, the other words are moved to argv[0] and
  * on, *argc of them.  False: the command ends with *status, and all has been printed. */
@@ -52,18 +52,18 @@ struct tool {
     struct woad *h;
     struct woad_port *port;
     struct woad_bond_file *bond_file;
-    bool up, down;
-    int down_error;
-    uint16_t conn;          /* the connection; WOAD_NO_CONN: none */
-    bool ended;             /* `conn` was there, and has ended */
+    bool up, down;  /* the host has started; the controller has failed, or the host has stopped */
+    int down_error; /* of `down` */
+    uint16_t conn;  /* the connection; WOAD_NO_CONN: none */
+    bool ended;     /* `conn` was there, and has ended */
     uint8_t ended_reason;   /* HCI */
     bool output_closed;     /* standard output can't be written to any more */
     struct woad_config cfg; /* set by tool_open() where it is 0 */
 };
 
-/* What ends a wait. */
+/* Ends of a wait. */
 enum tool_end {
-    TOOL_DONE,
+    TOOL_DONE,    /* what was waited for is there */
     TOOL_TIME,    /* the time limit */
     TOOL_STOPPED, /* Ctrl-C, SIGTERM, or standard output is closed */
     TOOL_DOWN,    /* the controller has failed */
@@ -89,7 +89,7 @@ void tool_port_wait(struct woad_port *port, int fd, uint32_t ms);
 
 /* Ctrl-C and SIGTERM set a flag; a second one ends the program at once.  SIGPIPE is ignored. */
 void tool_signals(void);
-bool tool_interrupted(void);
+bool tool_interrupted(void); /* the flag */
 
 /* "woad gatt: …" on standard error.  Returns TOOL_EXIT_FAILED. */
 int tool_fail(const struct tool *t, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,4 +1,16 @@
-/* Options of sub-commands, and their --help: both by one table. */
+/* Options of sub-commands, and their --help: both by one table.
+ *
+ * Names of other files:
+ *   about: of a help: paragraphs
+ *   command: of a tool, of a help: the sub-command's name, for messages
+ *   examples: of a help: lines
+ *   TOOL_EXIT_USAGE: exit status: the command line is wrong
+ *   TOOL_FLAG: kind of option: without a value, to a bool
+ *   tool_help: a sub-command's texts of --help, and its table of options
+ *   TOOL_NUMBER: kind of option: to a long
+ *   tool_option: a row of the table of options: name, name of its value, help, TOOL_…, where it
+ *       goes, least and greatest number
+ *   usage: of a help: forms of the command line, a line for each */
 #include "tool_host.h"
 
 #include <ctype.h>
@@ -7,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Prints --help: forms, paragraphs, options, examples. */
 static void options_help(const struct tool_help *help)
 {
     const char *line = help->usage, *lead = "usage: ";
@@ -33,6 +46,7 @@ static void options_help(const struct tool_help *help)
     }
 }
 
+/* On standard error. */
 int tool_usage(const struct tool_help *help, const char *format, ...)
 {
     va_list args;
@@ -44,6 +58,8 @@ int tool_usage(const struct tool_help *help, const char *format, ...)
     return TOOL_EXIT_USAGE;
 }
 
+/* Takes the value of an option that is a number.  False: it is wrong, and the message is
+ * printed. */
 static bool option_number(const struct tool_help *help, const struct tool_option *o,
                           const char *text)
 {
@@ -95,6 +111,7 @@ static int option_take(const struct tool_help *help, int argc, char **argv, int 
     return words;
 }
 
+/* Behind "--" there are no options. */
 bool tool_parse(const struct tool_help *help, int *argc, char **argv, int *status)
 {
     int n = 0, words;

@@ -1,10 +1,33 @@
-/* A peer by name or address: found by a scan, then connected to. */
+/* A peer by name or address: found by a scan, then connected to.
+ *
+ * Names of other files:
+ *   bond_file: of a tool: its open file of bonds; NULL: none is used
+ *   by_addr: of a peer: it is looked for by address, `addr`, else by name
+ *   by_type: of a peer: only this type of the address matches
+ *   had_bond: of a peer: there is a bond with it
+ *   other_type: of a peer: a device with these octets and the other type of address was seen
+ *   refuses: of a peer: it was seen, and takes no connections
+ *   report_may_connect(): a connection may be made to the device of the report
+ *   report_name(): the name in a report; NULL: none
+ *   report_take(): takes an event of a scan; true: the report is complete
+ *   scan_ended: of a peer: the scan has ended
+ *   secured: of a peer: the encryption has begun, or failed with `status`
+ *   text_parse_addr(): the address that a text is; false: it is none
+ *   tool: a sub-command: its options, host, port and state: tool_host.h
+ *   TOOL_ADDR_TEXT: octets of an address as text, its 0 included
+ *   TOOL_DONE: end of a wait: what was waited for is there; of tool_why(): nothing has happened
+ *   tool_fail(): prints a message; returns TOOL_EXIT_FAILED
+ *   tool_peer: a peer that is looked for by name or address: tool_peer.h
+ *   tool_wait(): lets the host go on until *done, or for some ms; TOOL_DONE, or what has ended
+ *       it before
+ *   type_is_bonds: of a peer: by_type, because of a bond */
 #include "tool_peer.h"
 #include "tool_text.h"
 
 #include <stdio.h>
 #include <string.h>
 
+/* Whether the report is of the device that is wanted; notes one of the other type of address. */
 static bool peer_matches(struct tool_peer *p)
 {
     size_t len;
@@ -20,6 +43,7 @@ static bool peer_matches(struct tool_peer *p)
     return name && len == strlen(p->wanted) && memcmp(name, p->wanted, len) == 0;
 }
 
+/* Connects to the reported device, if it is the one. */
 static void peer_report(struct tool_peer *p, struct tool *t)
 {
     static const struct woad_connect_params params = WOAD_CONNECT_DEFAULT;
@@ -36,6 +60,7 @@ static void peer_report(struct tool_peer *p, struct tool *t)
     p->failed = p->status != 0;
 }
 
+/* Notes what the waits of peer_connect() wait for. */
 void peer_event(struct tool_peer *p, struct tool *t, const struct woad_event *ev)
 {
     switch (ev->type) {
@@ -142,6 +167,7 @@ static int peer_encrypt(struct tool_peer *p, struct tool *t, uint32_t timeout_ms
     return 0;
 }
 
+/* Prints why the peer was not found.  Returns the exit status. */
 static int peer_not_found(const struct tool_peer *p, const struct tool *t, enum tool_end end)
 {
     if (end != TOOL_TIME) {
@@ -162,6 +188,7 @@ static int peer_not_found(const struct tool_peer *p, const struct tool *t, enum 
                      p->wanted);
 }
 
+/* peer_report() connects as soon as the peer is seen. */
 int peer_connect(struct tool_peer *p, struct tool *t, const char *wanted, uint32_t timeout_ms)
 {
     struct woad_scan_params scan = { 48, 48, true, true, 0, false };

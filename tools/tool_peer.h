@@ -6,17 +6,20 @@
 #include "tool_report.h"
 
 struct tool_peer {
-    const char *wanted; /* "Woad battery", "C0:11:22:33:44:55", "C0:11:22:33:44:55/random" */
-    bool by_addr;
+    const char *wanted;    /* "Woad battery", "C0:11:22:33:44:55", "C0:11:22:33:44:55/random" */
+    bool by_addr;          /* `wanted` is an address, else a name */
     bool by_type;          /* only this addr.type matches: it was given, or is that of the bond */
     bool type_is_bonds;    /* by_type, because of a bond */
     bool other_type;       /* a device with these octets and the other type was seen */
     struct woad_addr addr; /* found; before, the octets that are wanted */
-    bool found, connected, failed, secured;
-    bool refuses; /* it was seen, and takes no connections */
+    bool found;            /* a connection to it was begun, or has `failed` */
+    bool connected;        /* or `failed` */
+    bool failed;           /* with `status` */
+    bool secured;          /* the encryption has begun, or failed with `status` */
+    bool refuses;          /* it was seen, and takes no connections */
     bool scan_ended;
-    int status; /* of the attempt (HCI), or of the encryption */
-    bool had_bond;
+    int status;    /* of the attempt (HCI), or of the encryption */
+    bool had_bond; /* peer_connect() has found one */
     struct tool_report report;
 };
 

@@ -1,11 +1,18 @@
 /* Reports of a scan, put together: fragments of extended advertising, and which scan response
- * belongs to a connectable advertiser. */
+ * belongs to a connectable advertiser.
+ *
+ * Names of other files:
+ *   last: of a report: the last connectable advertiser, whose scan response may follow
+ *   tool_report: a report of a scan, put together: tool_report.h
+ *   was_connectable: of a report: of a scan response: what it answers for was connectable */
 #include "tool_report.h"
 
 #include <string.h>
 
+/* HCI: a kind of legacy report; bits of an extended report's properties. */
 enum { SCAN_RSP = 4, PROP_CONNECTABLE = 1, PROP_SCAN_RESPONSE = 8 };
 
+/* A report of legacy advertising, which is complete. */
 static bool report_legacy(struct tool_report *r, const struct woad_event *ev)
 {
     r->extended = r->more = false;
@@ -22,6 +29,7 @@ static bool report_legacy(struct tool_report *r, const struct woad_event *ev)
     return true;
 }
 
+/* A report of extended advertising; true: its last fragment. */
 static bool report_extended(struct tool_report *r, const struct woad_ext_report *e)
 {
     size_t at = 0;
@@ -45,6 +53,7 @@ static bool report_extended(struct tool_report *r, const struct woad_ext_report 
     return !r->more;
 }
 
+/* Other events are ignored. */
 bool report_take(struct tool_report *r, const struct woad_event *ev)
 {
     if (ev->type == WOAD_EV_REPORT) {
@@ -53,6 +62,7 @@ bool report_take(struct tool_report *r, const struct woad_event *ev)
     return ev->type == WOAD_EV_EXT_REPORT && report_extended(r, &ev->u.ext_report);
 }
 
+/* The complete name before the short one. */
 const uint8_t *report_name(const struct tool_report *r, size_t *len)
 {
     const uint8_t *name = woad_ad_find(r->data, r->len, WOAD_AD_NAME, len);
@@ -62,6 +72,7 @@ const uint8_t *report_name(const struct tool_report *r, size_t *len)
     return name;
 }
 
+/* A scan response counts as what it answers for. */
 bool report_may_connect(const struct tool_report *r)
 {
     return r->connectable || (r->scan_response && r->was_connectable);

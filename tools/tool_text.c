@@ -1,9 +1,10 @@
 /* Values, names and addresses as text: for people, and as JSON.
  *
  * Names of other files:
- *   text_utf8(): decodes one character of UTF-8; returns its length, 0: invalid
+ *   text_clean(): copies text; what is not printable becomes a question mark
  *   text_is_printable(): no control character, and none that changes the line's direction
- *   text_clean(): copies text; what is not printable becomes a question mark */
+ *   text_utf8(): decodes one character of UTF-8; returns its length, 0: invalid
+ *   TOOL_ADDR_TEXT: octets of an address as text, its 0 included */
 #include "tool_text.h"
 
 #include "../transport/text.h"
@@ -12,8 +13,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CHUNK = 256 };
+enum { CHUNK = 256 }; /* octets that text_show() prints at a time */
 
+/* In pieces, none of which ends inside a character. */
 void text_show(const void *text, size_t len)
 {
     const uint8_t *from = text;
@@ -29,6 +31,7 @@ void text_show(const void *text, size_t len)
     }
 }
 
+/* Control characters become \u…. */
 void text_json(const void *text, size_t len)
 {
     const uint8_t *s = text;
@@ -51,6 +54,7 @@ void text_json(const void *text, size_t len)
     putchar('"');
 }
 
+/* Two digits for each octet. */
 void text_hex(const uint8_t *data, size_t len, const char *between)
 {
     for (size_t i = 0; i < len; i++) {
@@ -58,6 +62,7 @@ void text_hex(const uint8_t *data, size_t len, const char *between)
     }
 }
 
+/* An octet alone is a number, not text. */
 bool text_readable(const uint8_t *data, size_t len)
 {
     size_t i = 0, n;
@@ -71,6 +76,7 @@ bool text_readable(const uint8_t *data, size_t len)
     return len > 1 && i == len;
 }
 
+/* The last octet first. */
 void text_addr(char to[TOOL_ADDR_TEXT], const struct woad_addr *addr)
 {
     const uint8_t *a = addr->octet;
@@ -78,6 +84,7 @@ void text_addr(char to[TOOL_ADDR_TEXT], const struct woad_addr *addr)
              a[0]);
 }
 
+/* Bit 0 tells, of the types 2 and 3 of resolved addresses, too. */
 const char *text_addr_type(const struct woad_addr *addr)
 {
     if (addr->type & 1) {
@@ -97,6 +104,7 @@ static int text_digit(char c)
     return (int)(at - digits);
 }
 
+/* In capitals or not. */
 bool text_parse_addr(struct woad_addr *addr, const char *text)
 {
     uint8_t octet[6];
@@ -131,6 +139,7 @@ static int text_parse_hex(uint8_t *to, size_t room, const char *text)
     return n ? (int)n : -1;
 }
 
+/* A value that is not hexadecimal is text. */
 int text_parse_value(uint8_t *to, size_t room, const char *text)
 {
     size_t len = strlen(text);

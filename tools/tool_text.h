@@ -8,7 +8,7 @@
 
 #include <woad/gap.h>
 
-enum { TOOL_ADDR_TEXT = 18 };
+enum { TOOL_ADDR_TEXT = 18 }; /* octets of an address as text, its 0 included */
 
 /* Prints `len` octets of a stranger's text, safe for a terminal. */
 void text_show(const void *text, size_t len);

@@ -1,6 +1,7 @@
 /* UUIDs by their names, and the other way round.
  *
  * Names of other files:
+ *   name_of: a row of a table of names, by number; NULL ends it
  *   names_uuid: UUIDs of 16 bits; the list ends with a NULL name */
 #include "tool_text.h"
 
@@ -20,11 +21,13 @@ static const struct {
 };
 enum { LONG_NAMES = sizeof long_names / sizeof *long_names };
 
+/* The UUID of this number. */
 static struct woad_uuid uuid_16(uint32_t number)
 {
     return (struct woad_uuid){ 2, { (uint8_t)number, (uint8_t)(number >> 8) } };
 }
 
+/* From the Assigned Numbers, then from long_names. */
 const char *uuid_name(const struct woad_uuid *uuid)
 {
     for (const struct name_of *n = names_uuid; n->name; n++) {
@@ -41,6 +44,7 @@ const char *uuid_name(const struct woad_uuid *uuid)
     return NULL;
 }
 
+/* A UUID without a name stands alone. */
 void uuid_show(const struct woad_uuid *uuid)
 {
     char text[37];
@@ -60,6 +64,7 @@ static bool uuid_same(const char *a, const char *b)
     return !*a && !*b;
 }
 
+/* Digits first: no name looks like them. */
 bool uuid_parse(struct woad_uuid *uuid, const char *text)
 {
     if (woad_uuid_parse(uuid, text) == 0) {

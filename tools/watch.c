@@ -1,4 +1,20 @@
-/* `woad watch`: what a simulated radio sends, decoded as it happens. */
+/* `woad watch`: what a simulated radio sends, decoded as it happens.
+ *
+ * Names of other files:
+ *   absolute: of the decoder: times are the recording's own
+ *   decode_colours(): whether "always", "never" or "auto" mean colours; false: another word
+ *   decode_free(): frees what is known
+ *   decode_stream(): prints all packets of a stream; returns the exit status
+ *   decoder: what is known of a recording so far, and the packet at hand: decode.h
+ *   hci_transport: an open transport: transport.h
+ *   json: of the line: JSON, else text
+ *   no_argument: of getopt_long(): an option without a value
+ *   required_argument: of getopt_long(): an option with a value
+ *   several: of the decoder: the recording has several sources
+ *   transport_open(): connects to what a name says; 0 or a negative errno
+ *   user_air_control(): the name of the socket by which this user's simulated radio is
+ *       controlled
+ *   USER_AIR_CONTROL_MAX: octets of the name that user_air_control() writes */
 #define _GNU_SOURCE
 #include "decode.h"
 #include "woad_tool.h"
@@ -15,19 +31,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* No exit status; between two looks for the radio; octets of its answer. */
 enum { RADIO_ENDED = -1, RETRY_MS = 50, ANSWER_MAX = 1200 };
 
 struct watch_options {
     const char *radio; /* "unix:PATH"; NULL: this user's */
-    bool air, raw;
-    const char *host; /* of --hci; NULL: none */
-    bool once;
+    bool air, raw;     /* of --air, --pcapng */
+    const char *host;  /* of --hci; NULL: none */
+    bool once;         /* ends with the radio */
 };
 
 /* The handler ends the stream: the reader sees its end, and nothing is half printed. */
 static volatile int stopped;
 static volatile int watched_fd = -1;
 
+/* Handler of signals. */
 static void on_stop(int n)
 {
     int err = errno;
@@ -39,6 +57,7 @@ static void on_stop(int n)
     errno = err;
 }
 
+/* Prints --help; returns `status`. */
 static int help(FILE *to, int status)
 {
     fprintf(
@@ -195,6 +214,7 @@ static int watch_user(const struct watch_options *o, struct decoder *d)
     return status == 1;
 }
 
+/* The radio that the command line names, or this user's. */
 static int watch_named(const struct watch_options *o, struct decoder *d)
 {
     char message[WOAD_PORT_MESSAGE_MAX];
@@ -255,6 +275,7 @@ static int options(int argc, char **argv, struct watch_options *o, struct decode
     return 0;
 }
 
+/* Parses the command line, and decodes until a signal. */
 int tool_watch(int argc, char **argv)
 {
     struct decoder d = {

@@ -1,4 +1,19 @@
-/* The program `woad`: a table of commands, each in a file of its own. */
+/* The program `woad`: a table of commands, each in a file of its own.
+ *
+ * Names of other files:
+ *   tool_adv(): the sub-command `woad adv`; returns the exit status
+ *   tool_air(): the sub-command `woad air`; returns the exit status
+ *   tool_bonds(): the sub-command `woad bonds`; returns the exit status
+ *   tool_control(): the sub-command `woad control`; returns the exit status
+ *   tool_decode(): the sub-command `woad decode`; returns the exit status
+ *   tool_gatt(): the sub-command `woad gatt`; returns the exit status
+ *   tool_info(): the sub-command `woad info`; returns the exit status
+ *   tool_l2cap(): the sub-command `woad l2cap`; returns the exit status
+ *   tool_pair(): the sub-command `woad pair`; returns the exit status
+ *   tool_run(): the sub-command `woad run`; returns the exit status
+ *   tool_scan(): the sub-command `woad scan`; returns the exit status
+ *   tool_serve(): the sub-command `woad serve`; returns the exit status
+ *   tool_watch(): the sub-command `woad watch`; returns the exit status */
 #define _GNU_SOURCE
 #include "woad_tool.h"
 
@@ -30,6 +45,7 @@ static const struct {
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
+/* Prints the sub-commands; returns the exit status. */
 static int usage(FILE *to, int status)
 {
     fprintf(to, "usage: woad COMMAND [OPTION…]; woad COMMAND --help says more\n\n");
@@ -49,6 +65,7 @@ static bool standard_files(void)
     return fd >= 0 && close(fd) == 0;
 }
 
+/* Calls the sub-command that the first argument names. */
 int main(int argc, char **argv)
 {
     if (!standard_files()) {

@@ -1,3 +1,5 @@
+/* The sub-commands of `woad`, each in a file of its own.  argv[0] is the sub-command's name; they
+ * return the exit status. */
 #ifndef WOAD_TOOL_H
 #define WOAD_TOOL_H
 

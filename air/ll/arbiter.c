@@ -49,7 +49,7 @@
  *   last_sent_at: us: the end of the last packet sent, for the arbiter
  *   link_events_left(): connection events until the supervision timeout
  *   link_silence_limit(): us without a packet after which the connection is lost
- *   link_turn(): writes a connection's next turn; t stays as it is if it has none
+ *   link_turn(): writes a connection's next turn; *t stays as it is if it has none
  *   lot: of the turn that has the radio: see lot_of()
  *   n_controls: control PDUs that wait to be sent
  *   NEVER: a deadline that does not exist: later than any time

@@ -17,7 +17,7 @@
  *   ble_hci_read(): received octets; returns how many, or a negative errno
  *   ble_hci_run_in_ms(): the scheduler runs ble_run() after so many ms
  *   ble_hci_run_now(): the scheduler runs ble_run()
- *   ble_hci_write(): writes a packet from octet sent on; after an exception the next call
+ *   ble_hci_write(): writes a packet from octet *sent on; after an exception the next call
  *       continues
  *   BLE_MTU_MAX: the largest ATT_MTU that config(mtu=…) can set
  *   ble_obj_t: the BLE object: handler, queue of events, services

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Bit n of the address. */
 static inline unsigned aa_bit(uint32_t aa, unsigned n)
 {
     return aa >> n & 1;

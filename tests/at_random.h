@@ -16,12 +16,14 @@ static struct {
     void (*on_data)(int which, const uint8_t *packet, size_t len);
 } r;
 
+/* A random number, less than n. */
 static inline unsigned below(unsigned n)
 {
     r.chance = r.chance * 6364136223846793005ull + 1442695040888963407ull;
     return (unsigned)(r.chance >> 33) % n;
 }
 
+/* Prints a fault of controller `which`, the first 25 of them; `a` and `b` are its numbers. */
 static inline void complain(int which, const char *what, unsigned a, unsigned b)
 {
     if (r.complaints++ < 25) {
@@ -131,6 +133,7 @@ static inline void random_world(uint64_t seed, int n, unsigned loss_per_mille)
     }
 }
 
+/* Runs `world` with each seed: `usual` of them, unless SEEDS says otherwise. */
 static inline void random_worlds(unsigned usual, void (*world)(uint64_t seed))
 {
     const char *seeds = getenv("SEEDS"), *from = getenv("FIRST");

@@ -9,7 +9,7 @@
 
 #include "cm.h"
 
-enum { SECTOR = 2048, CUT = 2 };
+enum { SECTOR = 2048, CUT = 2 }; /* octets; a value of `used` */
 
 /* How bits that were changing when the power was cut read, from the next start on. */
 enum mood { MOOD_RANDOM, MOOD_BEFORE, MOOD_AFTER, MOODS };
@@ -24,8 +24,8 @@ struct chip {
 };
 
 static struct chip chip;
-static uint8_t unit;
-static uint64_t dice;
+static uint8_t unit;   /* octets that are programmed at a time */
+static uint64_t dice;  /* state of roll() */
 static int steps_left; /* until the power is cut; -1: never */
 /* How much of the step is done at which the power is cut: nothing; or each bit that changes has
  * changed, has not, or is weak; or all are weak; or each has changed or is weak. */
@@ -36,6 +36,7 @@ static bool worn; /* nothing is programmed or erased any more */
 /* The reads that fail: from the first of these to before the second. */
 static unsigned reads, blind_from, blind_to;
 
+/* A random number. */
 static uint32_t roll(void)
 {
     dice ^= dice << 13;
@@ -44,6 +45,7 @@ static uint32_t roll(void)
     return (uint32_t)(dice >> 16);
 }
 
+/* CRC-32, as the store uses it. */
 static uint32_t crc_of(const uint8_t *p, size_t len)
 {
     uint32_t crc = UINT32_MAX;
@@ -56,6 +58,7 @@ static uint32_t crc_of(const uint8_t *p, size_t len)
     return ~crc;
 }
 
+/* How the weak bits of an octet read: by the mood. */
 static uint8_t weak_value(uint8_t now, uint8_t will)
 {
     if (chip.mood == MOOD_RANDOM) {
@@ -65,6 +68,7 @@ static uint8_t weak_value(uint8_t now, uint8_t will)
     return chip.mood == MOOD_AFTER ? will : now;
 }
 
+/* woad_flash.read */
 static int chip_read(void *ctx, uint8_t sector, uint32_t offset, void *to, size_t len)
 {
     uint8_t *out = to;
@@ -118,12 +122,14 @@ static void half_change(uint8_t sector, uint32_t at, uint8_t value)
     }
 }
 
+/* Programming clears bits. */
 static void program_octet(uint8_t sector, uint32_t at, uint8_t value)
 {
     chip.now[sector][at] &= value;
     chip.weak[sector][at] &= value; /* a bit that is programmed is settled */
 }
 
+/* woad_flash.program */
 static int chip_program(void *ctx, uint8_t sector, uint32_t offset, const void *from, size_t len)
 {
     const uint8_t *data = from;
@@ -150,6 +156,7 @@ static int chip_program(void *ctx, uint8_t sector, uint32_t offset, const void *
     return dead || worn ? -1 : 0;
 }
 
+/* woad_flash.erase */
 static int chip_erase(void *ctx, uint8_t sector)
 {
     int what = step();

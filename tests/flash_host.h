@@ -11,8 +11,9 @@
 #include "cm.h"
 #include "flash_chip.h"
 
-enum { PEERS = 5, MEMORY = 20000 };
+enum { PEERS = 5, MEMORY = 20000 }; /* that may have bonds; octets of the host */
 
+/* Bonds of the peers, and the host's IRK. */
 struct expected {
     bool there[PEERS];
     struct woad_bond bond[PEERS];
@@ -25,6 +26,7 @@ static uint64_t memory[MEMORY / 8];
 static struct woad *host;
 static struct expected expected;
 
+/* The host's random numbers. */
 static int test_random(void *ctx, uint8_t *out, size_t len)
 {
     (void)ctx;
@@ -34,17 +36,20 @@ static int test_random(void *ctx, uint8_t *out, size_t len)
     return 0;
 }
 
+/* The host's events say nothing here. */
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     (void)ctx, (void)h, (void)ev;
 }
 
+/* The host needs no AES here. */
 static int no_aes(const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
 {
     (void)key, (void)in, (void)out;
     return -1;
 }
 
+/* The address of peer number `peer`. */
 static struct woad_addr address_of(unsigned peer)
 {
     return (struct woad_addr){ .type = peer & 1, .octet = { (uint8_t)peer, 2, 3, 4, 5, 0xc6 } };
@@ -87,6 +92,7 @@ static void restart(enum mood mood, int cut_after)
     start();
 }
 
+/* Whether the bonds are the same; `cccd`: those of `b`. */
 static bool same_bond(const struct woad_bond *a, const struct woad_bond *b,
                       const struct woad_cccd *cccd)
 {
@@ -99,6 +105,7 @@ static bool same_bond(const struct woad_bond *a, const struct woad_bond *b,
            (!a->cccds || memcmp(a->cccd, cccd, a->cccds * sizeof *cccd) == 0);
 }
 
+/* The host's bond with this peer; NULL: none. */
 static const struct woad_bond *host_bond(unsigned peer)
 {
     static struct woad_bond bond;
@@ -111,6 +118,7 @@ static const struct woad_bond *host_bond(unsigned peer)
     return NULL;
 }
 
+/* The host has the bond that is expected, or none. */
 static bool holds(const struct expected *e, unsigned peer)
 {
     const struct woad_bond *b = host_bond(peer);

@@ -13,6 +13,7 @@
 #define FOLDER_NAME "/tmp/woad-test-XXXXXX"
 static char folder[sizeof FOLDER_NAME], before[1000];
 
+/* Setup of a test. */
 static inline int enter(void **state)
 {
     (void)state;
@@ -20,6 +21,7 @@ static inline int enter(void **state)
     return mkdtemp(folder) && getcwd(before, sizeof before) && chdir(folder) == 0 ? 0 : -1;
 }
 
+/* Teardown of a test. */
 static inline int leave(void **state)
 {
     char command[100];

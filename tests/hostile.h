@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { HANDLE = 0x40, MTU = 64 };
+enum { HANDLE = 0x40, MTU = 64 }; /* the connection's handle; the host's ATT_MTU */
 
 static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37);
 static const struct woad_attr db[] = {
@@ -34,6 +34,7 @@ static struct bench {
     uint8_t command[300];                   /* the last one */
 } b;
 
+/* The host's event: counts in `b`, answers reads, and defers writes. */
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     uint8_t value[255];
@@ -57,6 +58,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     }
 }
 
+/* Gives the host a packet, from memory of exactly its length. */
 static void feed(const uint8_t *p, size_t n)
 {
     uint8_t *copy = malloc(n ? n : 1);
@@ -96,6 +98,7 @@ static size_t good_answer(const uint8_t *cmd, uint8_t *e)
     return 6 + n;
 }
 
+/* Takes the host's packets, and answers commands and data unless b.hold. */
 static void pull(void)
 {
     uint8_t p[700], e[80];
@@ -124,6 +127,7 @@ static void pull(void)
     }
 }
 
+/* Gives the host an L2CAP frame on channel `cid`. */
 static void frame(uint16_t cid, const uint8_t *body, size_t n)
 {
     uint8_t p[700] = { 2,
@@ -139,6 +143,7 @@ static void frame(uint16_t cid, const uint8_t *body, size_t n)
     feed(p, n + 9);
 }
 
+/* LE Connection Complete; role 0: the host is the central. */
 static void connect(uint16_t handle, uint8_t role)
 {
     const uint8_t e[] = { 4,
@@ -184,6 +189,7 @@ static const struct woad_feature *const bare[] = { &woad_feature_advertiser,
                                                    &woad_feature_gatt_server, NULL };
 static const struct woad_feature *const *named = all;
 
+/* A new host, which starts. */
 static void power(void)
 {
     struct woad_config cfg = { .features = named,
@@ -207,6 +213,7 @@ static void power(void)
     assert_int_equal(woad_start(b.h), 0);
 }
 
+/* A host that is up and connected, with the attributes of `db`. */
 static void open_bench(uint8_t role)
 {
     power();
@@ -218,6 +225,7 @@ static void open_bench(uint8_t role)
     b.frames = b.commands = 0;
 }
 
+/* Ends and frees the host. */
 static void close_bench(void)
 {
     woad_fail(b.h, WOAD_EIO);

@@ -42,6 +42,7 @@ static inline void connect_with_latency(uint64_t seed, uint64_t central, uint64_
     forget();
 }
 
+/* connect_with_latency() without latency. */
 static inline void connect_with_features(uint64_t central, uint64_t peripheral)
 {
     connect_with_latency(1, central, peripheral, 0);

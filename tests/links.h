@@ -46,6 +46,7 @@ static inline void run_us(uint64_t us)
     }
 }
 
+/* Advertises by set 1, connectable, on the public address. */
 static inline void advertise(int which)
 {
     assert_int_equal(command(which, 0x2036,
@@ -103,6 +104,7 @@ static inline void cis(int peer)
     forget();
 }
 
+/* LE Setup ISO Data Path for output to the host; returns the status. */
 static inline int data_path(int which, unsigned stream)
 {
     char t[60];
@@ -110,6 +112,7 @@ static inline int data_path(int which, unsigned stream)
     return command(which, 0x206e, t);
 }
 
+/* Gives the controller an SDU of `len` zeros for a stream; returns as woad_air_rx(). */
 static inline int send_sdu(int which, unsigned stream, unsigned len)
 {
     uint8_t p[300] = { 5, (uint8_t)stream, 0x21, (uint8_t)(4 + len), 0, 0, 0, (uint8_t)len, 0 };

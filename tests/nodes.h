@@ -10,9 +10,10 @@
 
 #include <stdio.h>
 
-enum { LOG = 400, HANDLE = 0x40 };
+enum { LOG = 400, HANDLE = 0x40 }; /* entries of a log; the first connection */
 enum { CENTRAL = 0, PERIPHERAL = 1, NODES = 4 };
 
+/* A packet of a controller: an event, or ACL data. */
 struct event {
     uint16_t len;
     uint8_t b[WOAD_AIR_PACKET];
@@ -137,6 +138,7 @@ static void collect(void)
     }
 }
 
+/* Lets `ms` pass on the air, and collects packets. */
 static inline void run_ms(uint64_t ms)
 {
     uint64_t end = woad_air_now(w.air) + ms * 1000;
@@ -147,6 +149,7 @@ static inline void run_ms(uint64_t ms)
     }
 }
 
+/* Empties the logs. */
 static inline void forget(void)
 {
     for (int k = 0; k < NODES; k++) {
@@ -182,6 +185,7 @@ static inline const uint8_t *event(int which, unsigned code)
     return NULL;
 }
 
+/* How many events with this code, or LE subevent, are in the log. */
 static inline size_t count(int which, unsigned code)
 {
     size_t n = 0;
@@ -219,6 +223,7 @@ static inline int command(int which, unsigned opcode, const char *text)
     return status;
 }
 
+/* Gives a controller an ACL packet for connection HANDLE. */
 static inline void data(int which, const uint8_t *p, size_t n)
 {
     uint8_t b[300] = { 2, HANDLE, 0, (uint8_t)n, 0 };
@@ -226,6 +231,7 @@ static inline void data(int which, const uint8_t *p, size_t n)
     assert_int_equal(woad_air_rx(w.n[which].c, b, 5 + n), 0);
 }
 
+/* The first ACL packet in the log, without its header; NULL: none. */
 static inline const uint8_t *got_data(int which, size_t *len)
 {
     for (size_t k = 0; k < w.n[which].logged; k++) {

@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+/* woad_crypto.aes128 */
 static inline int openssl_aes128(const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
 {
     uint8_t block[32];
@@ -25,6 +26,7 @@ static inline int openssl_aes128(const uint8_t key[16], const uint8_t in[16], ui
     return ok && len == 16 ? 0 : -1;
 }
 
+/* AES-CMAC of n octets. */
 static inline void openssl_cmac(const uint8_t key[16], const uint8_t *m, size_t n, uint8_t mac[16])
 {
     size_t len = 16;
@@ -62,11 +64,13 @@ static inline int openssl_multiply(const uint8_t private_key[32], const uint8_t 
     return ok ? 0 : -1;
 }
 
+/* woad_crypto.p256_public */
 static inline int openssl_public(const uint8_t private_key[32], uint8_t public_key[64])
 {
     return openssl_multiply(private_key, NULL, public_key);
 }
 
+/* woad_crypto.p256_dh */
 static inline int openssl_dh(const uint8_t private_key[32], const uint8_t public_key[64],
                              uint8_t secret[32])
 {

@@ -31,6 +31,7 @@ static struct world *w;
 static bool attacked;      /* a user's answer may be too late (WOAD_ENOENT) */
 static uint32_t displayed; /* what the user reads on the other device */
 
+/* The side that belongs to a device. */
 static inline struct side *side_of(const struct device *d)
 {
     return &side[d - w->device];
@@ -43,6 +44,7 @@ static struct secret {
 } secrets[512];
 static size_t n_secrets;
 
+/* Notes a secret, if it is long enough to be looked for. */
 static inline void remember(const uint8_t *octet, size_t len)
 {
     if (len >= 16 && n_secrets < 512) {
@@ -51,6 +53,7 @@ static inline void remember(const uint8_t *octet, size_t len)
     }
 }
 
+/* A host's random numbers: repeatable, and noted as secrets. */
 static inline int random_octets(void *ctx, uint8_t *out, size_t len)
 {
     struct side *s = side_of(ctx);
@@ -83,6 +86,7 @@ static inline void answer(struct device *d)
     assert_true(err == 0 || (attacked && err == WOAD_ENOENT));
 }
 
+/* Notes what a pairing asks and brings; a user who says YES confirms a comparison at once. */
 static inline void on_event(struct device *d, const struct woad_event *ev)
 {
     struct side *s = side_of(d);
@@ -119,6 +123,7 @@ static inline void on_event(struct device *d, const struct woad_event *ev)
 /* Counts calls of the library down to the one that fails; 0: none fails. */
 static unsigned fail_at;
 
+/* This call of the library is the one that is to fail. */
 static inline bool fails(void)
 {
     return fail_at && --fail_at == 0;
@@ -130,6 +135,7 @@ static struct {
     bool used;
 } memory[4096];
 
+/* The place of a result in the cache; *known: it is there already. */
 static inline uint8_t *remembered(const uint8_t *a, const uint8_t *b, bool *known)
 {
     uint8_t key[97] = { 0 };
@@ -149,6 +155,7 @@ static inline uint8_t *remembered(const uint8_t *a, const uint8_t *b, bool *know
     return memory[at].out;
 }
 
+/* woad_crypto.p256_public, by the cache. */
 static inline int p256_public(const uint8_t private_key[32], uint8_t public_key[64])
 {
     bool known;
@@ -164,6 +171,7 @@ static inline int p256_public(const uint8_t private_key[32], uint8_t public_key[
     return 0;
 }
 
+/* woad_crypto.p256_dh, by the cache. */
 static inline int p256_dh(const uint8_t private_key[32], const uint8_t public_key[64],
                           uint8_t secret[32])
 {
@@ -181,6 +189,7 @@ static inline int p256_dh(const uint8_t private_key[32], const uint8_t public_ke
     return 0;
 }
 
+/* woad_crypto.aes128 */
 static inline int aes128(const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
 {
     return fails() ? -1 : woad_mbedtls.aes128(key, in, out);
@@ -250,6 +259,7 @@ static inline struct device *add(uint8_t conns, const struct woad_security_polic
     return d;
 }
 
+/* Connects the two, and lets the connection settle. */
 static inline void connect_both(struct device *central, struct device *peripheral)
 {
     static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
@@ -293,6 +303,7 @@ static inline void settle(void)
     }
 }
 
+/* The status of the one pairing that device k has reported. */
 static inline int status_of(int k)
 {
     const struct seen *s = device_find(&w->device[k], WOAD_EV_SECURITY);
@@ -301,6 +312,7 @@ static inline int status_of(int k)
     return s->ev.u.security.status;
 }
 
+/* The security of device k's connection. */
 static inline struct woad_security level(int k)
 {
     struct woad_security now;
@@ -308,6 +320,7 @@ static inline struct woad_security level(int k)
     return now;
 }
 
+/* Creates a connected pair, and the central begins to pair. */
 static inline void begin(const struct woad_security_policy *central,
                          const struct woad_security_policy *peripheral)
 {
@@ -316,6 +329,7 @@ static inline void begin(const struct woad_security_policy *central,
     assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), WOAD_EALREADY);
 }
 
+/* Neither side has encryption, nor a bond. */
 static inline void assert_open(void)
 {
     for (int k = 0; k < 2; k++) {
@@ -326,6 +340,7 @@ static inline void assert_open(void)
     }
 }
 
+/* A policy with these settings; `secure`: LE Secure Connections are preferred. */
 static inline struct woad_security_policy policy(uint8_t io, bool mitm, bool secure)
 {
     struct woad_security_policy p = any;
@@ -335,6 +350,7 @@ static inline struct woad_security_policy policy(uint8_t io, bool mitm, bool sec
     return p;
 }
 
+/* Forgets events and answers, for another pairing. */
 static inline void again(void)
 {
     for (int k = 0; k < 2; k++) {
@@ -344,6 +360,7 @@ static inline void again(void)
     }
 }
 
+/* Disconnects, and connects with device `central` as the central. */
 static inline void rejoin(int central)
 {
     assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-bool reserve_granted(void);
+bool reserve_granted(void); /* false: this allocation is to fail */
 #define MAY_FAIL(has_room) ((has_room) && reserve_granted())
 
 #endif

@@ -51,11 +51,14 @@ struct verb {
 /* run_text.c */
 size_t unhex(const char *s, uint8_t *to, size_t room); /* SIZE_MAX: not hexadecimal */
 void hex(char *to, size_t room, const uint8_t *p, size_t n);
+/* Writes an event as it stands in a transcript. */
 void describe(char *to, const struct woad_event *ev);
 /* run_db.c */
+/* Adds the attributes of a name.  add_more() adds others, at handle `first`; 0: anywhere. */
 void add_db(struct woad *h, const char *name);
 int add_more(struct woad *h, uint16_t first);
 /* run_call.c */
+/* Makes the call of the API that a line names; returns its result. */
 int call(struct run *r, const char *text);
 /* run_coc.c */
 extern const struct verb coc_verbs[];

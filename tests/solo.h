@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Entries of each log; octets of a frame; the first connection's handle. */
 enum { SOLO_LOG = 512, SOLO_FRAME = 1100, SOLO_HANDLE = 0x40 };
 
 struct solo_command {
@@ -61,6 +62,7 @@ static inline int solo_aes(const uint8_t key[16], const uint8_t in[16], uint8_t 
     return 0;
 }
 
+/* The public key is the private key, twice. */
 static inline int solo_public(const uint8_t private_key[32], uint8_t public_key[64])
 {
     memcpy(public_key, private_key, 32);
@@ -68,6 +70,7 @@ static inline int solo_public(const uint8_t private_key[32], uint8_t public_key[
     return 0;
 }
 
+/* The secret is the first half of the public key. */
 static inline int solo_dh(const uint8_t private_key[32], const uint8_t public_key[64],
                           uint8_t secret[32])
 {
@@ -76,6 +79,7 @@ static inline int solo_dh(const uint8_t private_key[32], const uint8_t public_ke
     return 0;
 }
 
+/* Numbers that count up. */
 static inline int solo_random(void *ctx, uint8_t *out, size_t len)
 {
     static uint8_t next;
@@ -86,6 +90,7 @@ static inline int solo_random(void *ctx, uint8_t *out, size_t len)
     return 0;
 }
 
+/* The host's event: logs it, and defers answers to requests unless solo.forgets. */
 static inline void solo_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     (void)ctx;
@@ -104,6 +109,7 @@ static inline void solo_event(void *ctx, struct woad *h, const struct woad_event
     }
 }
 
+/* How many events of this type are in the log. */
 static inline size_t solo_count(enum woad_event_type type)
 {
     size_t n = 0;
@@ -124,6 +130,7 @@ static inline const struct woad_event *solo_last(enum woad_event_type type)
     return NULL;
 }
 
+/* How many commands of this opcode the host has sent. */
 static inline size_t solo_commands(unsigned opcode)
 {
     size_t n = 0;
@@ -144,6 +151,7 @@ static inline size_t solo_frames(uint16_t cid, uint8_t first)
     return n;
 }
 
+/* Empties the logs. */
 static inline void solo_forget(void)
 {
     solo.events = solo.commands = solo.frames = 0;
@@ -263,6 +271,7 @@ static inline void solo_acl(const uint8_t *p, size_t n)
     }
 }
 
+/* Takes the host's packets, logs them, and answers commands. */
 static inline void solo_pump(void)
 {
     uint8_t p[SOLO_FRAME];
@@ -294,6 +303,7 @@ static inline uint32_t solo_tick(uint32_t ms)
     return next;
 }
 
+/* A configuration with room for most tests. */
 static inline struct woad_config solo_config(const struct woad_feature *const *features)
 {
     static const struct woad_crypto crypto = { solo_aes, solo_public, solo_dh };

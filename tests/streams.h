@@ -11,20 +11,22 @@
 #include <string.h>
 
 enum { ENDS = 250, SDU_MAX = 65535 };
+/* Manners of receiving: woad_coc_read() at once; woad_coc_receive() of whole SDUs, or of parts;
+ * woad_coc_read() at times. */
 enum { READS, RECEIVES, RECEIVES_PARTS, READS_LATE, MANNERS };
 
 struct end {
     struct device *d;
     struct end *other;
-    uint16_t conn, cid, psm, mps, mtu;
-    uint8_t id; /* seeds the pattern of what this end sends */
-    int manner; /* how this end receives: READS, … */
+    uint16_t conn, cid, psm, mps, mtu; /* as for woad_coc_connect() */
+    uint8_t id;                        /* seeds the pattern of what this end sends */
+    int manner;                        /* how this end receives: READS, … */
     /* requested: the channel has a CID; sending: an SDU has no WOAD_EV_COC_SENT yet. */
     bool credits_per_sdu, requested, open, closed, sending;
     int status;                                     /* of the end */
     unsigned sdus;                                  /* to send in all */
     size_t (*len)(const struct end *e, unsigned n); /* length of the n-th SDU */
-    uint8_t *rx, *out, *in;
+    uint8_t *rx, *out, *in; /* the host's memory for the channel; an SDU each way */
     size_t rx_size;
     unsigned sent, got;                     /* in SDUs */
     uint64_t sent_octets, got_octets, here; /* here: of the incoming SDU */
@@ -63,6 +65,7 @@ static inline struct end *end_waiting(const struct device *d, uint16_t conn, uin
     return NULL;
 }
 
+/* Sends SDUs until the host is busy with one, or all are sent. */
 static inline void end_send(struct end *e)
 {
     while (e->open && !e->sending && e->sent < e->sdus) {
@@ -76,6 +79,7 @@ static inline void end_send(struct end *e)
     }
 }
 
+/* Checks n octets that have arrived; `end`: they end an SDU. */
 static inline void end_got(struct end *e, const uint8_t *p, size_t n, bool end)
 {
     size_t wrong = 0;
@@ -92,6 +96,7 @@ static inline void end_got(struct end *e, const uint8_t *p, size_t n, bool end)
     }
 }
 
+/* Reads all that has arrived, in parts. */
 static inline void end_read(struct end *e)
 {
     uint8_t part[700];
@@ -107,6 +112,7 @@ static inline void end_read(struct end *e)
     }
 }
 
+/* Gives the host a buffer for the next SDU, if this end receives so. */
 static inline void end_receive(struct end *e)
 {
     size_t room = e->manner == RECEIVES ? SDU_MAX : 1 + e->got_octets % 999;
@@ -194,6 +200,7 @@ static inline struct end *end_new(struct device *d, uint16_t conn, uint16_t psm,
     return e;
 }
 
+/* Frees all ends. */
 static inline void ends_forget(void)
 {
     for (size_t n = 0; n < n_ends; n++) {
@@ -204,6 +211,7 @@ static inline void ends_forget(void)
     n_ends = 0;
 }
 
+/* Parameters for woad_coc_listen() and woad_coc_connect(). */
 static inline struct woad_coc_params end_params(const struct end *e)
 {
     return (struct woad_coc_params){

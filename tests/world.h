@@ -11,7 +11,7 @@
 
 #include "transport/btsnoop.h"
 
-enum { WORLD_MAX = 64, WORLD_LOG = 512, WORLD_VALUE = 640 };
+enum { WORLD_MAX = 64, WORLD_LOG = 512, WORLD_VALUE = 640 }; /* devices, events, octets */
 
 /* A copy of an event, with the octets that it points to. */
 struct seen {
@@ -25,7 +25,8 @@ struct device {
     struct woad_air_controller *air_controller;
     struct seen *log; /* without reports, unless keep_reports */
     size_t logged;
-    bool keep_reports, own_answers;
+    bool keep_reports;        /* reports are logged, too */
+    bool own_answers;         /* on_event() answers the host's requests */
     bool lied_to;             /* the host has wrong credits: overruns are no failure */
     bool deaf;                /* the host does not get the controller's packets */
     bool mute;                /* the controller does not get the host's packets */
@@ -59,6 +60,7 @@ struct world {
     bool honest; /* WORLD_HONEST is set: honest.c drives the hosts */
 };
 
+/* A new air without devices. */
 struct world *world_new(uint64_t seed, uint16_t loss_per_mille);
 void world_free(struct world *w);
 /* Frees the memory of a device that is detached from the air. */
@@ -67,10 +69,11 @@ void device_free(struct device *d);
 struct device *world_add(struct world *w, uint8_t conns);
 struct device *world_add_config(struct world *w, struct woad_config host,
                                 struct woad_air_controller_config controller);
+/* What world_add() uses. */
 struct woad_config world_host_config(uint8_t conns);
 struct woad_air_controller_config world_controller_config(struct world *w, uint8_t conns);
-void world_run(struct world *w, uint64_t us);
-void world_pump(struct world *w);
+void world_run(struct world *w, uint64_t us); /* lets time pass */
+void world_pump(struct world *w);             /* moves all packets that wait */
 /* Moves all packets of the host, or one packet of the controller.  Returns false if there was
  * none. */
 bool device_tx(struct device *d);
@@ -82,9 +85,11 @@ const struct seen *honest_wait(struct world *w, const struct device *d, enum woa
 /* Runs until `d` has logged an event of this type, at most `us`.  Returns NULL if there is none. */
 const struct seen *world_wait(struct world *w, struct device *d, enum woad_event_type type,
                               uint64_t us);
+/* The first event of this type in the device's log, NULL: none; how many there are; empties it. */
 const struct seen *device_find(const struct device *d, enum woad_event_type type);
 size_t device_count(const struct device *d, enum woad_event_type type);
 void device_forget(struct device *d);
+/* A hash of all packets of all devices. */
 uint64_t world_hash(const struct world *w);
 
 #define CHECK(x) \

@@ -13,7 +13,7 @@ void radio_begin(void (*deliver)(uint8_t *packet, size_t len));
 bool radio_send(const uint8_t *packet, size_t len);
 /* Time passes, at most `ms`, until awake() returns true. */
 void radio_run(uint32_t ms, bool (*awake)(void));
-uint32_t radio_now_ms(void);
+uint32_t radio_now_ms(void); /* virtual time */
 
 /* The board's program, which the same file has: a battery that notifies its level. */
 extern const struct woad_config board_config;
@@ -24,6 +24,6 @@ struct woad;
 void board_work(struct woad *h);
 /* Leaves the board behind a controller that answers nothing. */
 void radio_hang(void);
-bool board_is_up(void);
+bool board_is_up(void); /* the board's host has started */
 
 #endif

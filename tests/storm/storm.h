@@ -28,9 +28,10 @@ enum { ENCRYPTED_HANDLE = 17, AUTHENTICATED_HANDLE = 20, VALUE_MAX = 512 };
 
 /* --- chance (chance.c) ------------------------------------------------------------------------ */
 
-uint32_t any(uint32_t below);
-bool one_in(uint32_t n);
+uint32_t any(uint32_t below); /* a random number, less than this */
+bool one_in(uint32_t n);      /* true once in n times */
 void chance_seed(uint64_t seed);
+/* The state of chance, to go on with later. */
 uint64_t chance_save(void);
 void chance_restore(uint64_t saved);
 
@@ -137,8 +138,10 @@ void fail_at(const char *file, int line, const char *format, ...)
         if (!(x)) \
             FAIL(__VA_ARGS__); \
     } while (0)
+/* Prints a line, if the storm is verbose. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Makes a new actor; takes an event of its host, and checks that it may happen. */
 void model_reset(struct actor *a, unsigned number);
 void model_event(struct actor *a, const struct woad_event *ev);
 /* Checks that every accepted call on an open connection has ended. */
@@ -151,23 +154,24 @@ const char *event_name(enum woad_event_type type);
 void model_acl(const struct actor *a, bool encrypted, const uint8_t *packet, size_t len);
 /* Checks that octets of an application's value are of that value alone. */
 void model_value(const uint8_t *p, size_t n);
+/* Adds octets to storm.hash. */
 void hash_octets(const uint8_t *p, size_t n);
 
-/* model_coc.c */
+/* model_coc.c: channels by connection and number, NULL: none; and their events. */
 struct channel *channel_of(struct actor *a, uint16_t conn, uint16_t cid);
 struct channel *channel_new(struct actor *a, uint16_t conn, uint16_t cid);
 void channel_free(struct channel *k);
 void channels_free_closed(void);
 void coc_event(struct actor *a, const struct woad_event *ev);
 
-/* model_bond.c */
+/* model_bond.c: the bonds that an application would keep; and the events of pairings. */
 struct woad_bond *store_bond(struct actor *a, const struct woad_addr *peer);
 void store_keep(struct actor *a, const struct woad_bond *b);
 void store_drop(struct actor *a, const struct woad_addr *peer);
 void store_event(struct actor *a, const struct woad_event *ev);
 void security_event(struct actor *a, struct link *l, const struct woad_event *ev);
 
-/* mood.c */
+/* mood.c: draws storm.mood. */
 void mood_draw(uint64_t seed);
 
 /* call.c: one random call.  The check fails if woad.h does not name its error; see `may`. */
@@ -176,6 +180,7 @@ int result(int err, const char *may, const char *format, ...) __attribute__((for
 /* Checks the result of a call on a connection: without a connection the call must be refused. */
 int result_on(uint16_t conn, int err, const char *may, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* Random arguments: mostly such as there are. */
 uint16_t some_conn(void);
 uint16_t some_cid(void);
 uint16_t some_handle(void);
@@ -193,10 +198,12 @@ enum { STORM_DB = 12 };
 extern const char *const value_patterns[3];
 void fill_value(uint8_t *value, uint16_t handle); /* VALUE_MAX octets */
 void random_policy(void);
+/* Lets the actor advertise, if it does not. */
 void call_be_found(void);
 
 /* Runs the calls that STEP_INSIDE has deferred. */
 void armed_run(struct actor *a);
+/* woad_config.event and .random of all hosts. */
 void storm_event(void *ctx, struct woad *h, const struct woad_event *ev);
 int storm_random(void *ctx, uint8_t *out, size_t len);
 extern const struct woad_crypto storm_crypto;
@@ -222,7 +229,7 @@ struct solo {
     size_t len;
 };
 extern struct solo solo;
-void solo_settle(void);
+void solo_settle(void); /* polls and sends until the host has nothing to do */
 void solo_give(const uint8_t *packet, size_t len); /* gives it to the host from a copy of its own */
 #define SOLO_GIVE(...) \
     do { \
@@ -234,23 +241,24 @@ void solo_give(const uint8_t *packet, size_t len); /* gives it to the host from 
 void controller_reset(void);
 void controller_take(const uint8_t *packet, size_t len); /* from the host */
 void controller_step(void);
-void controller_calm(void);     /* sends all its pending events */
-void controller_drop_all(void); /* ends all links */
-bool controller_quiet(void);    /* all commands are answered, and nothing is under way */
-bool controller_link(unsigned k);
+void controller_calm(void);       /* sends all its pending events */
+void controller_drop_all(void);   /* ends all links */
+bool controller_quiet(void);      /* all commands are answered, and nothing is under way */
+bool controller_link(unsigned k); /* link k is there */
 unsigned controller_links(void);
-bool controller_connects(void);
-bool controller_encrypted(unsigned k);
-unsigned controller_credits(void); /* packets of the host that are not completed */
-void controller_capacity(void);    /* checks that all slots of the host are free again */
+bool controller_connects(void);        /* an attempt to connect is under way */
+bool controller_encrypted(unsigned k); /* of link k */
+unsigned controller_credits(void);     /* packets of the host that are not completed */
+void controller_capacity(void);        /* checks that all slots of the host are free again */
 enum { SOLO_LINKS = 3, SOLO_HANDLE = 0x40 };
 
 /* peer.c, answer.c */
-void peer_reset(unsigned k);
-void peer_step(void);
-void peer_calm(unsigned k);
+void peer_reset(unsigned k); /* the peer of link k is new */
+void peer_step(void);        /* one of the peers does something */
+void peer_calm(unsigned k);  /* gives credits, so that the host's SDUs can end */
 void peer_hear(unsigned k, uint16_t cid, const uint8_t *p, size_t n); /* a frame of the host */
 void peer_say(unsigned k, uint16_t cid, const uint8_t *p, size_t n);
+/* Write a random response to a request `op`, or a random request, to p; return its length. */
 size_t peer_att_answer(uint8_t *p, uint8_t op);
 size_t peer_att_request(uint8_t *p);
 

@@ -85,6 +85,7 @@ struct att_range {
     uint32_t start;
     uint16_t end;
     struct woad_uuid type;
+    const struct woad_attr *attr; /* the one that att_range_next() has found */
 };
 
 /* Reads and checks the range.  0 or an ATT error. */
@@ -119,6 +120,7 @@ static uint16_t att_range_next(const struct att_bearer *b, struct att_range *r)
         handle = db_next(g, r->start);
     }
     r->start = handle + 1u;
+    r->attr = db_at(g, handle);
     if (handle <= r->end) {
         return handle;
     }
@@ -191,7 +193,6 @@ static int att_rx_mtu(struct att_bearer *b, struct rd *in, struct wr *out)
  * { handle u16, type } each.  3.4.3.1 */
 static int att_rx_find_info(struct att_bearer *b, struct rd *in, struct wr *out)
 {
-    struct gatts *g = b->c->h->gatts;
     struct att_range r;
     uint16_t handle;
     int err = att_rx_range(b, in, NO_TYPE, &r);
@@ -200,7 +201,7 @@ static int att_rx_find_info(struct att_bearer *b, struct rd *in, struct wr *out)
     }
     while ((handle = att_range_next(b, &r)) != 0) {
         struct woad_uuid type;
-        db_type(db_at(g, handle), &type);
+        db_type(r.attr, &type);
         size_t format = 1, octets = 2 + 2;
         if (type.size != 2) { /* a 32-bit type is sent in its 128-bit form */
             format = 2;
@@ -237,7 +238,7 @@ static int att_rx_find_by_value(struct att_bearer *b, struct rd *in, struct wr *
         return err;
     }
     while (wr_room(out) >= 4 && (handle = att_range_next(b, &r)) != 0) {
-        const struct woad_attr *a = db_at(g, handle);
+        const struct woad_attr *a = r.attr;
         if (att_value_equals(b, handle, a, in->p, rd_left(in))) {
             wr_le16(out, handle);
             if (db_is_service(a)) {
@@ -272,7 +273,7 @@ static int att_rx_read_by_type(struct att_bearer *b, struct rd *in, struct wr *o
         return err;
     }
     while ((handle = att_range_next(b, &r)) != 0) {
-        const struct woad_attr *a = db_at(b->c->h->gatts, handle);
+        const struct woad_attr *a = r.attr;
         struct gatts_value v;
         err = perm_check_read(b, handle, a);
         if (!err) {
@@ -357,7 +358,7 @@ static int att_rx_read_by_group(struct att_bearer *b, struct rd *in, struct wr *
         return WOAD_ATT_UNSUPPORTED_GROUP_TYPE;
     }
     while ((handle = att_range_next(b, &r)) != 0) {
-        const struct woad_attr *a = db_at(g, handle);
+        const struct woad_attr *a = r.attr;
         size_t size = 6;
         if (a->uuid->size != 2) {
             size = 20;

@@ -48,6 +48,7 @@
 #define bond_emit woad__bond_emit
 #define bond_emit_slot woad__bond_emit_slot
 #define bond_fetch woad__bond_fetch
+#define bond_fetch_of woad__bond_fetch_of
 #define bond_find woad__bond_find
 #define bond_get woad__bond_get
 #define bond_layout woad__bond_layout

@@ -233,7 +233,7 @@ struct bond_slot *bond_find(const struct woad *h, const struct woad_addr *peer)
 /* Also raises WOAD_EV_BOND_WANTED, in which the application may add the bond.  NULL: none, also if
  * the connection has ended in that event;
  * smp->stored_only tells whether the application has one that does not fit. */
-struct bond_slot *bond_fetch(const struct conn *c, const struct woad_addr *peer)
+struct bond_slot *bond_fetch_of(const struct conn *c, const struct woad_addr *peer)
 {
     struct woad *h = c->h;
     struct smp *s = h->smp;
@@ -254,6 +254,11 @@ struct bond_slot *bond_fetch(const struct conn *c, const struct woad_addr *peer)
         return NULL;
     }
     return slot;
+}
+
+struct bond_slot *bond_fetch(const struct conn *c)
+{
+    return bond_fetch_of(c, &c->peer);
 }
 
 /* Whether a key of this strength may not replace the bond `is`; key_size 0: there is no bond. */
@@ -435,7 +440,7 @@ void bond_save_client(struct conn *c)
     bool proved = c->security.bonded && c->security.encrypted;
     struct bond_slot *slot = NULL;
     if (proved) {
-        slot = bond_fetch(c, &c->peer);
+        slot = bond_fetch(c);
     }
     if (slot) {
         struct woad_bond state;

@@ -346,7 +346,8 @@ struct bond_slot *bond_lru_next(const struct woad *h, const struct bond_slot *sl
 struct bond_slot *bond_find(const struct woad *h, const struct woad_addr *peer);
 /* Like bond_find(), but raises WOAD_EV_BOND_WANTED for a bond that is not in memory.  NULL:
  * smp->stored_only tells whether the store has one that does not fit. */
-struct bond_slot *bond_fetch(const struct conn *c, const struct woad_addr *peer);
+struct bond_slot *bond_fetch_of(const struct conn *c, const struct woad_addr *peer);
+struct bond_slot *bond_fetch(const struct conn *c); /* of the connection's peer */
 /* Whether a key of this strength may not replace the bond. */
 bool bond_stronger(const struct bond_bits *is, unsigned flags, unsigned key_size);
 /* Data of legacy pairing, of signed writes; NULL: the bond has none. */

@@ -70,7 +70,7 @@ static const uint8_t request[] = { STEP_PAUSE, SEND | SMP_REQUEST, AWAIT | SMP_R
  * WOAD_EV_BOND_WANTED. */
 static int central_pair(struct conn *c)
 {
-    const struct bond_slot *slot = bond_fetch(c, &c->peer);
+    const struct bond_slot *slot = bond_fetch(c);
     if (c->state != CONN_OPEN) {
         return WOAD_ENOTCONN;
     }
@@ -123,7 +123,7 @@ static bool bond_answers(const struct conn *c, const struct bond_slot *slot, uin
 static void central_security_request(struct conn *c, uint8_t auth)
 {
     const struct woad_security_policy *policy = &c->h->smp->policy;
-    const struct bond_slot *slot = bond_fetch(c, &c->peer);
+    const struct bond_slot *slot = bond_fetch(c);
     if (c->state != CONN_OPEN || smp_security_pending(c)) {
         return; /* perhaps by the application, in WOAD_EV_BOND_WANTED */
     }

@@ -214,7 +214,7 @@ bool keys_expects(const struct pairing *p, uint8_t code)
 int keys_check_bond(const struct pairing *p, const struct woad_addr *peer, int reason)
 {
     const struct conn *c = p->c;
-    const struct bond_slot *slot = bond_fetch(c, peer);
+    const struct bond_slot *slot = bond_fetch_of(c, peer);
     if (c->smp->pairing != p) {
         return STEP_BLOCKED;
     }
@@ -334,7 +334,7 @@ bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv)
     const struct bond_slot *slot = NULL;
     const struct bond_legacy *l = NULL;
     if (!p) {
-        slot = bond_fetch(c, &c->peer);
+        slot = bond_fetch(c);
         if (!slot || !slot->bits.has_own_ltk) {
             return false;
         }
@@ -365,7 +365,7 @@ bool smp_has_key(const struct conn *c, bool fetch)
 {
     const struct bond_slot *slot;
     if (fetch) {
-        slot = bond_fetch(c, &c->peer);
+        slot = bond_fetch(c);
     } else {
         slot = bond_find(c->h, &c->peer);
     }
@@ -543,7 +543,7 @@ static void link_encrypted(struct conn *c)
         s->security_request_due = false;
         s->timer = 0;
     }
-    struct bond_slot *slot = bond_fetch(c, &c->peer);
+    struct bond_slot *slot = bond_fetch(c);
     c->security.bonded = slot; /* the bond may have been removed since */
     if (slot) {
         bond_touch(h, slot);

@@ -46,7 +46,7 @@ static int sign_mac(struct woad *h, const uint8_t key[16], const uint8_t head[SI
 bool sign_verify(struct conn *c, const uint8_t *pdu, size_t len, bool *authenticated)
 {
     struct woad *h = c->h;
-    struct bond_slot *slot = bond_fetch(c, &c->peer);
+    struct bond_slot *slot = bond_fetch(c);
     struct bond_signs *s = NULL;
     if (slot && slot->bits.has_csrk) {
         s = bond_signs(h, slot);
@@ -71,7 +71,7 @@ int sign_make(struct conn *c, uint16_t handle, const void *data, size_t len,
               uint8_t signature[SIGNATURE])
 {
     struct woad *h = c->h;
-    const struct bond_slot *slot = bond_fetch(c, &c->peer);
+    const struct bond_slot *slot = bond_fetch(c);
     struct bond_signs *s = NULL;
     if (slot && slot->bits.has_own_csrk) {
         s = bond_signs(h, slot);

@@ -163,17 +163,21 @@ static void gattc_end_first(struct conn *c, int status)
 
 /* A procedure can't go on: ends it.  A long write first cancels what it may have prepared, on any
  * bearer; else the next one would execute it.  Vol 3, Part F, 3.4.6.3 */
-static void gattc_give_up(struct conn *c, struct proc *p, int status)
+static bool gattc_give_up(struct conn *c, struct proc *p, int status)
 {
-    if (p->op < WOAD_GATTC_WRITE_LONG || c->state != CONN_OPEN || !(p->offset || gattc_is_out(p))) {
+    if (p->op < WOAD_GATTC_WRITE_LONG || c->state != CONN_OPEN ||
+        !(p->offset || p->kind->request == ATT_EXECUTE_REQ || gattc_is_out(p))) {
         gattc_end(c, p, status);
-        return;
+        return true;
     }
     p->kind->error(c, p, status);
     p->encrypted_only = false; /* that request has no data */
-    gattc_clear_request(p->bearer);
-    p->bearer = NULL;
+    if (p->bearer) {
+        gattc_clear_request(p->bearer);
+        p->bearer = NULL;
+    }
     conn_mark_ready(c);
+    return false;
 }
 
 static void gattc_security_changed(struct conn *c, int status);
@@ -188,14 +192,9 @@ static void gattc_do_postponed(struct conn *c)
     struct gattc_conn *g = c->client;
     g->locked = true;
     for (struct proc *p = g->procs; p < g->end;) {
-        if (!p->cancelled || gattc_is_out(p)) {
-            p++;
-        } else if (p->op >= WOAD_GATTC_WRITE_LONG &&
-                   (p->offset || p->kind->request == ATT_EXECUTE_REQ)) {
-            p->kind->error(c, p, WOAD_ECANCELED);
-            p++;
-        } else {
-            gattc_end(c, p, WOAD_ECANCELED);
+        bool ended = p->cancelled && !gattc_is_out(p) && gattc_give_up(c, p, WOAD_ECANCELED);
+        p++;
+        if (ended) {
             p = g->procs; /* its event may have changed the queue */
         }
     }

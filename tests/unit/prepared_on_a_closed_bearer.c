@@ -14,7 +14,7 @@ static const struct woad_feature *const features[] = {
 static uint16_t conn;
 
 /* A read occupies the fixed channel; a long write begins on the bearer. */
-static void long_write_on_the_bearer(void)
+static void long_write_on_the_bearer(size_t len)
 {
     static const uint8_t octets[100] = { 1 };
     struct woad_config config = solo_config(features);
@@ -29,7 +29,7 @@ static void long_write_on_the_bearer(void)
     assert_int_equal(woad_gattc_read(solo.h, conn, 0x30), 0);
     solo_pump();
     solo_forget();
-    assert_int_equal(woad_gattc_write_long(solo.h, conn, 0x31, octets, 100, false), 0);
+    assert_int_equal(woad_gattc_write_long(solo.h, conn, 0x31, octets, len, false), 0);
     solo_pump();
     assert_int_equal(solo.frame[0].cid, PEER_CID);
     assert_int_equal(solo.frame[0].octet[2], PREPARE);
@@ -46,7 +46,6 @@ static void part_is_prepared(void)
     }
     sdu[2]++;
     solo_l2cap(SOLO_HANDLE, OUR_CID, sdu, len);
-    solo_pump();
 }
 
 static void peer_closes_the_bearer(void)
@@ -79,7 +78,7 @@ static void cancelled_by_the_fixed_channel(int status)
 static void while_the_first_part_awaits_its_response(void **state)
 {
     (void)state;
-    long_write_on_the_bearer();
+    long_write_on_the_bearer(100);
     peer_closes_the_bearer();
     cancelled_by_the_fixed_channel(WOAD_ENOTCONN);
 }
@@ -87,7 +86,18 @@ static void while_the_first_part_awaits_its_response(void **state)
 static void behind_a_part(void **state)
 {
     (void)state;
-    long_write_on_the_bearer();
+    long_write_on_the_bearer(100);
+    part_is_prepared();
+    solo_pump();
+    peer_closes_the_bearer();
+    cancelled_by_the_fixed_channel(WOAD_ENOTCONN);
+}
+
+/* The bearer closes before Execute Write leaves: an empty part is one, too. */
+static void behind_an_empty_part(void **state)
+{
+    (void)state;
+    long_write_on_the_bearer(0);
     part_is_prepared();
     peer_closes_the_bearer();
     cancelled_by_the_fixed_channel(WOAD_ENOTCONN);
@@ -96,8 +106,9 @@ static void behind_a_part(void **state)
 static void cancelled_by_the_application_meanwhile(void **state)
 {
     (void)state;
-    long_write_on_the_bearer();
+    long_write_on_the_bearer(100);
     part_is_prepared();
+    solo_pump();
     assert_int_equal(woad_gattc_cancel(solo.h, conn), 0);
     peer_closes_the_bearer();
     cancelled_by_the_fixed_channel(WOAD_ECANCELED);
@@ -106,7 +117,7 @@ static void cancelled_by_the_application_meanwhile(void **state)
 static void bearer_without_an_answer(void **state)
 {
     (void)state;
-    long_write_on_the_bearer();
+    long_write_on_the_bearer(100);
     SOLO_ATT(0x0b, 7); /* only the bearer's request is late */
     assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 1);
     for (int s = 0; s < 31; s++) {
@@ -124,8 +135,9 @@ static void bearer_without_an_answer(void **state)
 static void connection_ends(void **state)
 {
     (void)state;
-    long_write_on_the_bearer();
+    long_write_on_the_bearer(100);
     part_is_prepared();
+    solo_pump();
     peer_closes_the_bearer();
     solo_disconnected(SOLO_HANDLE, 0x13);
     assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 2);
@@ -137,6 +149,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(while_the_first_part_awaits_its_response),
                                         cmocka_unit_test(behind_a_part),
+                                        cmocka_unit_test(behind_an_empty_part),
                                         cmocka_unit_test(cancelled_by_the_application_meanwhile),
                                         cmocka_unit_test(bearer_without_an_answer),
                                         cmocka_unit_test(connection_ends) };

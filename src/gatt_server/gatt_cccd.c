@@ -29,9 +29,9 @@ static struct woad_cccd *cccd_find(const struct conn *c, uint16_t handle)
 {
     const struct woad *h = c->h;
     struct gatts_conn *s = c->server;
-    for (size_t n = 0; n < h->cfg.subscriptions; n++) {
-        if (s->cccds[n].handle == handle) {
-            return &s->cccds[n];
+    for (struct woad_cccd *slot = s->cccds; slot < s->cccds + h->cfg.subscriptions; slot++) {
+        if (slot->handle == handle) {
+            return slot;
         }
     }
     return NULL;
@@ -78,7 +78,7 @@ bool cccd_set(struct conn *c, uint16_t handle, uint16_t value)
         slot->handle = handle;
         slot->value = value | cccd_tag(c, handle);
     } else if (slot) {
-        *slot = (struct woad_cccd){ 0 };
+        slot->handle = 0;
     }
     return true;
 }
@@ -106,12 +106,8 @@ enum { PROPS_SHIFT = 4 }; /* from here on, the properties have the order of the 
 int cccd_write(struct conn *c, uint16_t handle, struct rd *value)
 {
     struct woad *h = c->h;
-    uint16_t decl = db_characteristic_of(h->gatts, handle);
-    uint8_t props = 0;
-    if (decl) {
-        props = db_at(h->gatts, decl)->props;
-    }
-    unsigned allowed = props >> PROPS_SHIFT & CCCD_BITS;
+    uint16_t decl = db_characteristic_of(h->gatts, handle); /* not 0: db_valid() */
+    unsigned allowed = db_at(h->gatts, decl)->props >> PROPS_SHIFT & CCCD_BITS;
     uint16_t before = cccd_value(c, handle);
     uint8_t octets[2] = { (uint8_t)before, (uint8_t)(before >> 8) };
     size_t len = rd_left(value);

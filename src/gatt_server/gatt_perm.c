@@ -120,20 +120,15 @@ int perm_check_write(struct conn *c, uint16_t handle, const struct woad_attr *a)
     if (!err) {
         err = perm_authorize(c, handle, a, TO_WRITE);
     }
-    uint16_t decl = 0;
-    if (!err && a->kind == WOAD_ATTR_CCCD) {
-        decl = db_characteristic_of(h->gatts, handle);
-    }
-    const struct woad_attr *value = NULL;
-    if (decl) {
-        value = db_at(h->gatts, (uint16_t)(decl + 1));
-    }
-    if (err || !value) {
+    if (err || a->kind != WOAD_ATTR_CCCD) {
         return err;
     }
+    /* db_valid(): a CCCD belongs to a characteristic, and the value follows its declaration */
+    uint16_t value_handle = (uint16_t)(db_characteristic_of(h->gatts, handle) + 1);
+    const struct woad_attr *value = db_at(h->gatts, value_handle);
     err = perm_check_subscriber(c, value);
     if (!err) {
-        err = perm_authorize(c, (uint16_t)(decl + 1), value, TO_READ);
+        err = perm_authorize(c, value_handle, value, TO_READ);
     }
     if (!err && db_at(h->gatts, handle) != a) {
         return WOAD_ATT_INVALID_HANDLE;

@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* H4 has room for one packet to be written, H5 for a frame in which each octet is escaped. */
 int framing_init(struct framing *f, bool three_wire)
 {
     *f = (struct framing){ .three_wire = three_wire };
@@ -59,6 +60,7 @@ void framing_resync(struct framing *f, bool controller)
     }
 }
 
+/* Frees both buffers. */
 void framing_free(struct framing *f)
 {
     free(f->out);
@@ -81,6 +83,7 @@ uint8_t *framing_space(struct framing *f, size_t *room)
     return f->in;
 }
 
+/* H5: the octets before have all been parsed. */
 void framing_added(struct framing *f, size_t n)
 {
     if (f->three_wire) {
@@ -106,11 +109,13 @@ int framing_next(struct framing *f, const uint8_t **packet)
     return (int)len;
 }
 
+/* H4 does not fail: it is resynchronised. */
 bool framing_failed(const struct framing *f)
 {
     return f->three_wire && f->h5.link == H5_FAILED;
 }
 
+/* H4: the last packet is written. */
 bool framing_ready(const struct framing *f)
 {
     if (f->three_wire) {
@@ -142,6 +147,7 @@ const uint8_t *framing_out(struct framing *f, size_t *n)
     return f->out + f->out_off;
 }
 
+/* The next ones follow. */
 void framing_written(struct framing *f, size_t n)
 {
     f->out_off += n;

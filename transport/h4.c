@@ -9,6 +9,7 @@
 
 enum { COMMAND = 1, ACL = 2, SCO = 3, EVENT = 4, ISO = 5 };
 
+/* `mem` has room for at least one packet. */
 void woad_h4_init(struct woad_h4 *h, uint8_t *mem, size_t size)
 {
     *h = (struct woad_h4){ .buf = mem, .size = size };
@@ -42,6 +43,7 @@ uint8_t *woad_h4_space(struct woad_h4 *h, size_t *room)
     return h->buf + h->len;
 }
 
+/* n octets were received behind the others. */
 void woad_h4_added(struct woad_h4 *h, size_t n)
 {
     h->len += n;

@@ -47,6 +47,8 @@ static const uint8_t messages[MESSAGES][2] = {
 };
 enum { CONFIG_CHECK = 0x10, CONFIG_WINDOW = 0x07 }; /* fields of the configuration */
 
+/* Octets of memory for packets of `room` octets: one that arrives, and those that are not
+ * acknowledged. */
 size_t h5_size(size_t room)
 {
     return HEADER + room + CHECK + H5_WINDOW * room;

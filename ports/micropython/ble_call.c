@@ -103,6 +103,7 @@ mp_obj_t ble_bytes(const uint8_t *data, size_t len)
     return mp_const_none;
 }
 
+/* A memoryview of a copy of `data`, for the event at hand; None: there is no memory. */
 mp_obj_t ble_short_bytes(const uint8_t *data, size_t len)
 {
     struct ble_frame *f = frame_next();
@@ -122,6 +123,7 @@ mp_obj_t ble_addr(const struct woad_addr *a)
     return ble_short_bytes(big, sizeof big);
 }
 
+/* A UUID for the event at hand; None: there is no memory. */
 mp_obj_t ble_event_uuid(const struct woad_uuid *uuid)
 {
     struct ble_frame *f = frame_next();
@@ -132,6 +134,7 @@ mp_obj_t ble_event_uuid(const struct woad_uuid *uuid)
     return MP_OBJ_FROM_PTR(&f->uuid);
 }
 
+/* A tuple in the tuple of the event at hand; None: there is no memory. */
 mp_obj_t ble_inner_tuple(size_t n, const mp_obj_t *items)
 {
     struct ble_frame *f = frame_next();

@@ -34,6 +34,7 @@ static void hci_timer_init(void)
     }
 }
 
+/* Starts the chip's controller. */
 int ble_hci_open(void)
 {
     hci_timer_init();
@@ -47,6 +48,7 @@ int ble_hci_open(void)
 /* The chip stays on: Wi-Fi may be in use, and the next start sends HCI_Reset. */
 void ble_hci_close(void) {}
 
+/* Octets of the packet that the driver has given, up to `room`; 0: none; or a negative errno. */
 int ble_hci_read(uint8_t *to, size_t room)
 {
     if (in_taken == in_len) {
@@ -81,10 +83,13 @@ int ble_hci_write(const uint8_t *packet, size_t len, size_t *sent)
     return err;
 }
 
+/* The driver's own scheduling runs the host. */
 void ble_hci_run_now(void)
 {
     mp_bluetooth_hci_poll_now();
 }
+
+/* The same, later. */
 void ble_hci_run_in_ms(uint32_t ms)
 {
     mp_bluetooth_hci_poll_in_ms(ms);
@@ -95,6 +100,8 @@ void mp_bluetooth_hci_poll(void)
 {
     ble_run();
 }
+
+/* The driver: a packet has arrived. */
 void cyw43_bluetooth_hci_process(void)
 {
     mp_bluetooth_hci_poll_now();

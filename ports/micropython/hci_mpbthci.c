@@ -37,6 +37,7 @@ static void hci_timer_init(void)
     }
 }
 
+/* Starts the UART and the controller. */
 int ble_hci_open(void)
 {
     hci_timer_init();
@@ -50,16 +51,20 @@ int ble_hci_open(void)
     return 0;
 }
 
+/* Stops both. */
 void ble_hci_close(void)
 {
     mp_bluetooth_hci_controller_deinit();
     mp_bluetooth_hci_uart_deinit();
 }
 
+/* The board's own scheduling runs the host. */
 void ble_hci_run_now(void)
 {
     mp_bluetooth_hci_poll_now();
 }
+
+/* The same, later. */
 void ble_hci_run_in_ms(uint32_t ms)
 {
     mp_bluetooth_hci_poll_in_ms(ms);

@@ -34,11 +34,13 @@ static void run_host(mp_sched_node_t *n)
     ble_run();
 }
 
+/* From any task: MicroPython runs the host. */
 void ble_hci_run_now(void)
 {
     mp_sched_schedule_node(&run_node, run_host);
 }
 
+/* A timer runs the host. */
 void ble_hci_run_in_ms(uint32_t ms)
 {
     esp_timer_stop(run_timer);
@@ -85,6 +87,7 @@ static int on_packet(uint8_t *packet, uint16_t len)
     return 0;
 }
 
+/* Starts Espressif's controller. */
 int ble_hci_open(void)
 {
     static const esp_vhci_host_callback_t callbacks = { on_can_send, on_packet };
@@ -107,6 +110,7 @@ int ble_hci_open(void)
     return 0;
 }
 
+/* Stops it. */
 void ble_hci_close(void)
 {
     esp_timer_stop(run_timer);

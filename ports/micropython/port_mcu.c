@@ -112,6 +112,7 @@ int (*const ble_port_random)(void *ctx, uint8_t *out, size_t len) = NULL;
 
 const struct woad_feature *const *const ble_port_features = woad_static_features;
 
+/* The heap is new: it has no block of the module's. */
 void ble_port_begin(void)
 {
     MP_STATE_VM(woad_blocks) = NULL;
@@ -132,6 +133,7 @@ void *ble_port_memory(size_t len)
     return NULL;
 }
 
+/* The memory of the host is static. */
 void ble_port_memory_free(void *mem)
 {
     (void)mem;
@@ -150,6 +152,7 @@ void *ble_port_alloc(size_t len)
     return k->mem;
 }
 
+/* The garbage collector may free the block. */
 void ble_port_free(void *mem)
 {
     struct gc_block **at = &MP_STATE_VM(woad_blocks);
@@ -169,6 +172,8 @@ int ble_port_store(const char *path)
     }
     return 0;
 }
+
+/* No bonds are kept by the port on microcontrollers: these functions do nothing. */
 bool ble_port_stores(void)
 {
     return false;
@@ -258,6 +263,7 @@ static int mcu_write(const uint8_t *packet, size_t len)
     return mcu_guard(&c);
 }
 
+/* Starts the controller.  0, or a negative errno and `message`. */
 int ble_port_open(char message[WOAD_PORT_MESSAGE_MAX])
 {
     int err = ble_hci_open();
@@ -272,6 +278,7 @@ int ble_port_open(char message[WOAD_PORT_MESSAGE_MAX])
     return 0;
 }
 
+/* An exception of the driver does not leave the function. */
 void ble_port_close(void)
 {
     if (mcu_io.open) {
@@ -384,6 +391,7 @@ bool ble_port_more(void)
     return mcu_io.open && !mcu_io.poll_due_ms;
 }
 
+/* Gives the host the time. */
 void ble_port_clock(struct woad *h)
 {
     woad_clock(h, mp_hal_ticks_ms());
@@ -398,11 +406,13 @@ void ble_port_wait(uint32_t ms)
     mcu_guard(&c);
 }
 
+/* The host is to run soon. */
 void ble_port_schedule(void)
 {
     ble_hci_run_now();
 }
 
+/* The host is to run in 1 ms. */
 void ble_port_soon(void)
 {
     if (mcu_io.open || ble.host) { /* a failed radio may still have queued events */

@@ -109,11 +109,14 @@ void ble_port_begin(void)
         fprintf(stderr, "woad: WOAD_CLOCK: unix:%s keeps no virtual time\n", path);
     }
 }
+
+/* Before the host starts: a patch file of the controller's name. */
 void ble_port_prepare(struct woad *h)
 {
     woad_set_vendor_init(h, woad_port_vendor_init(io.port));
 }
 
+/* The host's memory is outside MicroPython's heap. */
 void *ble_port_memory(size_t len)
 {
     return malloc(len);
@@ -122,6 +125,8 @@ void ble_port_memory_free(void *mem)
 {
     free(mem);
 }
+
+/* Memory for values, zeros. */
 void *ble_port_alloc(size_t len)
 {
     return calloc(1, len);
@@ -150,10 +155,13 @@ int ble_port_store(const char *path)
     return error;
 }
 
+/* Whether a file keeps the bonds. */
 bool ble_port_stores(void)
 {
     return store != NULL;
 }
+
+/* Why the file was not written; 0: it was. */
 int ble_port_store_error(void)
 {
     if (store) {
@@ -171,6 +179,7 @@ static void store_warn(int before)
     }
 }
 
+/* The file follows the host's events. */
 void ble_port_store_event(struct woad *h, const struct woad_event *ev)
 {
     int before = ble_port_store_error();
@@ -180,6 +189,7 @@ void ble_port_store_event(struct woad *h, const struct woad_event *ev)
     store_warn(before);
 }
 
+/* Writes the file if it is due, or `now`; ms until it is. */
 uint32_t ble_port_store_run(bool now)
 {
     int before = ble_port_store_error();
@@ -188,6 +198,7 @@ uint32_t ble_port_store_run(bool now)
     return due;
 }
 
+/* The file keeps the bond, unless it has a stronger one. */
 void ble_port_store_bond(const struct woad_bond *b)
 {
     int before = ble_port_store_error();
@@ -197,6 +208,7 @@ void ble_port_store_bond(const struct woad_bond *b)
     store_warn(before);
 }
 
+/* The IRK for a file without bonds. */
 void ble_port_store_irk(const uint8_t irk[16])
 {
     if (store) {
@@ -204,6 +216,7 @@ void ble_port_store_irk(const uint8_t irk[16])
     }
 }
 
+/* Removes a bond from the file; WOAD_ENOENT: there is none. */
 int ble_port_store_remove(const struct woad_addr *peer)
 {
     if (store) {
@@ -216,10 +229,14 @@ bool ble_port_is_open(void)
 {
     return io.port && !atomic_load(&io.port_lost);
 }
+
+/* Whether packets interrupt this thread's system calls. */
 bool ble_port_interrupts(void)
 {
     return io.port && pthread_equal(pthread_self(), io.main);
 }
+
+/* To be polled beside a program's own descriptors. */
 int ble_port_descriptor(void)
 {
     if (ble_port_is_open()) {
@@ -415,6 +432,7 @@ void ble_port_lose(void)
     ble_port_arm(0);
 }
 
+/* Ends the thread that watches the port, and restores the signal. */
 void ble_port_close(void)
 {
     if (!io.port) {
@@ -433,6 +451,7 @@ void ble_port_close(void)
     io.port = NULL;
 }
 
+/* Reads, runs the host and writes. */
 int ble_port_pump(struct woad *h)
 {
     if (!ble_port_is_open()) {
@@ -441,6 +460,7 @@ int ble_port_pump(struct woad *h)
     return port_pump(io.port, h, &io.poll_due_ms);
 }
 
+/* Writes the host's packets. */
 int ble_port_flush(struct woad *h)
 {
     if (ble_port_is_open()) {
@@ -449,11 +469,13 @@ int ble_port_flush(struct woad *h)
     return 0;
 }
 
+/* The last pump has left packets unread. */
 bool ble_port_more(void)
 {
     return ble_port_is_open() && !io.poll_due_ms;
 }
 
+/* Gives the host the time. */
 void ble_port_clock(struct woad *h)
 {
     woad_clock(h, woad_port_now_ms());
@@ -476,6 +498,7 @@ void ble_port_wait(uint32_t ms)
     }
 }
 
+/* MicroPython is to run the host. */
 void ble_port_schedule(void)
 {
     mp_sched_schedule_node(&io.node, run_node);

@@ -148,6 +148,7 @@ ssize_t __wrap_getrandom(void *out, size_t len, unsigned flags)
  * objects without a descriptor are looked at again; WATCHED_MAX: descriptors of one poll(). */
 enum { UNSERVED_US = 2000, IDLE_US = 1000, SLICE_US = 10000, WATCHED_MAX = 62 };
 
+/* The process's time. */
 static uint64_t now_us(void)
 {
     return process_clock_us();
@@ -292,6 +293,7 @@ int woad_mp_poll(struct pollfd *fds, nfds_t n, int ms, unsigned long limit, unsi
     return wait_until(fds, n, select_deadline(limit, gone));
 }
 
+/* select.poll() has looked, and goes on to wait. */
 void woad_mp_poll_goes_on(struct pollfd *fds, nfds_t n, unsigned long limit, unsigned long gone)
 {
     if (only_looked && limit > gone) {

@@ -41,6 +41,7 @@ static void broadcom_set_baud(void *ctx, uint32_t baud)
     serial_set_baud(p->fd, baud);
 }
 
+/* Opens the patch file of the transport, for p->vendor_init.  0 or a negative errno. */
 int broadcom_patch_open(struct broadcom_patch *p, const struct hci_transport *transport,
                         char message[WOAD_PORT_MESSAGE_MAX])
 {
@@ -56,6 +57,7 @@ int broadcom_patch_open(struct broadcom_patch *p, const struct hci_transport *tr
     return 0;
 }
 
+/* Closes the file, if one is open. */
 void broadcom_patch_close(struct broadcom_patch *p)
 {
     if (p->file) {

@@ -81,6 +81,7 @@ static struct {
     void (*on_wake)(void);
 } clk = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
 
+/* The time of one of the system's clocks, us. */
 static uint64_t time_us(clockid_t id)
 {
     struct timespec ts;
@@ -94,11 +95,13 @@ static uint64_t machine_us(void)
     return time_us(CLOCK_MONOTONIC_RAW);
 }
 
+/* The state, which other threads read, too. */
 static enum state clock_state(void)
 {
     return (enum state)atomic_load(&clk.state);
 }
 
+/* Whether the air has answered that its time is virtual. */
 bool process_clock_is_virtual(void)
 {
     return clock_state() == VIRTUAL;
@@ -252,6 +255,7 @@ static void clock_at_exit(void)
     process_clock_sync();
 }
 
+/* At the end of the process the air is brought to its time. */
 static void clock_sync_at_exit(void)
 {
     static bool registered;
@@ -290,6 +294,7 @@ static bool is_clocks_server(int fd)
            strncmp(a.sun_path, clk.server.sun_path, sizeof a.sun_path) == 0;
 }
 
+/* The first port that leads to `woad air` asks it for its time; later ones share it. */
 void process_clock_add(struct clock_port *p, int fd, const char *name)
 {
     struct sockaddr_un a = { .sun_family = 0 };
@@ -314,6 +319,7 @@ void process_clock_add(struct clock_port *p, int fd, const char *name)
     pthread_mutex_unlock(&clk.lock);
 }
 
+/* The wall's clock is left with its last port; a virtual one stays to the end of the process. */
 void process_clock_remove(struct clock_port *p)
 {
     bool used = false;
@@ -368,6 +374,7 @@ uint64_t process_clock_us(void)
     return now;
 }
 
+/* Virtual: counts from the air's Unix time 0. */
 uint64_t process_clock_unix_us(void)
 {
     return clk.epoch_us + process_clock_us() - (uint64_t)clk.virtual_shift_us;
@@ -425,6 +432,7 @@ static void say_wall(struct clock_waiting m)
     clk.has_said = clock_send(message, clock_put_waiting(message, &m));
 }
 
+/* Wall: sends a message, unless it would repeat the last. */
 void process_clock_say(uint64_t until_us, bool reads)
 {
     struct clock_waiting m = { .kind = CLOCK_UNTIL, .until_us = until_us };
@@ -467,6 +475,7 @@ void process_clock_await_air(void)
     }
 }
 
+/* Wall: sends how much processor time is used. */
 void process_clock_say_busy(void)
 {
     struct clock_waiting m = { .kind = CLOCK_BUSY };
@@ -479,6 +488,7 @@ void process_clock_say_busy(void)
     pthread_mutex_unlock(&clk.lock);
 }
 
+/* Wall, or while the air's answer is awaited. */
 int process_clock_fd(void)
 {
     if (clock_state() == WALL || clock_state() == ASKED) {
@@ -487,6 +497,7 @@ int process_clock_fd(void)
     return -1;
 }
 
+/* Takes what the air has sent. */
 void process_clock_read(void)
 {
     pthread_mutex_lock(&clk.lock);
@@ -494,6 +505,7 @@ void process_clock_read(void)
     pthread_mutex_unlock(&clk.lock);
 }
 
+/* Virtual: `woken` is called after each wait; NULL: nothing is. */
 void process_clock_on_wake(void (*woken)(void))
 {
     clk.on_wake = woken;
@@ -510,6 +522,7 @@ void process_clock_sync(void)
     }
 }
 
+/* Virtual: a packet must reach the air at the process's time, not before. */
 void process_clock_before_write(struct clock_port *p)
 {
     if (p->counted && clock_state() == VIRTUAL) {
@@ -571,6 +584,8 @@ static int wait_for_wake(enum clock_wait kind, struct pollfd *fds, nfds_t n)
     return ready;
 }
 
+/* Virtual: up to horizon_us time moves on without a message; else the air says when it does.
+ * Returns as poll() for `fds`; -1 with EINTR for a signal. */
 int process_clock_wait(uint64_t until_us, struct pollfd *fds, nfds_t n)
 {
     enum clock_wait kind = CLOCK_UNTIL;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* WOAD_LOG: warning, info or debug; each includes those before it. */
 void woad_port_log(void *ctx, enum woad_log_level level, const char *message)
 {
     static const char *const names[] = { "warning", "info", "debug" };

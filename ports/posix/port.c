@@ -111,11 +111,14 @@ static const char *port_executable(char path[PATH_MAX])
     return path;
 }
 
+/* woad_port_open_as() with the name of the process's program. */
 struct woad_port *woad_port_open(const char *spec, int *error, char message[WOAD_PORT_MESSAGE_MAX])
 {
     return woad_port_open_as(spec, NULL, error, message);
 }
 
+/* Without `spec` WOAD_HCI names the controller, else it is this user's simulated radio.
+ * WOAD_NAME replaces `program`; WOAD_BTSNOOP names a log. */
 struct woad_port *woad_port_open_as(const char *spec, const char *program, int *error,
                                     char message[WOAD_PORT_MESSAGE_MAX])
 {
@@ -158,6 +161,7 @@ struct woad_port *woad_port_open_as(const char *spec, const char *program, int *
     return p;
 }
 
+/* NULL: nothing. */
 void woad_port_close(struct woad_port *p)
 {
     if (p) {
@@ -167,6 +171,7 @@ void woad_port_close(struct woad_port *p)
     }
 }
 
+/* NULL: the name has no patch file. */
 const struct woad_vendor_init *woad_port_vendor_init(const struct woad_port *p)
 {
     if (p->patch.file) {
@@ -175,11 +180,13 @@ const struct woad_vendor_init *woad_port_vendor_init(const struct woad_port *p)
     return NULL;
 }
 
+/* To be polled for reading. */
 int woad_port_fd(const struct woad_port *p)
 {
     return p->transport.fd;
 }
 
+/* Whether it is to be polled for writing, too. */
 bool woad_port_blocked(const struct woad_port *p)
 {
     return p->framing.out_off != p->framing.out_len;
@@ -275,6 +282,7 @@ static int port_run_h5(struct woad_port *p)
     return port_flush(p);
 }
 
+/* Length of the next packet; 0: none has arrived; or a negative errno. */
 int woad_port_read(struct woad_port *p, const uint8_t **packet)
 {
     for (;;) {
@@ -307,6 +315,7 @@ static bool port_is_reset(const struct woad_port *p, const uint8_t *packet, size
     return p->transport.serial && len == 4 && memcmp(packet, "\1\3\14", 4) == 0;
 }
 
+/* EBUSY: the three-wire link is not active, or the last packet is not yet written. */
 int woad_port_write(struct woad_port *p, const uint8_t *packet, size_t len)
 {
     int err = len > WOAD_H4_PACKET_MAX ? -EINVAL : port_run_h5(p);
@@ -327,6 +336,7 @@ int woad_port_write(struct woad_port *p, const uint8_t *packet, size_t len)
     return port_flush(p);
 }
 
+/* Writes the host's packets while there is room. */
 int woad_port_flush(struct woad_port *p, struct woad *h)
 {
     uint8_t packet[1024];
@@ -418,6 +428,7 @@ static uint64_t port_after(uint32_t ms)
     return process_clock_us() + ms * 1000ull;
 }
 
+/* Reads, runs the host and writes, and says how long the program may wait. */
 int woad_port_pump(struct woad_port *p, struct woad *h, uint32_t *wait_ms)
 {
     int err = port_pump(p, h, wait_ms);
@@ -457,6 +468,7 @@ static void port_sleep(struct woad_port *p, uint64_t until_us)
     }
 }
 
+/* Works, waits for the next packet or deadline, and works again. */
 int woad_port_step(struct woad_port *p, struct woad *h, uint32_t max_ms)
 {
     uint32_t wait;

@@ -29,12 +29,14 @@ static void run_event(void *ctx, struct woad *h, const struct woad_event *ev)
     run->program->event(run->program->ctx, h, ev);
 }
 
+/* The program's random numbers. */
 static int run_random(void *ctx, uint8_t *out, size_t len)
 {
     const struct run *run = ctx;
     return run->program->random(run->program->ctx, out, len);
 }
 
+/* The program's log. */
 static void run_log(void *ctx, enum woad_log_level level, const char *message)
 {
     const struct run *run = ctx;

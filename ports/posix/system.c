@@ -11,11 +11,13 @@
 #include <errno.h>
 #include <sys/random.h>
 
+/* It wraps around. */
 uint32_t woad_port_now_ms(void)
 {
     return (uint32_t)(process_clock_us() / 1000u);
 }
 
+/* In virtual time they come from the air's seed, so that a run can be repeated. */
 int woad_port_random(void *ctx, uint8_t *out, size_t len)
 {
     (void)ctx;

@@ -2,6 +2,7 @@
  * the qemu port's does nothing. */
 #include <stdlib.h>
 
+/* Until an interrupt. */
 static void mp_machine_idle(void)
 {
     __asm volatile("wfi");

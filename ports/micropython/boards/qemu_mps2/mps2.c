@@ -68,6 +68,7 @@ void mp_bluetooth_hci_poll_now(void)
     mp_sched_schedule_node(&node, run_host);
 }
 
+/* The timer's interrupt runs the host then. */
 void mp_bluetooth_hci_poll_in_ms(uint32_t ms)
 {
     poll_timed = false;
@@ -186,6 +187,7 @@ void mp_hal_delay_ms(mp_uint_t ms)
 }
 
 int __wrap_mp_hal_stdin_rx_chr(void);
+/* A character of the console, waited for. */
 int __wrap_mp_hal_stdin_rx_chr(void)
 {
     int c;
@@ -197,6 +199,7 @@ int __wrap_mp_hal_stdin_rx_chr(void)
 }
 
 uintptr_t __wrap_mp_hal_stdio_poll(uintptr_t flags);
+/* Writing never waits. */
 uintptr_t __wrap_mp_hal_stdio_poll(uintptr_t flags)
 {
     uintptr_t now = flags & MP_STREAM_POLL_WR;
@@ -217,6 +220,7 @@ void mp_bluetooth_hci_init(void)
     }
 }
 
+/* The HCI is on a UART of its own. */
 int mp_bluetooth_hci_uart_init(uint32_t port, uint32_t baudrate)
 {
     (void)port;

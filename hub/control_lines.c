@@ -152,6 +152,24 @@ static void put_client(const struct hub *hub, struct user *u, const struct clien
     user_put(u, "]}");
 }
 
+/* The programs that keep the air's time, in the order of their seats. */
+static void put_programs(const struct hub *hub, struct user *u)
+{
+    const char *comma = "";
+    char text[64];
+    user_put(u, "\"programs\":[");
+    for (const struct seat *s = hub->clock.seats; s; s = s->next) {
+        if (s->joined && s->fd >= 0) {
+            snprintf(text, sizeof text, "%s{\"pid\":%ld,\"name\":", comma, (long)s->pid);
+            user_put(u, text);
+            put_string(u, s->name);
+            user_put(u, "}");
+            comma = ",";
+        }
+    }
+    user_put(u, "]");
+}
+
 /* --- lines ---------------------------------------------------------------------------------------
  */
 
@@ -168,7 +186,9 @@ static void do_list(struct hub *hub, struct user *u, char **word)
             comma = ",";
         }
     }
-    user_put(u, "]}\n");
+    user_put(u, "],");
+    put_programs(hub, u);
+    user_put(u, "}\n");
 }
 
 static void do_time(struct hub *hub, struct user *u, char **word)

@@ -29,7 +29,7 @@ static int help(FILE *to)
             "prints an answer in JSON for each.  Without lines as arguments, those of standard\n"
             "input.  Ends with 1 when an answer is not ok.\n"
             "\n"
-            "  list                          the controllers, and what they are connected to\n"
+            "  list                          the controllers and their connections; the programs\n"
             "  time                          the air's time\n"
             "  wait connected A B [SECONDS]  answers when they are connected\n"
             "  move A X Y                    metres\n"

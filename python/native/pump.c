@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 
 enum { ROUNDS_MAX = 100000, BUSY = -11, SLICE_US = 100000, SLEEP_MAX_MS = 60000 };
 
@@ -452,6 +453,12 @@ static bool pump_is_virtual(void)
 static uint64_t pump_clock_us(void)
 {
     return process_clock_us();
+}
+
+static void pump_fix_addresses(bool fixed)
+{
+    unsigned long now = (unsigned long)personality(0xffffffff);
+    personality(fixed ? now | ADDR_NO_RANDOMIZE : now & ~(unsigned long)ADDR_NO_RANDOMIZE);
 }
 
 static int pump_bonds(struct pump_node *n, const char *path)

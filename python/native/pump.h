@@ -76,3 +76,6 @@ uint64_t pump_clock_us(void);
 /* A file of bonds for the node's host (woad/port.h): 0 or a negative errno.  pump_serve() writes to
  * it, pump_remove() closes it. */
 int pump_bonds(struct pump_node *n, const char *path);
+/* Whether programs that this process starts have fixed addresses: in virtual time equal programs
+ * then do the same each time. */
+void pump_fix_addresses(bool fixed);

@@ -195,7 +195,7 @@ def test_a_passkey_handler_with_a_bug_ends_the_connection():
 
 
 VIRTUAL = """
-import asyncio, time, woad
+import asyncio, threading, time, woad
 woad.use_air_time()
 
 async def main():
@@ -207,6 +207,11 @@ async def main():
     assert time.monotonic() - real < 5
     assert await asyncio.to_thread(lambda: time.sleep(0.2) or 42) == 42
     assert loop.time() - begin < 3602
+    for k in range(200):  # threads that end at any moment
+        woken = asyncio.Event()
+        threading.Thread(target=loop.call_soon_threadsafe, args=(woken.set,)).start()
+        await woken.wait()
+        await asyncio.to_thread(int)
     await asyncio.sleep(3600)
     for k in range(5000):
         await asyncio.sleep(0)

@@ -135,10 +135,11 @@ class _PortSelector(selectors.EpollSelector):
 
     def select(self, timeout: Optional[float] = None,
                ) -> list[tuple[selectors.SelectorKey, int]]:
+        # First: a thread that ends behind this has written what select() sees.
+        outside = lib.pump_is_virtual() and self.outside()
         ready = super().select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
-        outside = lib.pump_is_virtual() and self.outside()
         if outside and (timeout is None or timeout > _OUTSIDE_SLICE):
             timeout = _OUTSIDE_SLICE
         until = _NEVER
@@ -153,7 +154,7 @@ class PortLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         selector = _PortSelector()
         self._running_in_threads = 0
-        self._threads = threading.active_count()
+        self._threads = set(threading.enumerate())
         self._own_fds = 0
         super().__init__(selector)
         self._own_fds = len(selector.get_map())  # by which threads wake this one
@@ -168,9 +169,11 @@ class PortLoop(asyncio.SelectorEventLoop):
         no faster than the wall's."""
         ports = _of_loops.get(self)
         of_ports = len(ports._fds) if ports is not None else 0
-        idle = len(getattr(getattr(self, "_default_executor", None), "_threads", ()))
-        return (self._running_in_threads > 0 or len(self._keys) > self._own_fds + of_ports
-                or threading.active_count() > self._threads + idle)
+        if self._running_in_threads or len(self._keys) > self._own_fds + of_ports:
+            return True
+        executor = getattr(self, "_default_executor", None)
+        idle: set[threading.Thread] = getattr(executor, "_threads", set())
+        return any(t not in self._threads and t not in idle for t in threading.enumerate())
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any],
                         *args: Any) -> "asyncio.Future[Any]":

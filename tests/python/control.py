@@ -121,7 +121,7 @@ class Device(Host):
 def test_list_names_addresses_and_connections():
     p = air()
     u = User()
-    assert u.ok("list") == {"controllers": []}
+    assert u.ok("list") == {"controllers": [], "programs": []}
     a, b = Device("sensor", "c01122334455"), Device('q"\\')
     got = u.ok("list")["controllers"]
     assert [x["number"] for x in got] == [1, 2] and [x["name"] for x in got] == ["sensor", 'q"\\'], got
@@ -478,7 +478,7 @@ def test_woad_run_is_controlled():
                          env=dict(os.environ, TMPDIR=scratch))
     assert b"up" in p.stdout.readline()
     u = User()
-    assert u.ok("list") == {"controllers": []}
+    assert u.ok("list") == {"controllers": [], "programs": []}
     p.terminate()
     p.communicate(timeout=5)
     assert p.returncode == 143 and not os.path.exists(control)

@@ -15,6 +15,8 @@ from ..values import Address, Report
 from bleak.exc import BleakError
 
 Listener = Callable[[Report], None]
+#: the controller that adapters open; None: WOAD_HCI's
+default_spec: Optional[str] = None
 
 
 class Adapter:
@@ -46,7 +48,7 @@ class Adapter:
             raise BleakError("this program runs in a woad.Air: give bleak one of its hosts by "
                              "woad.bleak.use_host(await air.host())")
         try:
-            self._host = await open_host(connections=16)
+            self._host = await open_host(default_spec, connections=16)
         except WoadError as error:
             raise BleakError(str(error)) from error
         self._host.set_pairing(bond=True, legacy=True)

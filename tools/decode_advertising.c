@@ -1,5 +1,11 @@
 /* Packets of advertising on the air, and where connections begin.  Vol 6, Part B, 2.3
  *
+ * A description names fields, each NAME:TYPE.  Types, with octets: u1 to u5 a number, x1 to x8 in
+ * hexadecimal, i1 with a sign; hex8 to hex64 octets; slots: u16 of 0.625 ms, frames: u16 of 1.25
+ * ms, slots1: u8 of 1.25 ms, tens: u16 of 10 ms; conn and attr: handles, addr: an address; len1,
+ * len2: the length of the next rest or ad; *{…}: repeated to the end, n1{…}: behind their number
+ * u8.  Other words name numbers: decode_fields.c.
+ *
  * Names of other files:
  *   bad: of rd: more was read than there was; of the line: line_bad() was called
  *   conn_device(): notes which device is on a side of a connection
@@ -49,11 +55,9 @@
 /* Types of PDUs. */
 enum { ADV_DIRECT_IND = 1, SCAN_REQ = 3, CONNECT_IND = 5, ADV_EXTENDED = 7, AUX_CONNECT_RSP = 8 };
 enum {
-    SECONDARY_FIRST = 0, /* the first channel of auxiliary packets */
-    PRIMARY_FIRST = 37,  /* the first channel of advertising */
-    SYNC_INFO = 18,      /* octets of SyncInfo */
-    BIG_INFO = 0x2c,     /* type of advertising data: BIGInfo */
-    BIG_INFO_SEED = 13   /* where the seed of access addresses is in it */
+    SYNC_INFO = 18,    /* octets of SyncInfo */
+    BIG_INFO = 0x2c,   /* type of advertising data: BIGInfo */
+    BIG_INFO_SEED = 13 /* where the seed of access addresses is in it */
 };
 /* Flags of an extended header: these fields follow. */
 enum { WITH_ADVA = 1, WITH_TARGET = 2, WITH_CTE = 4, WITH_ADI = 8 };
@@ -73,7 +77,8 @@ static const struct packet_kind advertising_pdus[] = {
     { 0, NULL, NULL, NULL },
 };
 
-/* InitA 6, AdvA 6, access address u32.  2.3.3.1 */
+/* CONNECT_IND and AUX_CONNECT_REQ: notes the connection.  InitA 6, AdvA 6, access address u32.
+ * 2.3.3.1 */
 static void note_connection(struct decoder *d, unsigned head, struct rd in)
 {
     const uint8_t *initiator = rd_bytes(&in, 6), *advertiser = rd_bytes(&in, 6);
@@ -105,7 +110,7 @@ static void note_group(struct decoder *d, const uint8_t *acad, size_t len)
     }
 }
 
-/* channel 6 bits, clock 1, units 1, offset 13, PHY 3.  2.3.4.5 */
+/* AuxPtr: channel 6 bits, clock 1, units 1, offset 13, PHY 3.  2.3.4.5 */
 static void put_aux(struct decoder *d, struct rd *in)
 {
     static const char *const phys[8] = { "1M", "2M", "coded", "?", "?", "?", "?", "?" };
@@ -118,8 +123,8 @@ static void put_aux(struct decoder *d, struct rd *in)
     }
 }
 
-/* offset 13 bits, units, adjustment; interval u16; map and clock 5; access address u32; CRCInit
- * u24; event u16.  2.3.4.6 */
+/* SyncInfo: offset 13 bits, units, adjustment; interval u16; map and clock 5; access address
+ * u32; CRCInit u24; event u16.  2.3.4.6 */
 static void put_sync(struct decoder *d, struct rd *in)
 {
     struct rd sync = rd_of(in->p, 0);
@@ -169,7 +174,7 @@ static void put_extended_header(struct decoder *d, unsigned flags, struct rd *in
     decode_ad(d, "acad", acad, n);
 }
 
-/* The name follows from the channel, the fields, and what was sent before. */
+/* The name of an extended PDU: from the channel, the fields, and the packet before. */
 static const char *extended_name(struct decoder *d, uint32_t access_address, unsigned mode,
                                  unsigned flags, bool primary)
 {
@@ -199,7 +204,7 @@ static const char *extended_name(struct decoder *d, uint32_t access_address, uns
     return "AUX_ADV_IND";
 }
 
-/* header length 6 bits, mode 2 bits; flags u8; header; data.  2.3.4 */
+/* An extended PDU: header length 6 bits, mode 2 bits; flags u8; header; data.  2.3.4 */
 static void put_extended(struct decoder *d, uint32_t access_address, unsigned type, bool primary,
                          struct rd *in)
 {

@@ -1,5 +1,11 @@
 /* Packets on the air: data of connections and of isochronous streams.  Vol 6, Part B, 2
  *
+ * A description names fields, each NAME:TYPE.  Types, with octets: u1 to u5 a number, x1 to x8 in
+ * hexadecimal, i1 with a sign; hex8 to hex64 octets; slots: u16 of 0.625 ms, frames: u16 of 1.25
+ * ms, slots1: u8 of 1.25 ms, tens: u16 of 10 ms; conn and attr: handles, addr: an address; len1,
+ * len2: the length of the next rest or ad; *{…}: repeated to the end, n1{…}: behind their number
+ * u8.  Other words name numbers: decode_fields.c.
+ *
  * Names of other files:
  *   bad: of rd: more was read than there was; of the line: line_bad() was called
  *   conn_get(): the connection of that number, made if need be; NULL: no memory
@@ -55,7 +61,7 @@ enum { KIND_AUXILIARY = 1, KIND_CENTRAL, KIND_PERIPHERAL };
 enum { LLID_CONTINUES = 1, LLID_START, LLID_CONTROL };
 #define ADVERTISING_ADDRESS 0x8e89bed6u
 
-/* Vol 6, Part B, 1.4.1 */
+/* The channel of a radio frequency, in steps of 2 MHz from 2402 MHz.  Vol 6, Part B, 1.4.1 */
 unsigned decode_channel(unsigned rf)
 {
     static const unsigned primary[3][2] = { { 0, 37 }, { 12, 38 }, { 39, 39 } };
@@ -76,7 +82,7 @@ static unsigned packet_kind_of(const struct record *record)
     return record->radio.flags >> KIND_SHIFT & 7;
 }
 
-/* Direction, channel, power. */
+/* The radio header: direction, channel, PHY, power, and whether the CRC is right. */
 static void put_radio(struct decoder *d)
 {
     static const char *const phys[4] = { "1M", "2M", "coded", "unknown" };
@@ -290,7 +296,7 @@ static const struct packet_kind control_pdus[] = {
     { 0, NULL, NULL, NULL },
 };
 
-/* LL_CIS_IND: the access address of a stream u32.  2.4.2.33 */
+/* LL_CIS_IND: notes the stream, by its access address u32.  2.4.2.33 */
 static void note_stream(struct decoder *d, struct rd in)
 {
     uint8_t device[2][7];

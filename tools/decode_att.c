@@ -1,5 +1,11 @@
 /* ATT, and the types of attributes that discoveries show.  Vol 3, Part F, 3.4
  *
+ * A description names fields, each NAME:TYPE.  Types, with octets: u1 to u5 a number, x1 to x8 in
+ * hexadecimal, i1 with a sign; hex8 to hex64 octets; slots: u16 of 0.625 ms, frames: u16 of 1.25
+ * ms, slots1: u8 of 1.25 ms, tens: u16 of 10 ms; conn and attr: handles, addr: an address; len1,
+ * len2: the length of the next rest or ad; *{…}: repeated to the end, n1{…}: behind their number
+ * u8.  Other words name numbers: decode_fields.c.
+ *
  * Names of other files:
  *   bad: of rd: more was read than there was; of the line: line_bad() was called
  *   conn_note_attribute(): notes the type of an attribute of a side's device
@@ -102,7 +108,7 @@ static bool has_type(const struct request *request, uint16_t uuid)
 /* --- responses -----------------------------------------------------------------------------------
  */
 
-/* format u8, then handle u16 and UUID.  3.4.3.2 */
+/* Find Information Response: format u8, then handle u16 and UUID.  3.4.3.2 */
 static void put_information(struct decoder *d, struct rd *in)
 {
     size_t n = 2;
@@ -143,7 +149,8 @@ static void put_characteristic(struct decoder *d, struct rd *in)
     line_uuid(&d->line, "uuid", uuid, n);
 }
 
-/* Rows of one length: handle u16; of groups their end u16; a value.  3.4.4.2, 3.4.4.10 */
+/* Read By Type and Read By Group Type Response: rows of one length: handle u16; of groups their
+ * end u16; a value.  3.4.4.2, 3.4.4.10 */
 static void put_rows(struct decoder *d, struct rd *in, const struct request *request, bool groups)
 {
     struct line *l = &d->line;
@@ -189,7 +196,7 @@ static void put_requested(struct decoder *d, const struct request *request)
     }
 }
 
-/* handle u16, value, signature 12.  3.4.5.4 */
+/* Signed Write Command: handle u16, value, signature 12.  3.4.5.4 */
 static void put_signed(struct decoder *d, struct rd *in)
 {
     decode_head(d, "handle:attr", in);

@@ -119,7 +119,7 @@ static void put_returned(struct decoder *d, uint16_t opcode, struct rd *in)
     }
 }
 
-/* credits u8, opcode u16; of Command Status a status before. */
+/* Command Complete: credits u8, opcode u16; Command Status: a status before them. */
 static void put_command_event(struct decoder *d, uint8_t code, struct rd *in)
 {
     struct line *l = &d->line;
@@ -145,7 +145,8 @@ static void put_command_event(struct decoder *d, uint8_t code, struct rd *in)
 /* LE subevents of new connections. */
 enum { CONNECTION_COMPLETE = 0x01, ENHANCED_1 = 0x0a, ENHANCED_2 = 0x29 };
 
-/* LE Connection Complete and its like: status u8, handle u16, role u8, type u8, address 6. */
+/* Notes the connection of LE Connection Complete and its like: status u8, handle u16, role u8,
+ * type u8, address 6. */
 static void note_connection(struct decoder *d, uint8_t subevent, struct rd in)
 {
     uint8_t status = rd_u8(&in);

@@ -1,6 +1,12 @@
 /* HCI commands: number, name, parameters, and return parameters behind the status; NULL: the answer
  * is Command Status.  Vol 4, Part E, 7.1 to 7.8.  decode_fields.c has the types.
  *
+ * A description names fields, each NAME:TYPE.  Types, with octets: u1 to u5 a number, x1 to x8 in
+ * hexadecimal, i1 with a sign; hex8 to hex64 octets; slots: u16 of 0.625 ms, frames: u16 of 1.25
+ * ms, slots1: u8 of 1.25 ms, tens: u16 of 10 ms; conn and attr: handles, addr: an address; len1,
+ * len2: the length of the next rest or ad; *{…}: repeated to the end, n1{…}: behind their number
+ * u8.  Other words name numbers: decode_fields.c.
+ *
  * Names of other files:
  *   packet_kind: a row of a table: number, name and fields of a packet */
 #include "decode.h"

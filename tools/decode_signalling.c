@@ -1,5 +1,11 @@
 /* L2CAP's signalling channel, and the Security Manager.  Vol 3, Part A, 4; Part H, 3.3 to 3.6
  *
+ * A description names fields, each NAME:TYPE.  Types, with octets: u1 to u5 a number, x1 to x8 in
+ * hexadecimal, i1 with a sign; hex8 to hex64 octets; slots: u16 of 0.625 ms, frames: u16 of 1.25
+ * ms, slots1: u8 of 1.25 ms, tens: u16 of 10 ms; conn and attr: handles, addr: an address; len1,
+ * len2: the length of the next rest or ad; *{…}: repeated to the end, n1{…}: behind their number
+ * u8.  Other words name numbers: decode_fields.c.
+ *
  * Names of other files:
  *   bad: of rd: more was read than there was; of the line: line_bad() was called
  *   channel_add(): a new channel; NULL: no memory, or too many
@@ -76,7 +82,7 @@ static void note_request(struct decoder *d, uint8_t code, uint8_t id, struct rd 
     }
 }
 
-/* Both ends of a channel: `cid` is the responder's, `peer` the requester's number. */
+/* Adds both ends of a channel: `cid` is the responder's, `peer` the requester's number. */
 static void note_channel(struct decoder *d, uint16_t cid, uint16_t peer, uint16_t psm)
 {
     const uint16_t numbers[2] = { cid, peer };
@@ -90,7 +96,8 @@ static void note_channel(struct decoder *d, uint16_t cid, uint16_t peer, uint16_
     }
 }
 
-/* The answer: one number, or those of ECFC in the request's order, 0: refused. */
+/* Adds the channels of a response: one number, or those of ECFC in the request's order, 0:
+ * refused. */
 static void note_response(struct decoder *d, uint8_t code, uint8_t id, struct rd in)
 {
     struct channel_request *wanted = &d->conn->wanted[!d->sender];

@@ -260,7 +260,11 @@ static void hub_advance(struct hub *hub)
         bool far = until == CLOCK_NEVER && now - hub->woken_us > FAR_US;
         enum clock_wait how = clock_waits_how(&hub->clock);
         next = until < next ? until : next;
-        if (how == CLOCK_HOLD || next == CLOCK_NEVER || next > hub->pause_at_us) {
+        bool pauses = next > hub->pause_at_us;
+        if (pauses && how != CLOCK_HOLD && now < hub->pause_at_us) {
+            hub_step(hub, hub->pause_at_us); /* the rest of a step of time */
+        }
+        if (how == CLOCK_HOLD || next == CLOCK_NEVER || pauses) {
             hub->paced_real_us = 0;
             hub_wait_outside(hub, LONG_US);
             return;

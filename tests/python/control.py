@@ -218,6 +218,136 @@ def test_what_surrounds_them():
     end(p)
 
 
+def test_pause_steps_and_speed():
+    """The air's time stands still, goes on by a step or to a packet, and has a speed; it never goes back."""
+    p = air()
+    u = User()
+    a, b = Device("a", "c01122334455"), Device("b")
+    a.advertise_itself()
+    b.scan()
+    now = lambda: u.ok("time")["us"]
+    assert "pause" in u.wrong("step") and not u.ok("world")["paused"]
+    u.ok("pause")
+    before = now()
+    assert not b.hears(0.3) and now() == before and u.ok("world")["paused"]
+    u.ok("step 100")
+    time.sleep(0.3)
+    assert now() == before + 100_000
+    u.ok("step 0.001")
+    time.sleep(0.05)
+    assert now() == before + 100_001
+    for _ in range(3):                          # a packet each: 20 ms and less than 10 by chance, on three channels
+        before = now()
+        u.ok("step")
+        time.sleep(0.1)
+        assert before < now() < before + 31_000
+    for line in ("step 0", "step -1", "step x", "step 1 2", "speed 0", "speed 101", "speed x", "speed", "speed max", "pause 1", "world 1"):
+        u.wrong(line)
+    u.ok("continue")
+    assert b.hears()
+    for speed in (20, 0.05, 1):
+        before = now()
+        u.ok("speed %g" % speed)
+        assert u.ok("world")["speed"] == speed
+        time.sleep(0.4)
+        passed = now() - before
+        assert passed < 3e6 if speed < 20 else 2e6 < passed, (speed, passed)
+        assert speed > 0.05 or passed < 100_000, passed
+    end(p)
+
+
+TICKS = """import bluetooth, time
+b = bluetooth.BLE()
+b.active(True)
+b.gap_advertise(100000, b"")
+first = time.ticks_ms()
+while True:
+    time.sleep_ms(%d)
+    print(time.ticks_diff(time.ticks_ms(), first))
+"""
+
+
+def ticks(*options, ms, out=subprocess.PIPE):
+    script = os.path.join(scratch, "ticks.py")
+    with open(script, "w") as f:
+        f.write(TICKS % ms)
+    p = start([woad, "run", "--control", "unix:" + control, "--quiet", *options, script], stdout=out)
+    serves(control)
+    return p, User()
+
+
+def test_a_pause_is_one_for_programs():
+    """A program's wait lasts as much longer as the pause did; of a step it gets what passed."""
+    p, u = ticks(ms=100)
+    last = lambda: int(p.stdout.readline().split()[-1])
+    while last() < 300:
+        pass
+    u.ok("pause")
+    before = u.ok("time")["us"]
+    time.sleep(1.5)
+    os.set_blocking(p.stdout.fileno(), False)
+    lines = (p.stdout.read() or b"").split(b"\n")
+    assert len(lines) < 4, lines                # those that were on their way
+    u.ok("step 1000")
+    time.sleep(1.5)
+    lines = (p.stdout.read() or b"").split(b"\n")
+    assert 8 <= len(lines) - 1 <= 11, lines
+    assert u.ok("time")["us"] == before + 1_000_000
+    u.ok("continue")
+    os.set_blocking(p.stdout.fileno(), True)
+    at = [last() for _ in range(4)]
+    assert at[3] - at[0] < 350, at              # its clock has stood still, too
+    p.terminate()
+    p.wait(5)
+
+
+def test_pause_steps_and_speed_of_virtual_time():
+    p, u = ticks("--clock", "virtual", ms=1000, out=subprocess.DEVNULL)
+    u.ok("pause")
+    before = u.ok("time")["us"]
+    time.sleep(0.2)
+    assert u.ok("time")["us"] == before and u.ok("world")["virtual"]
+    u.ok("step 60000")
+    end_at = time.monotonic() + 5
+    while u.ok("time")["us"] < before + 60_000_000:
+        assert time.monotonic() < end_at
+        time.sleep(0.01)
+    time.sleep(0.1)
+    assert u.ok("time")["us"] == before + 60_000_000
+    u.ok("speed 2")
+    assert u.ok("world")["speed"] == 2
+    u.ok("continue")
+    time.sleep(0.7)
+    passed = u.ok("time")["us"] - before - 60_000_000
+    assert 900_000 < passed < 3_000_000, passed
+    u.ok("speed max")
+    assert u.ok("world")["speed"] == 0
+    time.sleep(0.5)
+    assert u.ok("time")["us"] - before > 80_000_000
+    p.terminate()
+    p.wait(5)
+
+
+def test_a_wall_again():
+    """Its loss changes; without a loss it goes, also when there is no room for one more."""
+    p = air()
+    u = User()
+    u.ok("wall 0 0 0 1 12")
+    u.ok("wall 0 0 1 0 5")
+    u.ok("wall 0 0 0 1 3")
+    assert u.ok("world")["walls"] == [[0, 0, 0, 1, 3], [0, 0, 1, 0, 5]]
+    u.ok("wall 0 0 0 1 0")
+    u.ok("wall 7 7 7 8 0")
+    assert u.ok("world")["walls"] == [[0, 0, 1, 0, 5]]
+    for k in range(255):
+        u.ok("wall 1 %d 2 3 4" % k)
+    u.wrong("wall 9 9 9 9 1")
+    u.ok("wall 0 0 1 0 0")
+    u.ok("wall 9 9 9 9 1")
+    assert len(u.ok("world")["walls"]) == 256
+    end(p)
+
+
 def test_lines_that_are_none():
     p = air()
     u = User()

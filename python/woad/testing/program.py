@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Optional, Union
 if TYPE_CHECKING:
     from .air import Air
 
-_LOOK = 0.005  # seconds of the air's time between two looks at what a program prints
+_LOOK = 0.02  # seconds of the air's time between two looks at what a program prints
 _PF_EXITING = 4  # of the flags in /proc/PID/stat
 _TERM_S = 1.0  # of the machine's time
 

@@ -2,8 +2,11 @@
  *
  * Names of other files:
  *   air_control(): opens what --control names; 0, or the exit status after a message
+ *   air_control_close(): ends what air_control() has begun
  *   air_failed(): prints why the hub has failed; returns the exit status
  *   air_option(): applies an option of an air; 0, 1: it is --help, -1: wrong, after a message
+ *   air_option_argument(): the argument of the option that getopt_long() has found, of --web
+ *       also in the next word
  *   AIR_OPTIONS: rows of getopt_long()'s table for the options of an air
  *   AIR_OPTIONS_HELP: lines of --help for the options of an air
  *   control_close(): ends what control_open() has begun; NULL: nothing

@@ -1,4 +1,10 @@
-/* --web: parses the option, starts the process that serves the page, and prints its address. */
+/* --web: parses the option, starts the process that serves the page, and prints its address.
+ *
+ * Names of other files:
+ *   web_missing(): why this build has no page; NULL: it has one
+ *   web_place: where the page is served, its token, and its connections to the air: web_server.h
+ *   web_serve(): serves the page until the air ends; returns an exit status
+ *   WEB_TOKEN_LEN: digits of the token */
 #define _GNU_SOURCE
 #include "web.h"
 
@@ -23,16 +29,19 @@ static struct web_place place = { .address = "127.0.0.1" };
 static bool wanted;
 static pid_t server; /* 0: none */
 
+/* web_option() was called. */
 bool web_is_wanted(void)
 {
     return wanted;
 }
 
+/* Digits. */
 bool web_is_port(const char *word)
 {
     return *word && word[strspn(word, "0123456789")] == '\0';
 }
 
+/* [ADDRESS:]PORT, or NULL. */
 int web_option(const char *command, const char *text)
 {
     const char *port = text, *colon = text ? strrchr(text, ':') : NULL;
@@ -64,12 +73,14 @@ int web_option(const char *command, const char *text)
     return 0;
 }
 
+/* Prints why there is no page.  1 */
 static int failed(const char *command, const char *what)
 {
     fprintf(stderr, "woad %s: the page: %s\n", command, what);
     return 1;
 }
 
+/* A random token, that cannot be guessed. */
 static bool make_token(char token[WEB_TOKEN_LEN + 1])
 {
     uint8_t random[WEB_TOKEN_LEN / 2];
@@ -139,6 +150,7 @@ static int read_report(const char *command, int fd)
     return 0;
 }
 
+/* Two connections to the air's control, and a pipe for the report, go to the new process. */
 int web_start(const char *command, struct control *control)
 {
     int packets[2], lines[2], report[2];
@@ -168,6 +180,7 @@ int web_start(const char *command, struct control *control)
     return read_report(command, report[0]);
 }
 
+/* SIGTERM, then its end is awaited. */
 void web_end(void)
 {
     if (server) {

@@ -1,16 +1,55 @@
 /* The packets that the page shows: see web_feed.h.  pcapng: blocks of type u32, length u32, body,
- * length u32; all numbers little-endian, because this machine's hub has written them. */
+ * length u32; all numbers little-endian, because this machine's hub has written them.
+ *
+ * Names of other files:
+ *   absolute: of the decoder: times are the recording's own
+ *   airtime_us: of a packet: from its first bit to its last
+ *   answered: of a feed: the line in front of the stream has passed
+ *   block_len: of a packet: octets of its block of the capture, at `octets`
+ *   decode_channel(): the channel of a radio frequency, in steps of 2 MHz from 2402 MHz
+ *   decode_free(): frees what is known
+ *   decode_packet(): writes the line of a packet
+ *   decoder: what is known of a recording so far, and the packet at hand: decode.h
+ *   feed: packets that the page shows, the latest of them kept: web_feed.h
+ *   FEED_ENCRYPTED: flag of a packet: its content cannot be read
+ *   FEED_MALFORMED: flag of a packet: it breaks its format
+ *   FEED_MORE_DATA: flag of a packet: its MD bit
+ *   FEED_PACKETS: packets that are kept
+ *   FEED_PAYLOAD: flag of a packet: it has data of the hosts
+ *   FEED_RETRANSMISSION: flag of a packet
+ *   head_len: of a feed: octets of `head`, the blocks of a capture that are no packets
+ *   in_len: of a feed: octets in `in`
+ *   in_read: of a feed: octets of `in` that the decoder has read
+ *   in_room: of a feed: octets that `in` has room for
+ *   in_seen: of a feed: octets of `in` of which the blocks are noted
+ *   line: the line that is written: decode_line.h
+ *   line_len: octets of `line`
+ *   lost: of a record: packets that are missing before it
+ *   new_packet: of a connection on the air: the packet at hand is no retransmission
+ *   opened: of a feed: the recording's header has been read
+ *   record_radio: a packet's channel, power and flags on the air, if `there`
+ *   recording: a recording that is read: decode_file.h
+ *   recording_device(): the name of the source whose controller has an address; NULL: none
+ *   recording_next(): reads a packet; 1, 0: the end, -1: see `message`
+ *   recording_open(): reads the header of a recording; -1: see `message`
+ *   sender: of a packet: number of the host of its sender; 0: unknown
+ *   stream: of a connection: its packets are isochronous */
 #define _GNU_SOURCE
 #include "web_feed.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/* Of a block: octets of its header, its type if it has a packet, its octets at most; octets that a
+ * feed has room for at first. */
 enum { BLOCK_HEAD = 8, BLOCK_PACKET = 6, BLOCK_MAX = 1 << 16, ROOM_FIRST = 1 << 16 };
+/* Of the radio header's flags: a PHY, where it and the kind are, a flag. */
 enum { CODED = 2, PHY_SHIFT = 14, KIND_SHIFT = 7, FLAG_DECRYPTED = 0x0008 };
+/* Octets of a packet's parts; LLID of a control PDU; where the MD bit is. */
 enum { ACCESS_ADDRESS = 4, PDU_HEAD = 2, CRC = 3, MIC = 4, LLID_CONTROL = 3, MD_SHIFT = 4 };
 #define ADVERTISING_ADDRESS 0x8e89bed6u
 
+/* 32 bits, little endian. */
 static uint32_t le32(const uint8_t *p)
 {
     return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
@@ -28,6 +67,7 @@ static ssize_t read_in(void *cookie, char *to, size_t len)
     return (ssize_t)len;
 }
 
+/* The decoder reads by read_in(), and writes to f->line. */
 bool feed_begin(struct feed *f)
 {
     *f = (struct feed){ 0 };
@@ -45,6 +85,7 @@ bool feed_begin(struct feed *f)
     return f->in && f->recording && f->packet && f->stream && f->decoder.line.out;
 }
 
+/* Also after feed_begin() has failed. */
 void feed_end(struct feed *f)
 {
     for (size_t k = 0; f->packet && k < FEED_PACKETS; k++) {
@@ -65,6 +106,7 @@ void feed_end(struct feed *f)
     *f = (struct feed){ 0 };
 }
 
+/* Until FEED_PACKETS were there none is overwritten. */
 uint64_t feed_first(const struct feed *f)
 {
     if (f->packets < FEED_PACKETS) {
@@ -73,6 +115,7 @@ uint64_t feed_first(const struct feed *f)
     return f->packets - FEED_PACKETS;
 }
 
+/* A ring. */
 const struct feed_packet *feed_packet(const struct feed *f, uint64_t number)
 {
     if (number >= f->packets || number < feed_first(f)) {
@@ -190,6 +233,7 @@ static bool decode_block(struct feed *f, size_t block, size_t end)
     return true;
 }
 
+/* Keeps a block that is no packet, for captures.  False: no memory. */
 static bool keep_head(struct feed *f, const uint8_t *block, size_t len)
 {
     uint8_t *more = realloc(f->head, f->head_len + len);
@@ -242,6 +286,7 @@ static bool take_answer(struct feed *f)
     return false;
 }
 
+/* What the decoder has not read stays in `in`. */
 bool feed_take(struct feed *f, const void *octets, size_t len)
 {
     if (f->in_len + len > f->in_room) {
@@ -263,6 +308,7 @@ bool feed_take(struct feed *f, const void *octets, size_t len)
     return good;
 }
 
+/* The blocks that are no packets, then those of the packets. */
 uint8_t *feed_capture(const struct feed *f, size_t *len)
 {
     size_t room = f->head_len;

@@ -2,7 +2,32 @@
  *
  * Each URL begins with the token; without it, with another Host than an address of this machine, or
  * from a page of another origin, the answer is 403.  A name in Host would let a page whose name
- * resolves to this machine (DNS rebinding) be of the same origin. */
+ * resolves to this machine (DNS rebinding) be of the same origin.
+ *
+ * Names of other files:
+ *   captures: downloads of captures under way
+ *   context: of the server: libwebsockets' state
+ *   ended: of the server: the air has closed its connections
+ *   feed: packets that the page shows, the latest of them kept: web_feed.h
+ *   feed_begin(): allocates; false: no memory
+ *   feed_capture(): a capture of the packets that are kept, to be freed; NULL: no memory
+ *   feed_end(): frees all
+ *   feed_take(): takes octets of the stream of packets; false: see `message`
+ *   lines_callback(): libwebsockets: events of the connection that takes lines
+ *   packets: of web_place: the connection that brings packets; of a feed: packets so far
+ *   requests: lines that the air has not answered: of the server, in order; of a browser, their
+ *       number
+ *   requests_end: where the next of `requests` is to be noted
+ *   server: state of the process that serves the page: web_session.h
+ *   session: a browser's WebSocket
+ *   session_callback(): libwebsockets: events of a browser's WebSocket
+ *   sessions_end(): frees what the browsers' requests and answers need
+ *   sessions_tick(): each browser gets what is new
+ *   timer: of the server: libwebsockets' timer, for on_tick()
+ *   WEB_ADDRESS_MAX: octets of an address as text, its 0 included
+ *   web_file: a file of the page, in the program
+ *   web_place: where the page is served, its token, and its connections to the air: web_server.h
+ *   WEB_TOKEN_LEN: digits of the token */
 #define _GNU_SOURCE
 #include "web_session.h"
 
@@ -11,7 +36,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TICK_MS = 33, CHUNK = 16384, CAPTURES_MAX = 2, FDS_MAX = 128, HEADERS_MAX = 2048 };
+enum {
+    TICK_MS = 33,      /* between two messages to a browser */
+    CHUNK = 16384,     /* octets of a body that are sent at a time */
+    CAPTURES_MAX = 2,  /* downloads at a time */
+    FDS_MAX = 128,     /* descriptors of libwebsockets */
+    HEADERS_MAX = 2048 /* octets of an answer's headers */
+};
 static const char refusal[] = "The address needs the token that woad has printed.";
 
 /* The body of an answer that is being sent. */
@@ -21,6 +52,7 @@ struct transfer {
     uint8_t *owned; /* to be freed; NULL: the body is the program's */
 };
 
+/* This build has the page. */
 const char *web_missing(void)
 {
     return NULL;
@@ -55,6 +87,7 @@ static bool is_own_host(const struct server *s, const char *host)
     return strcmp(name, "localhost") == 0 || inet_pton(AF_INET, name, &in) == 1;
 }
 
+/* Host, token, origin. */
 bool web_allowed(struct server *s, struct lws *wsi, char *path, size_t room)
 {
     char url[WEB_TOKEN_LEN + 64], host[100], origin[120], own[120];
@@ -96,6 +129,7 @@ static int begin_answer(struct lws *wsi, struct transfer *t, const char *type)
     return 0;
 }
 
+/* Sends a piece of the body, when there is room.  0; -1: the connection is to be closed. */
 static int send_body(struct lws *wsi, struct transfer *t)
 {
     unsigned char buffer[LWS_PRE + CHUNK];
@@ -118,6 +152,7 @@ static int send_body(struct lws *wsi, struct transfer *t)
     return lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
+/* The body is sent, or its connection has ended. */
 static void transfer_end(struct server *s, struct transfer *t)
 {
     if (t && t->owned) {
@@ -129,6 +164,7 @@ static void transfer_end(struct server *s, struct transfer *t)
     }
 }
 
+/* Answers with an error.  0; -1: the connection is to be closed. */
 static int refuse(struct lws *wsi, unsigned status, const char *text)
 {
     if (lws_return_http_status(wsi, status, text)) {
@@ -158,6 +194,7 @@ static int answer_capture(struct server *s, struct lws *wsi, struct transfer *t)
     return begin_answer(wsi, t, "application/x-pcapng");
 }
 
+/* A request: the capture, or a file.  0; others: the connection is to be closed. */
 static int answer(struct server *s, struct lws *wsi, struct transfer *t)
 {
     char path[64];
@@ -178,6 +215,7 @@ static int answer(struct server *s, struct lws *wsi, struct transfer *t)
     return refuse(wsi, HTTP_STATUS_NOT_FOUND, "There is no such file.");
 }
 
+/* libwebsockets: events of requests; `user`: the connection's struct transfer. */
 static int http_callback(struct lws *wsi, enum lws_callback_reasons why, void *user, void *in,
                          size_t len)
 {
@@ -196,6 +234,7 @@ static int http_callback(struct lws *wsi, enum lws_callback_reasons why, void *u
 /* --- packets -----------------------------------------------------------------------------------
  */
 
+/* Reads the answer to `watch air`.  False: the air has ended, or sends something else. */
 static bool read_packets(struct server *s)
 {
     char octets[65536];
@@ -213,6 +252,7 @@ static bool read_packets(struct server *s)
     return true;
 }
 
+/* libwebsockets: events of the connection that brings packets. */
 static int packets_callback(struct lws *wsi, enum lws_callback_reasons why, void *user, void *in,
                             size_t len)
 {
@@ -232,6 +272,7 @@ static int packets_callback(struct lws *wsi, enum lws_callback_reasons why, void
 /* --- its life ----------------------------------------------------------------------------------
  */
 
+/* libwebsockets: the timer, each TICK_MS. */
 static void on_tick(lws_sorted_usec_list_t *timer)
 {
     struct server *s = lws_container_of(timer, struct server, timer);
@@ -264,6 +305,7 @@ static int try_address(const struct web_place *place)
     return err ? report_error(place, name, err) : 0;
 }
 
+/* Listens.  NULL: it cannot. */
 static struct lws_vhost *open_server(struct server *s)
 {
     static const struct lws_protocols protocols[] = {
@@ -307,6 +349,7 @@ static bool adopt(struct server *s, struct lws_vhost *vhost)
            write(s->place->packets, watch, sizeof watch - 1) == (ssize_t)sizeof watch - 1;
 }
 
+/* The port goes to the process that waits, then libwebsockets calls the functions above. */
 int web_serve(const struct web_place *place)
 {
     struct server s = { .place = place };

@@ -5,7 +5,37 @@
  * [us, channel, PHY, kind, sender, octets, airtime, access address, flags, name, dBm]; `skipped`,
  * packets that this browser was too slow for; `lost`, those that the server was too slow for;
  * `list` and `world`, when they have changed; `answers`, of each [ID, answer].  One message is
- * under way at a time: a browser that does not read misses packets, and nothing waits for it. */
+ * under way at a time: a browser that does not read misses packets, and nothing waits for it.
+ *
+ * Names of other files:
+ *   airtime_us: of a packet: from its first bit to its last
+ *   block_len: of a packet: octets of its block of the capture, at `octets`
+ *   decode_len: of a packet: octets of its decode as JSON, behind the block
+ *   ended: of the server: the air has closed its connections
+ *   feed: packets that the page shows, the latest of them kept: web_feed.h
+ *   feed_first(): number of the oldest packet that is kept
+ *   feed_packet(): the packet of that number; NULL: it is not kept
+ *   joined: of a browser: it is in the list of browsers
+ *   line_len: octets of `line`
+ *   list_sent: of a browser: the list_serial that it has
+ *   list_serial: counts the changes of `list`, the latest answer to the line of that name
+ *   next_packet: of a browser: number of the next packet to be sent
+ *   OF_BROWSER: kind of a request: a browser's line
+ *   OF_LIST: kind of a request: the server's own, for `list`
+ *   OF_WORLD: kind of a request: the server's own, for `world`
+ *   page_request: a line that the air has not answered yet
+ *   requests: lines that the air has not answered: of the server, in order; of a browser, their
+ *       number
+ *   requests_end: where the next of `requests` is to be noted
+ *   server: state of the process that serves the page: web_session.h
+ *   session: a browser's WebSocket
+ *   sessions: the browsers
+ *   text: text that grows: `len` octets, `failed`: there was no memory
+ *   ticks: how often sessions_tick() has been called
+ *   WEB_LINE_MAX: octets of a browser's line
+ *   WEB_REQUESTS_MAX: lines of a browser that may wait for an answer
+ *   world_sent: of a browser: the world_serial that it has
+ *   world_serial: counts the changes of `world`, the latest answer to the line of that name */
 #define _GNU_SOURCE
 #include "web_session.h"
 
@@ -16,13 +46,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* HISTORY: packets that a new browser gets.  STATE_TICKS: how often `list` and `world` are sent. */
+/* Packets of a message; HISTORY: packets that a new browser gets; STATE_TICKS: how often `list` and
+ * `world` are asked for; octets of answers that a browser may have pending. */
 enum { MESSAGE_PACKETS = 2000, HISTORY = 4000, STATE_TICKS = 5, ANSWERS_MAX = 1 << 18 };
+/* Octets: that a text grows by, at least; of an answer of the air; of the kernel's queue. */
 enum { TEXT_FIRST = 1024, ANSWER_MAX = 1 << 20, SEND_ROOM = 1 << 17 };
 
 /* --- text ---------------------------------------------------------------------------------------
  */
 
+/* Appends octets. */
 void text_put(struct text *t, const char *octets, size_t len)
 {
     if (t->len + len > t->room) {
@@ -39,6 +72,7 @@ void text_put(struct text *t, const char *octets, size_t len)
     t->len += len;
 }
 
+/* Appends formatted text, of 399 octets at most. */
 void text_print(struct text *t, const char *format, ...)
 {
     char line[400];
@@ -51,6 +85,7 @@ void text_print(struct text *t, const char *format, ...)
     }
 }
 
+/* Frees the text; it may be used again. */
 static void text_free(struct text *t)
 {
     free(t->at);
@@ -155,6 +190,7 @@ static bool read_lines(struct server *s, int fd)
     return n > 0 && !s->in.failed && s->in.len < ANSWER_MAX;
 }
 
+/* Sends lines to the air while there is room.  False: the air has ended. */
 static bool write_lines(struct server *s, int fd)
 {
     ssize_t n = write(fd, s->out.at, s->out.len);
@@ -169,6 +205,7 @@ static bool write_lines(struct server *s, int fd)
     return true;
 }
 
+/* `ended` once the air has closed the connection. */
 int lines_callback(struct lws *wsi, enum lws_callback_reasons why, void *user, void *in, size_t len)
 {
     struct server *s = lws_context_user(lws_get_context(wsi));
@@ -256,6 +293,7 @@ static bool receive(struct session *session, const char *in, size_t len)
 /* --- what browsers get -------------------------------------------------------------------------
  */
 
+/* A packet as a JSON list, as above. */
 static void put_packet(struct text *t, const struct feed_packet *p)
 {
     text_print(t, "[%" PRIu64 ",%u,%u,%u,%u,%u,%u,%" PRIu32 ",%u,\"%s\",%d],", p->us, p->channel,
@@ -282,6 +320,7 @@ static void put_packets(struct session *session, struct text *t)
     text_print(t, "]");
 }
 
+/* A field `key`, if the browser does not have its latest value. */
 static void put_state(struct text *t, const char *key, const char *state, unsigned serial,
                       unsigned *sent)
 {
@@ -292,6 +331,7 @@ static void put_state(struct text *t, const char *key, const char *state, unsign
     }
 }
 
+/* There is something to send to the browser. */
 static bool has_news(const struct session *session)
 {
     const struct server *s = session->server;
@@ -327,6 +367,7 @@ static bool send_news(struct session *session)
     return good;
 }
 
+/* Asks the air for its state at times, too. */
 void sessions_tick(struct server *s)
 {
     if (s->session_count && s->ticks++ % STATE_TICKS == 0 && s->out.len == 0) {
@@ -358,6 +399,7 @@ static void session_begin(struct server *s, struct session *session, struct lws 
     s->ticks = 0; /* its state is asked for at once */
 }
 
+/* The browser's connection has ended: answers to it are dropped. */
 static void session_end(struct server *s, struct session *session)
 {
     struct session **at = &s->sessions;
@@ -378,6 +420,7 @@ static void session_end(struct server *s, struct session *session)
     session->joined = false;
 }
 
+/* A WebSocket needs the token, as files do. */
 int session_callback(struct lws *wsi, enum lws_callback_reasons why, void *user, void *in,
                      size_t len)
 {
@@ -402,6 +445,7 @@ int session_callback(struct lws *wsi, enum lws_callback_reasons why, void *user,
     return good ? 0 : -1;
 }
 
+/* The browsers' own memory is libwebsockets'. */
 void sessions_end(struct server *s)
 {
     while (s->requests) {

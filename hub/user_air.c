@@ -224,6 +224,26 @@ static int user_air_start(struct user_air *u, char message[WOAD_PORT_MESSAGE_MAX
     return 0;
 }
 
+int user_air_take(struct hci_transport *listen, char control[USER_AIR_CONTROL_MAX],
+                  char message[WOAD_PORT_MESSAGE_MAX])
+{
+    struct user_air u;
+    char spec[120], name[LISTEN_NAME_MAX];
+    bool listens;
+    int err = user_air_find_folder(&u, message);
+    if (!err) {
+        err = user_air_lock(&u, message);
+    }
+    if (err) {
+        return err;
+    }
+    snprintf(spec, sizeof spec, "unix:%s", u.socket);
+    err = transport_listen(spec, listen, &listens, name, message);
+    snprintf(control, USER_AIR_CONTROL_MAX, "%s", u.control);
+    close(u.lock_fd);
+    return err;
+}
+
 int user_air_open(const char *program, struct hci_transport *transport,
                   char message[WOAD_PORT_MESSAGE_MAX])
 {

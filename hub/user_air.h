@@ -13,4 +13,10 @@ int user_air_open(const char *program, struct hci_transport *transport,
 enum { USER_AIR_CONTROL_MAX = 120 };
 int user_air_control(char spec[USER_AIR_CONTROL_MAX], char message[WOAD_PORT_MESSAGE_MAX]);
 
+/* Listens in the place of this user's radio, which does not run: the caller serves it.  `control`
+ * gets its name for control_open().  0, or a negative errno with a sentence in `message`;
+ * -EADDRINUSE: it runs. */
+int user_air_take(struct hci_transport *listen, char control[USER_AIR_CONTROL_MAX],
+                  char message[WOAD_PORT_MESSAGE_MAX]);
+
 #endif

@@ -19,8 +19,10 @@
  *   transport_unlisten(): closes the socket and removes its path */
 #define _GNU_SOURCE
 #include "air_options.h"
+#include "web.h"
 #include "woad_tool.h"
 
+#include "../hub/user_air.h"
 #include "../transport/open.h"
 
 #include <errno.h>
@@ -99,7 +101,8 @@ static int help(void)
         "Simulates a radio.  Every host that connects gets a controller of its own.  `pty` makes\n"
         "a serial line and prints its name; `vhci` gives Linux a controller, and needs root.\n"
         "Add \",h5\" to a name for the three-wire protocol.  To connect a program, set WOAD_HCI,\n"
-        "for example WOAD_HCI=unix:/path.\n\n" AIR_OPTIONS_HELP
+        "for example WOAD_HCI=unix:/path.  With --web and no name it serves this user's radio,\n"
+        "which programs use that have no WOAD_HCI.\n\n" AIR_OPTIONS_HELP
         "  --quiet     print no line when hosts connect and leave\n");
     return 0;
 }
@@ -141,11 +144,37 @@ static int serve(const char *spec, struct hub_options *o, struct hci_transport *
     return 0;
 }
 
-/* Serves all transports until a signal.  Returns the exit status. */
+/* Serves in the place of this user's radio, which programs find without WOAD_HCI.  0, or an exit
+ * status. */
+static int serve_user(struct hub_options *o, struct hci_transport *listens)
+{
+    static char control[USER_AIR_CONTROL_MAX];
+    char message[WOAD_PORT_MESSAGE_MAX];
+    int err = user_air_take(&listens[0], control, message);
+    if (err == -EADDRINUSE) {
+        fprintf(stderr, "woad air: this user's radio runs already; end its programs first, or "
+                        "serve another: woad air --web unix:/path\n");
+        return 1;
+    }
+    if (err) {
+        fprintf(stderr, "woad air: %s\n", message);
+        return 1;
+    }
+    o->listeners = 1;
+    air_control_default(control);
+    fprintf(stderr, "serving this user's radio, for programs without WOAD_HCI\n");
+    return 0;
+}
+
+/* Serves all transports, or with none this user's radio, until a signal.  Returns the exit status.
+ */
 static int run(int specs, char **spec, struct hub_options *o, struct hci_transport *listens,
                struct hci_transport *others)
 {
     int what = catch_signals();
+    if (specs == 0 && !what) {
+        what = serve_user(o, listens);
+    }
     for (int i = 0; i < specs && !what; i++) {
         what = serve(spec[i], o, listens, others);
     }
@@ -187,7 +216,7 @@ int tool_air(int argc, char **argv)
         }
         return 2;
     }
-    if (optind == argc) {
+    if (optind == argc && !web_is_wanted()) {
         fprintf(stderr, "woad air: nowhere to serve; add unix:/path, tcp:port, pty or vhci\n");
         return 2;
     }

@@ -159,6 +159,13 @@ int air_option(const char *command, int letter, const char *text, struct hub_opt
 }
 
 /* Without --control there is nothing to open. */
+void air_control_default(const char *spec)
+{
+    if (!control_spec) {
+        control_spec = spec;
+    }
+}
+
 int air_control(const char *command, struct hub_options *o, struct hub_extra *extra,
                 struct control **control)
 {

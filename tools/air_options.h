@@ -42,6 +42,8 @@
 /* Applies one option; `command` is for messages ("air").  0; 1: --help; -1: wrong, and the message
  * is printed. */
 int air_option(const char *command, int letter, const char *text, struct hub_options *o);
+/* What --control names where it is not there; kept until air_control_close(). */
+void air_control_default(const char *spec);
 /* Opens what --control names and starts the page of --web, if they are there, for
  * air_control_close(); else *control is NULL.  `extra` has room for one more.  0, or an exit
  * status. */

@@ -153,6 +153,7 @@
 #define usb_open woad__usb_open
 #define user_air_control woad__user_air_control
 #define user_air_open woad__user_air_open
+#define user_air_take woad__user_air_take
 #define user_put woad__user_put
 #define user_put_octets woad__user_put_octets
 #define user_refuse woad__user_refuse

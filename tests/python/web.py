@@ -419,6 +419,29 @@ def test_options():
     assert air.end()[0] == 0
 
 
+def test_this_users_radio():
+    """Without a transport programs find it by themselves, and so does `woad control`'s user; a second one is refused."""
+    folder = os.path.join(scratch, "run")
+    os.mkdir(folder, 0o700)
+    environment = dict(os.environ, XDG_RUNTIME_DIR=folder)
+    environment.pop("WOAD_HCI", None)
+    p = subprocess.Popen([woad, "air", "--web", "--quiet"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+    assert p.stderr.readline().startswith(b"serving this user's radio")
+    assert p.stderr.readline().startswith(b"web http")
+    again = subprocess.run([woad, "air", "--web"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    assert again.returncode == 1 and b"runs already" in again.stderr, again
+    seen = subprocess.Popen([woad, "watch", "--air", "--once"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    beacon = subprocess.Popen([woad, "serve", "beacon"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+    assert b"ADV_" in seen.stdout.readline()
+    for one in (beacon, seen, p):
+        one.send_signal(signal.SIGINT)
+        one.communicate(timeout=10)
+    assert p.returncode == 0 and os.listdir(os.path.join(folder, "woad")) == ["lock"]
+    # Afterwards programs start their own again.
+    p = subprocess.run([woad, "scan", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, timeout=10)
+    assert p.returncode == 0, p
+
+
 def test_a_run():
     """`woad run --web` has the page, too, and ends with its programs."""
     p = subprocess.run([woad, "run", "--quiet", "--web", "sleep", "0.5"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20)

@@ -100,24 +100,15 @@ static void sig_rx_param_rsp(struct conn *c, uint8_t id, struct rd *in)
     }
 }
 
-/* L2CAP_COMMAND_REJECT_RSP to a request of ours. */
-static void sig_rx_reject(struct conn *c, uint8_t id, struct rd *in)
-{
-    struct woad *h = c->h;
-    if (id == c->sig_id) {
-        conn_updated(c, 1);
-    } else if (h->coc_role) {
-        h->coc_role->sig_rx(c, SIG_REJECT, id, in);
-    }
-}
-
+/* Commands that are not answered by Command Reject. */
 static bool sig_is_response(uint8_t code)
 {
-    return code == SIG_DISCONNECT_RSP || code == SIG_CREDIT_CONN_RSP || code == SIG_CREDITS ||
+    return code == SIG_REJECT || code == SIG_DISCONNECT_RSP || code == SIG_CREDIT_CONN_RSP || code == SIG_CREDITS ||
            code == SIG_ENHANCED_CONN_RSP || code == SIG_RECONFIGURE_RSP;
 }
 
-/* A request.  False: not understood. */
+/* Requests; commands of credit-based channels, which include Command Reject.  False: not
+ * understood. */
 static bool sig_rx_other(struct conn *c, uint8_t code, uint8_t id, struct rd *in)
 {
     struct woad *h = c->h;
@@ -139,11 +130,12 @@ void sig_rx(struct conn *c, struct rd *in)
         sig_too_long(c, id);
         return;
     }
-    bool whole = get_le16(head + 2) == rd_left(in); /* LE: exactly one command a frame.  4 */
+    /* LE: exactly one command a frame.  4 */
+    bool whole = code == SIG_REJECT || get_le16(head + 2) == rd_left(in);
     if (code == SIG_PARAM_RSP) {
         sig_rx_param_rsp(c, id, in);
-    } else if (code == SIG_REJECT) {
-        sig_rx_reject(c, id, in);
+    } else if (code == SIG_REJECT && id == c->sig_id) {
+        conn_updated(c, 1); /* our parameter update request */
     } else if (!(whole && sig_rx_other(c, code, id, in)) && !sig_is_response(code)) {
         static const uint8_t reason[2] = { SIG_NOT_UNDERSTOOD, 0 };
         LOG(c->h, WOAD_LOG_DEBUG, "connection %x: signalling command %x is rejected", c->number,

@@ -175,9 +175,9 @@ static const uint8_t *choose_steps(const struct pairing *p)
 }
 
 /* Key PDUs that one side sends, a bit each: those that both sides have agreed on. */
-static uint16_t keys_agreed(const struct pairing *p, uint8_t side)
+static uint16_t keys_agreed(const struct pairing *p, unsigned side)
 {
-    uint8_t at = PDU_CENTRAL + side, dist = p->own->pdu[at] & p->peer->pdu[at];
+    unsigned at = PDU_CENTRAL + side, dist = p->own->pdu[at] & p->peer->pdu[at];
     unsigned pdus = 0;
     if (!p->secure && (dist & DIST_LTK)) {
         pdus = 1u << SMP_LTK | 1u << SMP_CENTRAL_ID;
@@ -407,7 +407,7 @@ static int step_nonce(struct pairing *p)
 }
 
 /* The confirm value of either side. f4 or c1 */
-static int confirm_of(struct pairing *p, uint8_t side_index, uint8_t out[16])
+static int confirm_of(struct pairing *p, unsigned side_index, uint8_t out[16])
 {
     const struct toolbox *box = &p->c->h->smp->toolbox;
     const struct smp_side *side = &p->side[side_index];
@@ -471,7 +471,7 @@ static int key_begin_bond(struct pairing *p, int err)
 }
 
 /* DHKey Check of either side.  f6 */
-static int check_of(struct pairing *p, uint8_t side_index, uint8_t out[16])
+static int check_of(struct pairing *p, unsigned side_index, uint8_t out[16])
 {
     const struct smp_side *side = &p->side[side_index], *other = &p->side[!side_index];
     uint8_t io[3];
@@ -709,6 +709,7 @@ static uint8_t *side_value(struct smp_side *side, uint8_t code)
 void smp_write(struct pairing *p, uint8_t code, struct wr *out)
 {
     struct smp_side *own = p->own;
+    const uint8_t *key = p->public_key[p->role];
     wr_u8(out, code);
     switch (code) {
     case SMP_REQUEST: write_features(p, SMP_REQUEST);
@@ -716,8 +717,8 @@ void smp_write(struct pairing *p, uint8_t code, struct wr *out)
     case SMP_RESPONSE: wr_bytes(out, own->pdu + 1, 6); return;
     case SMP_KEYPRESS: wr_u8(out, p->keypress); return;
     case SMP_PUBLIC_KEY:
-        pdu_put(out, p->public_key[p->role], 32);
-        pdu_put(out, p->public_key[p->role] + 32, 32);
+        pdu_put(out, key, 32);
+        pdu_put(out, key + 32, 32);
         return;
     case SMP_CONFIRM:
     case SMP_RANDOM:
@@ -749,13 +750,14 @@ static void pdu_take(struct rd *in, uint8_t *out, size_t len)
 int smp_read(struct pairing *p, uint8_t code, struct rd *in)
 {
     struct smp_side *peer = p->peer;
+    uint8_t *key = p->public_key[!p->role];
     p->received_pdu = code;
     switch (code) {
     case SMP_REQUEST:
     case SMP_RESPONSE: return read_features(peer->pdu, code, in);
     case SMP_PUBLIC_KEY:
-        pdu_take(in, p->public_key[!p->role], 32);
-        pdu_take(in, p->public_key[!p->role] + 32, 32);
+        pdu_take(in, key, 32);
+        pdu_take(in, key + 32, 32);
         return 0;
     case SMP_CONFIRM:
     case SMP_RANDOM:

@@ -694,13 +694,10 @@ static void pdu_put(struct wr *out, const uint8_t *value, size_t len)
 /* Where a side's struct has the value of this PDU. */
 static uint8_t *side_value(struct smp_side *side, uint8_t code)
 {
-    if (code == SMP_CONFIRM) {
-        return side->confirm;
-    }
     if (code == SMP_RANDOM) {
         return side->random;
     }
-    return side->check;
+    return side->confirm; /* `check` is the same memory */
 }
 
 /* SMP_PAIRING_REQUEST, SMP_PAIRING_RESPONSE: IO u8, OOB u8, AuthReq u8, key size u8, keys of the

@@ -53,6 +53,12 @@
 #include "../l2cap/l2cap.h"
 #include "att.h"
 
+uint16_t att_max_mtu(const struct conn *c)
+{
+    const struct eatt_role *role = c->h->eatt_role;
+    return role ? role->max_mtu(c) : c->bearer->mtu;
+}
+
 /* A bearer has opened, for the connection, with this ATT_MTU. */
 void att_open(struct att_bearer *b, struct conn *c, uint16_t mtu)
 {

@@ -115,11 +115,7 @@ static inline bool att_is_fixed(const struct att_bearer *b)
 }
 void att_open(struct att_bearer *b, struct conn *c, uint16_t mtu);
 /* The largest ATT_MTU of the connection's bearers. */
-static inline uint16_t att_max_mtu(const struct conn *c)
-{
-    const struct eatt_role *role = c->h->eatt_role;
-    return role ? role->max_mtu(c) : c->bearer->mtu;
-}
+uint16_t att_max_mtu(const struct conn *c);
 /* The longest value that one PDU can carry, 512 octets at most.  Vol 3, Part F, 3.2.9 */
 static inline size_t att_max_value(const struct conn *c)
 {

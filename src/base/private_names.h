@@ -26,6 +26,7 @@
 #define att_drop_queue woad__att_drop_queue
 #define att_emit_tx_ready woad__att_emit_tx_ready
 #define att_indication_sent woad__att_indication_sent
+#define att_max_mtu woad__att_max_mtu
 #define att_offer woad__att_offer
 #define att_open woad__att_open
 #define att_queue woad__att_queue

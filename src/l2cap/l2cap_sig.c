@@ -103,8 +103,8 @@ static void sig_rx_param_rsp(struct conn *c, uint8_t id, struct rd *in)
 /* Commands that are not answered by Command Reject. */
 static bool sig_is_response(uint8_t code)
 {
-    return code == SIG_REJECT || code == SIG_DISCONNECT_RSP || code == SIG_CREDIT_CONN_RSP || code == SIG_CREDITS ||
-           code == SIG_ENHANCED_CONN_RSP || code == SIG_RECONFIGURE_RSP;
+    return code == SIG_REJECT || code == SIG_DISCONNECT_RSP || code == SIG_CREDIT_CONN_RSP ||
+           code == SIG_CREDITS || code == SIG_ENHANCED_CONN_RSP || code == SIG_RECONFIGURE_RSP;
 }
 
 /* Requests; commands of credit-based channels, which include Command Reject.  False: not

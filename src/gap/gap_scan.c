@@ -27,7 +27,6 @@
  *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
  *   to_identity: of smp_role: replaces a bonded peer's private address by its identity address */
-#include "../core/address.h"
 #include "../core/clock.h"
 #include "../core/event.h"
 #include "../core/feature.h"
@@ -201,7 +200,7 @@ void scan_for_peer_end(struct woad *h)
 static void scan_report(struct woad *h, struct rd *in)
 {
     enum { HEAD = 9 }; /* octets before the data */
-    for (uint8_t n = rd_u8(in); n; n--) {
+    for (unsigned n = rd_u8(in); n; n--) {
         struct woad_event ev;
         const uint8_t *p = in->p;
         size_t left = rd_left(in);
@@ -209,13 +208,14 @@ static void scan_report(struct woad *h, struct rd *in)
             in->bad = true;
             return;
         }
+        unsigned len = p[8];
         const uint8_t *data = p + HEAD;
-        in->p = data + p[8] + 1;
+        in->p = data + len + 1;
         ev.u.report.kind = p[0];
-        addr_copy(&ev.u.report.addr, p + 1);
+        memcpy(&ev.u.report.addr, p + 1, sizeof ev.u.report.addr);
         ev.u.report.data = data;
-        ev.u.report.len = p[8];
-        ev.u.report.rssi = (int8_t)data[p[8]];
+        ev.u.report.len = (uint8_t)len;
+        ev.u.report.rssi = (int8_t)data[len];
         scan_emit_report(h, WOAD_EV_REPORT, &ev, &ev.u.report.addr);
     }
 }

@@ -117,10 +117,12 @@ static void ext_up(struct woad *h)
     }
 }
 
-static void ext_wr_le24(struct wr *out, uint32_t v)
+/* Three octets. */
+static void ext_wr_u8s(struct wr *out, unsigned a, unsigned b, unsigned c)
 {
-    wr_le16(out, (uint16_t)v);
-    wr_u8(out, (uint8_t)(v >> 16));
+    wr_u8(out, (uint8_t)a);
+    wr_u8(out, (uint8_t)b);
+    wr_u8(out, (uint8_t)c);
 }
 
 /* HCI_LE_Set_Extended_Advertising_Parameters: handle u8, properties u16, interval min u24, max u24,
@@ -129,21 +131,16 @@ static void ext_wr_le24(struct wr *out, uint32_t v)
 static uint16_t ext_write_params(struct woad *h, uint8_t handle, uint16_t props,
                                  const struct woad_ext_adv_params *p, struct wr *out)
 {
+    uint32_t interval = p->interval_625us;
     wr_u8(out, handle);
     wr_le16(out, props);
-    ext_wr_le24(out, p->interval_625us);
-    ext_wr_le24(out, p->interval_625us);
-    wr_u8(out, p->adv_channel_map ? p->adv_channel_map : 7);
-    wr_u8(out, h->own_type);
-    wr_u8(out, p->peer.type & 1);
+    ext_wr_u8s(out, interval, interval >> 8, interval >> 16);
+    ext_wr_u8s(out, interval, interval >> 8, interval >> 16);
+    ext_wr_u8s(out, p->adv_channel_map ? p->adv_channel_map : 7, h->own_type, p->peer.type & 1);
     wr_bytes(out, p->peer.octet, 6);
     wr_u8(out, p->filter_policy);
-    wr_u8(out, (uint8_t)p->tx_power_dbm);
-    wr_u8(out, p->primary_phy ? p->primary_phy : WOAD_PHY_1M);
-    wr_u8(out, 0);
-    wr_u8(out, p->secondary_phy ? p->secondary_phy : WOAD_PHY_1M);
-    wr_u8(out, p->sid);
-    wr_u8(out, 0);
+    ext_wr_u8s(out, (uint8_t)p->tx_power_dbm, p->primary_phy ? p->primary_phy : WOAD_PHY_1M, 0);
+    ext_wr_u8s(out, p->secondary_phy ? p->secondary_phy : WOAD_PHY_1M, p->sid, 0);
     return OP_LE_SET_EXT_ADV_PARAMS;
 }
 
@@ -209,9 +206,7 @@ static uint16_t legacy_address(struct woad *h, struct wr *out)
 static uint16_t ext_write_data(uint8_t handle, bool response, uint8_t operation,
                                const uint8_t *data, size_t len, struct wr *out)
 {
-    wr_u8(out, handle);
-    wr_u8(out, operation);
-    wr_u8(out, 0);
+    ext_wr_u8s(out, handle, operation, 0);
     wr_u8(out, (uint8_t)len);
     wr_bytes(out, data, len);
     if (response) {
@@ -230,9 +225,7 @@ static uint16_t legacy_data(bool response, const uint8_t *data, size_t len, stru
 static uint16_t ext_write_enable(uint8_t handle, bool on, uint16_t duration_10ms, uint8_t events,
                                  struct wr *out)
 {
-    wr_u8(out, on);
-    wr_u8(out, 1);
-    wr_u8(out, handle);
+    ext_wr_u8s(out, on, 1, handle);
     wr_le16(out, duration_10ms);
     wr_u8(out, events);
     return OP_LE_SET_EXT_ADV_ENABLE;
@@ -254,9 +247,7 @@ static uint16_t ext_scan_params(struct woad *h, const struct woad_scan_params *p
 {
     uint8_t phys = h->ext->scan_phys;
     bool both = phys == (WOAD_PHYS_1M | WOAD_PHYS_CODED);
-    wr_u8(out, h->own_type);
-    wr_u8(out, p->accept_list);
-    wr_u8(out, phys);
+    ext_wr_u8s(out, h->own_type, p->accept_list, phys);
     for (int i = 0; i < (both ? 2 : 1); i++) {
         uint16_t window = both && p->window_625us > p->interval_625us / 2 ? p->interval_625us / 2
                                                                           : p->window_625us;
@@ -276,8 +267,7 @@ static uint16_t ext_scan_enable(const struct woad_scan_params *p, bool on, struc
 {
     wr_u8(out, on);
     wr_u8(out, p->filter_duplicates);
-    wr_le16(out, 0);
-    wr_le16(out, 0);
+    wr_le32(out, 0);
     return OP_LE_SET_EXT_SCAN_ENABLE;
 }
 

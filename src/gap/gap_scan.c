@@ -224,7 +224,6 @@ static uint32_t scan_run_timers(struct woad *h)
 {
     uint32_t left = deadline_left(h, h->scan->deadline);
     if (left == 0) {
-        h->scan->deadline = 0;
         woad_scan_stop(h);
     }
     return left;

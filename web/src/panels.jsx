@@ -49,7 +49,7 @@ function Device({ air, ui, d }) {
         <dt>number</dt><dd>{d.number}</dd>
         <dt>address</dt><dd class="mono">{d.address}</dd>
         <dt>state</dt><dd>{deviceState(air, d)}</dd>
-        <dt>packets sent</dt><dd>{d.sent}</dd>
+        <dt>packets seen</dt><dd>{d.sent}</dd>
       </dl>
       <div class="row">
         <NumberField label="x, m" step="0.1" value={d.x.toFixed(2)} onSet={x => air.move(d, x, d.y)} />

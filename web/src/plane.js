@@ -2,7 +2,9 @@
 import { Canvas, colours, roundStep } from './canvas.js';
 import { rssi } from './rssi.js';
 
-const RADIUS = 9, PULSE_MS = 900, LABELS_MAX = 60, RSSI_MAX = 12, FONT = '12px system-ui, sans-serif';
+const RADIUS = 9, RADIUS_MIN = 4, CROWD = 20, PULSE_MS = 900, LABELS_MAX = 60, RSSI_MAX = 12, LABEL_ROOM = 70, FONT = '12px system-ui, sans-serif';
+
+const STILL = matchMedia('(prefers-reduced-motion: reduce)');
 
 export class Plane extends Canvas {
   constructor(element, air, ui) {
@@ -58,8 +60,14 @@ export class Plane extends Canvas {
 
   show() { this.touched = false; this.scale = 0; }
 
+  // In a crowd devices are as small as they have to be.
+  get radius() {
+    if (this.air.devices.length <= CROWD) return RADIUS;
+    return Math.min(Math.max(this.scale * 0.4, RADIUS_MIN), RADIUS);
+  }
+
   deviceAt(px, py) {
-    let best = null, least = (RADIUS + 8) ** 2;
+    let best = null, least = (this.radius + 8) ** 2;
     for (const d of this.air.devices) {
       const far = (this.toX(d.x) - px) ** 2 + (this.toY(d.y) - py) ** 2;
       if (far < least) { best = d; least = far; }
@@ -171,8 +179,11 @@ export class Plane extends Canvas {
     this.drawLinks(g);
     this.drawPulses(g);
     const selected = this.air.byNumber.get(this.ui.device);
-    if (selected) this.drawRssi(g, selected);
-    for (const d of this.air.devices) this.drawDevice(g, d);
+    for (const d of this.air.devices) if (d !== selected) this.drawDevice(g, d);
+    if (selected) {
+      this.drawRssi(g, selected);
+      this.drawDevice(g, selected);
+    }
   }
 
   drawGrid(g) {
@@ -245,6 +256,7 @@ export class Plane extends Canvas {
 
   drawPulses(g) {
     const now = performance.now();
+    if (STILL.matches) return;
     g.strokeStyle = colours.adv;
     g.lineWidth = 1.5;
     for (const [number, at] of this.air.pulses) {
@@ -256,7 +268,7 @@ export class Plane extends Canvas {
       if (d.off) continue;
       g.globalAlpha = 0.8 * (1 - part);
       g.beginPath();
-      g.arc(this.toX(d.x), this.toY(d.y), RADIUS + 26 * part, 0, 2 * Math.PI);
+      g.arc(this.toX(d.x), this.toY(d.y), this.radius + 26 * part, 0, 2 * Math.PI);
       g.stroke();
     }
     g.globalAlpha = 1;
@@ -276,6 +288,7 @@ export class Plane extends Canvas {
       g.moveTo(this.toX(d.x), this.toY(d.y));
       g.lineTo(this.toX(o.x), this.toY(o.y));
       g.stroke();
+      if (Math.hypot(this.toX(o.x) - this.toX(d.x), this.toY(o.y) - this.toY(d.y)) < LABEL_ROOM) continue;
       const text = `${rssi(o, d, this.air.world.walls)} dBm`, width = g.measureText(text).width;
       g.fillStyle = colours.ground;
       g.globalAlpha = 0.85;
@@ -291,7 +304,7 @@ export class Plane extends Canvas {
     const x = this.toX(d.x), y = this.toY(d.y), selected = d.number === this.ui.device;
     if (x < -80 || y < -40 || x > this.width + 80 || y > this.height + 40) return;
     g.beginPath();
-    g.arc(x, y, RADIUS, 0, 2 * Math.PI);
+    g.arc(x, y, this.radius, 0, 2 * Math.PI);
     g.fillStyle = d.off ? colours.ground : d.connected.length ? colours.central : this.air.isAdvertising(d) ? colours.adv : colours.dim;
     g.fill();
     g.lineWidth = selected ? 3 : 1.5;
@@ -299,7 +312,7 @@ export class Plane extends Canvas {
     g.stroke();
     if (selected) {
       g.beginPath();
-      g.arc(x, y, RADIUS + 4, 0, 2 * Math.PI);
+      g.arc(x, y, this.radius + 4, 0, 2 * Math.PI);
       g.stroke();
     }
     if (d.off) {
@@ -312,7 +325,7 @@ export class Plane extends Canvas {
     if (selected || this.air.devices.length <= LABELS_MAX) {
       g.fillStyle = d.off ? colours.off : colours.text;
       g.textAlign = 'center';
-      g.fillText(this.air.title(d.number), x, y + RADIUS + 15);
+      g.fillText(this.air.title(d.number), x, y + this.radius + 15);
     }
   }
 }

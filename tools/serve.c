@@ -15,6 +15,8 @@
  *   quiet: of serve: --quiet
  *   serve_battery: a kind of peer
  *   serve_beacon: a kind of peer
+ *   serve_central: a central that is connected, and what it has of serve_notify(): serve.h
+ *   SERVE_CENTRALS: connections
  *   serve_heart_rate: a kind of peer, as the four below
  *   serve_keyboard: a kind of peer
  *   serve_kind: a kind of peer: its name, attributes and functions: serve.h
@@ -59,7 +61,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CENTRALS = 4, STARTED_MS = 5000 }; /* connections; until advertising has failed */
+enum { STARTED_MS = 5000 }; /* until advertising has failed */
 
 static const struct serve_kind *const kinds[] = { &serve_heart_rate, &serve_battery, &serve_beacon,
                                                   &serve_uart, &serve_keyboard };
@@ -89,6 +91,58 @@ void serve_say(struct serve_tool *s, const char *format, ...)
     va_end(args);
     putchar('\n');
     tool_flush(&s->t);
+}
+
+int serve_notify(struct serve_tool *s, uint16_t handle, const uint8_t *data, size_t len)
+{
+    struct serve_central *c, *end = s->central + SERVE_CENTRALS;
+    int have = 0;
+    bool full = false;
+    for (c = s->central; c < end; c++) {
+        bool wants = c->connected && !c->has_part &&
+                     (woad_gatt_subscription(s->t.h, c->conn, handle) & WOAD_CCCD_NOTIFY);
+        int error = wants ? woad_gatt_notify(s->t.h, c->conn, handle, data, len) : WOAD_ENOENT;
+        if (!error) {
+            c->has_part = c->sending = true;
+        }
+        full = full || error == WOAD_EAGAIN;
+        have += c->has_part;
+    }
+    if (full) {
+        return -1;
+    }
+    for (c = s->central; c < end; c++) {
+        c->has_part = false;
+    }
+    return have;
+}
+
+bool serve_is_sending(const struct serve_tool *s)
+{
+    for (const struct serve_central *c = s->central; c < s->central + SERVE_CENTRALS; c++) {
+        if (c->sending) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Keeps the list of centrals. */
+static void serve_note_central(struct serve_tool *s, const struct woad_event *ev)
+{
+    struct serve_central *c = s->central, *end = s->central + SERVE_CENTRALS;
+    bool connects = ev->type == WOAD_EV_CONNECT;
+    while (c < end && (connects ? c->connected : !c->connected || c->conn != ev->conn)) {
+        c++;
+    }
+    if (c == end) {
+        return;
+    }
+    if (ev->type == WOAD_EV_TX_DONE) {
+        c->sending = false;
+    } else {
+        *c = (struct serve_central){ .conn = ev->conn, .connected = connects };
+    }
 }
 
 /* The device's name: of --name, or the kind's. */
@@ -148,12 +202,15 @@ static void serve_event(struct tool *t, const struct woad_event *ev)
         s->failed = s->advertises = true;
         s->status = ev->u.adv.status;
         break;
+    case WOAD_EV_TX_DONE: serve_note_central(s, ev); break;
     case WOAD_EV_CONNECT:
+        serve_note_central(s, ev);
         text_addr(addr, &ev->u.connect.peer);
         serve_say(s, "%s has connected", addr);
         serve_advertise(s);
         break;
     case WOAD_EV_DISCONNECT:
+        serve_note_central(s, ev);
         text_addr(addr, &ev->u.disconnect.peer);
         serve_say(s, "%s has disconnected: %s", addr, woad_strerror(ev->u.disconnect.reason));
         t->ended = false;
@@ -234,7 +291,7 @@ static int serve_run(struct serve_tool *s, unsigned long seconds)
     char program[48], *path = NULL;
     snprintf(program, sizeof program, "woad-serve-%s", s->kind->name);
     s->t.program = program;
-    s->t.cfg.conns = CENTRALS;
+    s->t.cfg.conns = SERVE_CENTRALS;
     if (!s->t.bonds) {
         s->t.bonds = path = tool_bonds_path(program);
     }

@@ -7,8 +7,11 @@
  *   input_len: of serve: octets in `input`
  *   next_ms: of serve: when its loop does the next thing; 0: it has done nothing yet
  *   reads: of a kind of peer: it uses standard input
+ *   SERVE_FULL_WAIT: ms until a queue that is full is tried again
+ *   serve_is_sending(): something notified has not been acknowledged yet
  *   serve_kind: a kind of peer: its name, attributes and functions: serve.h
  *   SERVE_NO_WAIT: ms that a loop returns that has nothing to do
+ *   serve_notify(): notifies each subscriber once; how many have it; -1: a queue is full
  *   serve_read_input(): reads standard input to `input`, if that is empty
  *   serve_say(): prints a line, unless --quiet
  *   serve_tool: the sub-command, with a kind and its state: serve.h */
@@ -16,8 +19,9 @@
 
 #include <string.h>
 
-/* How long a key is down, and up; how long the last is up before the end; a modifier. */
-enum { PRESS_MS = 10, LAST_MS = 500, SHIFT = 0x02 };
+/* How long a key is down, and up; how long it waits without a subscriber; a modifier; handle of the
+ * report's value, from the first one on. */
+enum { PRESS_MS = 10, NOBODY_MS = 50, SHIFT = 0x02, REPORT = 2 };
 enum { KEY_A = 4, KEY_1 = 30 }; /* usages of the keyboard's page */
 
 /* Modifiers, a reserved octet, six keys: USB HID 1.11, appendix B.1. */
@@ -77,43 +81,54 @@ static void keyboard_drop(struct serve_tool *s)
     memmove(s->input, s->input + 1, s->input_len);
 }
 
-/* A key goes down, and up 10 ms later.  Without a subscriber it waits. */
-static uint32_t keyboard_loop(struct serve_tool *s, uint32_t now_ms)
+/* The next report: a key goes up, or the next one down.  False: there is none. */
+static bool keyboard_next(struct serve_tool *s)
 {
     bool shift;
+    if (keys[2]) {
+        keys[0] = keys[2] = 0;
+        return true;
+    }
+    while (s->input_len) {
+        keys[2] = keyboard_usage((char)s->input[0], &shift);
+        keys[0] = (uint8_t)(shift ? SHIFT : 0);
+        if (keys[2]) {
+            return true;
+        }
+        serve_say(s, "no key for octet 0x%02x", s->input[0]);
+        keyboard_drop(s);
+        serve_read_input(s);
+    }
+    return false;
+}
+
+/* A key goes down, and up 10 ms later.  Without a subscriber it waits.  A report for which a queue
+ * is full is tried again; the end comes when the last one has been acknowledged. */
+static uint32_t keyboard_loop(struct serve_tool *s, uint32_t now_ms)
+{
+    static bool again; /* the report in `keys` has not been queued for all yet */
     if (s->next_ms && (int32_t)(now_ms - s->next_ms) < 0) {
         return s->next_ms - now_ms;
     }
     serve_read_input(s);
+    if (!again && !keyboard_next(s)) {
+        s->done = s->input_ended && !serve_is_sending(s);
+        return s->input_ended ? SERVE_FULL_WAIT : SERVE_NO_WAIT;
+    }
+    int have = serve_notify(s, (uint16_t)(s->first + REPORT), keys, sizeof keys);
+    again = have < 0;
+    if (again) {
+        return SERVE_FULL_WAIT;
+    }
     bool down = keys[2] != 0;
-    if (!down && !s->input_len) {
-        s->done = s->input_ended;
-        return SERVE_NO_WAIT;
+    if (down && !have) { /* the key waits for a subscriber */
+        keys[0] = keys[2] = 0;
+        return NOBODY_MS;
     }
     if (down) {
-        keys[0] = keys[2] = 0;
-    } else {
-        keys[2] = keyboard_usage((char)s->input[0], &shift);
-        keys[0] = (uint8_t)(shift ? SHIFT : 0);
-        if (!keys[2]) {
-            serve_say(s, "no key for octet 0x%02x", s->input[0]);
-            keyboard_drop(s);
-            return 0;
-        }
-    }
-    if (woad_gatt_notify_value(s->t.h, &keys_value) <= 0) {
-        if (down) {
-            return 0; /* the subscriber has disconnected: the key is up */
-        }
-        keys[0] = keys[2] = 0;
-        return 50;
-    }
-    if (!down) {
         keyboard_drop(s);
     }
-    serve_read_input(s);
-    bool last = down && !s->input_len && s->input_ended;
-    s->next_ms = (now_ms + (last ? LAST_MS : PRESS_MS)) | 1;
+    s->next_ms = (now_ms + PRESS_MS) | 1;
     return s->next_ms - now_ms;
 }
 

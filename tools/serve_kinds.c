@@ -6,8 +6,10 @@
  *   input_len: of serve: octets in `input`
  *   next_ms: of serve: when its loop does the next thing; 0: it has done nothing yet
  *   reads: of a kind of peer: it uses standard input
+ *   SERVE_FULL_WAIT: ms until a queue that is full is tried again
  *   serve_kind: a kind of peer: its name, attributes and functions: serve.h
  *   SERVE_NO_WAIT: ms that a loop returns that has nothing to do
+ *   serve_notify(): notifies each subscriber once; how many have it; -1: a queue is full
  *   serve_read_input(): reads standard input to `input`, if that is empty
  *   serve_tool: the sub-command, with a kind and its state: serve.h
  *   text_show(): prints text of a peer, made safe for a terminal
@@ -141,16 +143,16 @@ static void uart_event(struct serve_tool *s, const struct woad_event *ev)
     tool_flush(&s->t);
 }
 
-/* The next part leaves when the last one is queued, so that nothing is lost. */
+/* The next part leaves when each subscriber has the last one in its queue, so that nothing is lost:
+ * the slowest sets the pace.  Without a subscriber the input waits. */
 static uint32_t uart_loop(struct serve_tool *s, uint32_t now_ms)
 {
     (void)now_ms;
     serve_read_input(s);
     while (s->input_len) {
         size_t n = s->input_len < UART_PART ? s->input_len : UART_PART;
-        uint16_t handle = (uint16_t)(s->first + UART_TX);
-        if (woad_gatt_notify_subscribers(s->t.h, handle, s->input, n) <= 0) {
-            return 20;
+        if (serve_notify(s, (uint16_t)(s->first + UART_TX), s->input, n) <= 0) {
+            return SERVE_FULL_WAIT;
         }
         s->input_len -= n;
         memmove(s->input, s->input + n, s->input_len);

@@ -295,6 +295,73 @@ def test_serve_uart():
     assert said["a"] == ["hello"], said
 
 
+# A central in MicroPython, which chooses its connection interval (ms): it subscribes to WHAT of NAME, and prints what it has received.
+CENTRAL = r"""
+import bluetooth, sys, time
+ble, got, found, seen = bluetooth.BLE(), [], {}, []
+time.sleep(DELAY)
+def irq(event, data):
+    if event == 5 and NAME in bytes(data[4]): found["addr"] = (data[0], bytes(data[1]))
+    elif event == 7: found["conn"] = data[0]
+    elif event == 8: found["gone"] = 1
+    elif event == 11: seen.append((data[2], bluetooth.UUID(data[4])))
+    elif event in (12, 17, 28): found[event] = 1
+    elif event == 18: got.append(bytes(data[2]))
+def until(name):
+    while name not in found: time.sleep_ms(20)
+ble.irq(irq)
+ble.active(True)
+ble.config(bond=True, le_secure=True, io=3, mitm=False)
+ble.gap_scan(0, 30000, 30000, True)
+until("addr")
+ble.gap_scan(None)
+time.sleep_ms(100)
+ble.gap_connect(*found["addr"], 9000, INTERVAL * 1000, INTERVAL * 1000)
+until("conn")
+if PAIR:
+    ble.gap_pair(found["conn"])
+    until(28)
+ble.gattc_discover_characteristics(found["conn"], 1, 0xffff)
+until(12)
+handle = [x[0] for x in seen if x[1] == bluetooth.UUID(WHAT)][0]
+ble.gattc_write(found["conn"], handle + 1, b"\1\0", 1)
+until(17)
+last = -1
+while "gone" not in found and (PAIR or len(got) > last):
+    last = len(got)
+    time.sleep(6)
+print(b"".join(got).hex())
+"""
+
+
+def central(**values):
+    code = "".join("%s = %r\n" % x for x in values.items()) + CENTRAL
+    return [os.path.join(root, "build", "micropython"), "-c", code]
+
+
+def test_slow_keyboard():
+    """At an interval of 1 s each key arrives, also one twice, and the last report is that no key is down."""
+    text = b"bookkeeper" * 12
+    for interval in (30, 1000):
+        said = typing(text, [woad, "serve", "hid-keyboard", "--bonds", os.path.join(scratch, "slow.bonds")],
+                      central(NAME=b"Woad keyboard", WHAT=0x2a4d, INTERVAL=interval, PAIR=True, DELAY=0))
+        octets = bytes.fromhex("".join(said["b"]))      # a long line is printed in parts
+        reports = [octets[i:i + 8] for i in range(0, len(octets), 8)]
+        typed = bytes(r[2] + 0x61 - 4 for r in reports if r[2])
+        assert typed == text and len(reports) == 2 * len(text) and not any(reports[-1]), (interval, typed, reports[-2:])
+        os.remove(os.path.join(scratch, "slow.bonds"))
+
+
+def test_two_subscribers_of_a_uart():
+    """The slow one gets everything; the quick one, which comes later, everything from then on."""
+    text = b"".join(b"%05d " % i for i in range(5000))
+    tx = "6e400003-b5a3-f393-e0a9-e50e24dcca9e"
+    slow, quick = [central(NAME=b"Woad UART", WHAT=tx, INTERVAL=x, PAIR=False, DELAY=y) for x, y in ((1000, 0), (30, 9))]
+    said = typing(text, [woad, "serve", "uart", "--quiet", "--for", "200"], slow, quick)
+    slow, quick = [bytes.fromhex("".join(said[x])) for x in "bc"]
+    assert slow == text and text.endswith(quick) and 1000 < len(quick) < len(text), (len(slow), len(quick), quick[:20])
+
+
 def test_pair_and_type():
     """Without a bond the keyboard refuses; with one it types.  A bond that one side has lost is named as such."""
     keyboard, pair = [woad, "serve", "hid-keyboard"], [woad, "pair", "Woad keyboard"]

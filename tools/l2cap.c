@@ -27,6 +27,7 @@
  *       read; false: tool_why() is not TOOL_DONE
  *   TOOL_STOPPED: end of a wait: Ctrl-C, SIGTERM, or standard output is closed
  *   TOOL_TEXT: kind of option: to a const char *
+ *   TOOL_TIME: end of a wait: the time limit
  *   tool_usage(): prints what is wrong with the command line; returns TOOL_EXIT_USAGE
  *   tool_wait(): lets the host go on until *done, or for some ms; TOOL_DONE, or what has ended
  *       it before
@@ -41,13 +42,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
     SDU = 2048,        /* octets that are sent at a time; our MTU */
     RX = 8 * SDU,      /* octets that can wait to be written */
     PROGRESS_MS = 500, /* between two lines of progress */
-    LEAVE_MS = 1000    /* for the peer to disconnect after it has closed the channel */
+    LEAVE_MS = 1000,   /* for the peer to disconnect after it has closed the channel */
+    LISTEN_MS = 500    /* between two looks at a central that requests no channel */
 };
 
 struct l2cap_tool {
@@ -56,6 +59,7 @@ struct l2cap_tool {
     const char *send, *receive, *name; /* of the options */
     long listen, timeout_s;            /* of the options */
     int in, out;                       /* descriptors; in -1: it has ended */
+    bool created;                      /* `receive` was not there, and no channel has opened yet */
     uint16_t cid;                      /* of the channel */
     bool opened;                       /* the channel was open, or has `failed` */
     bool open, failed;
@@ -63,10 +67,11 @@ struct l2cap_tool {
     bool closing; /* all is sent, and the channel is being closed */
     int status;   /* of the channel (L2CAP) */
     int io_error; /* errno of writing `out` */
+    int in_error; /* errno of reading `in` */
     uint16_t peer_mtu;
     uint8_t rx[RX], part[SDU];
     unsigned long long sent, received, total; /* octets; total: of the file to send */
-    uint32_t start_ms, shown_ms;
+    uint32_t start_ms, shown_ms, connected_ms;
     bool progress;
 };
 
@@ -113,12 +118,31 @@ static void l2cap_drain(struct l2cap_tool *s, uint16_t conn)
     }
 }
 
+/* What the file had is gone only now that something may come. */
+static void l2cap_opened(struct l2cap_tool *s, const struct woad_event *ev)
+{
+    struct stat file;
+    s->opened = s->open = true;
+    s->cid = ev->u.coc.cid;
+    s->peer_mtu = ev->u.coc.peer_mtu;
+    s->start_ms = woad_port_now_ms();
+    s->created = false;
+    if (s->receive && fstat(s->out, &file) == 0 && S_ISREG(file.st_mode)) {
+        int emptied = open(s->receive, O_WRONLY | O_TRUNC);
+        s->io_error = emptied < 0 ? errno : 0;
+        if (emptied >= 0) {
+            close(emptied);
+        }
+    }
+}
+
 /* Opens and closes the channel, and moves what arrives. */
 static void l2cap_event(struct tool *t, const struct woad_event *ev)
 {
     struct l2cap_tool *s = t->ctx;
     peer_event(&s->peer, t, ev);
     switch (ev->type) {
+    case WOAD_EV_CONNECT: s->connected_ms = woad_port_now_ms(); break;
     case WOAD_EV_COC_REQUEST:
         if (s->opened) {
             woad_coc_refuse(t->h, ev->conn, ev->u.coc.cid, WOAD_COC_NO_RESOURCES);
@@ -127,12 +151,7 @@ static void l2cap_event(struct tool *t, const struct woad_event *ev)
             woad_coc_accept(t->h, ev->conn, s->cid, s->rx, sizeof s->rx);
         }
         break;
-    case WOAD_EV_COC_OPEN:
-        s->opened = s->open = true;
-        s->cid = ev->u.coc.cid;
-        s->peer_mtu = ev->u.coc.peer_mtu;
-        s->start_ms = woad_port_now_ms();
-        break;
+    case WOAD_EV_COC_OPEN: l2cap_opened(s, ev); break;
     case WOAD_EV_COC_DATA: l2cap_drain(s, ev->conn); break;
     case WOAD_EV_COC_SENT: s->sending = false; break;
     case WOAD_EV_COC_CLOSED:
@@ -181,7 +200,11 @@ static void l2cap_feed(struct l2cap_tool *s)
         return;
     }
     ssize_t n = read(s->in, s->part, room);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
     if (n <= 0) {
+        s->in_error = n < 0 ? errno : 0;
         s->in = -1;
         return;
     }
@@ -198,6 +221,27 @@ static void l2cap_leave(struct l2cap_tool *s)
     }
 }
 
+/* Whether the end of the input closes the channel.  A listener that has sent nothing goes on: the
+ * input of a script's job in the background is empty. */
+static bool l2cap_has_sent_all(const struct l2cap_tool *s)
+{
+    return s->in < 0 && !s->sending && (s->sent || s->send || s->in_error || !s->listen);
+}
+
+/* Why the octets have not all been moved; NULL: they have. */
+static const char *l2cap_lost(const struct l2cap_tool *s, bool sends)
+{
+    if (s->in_error) {
+        return strerror(s->in_error);
+    }
+    /* a terminal where nothing has been typed: it was for receiving */
+    bool has_more = s->in >= 0 && (s->sent || !isatty(s->in));
+    if (sends && !s->open && !s->closing && (has_more || s->sending)) {
+        return "the peer has closed the channel";
+    }
+    return NULL;
+}
+
 /* Until the channel is closed, or all is sent.  With only a receiving side, until the peer closes.
  */
 static int l2cap_move(struct l2cap_tool *s)
@@ -207,7 +251,7 @@ static int l2cap_move(struct l2cap_tool *s)
     while (s->open && !s->io_error && tool_why(t) == TOOL_DONE) {
         l2cap_feed(s);
         l2cap_progress(s, false);
-        if (sends && s->in < 0 && !s->sending && !s->closing) {
+        if (sends && !s->closing && l2cap_has_sent_all(s)) {
             s->closing = true;
             woad_coc_disconnect(t->h, t->conn, s->cid);
         }
@@ -228,11 +272,32 @@ static int l2cap_move(struct l2cap_tool *s)
     if (s->status) {
         return tool_fail(t, "the channel has ended: %s", woad_l2cap_strerror(s->status));
     }
-    if (s->total && s->sent != s->total) {
+    if (s->total && s->sent != s->total && !s->in_error) {
         return tool_fail(t, "the peer has closed the channel after %llu of %llu octets", s->sent,
                          s->total);
     }
+    const char *lost = l2cap_lost(s, sends);
+    if (lost) {
+        return tool_fail(t, "%s before the end of the input: %llu octets were sent", lost, s->sent);
+    }
     return 0;
+}
+
+/* Waits for the channel.  A central that connects and requests none does not keep others out. */
+static enum tool_end l2cap_await(struct l2cap_tool *s)
+{
+    struct tool *t = &s->t;
+    uint32_t limit = (uint32_t)s->timeout_s * 1000u;
+    enum tool_end end;
+    if (!s->listen) {
+        return tool_wait(t, &s->opened, limit);
+    }
+    while ((end = tool_wait(t, &s->opened, LISTEN_MS)) == TOOL_TIME) {
+        if (t->conn != WOAD_NO_CONN && woad_port_now_ms() - s->connected_ms >= limit) {
+            woad_disconnect(t->h, t->conn, WOAD_HCI_REMOTE_USER_TERMINATED);
+        }
+    }
+    return end;
 }
 
 /* Opens the channel to the peer `wanted`, or waits for one if that is NULL, and moves octets.
@@ -252,7 +317,6 @@ static int l2cap_channel(struct l2cap_tool *s, const char *wanted, uint16_t psm)
         error = woad_coc_listen(t->h, &params);
         l2cap_advertise(s);
         fprintf(stderr, "woad l2cap: \"%s\" listens to PSM %u\n", s->name, psm);
-        ms = WOAD_FOREVER;
     }
     if (status) {
         return status;
@@ -260,7 +324,7 @@ static int l2cap_channel(struct l2cap_tool *s, const char *wanted, uint16_t psm)
     if (error) {
         return tool_fail(t, "PSM %u: %s", psm, woad_strerror(error));
     }
-    enum tool_end end = tool_wait(t, &s->opened, ms);
+    enum tool_end end = l2cap_await(s);
     if (end != TOOL_DONE) {
         return tool_ended(t, end, "opening the channel");
     }
@@ -288,7 +352,11 @@ static int l2cap_files(struct l2cap_tool *s)
     }
     if (s->receive) {
         s->in = s->send ? s->in : -1;
-        s->out = open(s->receive, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+        s->out = open(s->receive, O_WRONLY);
+        if (s->out < 0 && errno == ENOENT) {
+            s->out = open(s->receive, O_WRONLY | O_CREAT | O_EXCL, 0666);
+            s->created = s->out >= 0;
+        }
         if (s->out < 0) {
             return tool_fail(&s->t, "%s: %s", s->receive, strerror(errno));
         }
@@ -323,6 +391,9 @@ static int l2cap_run(struct l2cap_tool *s, const char *wanted, uint16_t psm)
     if (s->receive && close(s->out) != 0 && !status) {
         status = tool_fail(&s->t, "%s: %s", s->receive, strerror(errno));
     }
+    if (s->created) {
+        unlink(s->receive);
+    }
     free(path);
     return status;
 }
@@ -340,7 +411,8 @@ int tool_l2cap(int argc, char **argv)
         { "--send", "FILE", "send this instead of standard input", TOOL_TEXT, &s.send, 0, 0 },
         { "--receive", "FILE", "write here what arrives, and send nothing", TOOL_TEXT, &s.receive,
           0, 0 },
-        { "--timeout", "SECONDS", "for finding the peer; 10", TOOL_NUMBER, &s.timeout_s, 1, 3600 },
+        { "--timeout", "SECONDS", "to find the peer; from a connection to the channel; 10",
+          TOOL_NUMBER, &s.timeout_s, 1, 3600 },
         { "--key-size-min", "OCTETS", "accept shorter keys of encryption, 7 to 16; 16", TOOL_NUMBER,
           &s.t.key_size_min, 7, 16 },
         { "--bonds", "FILE", "the file of bonds", TOOL_TEXT, &s.t.bonds, 0, 0 },
@@ -351,7 +423,8 @@ int tool_l2cap(int argc, char **argv)
         "l2cap", "[OPTION…] PEER PSM\n[OPTION…] --listen PSM",
         "A pipe through an L2CAP channel with credits.  What is read from standard input is sent,\n"
         "what arrives is written to standard output.  The end of the input closes the channel;\n"
-        "with --receive only the peer closes it.\n",
+        "with --receive, or where --listen has an empty input, only the peer closes it.\n"
+        "Status 1: the channel has ended before the input.\n",
         "woad l2cap --listen 128 --receive copy\nwoad l2cap \"Woad l2cap\" 128 --send file\n",
         options
     };

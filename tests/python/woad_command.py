@@ -548,6 +548,46 @@ def test_l2cap():
     ended(air)
 
 
+def test_l2cap_says_what_is_lost():
+    """A listener without an input; a peer that closes first; an input that can't be read; a file before anything arrives."""
+    listens, connects = [woad, "l2cap", "--listen", "128"], [woad, "l2cap", "Woad l2cap", "128"]
+    said = typing(b"in the background\n", connects, listens)
+    assert said["b"] == ["woad l2cap: \"Woad l2cap\" listens to PSM 128", "in the background"], said
+    short = os.path.join(scratch, "short")
+    with open(short, "w") as f:
+        f.write("short")
+    said = typing(1_000_000 * b"x", connects, listens + ["--send", short], code=1)
+    assert "the peer has closed the channel before the end of the input" in said["a"][-1], said["a"][-1][-200:]
+    last, _ = together(listens, connects + ["--send", "/"], code=1)
+    assert last == ["woad l2cap: Is a directory before the end of the input: 0 octets were sent"], last
+    for kept in (short, short + ".new"):
+        alone("l2cap", "--listen", "128", "--receive", kept, "--hci", "unix:/nowhere/x", code=1, said="/nowhere/x")
+        last, _ = together([woad, "l2cap", "nobody", "128", "--receive", kept, "--timeout", "1"], code=1)
+    assert open(short).read() == "short" and not os.path.exists(short + ".new")
+    last, _ = together(connects + ["--send", short], listens + ["--receive", short + ".new"])
+    assert open(short + ".new").read() == "short"
+
+
+def test_l2cap_listens_again():
+    """A central that connects and requests no channel keeps the others out for the time limit only."""
+    idle = "import bluetooth, time\nble = bluetooth.BLE()\n" \
+           "ble.irq(lambda e, d: print('connected') if e == 7 else e == 5 and ble.gap_connect(d[0], bytes(d[1]), 9000))\n" \
+           "ble.active(True)\nble.gap_scan(9000, 30000, 30000)\ntime.sleep(30)\n"
+    path, copy = os.path.join(scratch, "again"), os.path.join(scratch, "late")
+    air = hub("unix:" + path)
+    env = dict(environment, WOAD_HCI="unix:" + path)
+    listens = subprocess.Popen([woad, "l2cap", "--listen", "128", "--timeout", "2", "--receive", copy], env=env, stderr=subprocess.PIPE)
+    listens.stderr.readline()
+    stranger = subprocess.Popen([os.path.join(root, "build", "micropython"), "-c", idle], env=env, stdout=subprocess.PIPE)
+    assert stranger.stdout.readline() == b"connected\n"
+    subprocess.run([woad, "l2cap", "Woad l2cap", "128"], input=b"late", env=env, check=True, timeout=15)
+    assert listens.wait(10) == 0 and open(copy).read() == "late"
+    stranger.kill()
+    stranger.wait()
+    air.terminate()
+    ended(air)
+
+
 def test_the_shell_from_a_pipe():
     """Commands, mistakes that end nothing, and the end of the input."""
     lines = "read 2a19\nfly\nread\nmtu\nwrite 2a00 x\nnotify 2a19\nstop battery-level\n\nread #3"

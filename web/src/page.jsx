@@ -204,8 +204,9 @@ document.addEventListener('keydown', e => {
 readColours();
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', readColours);
 open();
-// For tests: where a device is on the canvas of the plane.
+// For tests: where a device is on the canvas of the plane, and the canvases.
 window.woad = {
+  views: () => ({ plane: ui.plane, timeline: ui.timeline }),
   placeOf(title) {
     const d = air.devices.find(one => air.title(one.number) === title);
     return d && { x: ui.plane.toX(d.x), y: ui.plane.toY(d.y) };

@@ -8,7 +8,26 @@
 #include <string.h>
 #include <sys/personality.h>
 
+enum { LINE_OCTETS = 16384 };
 enum { ROUNDS_MAX = 100000, BUSY = -11, SLICE_US = 100000, SLEEP_MAX_MS = 60000 };
+
+/* A notification for which the host's queue had no room. */
+struct pump_value {
+    struct pump_value *next;
+    uint16_t handle, len;
+    uint8_t octets[];
+};
+
+/* A connection's notifications behind the host's queue, which they fill again when it has room:
+ * Python runs once for many of them. */
+struct pump_line {
+    struct pump_line *next;
+    uint16_t conn;
+    size_t octets;
+    struct pump_value *first, **tail;
+    bool full;   /* Python waits for room in the line */
+    bool wanted; /* Python waits for room in the host's queue: its turn is before the line's */
+};
 
 struct pump_node {
     struct pump *pump;
@@ -19,9 +38,10 @@ struct pump_node {
     void *memory[2];              /* of the host and of the controller */
     struct woad_port *port;       /* NULL: on the air */
     struct woad_bond_file *bonds; /* NULL: none */
-    uint64_t due_us;              /* of woad_poll(); 0: a call has been made */
-    uint64_t random;              /* state of the generator */
-    uint8_t held[WOAD_TX_ROOM];   /* a packet for which the controller had no room */
+    struct pump_line *lines;
+    uint64_t due_us;            /* of woad_poll(); 0: a call has been made */
+    uint64_t random;            /* state of the generator */
+    uint8_t held[WOAD_TX_ROOM]; /* a packet for which the controller had no room */
     size_t held_len;
     int error; /* pump_error() */
 };
@@ -66,6 +86,131 @@ static const uint8_t **event_octets(struct woad_event *ev, uint16_t *len)
     }
 }
 
+static struct pump_line *line_of(struct pump_node *n, uint16_t conn)
+{
+    struct pump_line *l = n->lines;
+    while (l && l->conn != conn) {
+        l = l->next;
+    }
+    return l;
+}
+
+/* Drops what no longer can be sent; the connection has ended. */
+static void line_end(struct pump_node *n, uint16_t conn)
+{
+    struct pump_line **at = &n->lines, *l;
+    while (*at && (*at)->conn != conn) {
+        at = &(*at)->next;
+    }
+    l = *at;
+    if (l) {
+        *at = l->next;
+        while (l->first) {
+            struct pump_value *v = l->first;
+            l->first = v->next;
+            free(v);
+        }
+        free(l);
+    }
+}
+
+/* Fills the host's queue from the line.  A value that the host refuses is dropped, as it would be
+ * in the queue: its client has unsubscribed, or is gone. */
+static void line_send(struct pump_node *n, struct pump_line *l)
+{
+    while (l->first) {
+        struct pump_value *v = l->first;
+        if (woad_gatt_notify(n->host, l->conn, v->handle, v->octets, v->len) == WOAD_EAGAIN) {
+            return;
+        }
+        l->octets -= v->len;
+        l->first = v->next;
+        if (!l->first) {
+            l->tail = &l->first;
+        }
+        free(v);
+    }
+}
+
+/* Whether Python waits for room in the line, and there is some now. */
+static bool line_has_room(struct pump_line *l)
+{
+    if (!l->full || l->octets > LINE_OCTETS / 2) {
+        return false;
+    }
+    l->full = false;
+    return true;
+}
+
+/* WOAD_EV_TX_READY: whether Python is to know. */
+static bool line_on_ready(struct pump_node *n, uint16_t conn)
+{
+    struct pump_line *l = line_of(n, conn);
+    if (!l || l->wanted) {
+        return true;
+    }
+    line_send(n, l);
+    return line_has_room(l);
+}
+
+static struct pump_line *line_new(struct pump_node *n, uint16_t conn)
+{
+    struct pump_line *l = calloc(1, sizeof *l);
+    if (l) {
+        l->conn = conn;
+        l->tail = &l->first;
+        l->next = n->lines;
+        n->lines = l;
+    }
+    return l;
+}
+
+static int pump_notify(struct pump_node *n, uint16_t conn, uint16_t handle, const void *data,
+                       uint16_t len)
+{
+    struct pump_line *l = line_of(n, conn);
+    if (!l || !l->first) {
+        int result = woad_gatt_notify(n->host, conn, handle, data, len);
+        if (result != WOAD_EAGAIN) {
+            return result;
+        }
+    }
+    if (!l && !(l = line_new(n, conn))) {
+        return WOAD_ENOMEM;
+    }
+    if (l->octets && l->octets + len > LINE_OCTETS) {
+        l->full = true;
+        return WOAD_EAGAIN;
+    }
+    struct pump_value *v = malloc(sizeof *v + len);
+    if (!v) {
+        return WOAD_ENOMEM;
+    }
+    v->next = NULL;
+    v->handle = handle;
+    v->len = len;
+    if (len) {
+        memcpy(v->octets, data, len);
+    }
+    *l->tail = v;
+    l->tail = &v->next;
+    l->octets += len;
+    return 0;
+}
+
+static bool pump_want(struct pump_node *n, uint16_t conn, bool wanted)
+{
+    struct pump_line *l = line_of(n, conn);
+    if (!l) {
+        return false;
+    }
+    l->wanted = wanted;
+    if (!wanted) {
+        line_send(n, l);
+    }
+    return line_has_room(l);
+}
+
 /* The event callback of all hosts.  Reads and writes are answered by Python, later. */
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
@@ -73,6 +218,12 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     struct pump *p = n->pump;
     struct woad_event copy = *ev;
     uint16_t len = 0;
+    if (ev->type == WOAD_EV_TX_READY && !line_on_ready(n, ev->conn)) {
+        return;
+    }
+    if (ev->type == WOAD_EV_DISCONNECT) {
+        line_end(n, ev->conn);
+    }
     const uint8_t **octets = event_octets(&copy, &len);
     struct pump_event *e = malloc(sizeof *e + len);
     if (!e) {
@@ -293,6 +444,9 @@ static void pump_remove(struct pump_node *n)
     woad_port_close(n->port);
     if (n->bonds) {
         woad_bond_file_close(n->bonds);
+    }
+    while (n->lines) {
+        line_end(n, n->lines->conn);
     }
     free(n->memory[0]);
     free(n->memory[1]);

@@ -79,3 +79,11 @@ int pump_bonds(struct pump_node *n, const char *path);
 /* Whether programs that this process starts have fixed addresses: in virtual time equal programs
  * then do the same each time. */
 void pump_fix_addresses(bool fixed);
+/* As woad_gatt_notify(), with a line behind the host's queue, from which that is filled again.
+ * WOAD_EAGAIN: the line is full, too, and WOAD_EV_TX_READY follows when half of it is sent. */
+int pump_notify(struct pump_node *n, uint16_t conn, uint16_t handle, const void *data,
+                uint16_t len);
+/* Another call has returned WOAD_EAGAIN: with `wanted` WOAD_EV_TX_READY is raised before the line
+ * is sent; without, the line goes on.  Returns whether a call of pump_notify() that has returned
+ * WOAD_EAGAIN may be repeated: no event follows then. */
+bool pump_want(struct pump_node *n, uint16_t conn, bool wanted);

@@ -393,6 +393,119 @@ def test_notifications_in_quantity():
     run(main)
 
 
+async def streaming(air, **options):
+    """A pair whose sensor notifies as fast as it can, from a task of its own; what has arrived."""
+    level = woad.Characteristic(LEVEL, read=True, write=True, notify=True, indicate=True)
+    alarm = woad.Characteristic(OTHER, indicate=True)
+    sensor, phone, link, served, _ = await pair_of(air, level, **options)
+    sensor.add_service(woad.Service(0x1234, [alarm]))
+    got, sent = [], []
+    await link.subscribe(await link.characteristic(BATTERY, LEVEL), got.append)
+
+    async def stream():
+        for k in range(1 << 30):
+            sent.append(await level.notify(k.to_bytes(20, "little")))
+            if not sent[-1]:
+                return
+
+    return sensor, link, served, alarm, got, sent, asyncio.ensure_future(stream())
+
+
+def test_indications_are_not_starved_by_notifications():
+    async def main(air):
+        sensor, link, served, alarm, got, sent, task = await streaming(air)
+        alarms = []
+        await link.subscribe(await link.characteristic(0x1234, OTHER), alarms.append,
+                             indicate=True)
+        for k in range(5):
+            before = air.time
+            assert await asyncio.wait_for(alarm.notify(bytes([k])), 30) == 1
+            assert air.time - before < 10
+        task.cancel()
+        await asyncio.sleep(60)
+        assert alarms == [bytes([k]) for k in range(5)]
+        assert got[:5000] == [k.to_bytes(20, "little") for k in range(len(got))][:5000]
+        assert len(sent) <= len(got) <= len(sent) + 1 and len(got) > 1000
+    run(main)
+
+
+def test_a_stream_ends_with_its_connection_its_subscription_and_its_host():
+    async def main(air):
+        sensor, link, served, alarm, got, sent, task = await streaming(air)
+        await asyncio.sleep(2)
+        await link.disconnect()
+        await asyncio.sleep(1)
+        assert not sensor.connections and sent[-1] == 0
+        task.cancel()
+        await asyncio.sleep(0)
+        sensor, link, served, alarm, got, sent, task = await streaming(air)
+        await asyncio.sleep(2)
+        await link.unsubscribe(await link.characteristic(BATTERY, LEVEL))
+        await asyncio.sleep(1)
+        assert sent[-1] == 0 and len(got) > 1000
+        task.cancel()
+        await asyncio.sleep(0)
+        sensor, link, served, alarm, got, sent, task = await streaming(air)
+        await asyncio.sleep(2)
+        sensor.close()
+        with pytest.raises((woad.HostClosed, AttributeError, RuntimeError)) as caught:
+            await task
+        assert caught.type is woad.HostClosed
+        assert (await link.wait_closed()).name == "WOAD_HCI_CONNECTION_TIMEOUT"
+    run(main, patience=600)
+
+
+def test_a_peer_that_is_out_of_reach_does_not_stop_the_others():
+    async def main(air):
+        sensor, link, served, alarm, got, sent, task = await streaming(air)
+        task.cancel()
+        other = await air.host("other")
+        await sensor.advertise()
+        second = await other.connect(sensor)
+        heard = []
+        c = await second.characteristic(BATTERY, LEVEL)
+        await second.subscribe(c, heard.append)
+        air.link(sensor, other).loss = 1
+        level = sensor._values[c.handle]
+        for k in range(3000):
+            await level.notify(k.to_bytes(20, "little"))
+        await asyncio.sleep(20)
+        assert got[-1] == (2999).to_bytes(20, "little") and not second.connected
+    run(main)
+
+
+def test_timers_of_a_callback_are_exact():
+    """The air goes on at once behind a callback, unless that has set a timer."""
+    async def main(air):
+        _, _, link, _, level = await pair_of(air)
+        loop, delays, k = asyncio.get_running_loop(), [], 0
+
+        def on_value(value):
+            begin = air.time
+            loop.call_later(0.0001, lambda: delays.append(air.time - begin))
+        await link.subscribe(await link.characteristic(BATTERY, LEVEL), on_value)
+        for k in range(200):
+            await level.notify(bytes([k]))
+        await asyncio.sleep(5)
+        assert len(delays) == 200 and 0.000099 < min(delays) <= max(delays) < 0.000111
+    run(main)
+
+
+def test_the_rate_of_notifications():
+    """Of one core, with what else a machine does: a quarter of what was measured."""
+    async def main(air):
+        _, _, link, _, level = await pair_of(air)
+        got = []
+        await link.subscribe(await link.characteristic(BATTERY, LEVEL), got.append)
+        begin = time.process_time()
+        for k in range(30000):
+            await level.notify(k.to_bytes(20, "little"))
+        while len(got) < 30000:
+            await asyncio.sleep(0.1)
+        assert 30000 / (time.process_time() - begin) > 40000
+    run(main)
+
+
 def test_the_program_in_the_docs(tmp_path):
     docs = Path(__file__).resolve().parents[2] / "docs/python.md"
     (program,) = re.findall(r"```python\n(.*?)```", docs.read_text(), flags=re.S)

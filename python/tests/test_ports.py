@@ -18,13 +18,13 @@ WOAD = ROOT / "build/woad"
 def radio(tmp_path):
     """A `woad air` on the wall's clock; its name for WOAD_HCI, and its process."""
     path = tmp_path / "air"
-    process = subprocess.Popen([WOAD, "air", "--quiet", f"unix:{path}"], stdout=subprocess.DEVNULL)
-    while not path.exists():
-        assert process.poll() is None
-        time.sleep(0.001)
+    process = subprocess.Popen([WOAD, "air", "--quiet", f"unix:{path}"],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr.readline().startswith(b"serving ")
     yield f"unix:{path}", process
     process.kill()
     process.wait()
+    process.stderr.close()
 
 
 def loops():

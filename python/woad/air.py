@@ -15,6 +15,7 @@ from .radio import Radio, host_config
 from .values import Address
 
 T = TypeVar("T")
+_EVENTS = 1000  # between two looks at files
 _STEPS = 2000  # of the air between two looks at signals
 _GRACE = 10.0  # real seconds for which a stalled air waits for other threads
 _IDLE_ROUNDS = 1000  # rounds of callbacks that wait for nothing, before a millisecond passes
@@ -153,17 +154,29 @@ class Air(Radio):
         until = now + int((self.patience if timeout is None else max(timeout, 0.0)) * 1e6)
         if timeout is not None and timeout > 0:
             until += 1  # not before the time asked for
-        while not lib.pump_run(self._pump, until, _STEPS):
-            if wait(0):
+        loop, pump = asyncio.get_running_loop(), self._pump
+        assert isinstance(loop, AirLoop)
+        planned = loop.planned()
+        for _ in range(_EVENTS):
+            if not lib.pump_run(pump, until, _STEPS):
+                if wait(0):
+                    return
+                if lib.woad_air_now(lib.pump_air(pump)) >= until:
+                    if timeout is None:
+                        self._stalled(wait)
+                    return
+                continue
+            self._deliver()
+            # A callback that has made nothing ready, and has set no timer: the air goes on at once.
+            if not self._finalizer.alive or loop.planned() != planned:
                 return
-            if lib.woad_air_now(lib.pump_air(self._pump)) >= until:
-                if timeout is None:
-                    if threading.active_count() > 1 and wait(_GRACE):
-                        return
-                    raise AirStalled(f"nothing that the program waits for has happened in "
-                                     f"{self.patience:g} s of the air's time")
-                return
-        self._deliver()
+            if timeout is None:
+                until = lib.woad_air_now(lib.pump_air(pump)) + int(self.patience * 1e6)
+
+    def _stalled(self, wait: Callable[[float], bool]) -> None:
+        if not (threading.active_count() > 1 and wait(_GRACE)):
+            raise AirStalled(f"nothing that the program waits for has happened in "
+                             f"{self.patience:g} s of the air's time")
 
 
 class _AirSelector(selectors.DefaultSelector):
@@ -203,6 +216,10 @@ class AirLoop(asyncio.SelectorEventLoop):
         self._air = air
         self._last = air.time
         super().__init__(_AirSelector(air))
+
+    def planned(self) -> tuple[int, int]:
+        """How many callbacks are ready, and how many timers are set: it changes with each."""
+        return len(getattr(self, "_ready", ())), len(getattr(self, "_scheduled", ()))
 
     def time(self) -> float:
         if self._air._finalizer.alive:

@@ -47,6 +47,7 @@ class Connection:
         self._running: Optional[_Procedure] = None
         self._queue: deque[_Procedure] = deque()
         self._room: list[asyncio.Future[None]] = []
+        self._line_room: list[asyncio.Future[None]] = []  # of notifications
         self._commands = False  # Write Commands are queued: a request must not overtake them
         self._indications: deque[asyncio.Future[None]] = deque()
         self._callbacks: dict[int, Callable[[bytes], object]] = {}
@@ -107,9 +108,10 @@ class Connection:
                 finish(procedure.future, error=error)
         self._running = None
         self._queue.clear()
-        for wait in (*self._room, *self._indications, self._securing):
+        for wait in (*self._room, *self._line_room, *self._indications, self._securing):
             finish(wait, error=error)
         self._room.clear()
+        self._line_room.clear()
         self._indications.clear()
         self._callbacks.clear()
 
@@ -239,14 +241,31 @@ class Connection:
                     raise await self.wait_closed() from None
                 if error.code != lib.WOAD_EAGAIN:
                     raise
+            node = self._host._alive()
+            self._want(node, True)
             room: asyncio.Future[None] = self._host._loop.create_future()
             self._room.append(room)
             await room
 
-    async def _send_value(self, handle: int, value: bytes, indicate: bool) -> None:
-        if not indicate:
-            await self._when_room("notify", lib.woad_gatt_notify, handle, value, len(value))
-            return
+    async def _notify(self, handle: int, value: bytes) -> None:
+        host, size = self._host, len(value)
+        while True:
+            if self._ended is not None:
+                raise self._ended
+            node = host._node or host._alive()
+            host._radio._touch(node)
+            result = lib.pump_notify(node, self._number, handle, value, size)
+            if result == 0:
+                return
+            if result == lib.WOAD_ENOTCONN:
+                raise await self.wait_closed()
+            if result != lib.WOAD_EAGAIN:
+                raise CallError("notify", result)
+            room: asyncio.Future[None] = host._loop.create_future()
+            self._line_room.append(room)
+            await room
+
+    async def _indicate(self, handle: int, value: bytes) -> None:
         confirmed: asyncio.Future[None] = self._host._loop.create_future()
         await self._when_room("indicate", lib.woad_gatt_indicate, handle, value, len(value))
         self._indications.append(confirmed)
@@ -371,6 +390,23 @@ class Connection:
 
     def _on_room(self, event: Any) -> None:
         waits, self._room = self._room, []
+        for wait in waits:
+            finish(wait)
+        self._wake_line()
+        # Behind those that wait, the line of notifications goes on.
+        self._host._loop.call_soon(self._line_goes_on)
+
+    def _line_goes_on(self) -> None:
+        if self._ended is None and self._host._node and not self._room:
+            self._host._radio._touch(self._host._node)
+            self._want(self._host._node, False)
+
+    def _want(self, node: Any, wanted: bool) -> None:
+        if lib.pump_want(node, self._number, wanted):
+            self._wake_line()
+
+    def _wake_line(self) -> None:
+        waits, self._line_room = self._line_room, []
         for wait in waits:
             finish(wait)
 

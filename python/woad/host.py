@@ -303,12 +303,16 @@ class Host:
             self._values.pop(handle)._host = None
 
     async def _notify(self, characteristic: Characteristic, value: bytes) -> int:
-        sent = 0
-        for connection in characteristic.subscribers():
-            bits = connection._subscription(characteristic.handle)
+        sent, handle = 0, characteristic.handle
+        for connection in list(self._connections.values()):
+            bits = connection._subscription(handle)
+            if not bits:
+                continue
             try:
-                await connection._send_value(characteristic.handle, value,
-                                             not bits & lib.WOAD_CCCD_NOTIFY)
+                if bits & lib.WOAD_CCCD_NOTIFY:
+                    await connection._notify(handle, value)
+                else:
+                    await connection._indicate(handle, value)
                 sent += 1
             except Disconnected:
                 pass

@@ -283,4 +283,37 @@ static inline void inject(int which, const char *octets, size_t n)
     assert_int_equal(woad_air_inject(w.n[which].c, HANDLE, (const uint8_t *)octets, n), 0);
 }
 
+/* Two connected controllers a metre apart: CENTRAL and PERIPHERAL, interval 20 ms. */
+static inline void nodes_connected(uint64_t seed, bool isochronous)
+{
+    nodes_begin(seed);
+    for (int k = 0; k < 2; k++) {
+        struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
+                                                  .x_mm = k * 1000,
+                                                  .conns = 2,
+                                                  .acl_count = 4,
+                                                  .acl_len = 251,
+                                                  .queue = 65000,
+                                                  .adv_sets = 2,
+                                                  .iso = 4,
+                                                  .crypto = &woad_mbedtls };
+        node_add(k, &cfg);
+        if (isochronous) { /* Host Feature: Connected Isochronous Stream */
+            assert_int_equal(command(k, 0x2074, "20 01"), 0);
+        }
+    }
+    assert_int_equal(command(PERIPHERAL, 0x2036,
+                             "00 13 00 20 00 00 20 00 00 07 00 00 00 00 00 00 00 00 00 7f 01 00 01"
+                             " 00 00"),
+                     0);
+    assert_int_equal(command(PERIPHERAL, 0x2039, "01 01 00 00 00 00"), 0);
+    assert_int_equal(command(CENTRAL, 0x2043,
+                             "00 00 00 02 02 03 04 05 06 01 10 00 10 00 10 00 10 00 00 00 64 00 00"
+                             " 00 00 00"),
+                     0);
+    run_ms(300);
+    assert_non_null(event(PERIPHERAL, 0x3e0a));
+    forget();
+}
+
 #endif

@@ -5,34 +5,10 @@
 enum { CIS_ESTABLISHED = 0x3e19, CIS_REQUEST = 0x3e1a, UPDATED = 0x3e03, POWER_REPORT = 0x3e21 };
 enum { DISCONNECTED = 5 };
 
-/* Two connected controllers that know each other's features, interval 20 ms. */
+/* Two connected controllers that know each other's features. */
 static void connect_nodes(void)
 {
-    nodes_begin(4);
-    for (int k = 0; k < 2; k++) {
-        struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-                                                  .x_mm = k * 1000,
-                                                  .conns = 2,
-                                                  .acl_count = 4,
-                                                  .acl_len = 251,
-                                                  .queue = 65000,
-                                                  .adv_sets = 2,
-                                                  .iso = 4,
-                                                  .crypto = &woad_mbedtls };
-        node_add(k, &cfg);
-        assert_int_equal(command(k, 0x2001, "ff ff ff ff ff ff ff ff"), 0);
-        assert_int_equal(command(k, 0x2074, "20 01"), 0);
-    }
-    assert_int_equal(command(PERIPHERAL, 0x2036,
-                             "01 13 00 20 00 00 20 00 00 07 00 00 00 00 00 00 00 00 00 7f 01 00 01"
-                             " 00 00"),
-                     0);
-    assert_int_equal(command(PERIPHERAL, 0x2039, "01 01 01 00 00 00"), 0);
-    assert_int_equal(command(CENTRAL, 0x2043,
-                             "00 00 00 02 02 03 04 05 06 01 10 00 10 00 10 00 10 00 00 00 64 00 00"
-                             " 00 00 00"),
-                     0);
-    run_ms(300);
+    nodes_connected(4, true);
     assert_int_equal(command(CENTRAL, 0x2016, "40 00"), 0);
     run_ms(300);
     forget();

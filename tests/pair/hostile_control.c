@@ -7,7 +7,7 @@ enum { EVENT_DISCONNECTED = 5, EVENT_ENCRYPTION = 8 };
 enum { LE_SYNC_TRANSFERRED = 0x3e18, LE_CIS_ESTABLISHED = 0x3e19, LE_CIS_REQUESTED = 0x3e1a };
 enum { LE_PHY_UPDATED = 0x3e0c, LE_KEY_REQUESTED = 0x3e05 };
 enum { SET_PAST = 0x205c, CREATE_SYNC = 0x2044, ENCRYPT = 0x2019, KEY_REPLY = 0x201a };
-enum { PHYS = 0x2030, ACCEPT_CIS = 0x2066, HOST_FEATURE = 0x2074 };
+enum { PHYS = 0x2030, ACCEPT_CIS = 0x2066 };
 static const char sync_params[] = "00 09 00 01 02 03 04 05 06 00 00 64 00 00";
 static const char key[] = "01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10";
 
@@ -16,39 +16,6 @@ static int command_2(int which, unsigned opcode, const char *a, const char *b)
     char text[100];
     snprintf(text, sizeof text, "%s %s", a, b);
     return command(which, opcode, text);
-}
-
-/* Two connected controllers, interval 20 ms. */
-static void connect_nodes(bool isochronous)
-{
-    nodes_begin(3);
-    for (int k = 0; k < 2; k++) {
-        struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-                                                  .x_mm = k * 1000,
-                                                  .conns = 2,
-                                                  .acl_count = 4,
-                                                  .acl_len = 251,
-                                                  .queue = 8192,
-                                                  .adv_sets = 2,
-                                                  .iso = 4,
-                                                  .crypto = &woad_mbedtls };
-        node_add(k, &cfg);
-        if (isochronous) {
-            assert_int_equal(command(k, HOST_FEATURE, "20 01"), 0);
-        }
-    }
-    assert_int_equal(command(PERIPHERAL, 0x2036,
-                             "00 13 00 20 00 00 20 00 00 07 00 00 00 00 00 00 00 00 00 7f 01 00 01"
-                             " 00 00"),
-                     0);
-    assert_int_equal(command(PERIPHERAL, 0x2039, "01 01 00 00 00 00"), 0);
-    assert_int_equal(command(CENTRAL, 0x2043,
-                             "00 00 00 02 02 03 04 05 06 01 10 00 10 00 10 00 10 00 00 00 64 00 00"
-                             " 00 00 00"),
-                     0);
-    run_ms(300);
-    assert_non_null(event(PERIPHERAL, 0x3e0a));
-    forget();
 }
 
 /* LL_PERIODIC_SYNC_IND with the connection event that `ahead` is after the first. */
@@ -72,7 +39,7 @@ static void sync_of_a_far_event_is_ignored(void **state)
     static const uint16_t far[] = { 0xa000, 0x8000, 0x7000, 0x4000 };
     (void)state;
     for (uint64_t s = 0; s < 2000; s += 1000) { /* at 1000 s these events are after time 0 */
-        connect_nodes(false);
+        nodes_connected(3, false);
         run_ms(s * 1000);
         assert_int_equal(command(PERIPHERAL, SET_PAST, "40 00 02 00 00 00 10 00"), 0);
         for (uint8_t n = 0; n < 4; n++) {
@@ -94,7 +61,7 @@ static void sync_of_a_far_event_is_ignored(void **state)
 static void sync_of_a_past_event_fails_in_time(void **state)
 {
     (void)state;
-    connect_nodes(false);
+    nodes_connected(3, false);
     run_ms(30000);
     assert_int_equal(command(PERIPHERAL, SET_PAST, "40 00 02 00 00 00 10 00"), 0);
     for (uint8_t n = 0; n < 6; n++) {
@@ -129,7 +96,7 @@ static void accept_stream(void)
 static void stream_that_does_not_come(void **state)
 {
     (void)state;
-    connect_nodes(true);
+    nodes_connected(3, true);
     accept_stream();
     run_ms(38000);
     assert_int_equal(count(PERIPHERAL, EVENT_DISCONNECTED), 0);
@@ -146,7 +113,7 @@ static void stream_of_a_far_event_fails(void **state)
     static const uint16_t far[] = { 0xa000, 0x8000, 0x7000, 0x4000 };
     (void)state;
     for (size_t n = 0; n < 4; n++) {
-        connect_nodes(true);
+        nodes_connected(3, true);
         accept_stream();
         uint8_t ind[16] = { 0x21, 1, 2, 3, 4, 0xc4, 9, 0, 0, 8, 0, 0, 8, 0 };
         ind[14] = (uint8_t)far[n];
@@ -181,7 +148,7 @@ static void begin_encryption(void)
 static void encryption_that_has_not_begun(void **state)
 {
     (void)state;
-    connect_nodes(false);
+    nodes_connected(3, false);
     for (uint8_t opcode = 4; opcode < sizeof lengths; opcode++) {
         if (lengths[opcode]) {
             inject_encryption(CENTRAL, opcode);
@@ -212,7 +179,7 @@ static void encryption_out_of_turn_ends_the_connection(void **state)
             if (!lengths[opcode] || (victim == CENTRAL && opcode == 5)) {
                 continue;
             }
-            connect_nodes(false);
+            nodes_connected(3, false);
             begin_encryption();
             inject_encryption(1 - victim, opcode);
             run_ms(2000);
@@ -232,7 +199,7 @@ static void data_while_encryption_is_paused(void **state)
     (void)state;
     for (int paused = 0; paused < 2; paused++) {
         size_t len;
-        connect_nodes(false);
+        nodes_connected(3, false);
         if (paused) {
             begin_encryption();
             assert_int_equal(command_2(PERIPHERAL, KEY_REPLY, "40 00", key), 0);
@@ -253,7 +220,7 @@ static void data_while_encryption_is_paused(void **state)
 static void pause_that_is_refused(void **state)
 {
     (void)state;
-    connect_nodes(false);
+    nodes_connected(3, false);
     begin_encryption();
     assert_int_equal(command_2(PERIPHERAL, KEY_REPLY, "40 00", key), 0);
     run_ms(200);
@@ -273,7 +240,7 @@ static void phy_by_reserved_bits(void **state)
     } rows[] = { { 0x08, 0 }, { 0x0a, 2 }, { 0xfa, 2 }, { 0x03, 1 }, { 0x07, 1 }, { 0x14, 3 } };
     (void)state;
     for (size_t n = 0; n < sizeof rows / sizeof *rows; n++) {
-        connect_nodes(false);
+        nodes_connected(3, false);
         uint8_t p[5] = { 0x18, rows[n].field, rows[n].field, 50, 0 };
         inject(CENTRAL, (const char *)p, sizeof p);
         for (int ms = 0; ms < 1500 && !event(PERIPHERAL, LE_PHY_UPDATED); ms++) {

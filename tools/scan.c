@@ -18,6 +18,7 @@
  *   TOOL_DOWN: end of a wait: the controller has failed
  *   tool_ended(): prints why a wait has ended, unless by TOOL_DONE; returns the exit status
  *   TOOL_EXIT_FAILED: exit status after a message
+ *   tool_fail(): prints a message; returns TOOL_EXIT_FAILED
  *   TOOL_FLAG: kind of option: without a value, to a bool
  *   tool_flush(): flushes standard output; false: it is closed
  *   tool_help: a sub-command's texts of --help, and its table of options
@@ -45,10 +46,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-/* The table: rows, octets of a name, ms until it is printed again. */
-enum { DAY_S = 86400, ROWS_MAX = 40, NAME_MAX_SHOWN = 28, REDRAW_MS = 300 };
+/* The table: rows, octets of a name, ms until it is printed again; columns before a name; lines
+ * beside the rows: the head, "more", the one where the cursor is. */
+enum { DAY_S = 86400, ROWS_MAX = 500, NAME_MAX_SHOWN = 64, REDRAW_MS = 300 };
+enum { COLUMNS = 80, LINES = 24, BEFORE_NAME = 17 + 1 + 6 + 1 + 8 + 1 + 8 + 2, OTHER_LINES = 3 };
 
 /* A device of the table. */
 struct row {
@@ -57,7 +61,7 @@ struct row {
     bool connectable, extended;
     uint8_t name[NAME_MAX_SHOWN];
     size_t name_len;
-    unsigned long packets;
+    unsigned long packets, heard; /* heard: the number of the last of all packets */
 };
 
 struct scan_tool {
@@ -72,6 +76,8 @@ struct scan_tool {
     unsigned long seen; /* reports that passed the filters */
     struct row row[ROWS_MAX];
     size_t rows, drawn; /* rows of the table; lines of it that are on the terminal */
+    bool over;          /* the controller scans no more, or has refused */
+    int status;         /* of that */
 };
 
 /* --- filters ---------------------------------------------------------------------------------- */
@@ -176,22 +182,38 @@ static void scan_json(const struct tool_report *r)
 
 /* --- the table -------------------------------------------------------------------------------- */
 
-/* The table's row of the reported device, made if need be; NULL: the table is full. */
+/* The table's row of the reported device, made if need be.  In a full table it takes the place of
+ * the device that has been silent for longest: others' addresses keep nobody out. */
 static struct row *scan_row(struct scan_tool *s)
 {
-    size_t i = 0;
-    while (i < s->rows && memcmp(&s->row[i].addr, &s->report.addr, sizeof s->report.addr) != 0) {
-        i++;
+    struct row *row = s->row, *end = s->row + s->rows, *silent = s->row;
+    while (row < end && memcmp(&row->addr, &s->report.addr, sizeof s->report.addr) != 0) {
+        silent = row->heard < silent->heard ? row : silent;
+        row++;
     }
-    if (i == ROWS_MAX) {
-        return NULL; /* the first ones stay */
+    if (row < end) {
+        return row;
     }
-    if (i == s->rows) {
-        memset(&s->row[i], 0, sizeof s->row[i]);
-        s->row[i].addr = s->report.addr;
+    if (s->rows == ROWS_MAX) {
+        row = silent;
+    } else {
         s->rows++;
     }
-    return &s->row[i];
+    memset(row, 0, sizeof *row);
+    row->addr = s->report.addr;
+    return row;
+}
+
+/* The octets of text that fit, without a part of a character.  An octet takes one column at most.
+ */
+static size_t scan_fit(const uint8_t *text, size_t len, size_t room)
+{
+    if (len > room) {
+        for (len = room; len && (text[len] & 0xc0) == 0x80;) {
+            len--;
+        }
+    }
+    return len;
 }
 
 /* Takes a report into the table. */
@@ -199,40 +221,58 @@ static void scan_note(struct scan_tool *s)
 {
     struct row *row = scan_row(s);
     size_t len;
-    if (!row) {
-        return;
-    }
+    row->heard = s->seen;
     row->rssi = s->report.rssi;
     row->packets++;
     row->connectable |= s->report.connectable;
     row->extended |= s->report.extended;
     const uint8_t *name = report_name(&s->report, &len);
     if (name) {
-        row->name_len = len < NAME_MAX_SHOWN ? len : NAME_MAX_SHOWN;
+        row->name_len = scan_fit(name, len, NAME_MAX_SHOWN);
         memcpy(row->name, name, row->name_len);
     }
 }
 
-/* Prints the table over the one before. */
+/* Prints a row, no longer than the terminal's line: its end would begin another one. */
+static void scan_draw_row(const struct row *row, size_t columns)
+{
+    char addr[TOOL_ADDR_TEXT] = "anonymous", end[40];
+    if (row->addr.type != 0xff) {
+        text_addr(addr, &row->addr);
+    }
+    snprintf(end, sizeof end, "%s%s", row->connectable ? "" : "  (no connections)",
+             row->extended ? "  (extended)" : "");
+    size_t room = columns > BEFORE_NAME ? columns - BEFORE_NAME : 0;
+    size_t name_len = scan_fit(row->name, row->name_len, room);
+    printf("%-17s %-6s %4d dBm %8lu  ", addr, text_addr_type(&row->addr), row->rssi, row->packets);
+    text_show(row->name, name_len);
+    printf("%.*s\033[K\n", (int)(room - name_len), end);
+}
+
+/* Prints the table over the one before: as many rows as the terminal has lines for. */
 static void scan_draw(struct scan_tool *s)
 {
+    struct winsize size;
+    size_t columns = COLUMNS, lines = LINES;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col && size.ws_row) {
+        columns = size.ws_col;
+        lines = size.ws_row;
+    }
+    size_t most = lines > OTHER_LINES ? lines - OTHER_LINES : 1;
+    size_t rows = s->rows < most ? s->rows : most;
     if (s->drawn) {
         printf("\033[%uA", (unsigned)s->drawn);
     }
-    printf("\033[K%-17s %-6s %8s %8s  NAME\n", "ADDRESS", "TYPE", "RSSI", "PACKETS");
-    for (size_t i = 0; i < s->rows; i++) {
-        const struct row *row = &s->row[i];
-        char addr[TOOL_ADDR_TEXT] = "anonymous";
-        if (row->addr.type != 0xff) {
-            text_addr(addr, &row->addr);
-        }
-        printf("\033[K%-17s %-6s %4d dBm %8lu  ", addr, text_addr_type(&row->addr), row->rssi,
-               row->packets);
-        text_show(row->name, row->name_len);
-        printf("%s%s\n", row->connectable ? "" : "  (no connections)",
-               row->extended ? "  (extended)" : "");
+    printf("%-17s %-6s %8s %8s  NAME\033[K\n", "ADDRESS", "TYPE", "RSSI", "PACKETS");
+    for (size_t i = 0; i < rows; i++) {
+        scan_draw_row(&s->row[i], columns);
     }
-    s->drawn = s->rows + 1;
+    s->drawn = rows + 1;
+    if (rows < s->rows) {
+        printf("and %u more: --lines shows them\033[K\n", (unsigned)(s->rows - rows));
+        s->drawn++;
+    }
+    printf("\033[J");
 }
 
 /* --- the command ------------------------------------------------------------------------------ */
@@ -241,6 +281,10 @@ static void scan_draw(struct scan_tool *s)
 static void scan_event(struct tool *t, const struct woad_event *ev)
 {
     struct scan_tool *s = t->ctx;
+    if (ev->type == WOAD_EV_SCAN_DONE) {
+        s->over = true;
+        s->status = ev->u.scan.status;
+    }
     if (!report_take(&s->report, ev) || !scan_wants(s)) {
         return;
     }
@@ -269,9 +313,11 @@ static int scan_run(struct scan_tool *s, unsigned long seconds)
     if (tool_open(t)) {
         return TOOL_EXIT_FAILED;
     }
-    woad_scan_start(t->h, &params);
+    s->status = woad_scan_start(t->h, &params);
+    s->over = s->status != 0;
     uint32_t start = woad_port_now_ms(), limit = (uint32_t)seconds * 1000u, gone = 0;
-    while (gone < limit && tool_step(t, -1, limit - gone < REDRAW_MS ? limit - gone : REDRAW_MS)) {
+    while (gone < limit && !s->over &&
+           tool_step(t, -1, limit - gone < REDRAW_MS ? limit - gone : REDRAW_MS)) {
         gone = woad_port_now_ms() - start;
         if (s->table) {
             scan_draw(s);
@@ -281,6 +327,8 @@ static int scan_run(struct scan_tool *s, unsigned long seconds)
     int status = 0;
     if (tool_why(t) == TOOL_DOWN || t->output_closed) {
         status = tool_ended(t, tool_why(t), "scanning");
+    } else if (s->status) {
+        status = tool_fail(t, "the controller does not scan: %s", woad_strerror(s->status));
     } else if (!s->seen) {
         fprintf(stderr, "woad scan: no device advertises there\n");
     }

@@ -10,7 +10,7 @@
  *   report_may_connect(): a connection may be made to the device of the report
  *   report_name(): the name in a report; NULL: none
  *   report_take(): takes an event of a scan; true: the report is complete
- *   scan_ended: of a peer: the scan has ended
+ *   scan_status: of a peer: why the controller does not scan; 0: it does
  *   secured: of a peer: the encryption has begun, or failed with `status`
  *   text_parse_addr(): the address that a text is; false: it is none
  *   tool: a sub-command: its options, host, port and state: tool_host.h
@@ -70,7 +70,10 @@ void peer_event(struct tool_peer *p, struct tool *t, const struct woad_event *ev
             peer_report(p, t);
         }
         break;
-    case WOAD_EV_SCAN_DONE: p->scan_ended = true; break;
+    case WOAD_EV_SCAN_DONE:
+        p->scan_status = ev->u.scan.status;
+        p->found = p->found || p->scan_status; /* ends the wait */
+        break;
     case WOAD_EV_CONNECT: p->connected = true; break;
     case WOAD_EV_CONNECT_FAILED:
         p->failed = p->connected = true; /* ends the wait */
@@ -205,6 +208,9 @@ int peer_connect(struct tool_peer *p, struct tool *t, const char *wanted, uint32
     enum tool_end end = tool_wait(t, &p->found, timeout_ms);
     if (end != TOOL_DONE) {
         return peer_not_found(p, t, end);
+    }
+    if (p->scan_status) {
+        return tool_fail(t, "the controller does not scan: %s", woad_strerror(p->scan_status));
     }
     end = p->failed ? TOOL_DONE : tool_wait(t, &p->connected, timeout_ms);
     if (end != TOOL_DONE) {

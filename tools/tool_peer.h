@@ -17,9 +17,9 @@ struct tool_peer {
     bool failed;           /* with `status` */
     bool secured;          /* the encryption has begun, or failed with `status` */
     bool refuses;          /* it was seen, and takes no connections */
-    bool scan_ended;
-    int status;    /* of the attempt (HCI), or of the encryption */
-    bool had_bond; /* peer_connect() has found one */
+    int scan_status;       /* with which the controller has refused to scan; 0: it has not */
+    int status;            /* of the attempt (HCI), or of the encryption */
+    bool had_bond;         /* peer_connect() has found one */
     struct tool_report report;
 };
 

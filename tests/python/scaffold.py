@@ -74,8 +74,9 @@ class Host:
         self.s.recv(got[2] + 3 - len(got)) if got[2] + 3 > len(got) else b""
         assert got[6] == 0, (hex(opcode), got)
 
-    def advertise(self, data):
-        self.command(0x2005, b"\x01\x02\x03\x04\x05\xc0")
+    def advertise(self, data, octet=1):
+        """`octet`: the last one of its address."""
+        self.command(0x2005, bytes((octet,)) + b"\x02\x03\x04\x05\xc0")
         self.command(0x2006, b"\xa0\x00\xa0\x00\x03\x01\x00" + bytes(6) + b"\x07\x00")
         self.command(0x2008, bytes((len(data),)) + data.ljust(31, b"\0"))
         self.command(0x200a, b"\x01")

@@ -3,6 +3,7 @@
 
 woad_command.py [NAME…]: those tests whose names contain one of the words.
 """
+import fcntl
 import json
 import os
 import pty
@@ -10,8 +11,10 @@ import re
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 
@@ -337,6 +340,78 @@ print(b"".join(got).hex())
 def central(**values):
     code = "".join("%s = %r\n" % x for x in values.items()) + CENTRAL
     return [os.path.join(root, "build", "micropython"), "-c", code]
+
+
+def refuses_to_scan(path, air):
+    """A controller behind a socket that refuses LE Set Scan Enable, 0x0c."""
+    ours = socket.socket(socket.AF_UNIX)
+    ours.bind(path)
+    ours.listen(4)
+
+    def serve(host):
+        controller, commands = socket.socket(socket.AF_UNIX), b""
+        controller.connect(air)
+        while True:
+            ready = select.select([host, controller], [], [])[0]
+            octets = ready[0].recv(4096)
+            if not octets:
+                return controller.close()
+            if ready[0] is controller:
+                host.sendall(octets)
+                continue
+            commands += octets
+            while len(commands) >= 4 and len(commands) >= 4 + commands[3]:
+                one, commands = commands[:4 + commands[3]], commands[4 + commands[3]:]
+                if one[1:3] in (b"\x42\x20", b"\x0c\x20"):
+                    host.sendall(b"\x04\x0e\x04\x01" + one[1:3] + b"\x0c")
+                else:
+                    controller.sendall(one)
+
+    def accept():
+        while True:
+            host = ours.accept()[0]
+            threading.Thread(target=serve, args=(host,), daemon=True).start()
+    threading.Thread(target=accept, daemon=True).start()
+
+
+def test_a_controller_that_does_not_scan():
+    path, behind = os.path.join(scratch, "refuses"), os.path.join(scratch, "behind")
+    air = hub("unix:" + behind)
+    refuses_to_scan(path, behind)
+    alone("scan", "9", "--hci", "unix:" + path, code=1, said="the controller does not scan: ")
+    alone("gatt", "x", "--hci", "unix:" + path, code=1, said="the controller does not scan: ")
+    air.terminate()
+    ended(air)
+
+
+def test_table_of_a_small_terminal():
+    """Rows that the screen has no line for, names that a line has no room for: nothing scrolls."""
+    path = os.path.join(scratch, "table")
+    air = hub("unix:" + path)
+    hosts = [Host(path) for _ in range(30)]
+    for i, host in enumerate(hosts):
+        host.advertise(name_of(b"%02d \xc3\xa4\xc3\xb6\xc3\xbc and so on for long" % i), i + 1)
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
+    scan = subprocess.Popen([woad, "scan", "2", "--hci", "unix:" + path], stdout=theirs, stderr=subprocess.PIPE, env=environment)
+    os.close(theirs)
+    text = b""
+    try:
+        while part := os.read(ours, 65536):
+            text += part
+    except OSError:                     # the other end is closed
+        pass
+    assert scan.wait(5) == 0
+    tables = re.split(r"(?:\033\[\d+A)", text.decode().replace("\r", ""))
+    assert tables[-1].endswith("more: --lines shows them\033[K\n\033[J"), tables[-1][-200:]
+    for table in tables:
+        lines = table.replace("\033[K", "").replace("\033[J", "").splitlines()
+        assert len(lines) <= 23 and all(len(x) <= 60 for x in lines) and "?" not in table, lines
+    ups = [int(x) for x in re.findall(r"\033\[(\d+)A", text.decode())]
+    assert ups == [len(x.splitlines()) - ("\033[J" in x.splitlines()[-1] and x.endswith("\033[J")) for x in tables[:-1]], ups
+    os.close(ours)
+    air.terminate()
+    ended(air)
 
 
 def test_slow_keyboard():

@@ -3,19 +3,19 @@
  * open; a new one is locked before it gets the name.
  *
  * Names of other files:
+ *   cccd: the peer's subscriptions, `cccds` of them
+ *   client_features: what the peer has written as a client
+ *   csrk: the peer's key of signatures
+ *   database: hash of our attributes that the peer knows as a client; 0: none
+ *   fd_above_stdio(): moves a new descriptor above 2; or returns a negative errno
  *   flags: of a bond: WOAD_BOND_SECURE 1, WOAD_BOND_AUTHENTICATED 2
  *   own_ltk: the key for when the peer is central
- *   peer_ltk: the key for when the peer is peripheral
- *   csrk: the peer's key of signatures
- *   signs: next counter value of the peer's signatures
  *   own_signs: next counter value of our signatures
- *   client_features: what the peer has written as a client
- *   database: hash of our attributes that the peer knows as a client; 0: none
- *   cccd: the peer's subscriptions, `cccds` of them
+ *   peer_ltk: the key for when the peer is peripheral
+ *   signs: next counter value of the peer's signatures
  *   woad_bond_change: what has happened to a bond: NEW, CHANGED (counters, subscriptions), GONE
  *   woad_bond_store_event(): calls load, find, keep or attempts, as the host's event says
- *   woad_port_random(): random octets of the system; 0: success
- *   fd_above_stdio(): moves a new descriptor above 2; or returns a negative errno */
+ *   woad_port_random(): random octets of the system; 0: success */
 #define _GNU_SOURCE
 #include <woad/port.h>
 #include <woad/woad.h>

@@ -2,7 +2,8 @@
  *
  * Names of other files:
  *   command: of a tool, of a help: the sub-command's name, for messages
- *   ended: of a tool: its connection has ended
+ *   ended: of a tool: its connection has ended; of the page's server: the air has closed its
+ *       connections
  *   hci: of a tool: the controller's name; NULL: that of WOAD_HCI
  *   output_closed: of a tool: standard output cannot be written to any more
  *   text_addr(): an address as text: C0:11:22:33:44:55
@@ -29,8 +30,8 @@
  *   tool_status(): the exit status at the end: 1, too, if standard output is closed
  *   TOOL_TEXT: kind of option: to a const char *
  *   tool_usage(): prints what is wrong with the command line; returns TOOL_EXIT_USAGE
- *   tool_wait(): lets the host go on until *done, or for some ms; TOOL_DONE, or what has ended
- *       it before
+ *   tool_wait(): lets the host go on until *done, or for some ms; TOOL_DONE, or what has ended it
+ *       before
  *   uuid_parse(): a UUID from digits or from its name; false: it is neither */
 #include "tool_host.h"
 #include "tool_text.h"

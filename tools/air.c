@@ -5,16 +5,15 @@
  *   air_control_close(): ends what air_control() has begun
  *   air_failed(): prints why the hub has failed; returns the exit status
  *   air_option(): applies an option of an air; 0, 1: it is --help, -1: wrong, after a message
- *   air_option_argument(): the argument of the option that getopt_long() has found, of --web
- *       also in the next word
+ *   air_option_argument(): the argument of the option that getopt_long() has found, of --web also
+ *       in the next word
  *   AIR_OPTIONS: rows of getopt_long()'s table for the options of an air
  *   AIR_OPTIONS_HELP: lines of --help for the options of an air
- *   control_close(): ends what control_open() has begun; NULL: nothing
  *   hci_transport: an open transport: transport.h
  *   hub_extra: functions that the hub calls in its loop: hub.h
  *   hub_options: what the air is to be like: hub.h
  *   hub_run(): serves hosts until stop is set, or as exit_when_empty says
- *   LISTEN_NAME_MAX: octets of the name that hosts call a transport by
+ *   LISTEN_NAME_MAX: octets of a listening transport's name, its 0 included
  *   transport_listen(): listens at a name, or makes what is one host's already
  *   transport_unlisten(): closes the socket and removes its path */
 #define _GNU_SOURCE

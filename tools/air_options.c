@@ -10,8 +10,8 @@
  *   web_is_port(): the word is a port
  *   web_is_wanted(): --web was there
  *   web_option(): takes --web; 0, or -1 after a message
- *   web_start(): starts the page's process, and prints its address; 0, or the exit status after
- *       a message
+ *   web_start(): starts the page's process, and prints its address; 0, or the exit status after a
+ *       message
  *   world_file: walls, noise, links and failing controllers, from a file
  *   world_file_load(): reads a world from a file; 0, or see the message
  *   WORLD_MESSAGE_MAX: octets of a message of world_file_load() */

@@ -11,8 +11,8 @@
  *   conn_device(): notes which device is on a side of a connection
  *   conn_get(): the connection of that number, made if need be; NULL: no memory
  *   decode_ad(): writes advertising data
- *   decode_fields(): writes the fields that a description names, "name:type …"; octets behind
- *       the last are an error
+ *   decode_fields(): writes the fields that a description names, "name:type …"; octets behind the
+ *       last are an error
  *   decode_head(): writes the fields that a description names; more octets may follow
  *   decode_rest(): writes the octets that are left
  *   decoder: what is known of a recording so far, and the packet at hand: decode.h
@@ -35,8 +35,8 @@
  *   names_address: table of the names of types of addresses
  *   packet_kind: a row of a table: number, name and fields of a packet
  *   radio: of a record: a packet's channel, power and flags on the air
- *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than
- *       there were
+ *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than there
+ *       were
  *   rd_bytes(): reads octets; NULL: fewer are left
  *   rd_le16(): reads 16 bits, little endian
  *   rd_le24(): reads 24 bits, little endian

@@ -10,8 +10,8 @@
  *   bad: of rd: more was read than there was; of the line: line_bad() was called
  *   conn_get(): the connection of that number, made if need be; NULL: no memory
  *   decode_advertising(): a PDU of advertising
- *   decode_fields(): writes the fields that a description names, "name:type …"; octets behind
- *       the last are an error
+ *   decode_fields(): writes the fields that a description names, "name:type …"; octets behind the
+ *       last are an error
  *   decode_l2cap_part(): a part of an L2CAP PDU
  *   decode_rest(): writes the octets that are left
  *   decoder: what is known of a recording so far, and the packet at hand: decode.h
@@ -37,14 +37,15 @@
  *   LINE_YELLOW: colour
  *   new_packet: of a connection on the air: the packet at hand is no retransmission
  *   packet_kind: a row of a table: number, name and fields of a packet
- *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than
- *       there were
+ *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than there
+ *       were
  *   rd_bytes(): reads octets; NULL: fewer are left
  *   rd_le32(): reads 32 bits, little endian
  *   rd_left(): octets not read yet (base/buf.h)
  *   rd_u8(): reads an octet; 0 if none is left
  *   record_radio: a packet's channel, power and flags on the air, if `there`
- *   sender: of the decoder: the side that has sent the packet at hand
+ *   sender: of the decoder: the side that has sent the packet at hand; of a packet of a feed:
+ *       number of its sender's host, 0: unknown
  *   SIDE_A: side of a connection: in a log the host, on the air the central
  *   SN_NONE: of a connection on the air, in `sn`: there was no packet yet
  *   stream: of a connection: its packets are isochronous

@@ -9,8 +9,8 @@
  * Names of other files:
  *   bad: of rd: more was read than there was; of the line: line_bad() was called
  *   conn_note_attribute(): notes the type of an attribute of a side's device
- *   decode_fields(): writes the fields that a description names, "name:type …"; octets behind
- *       the last are an error
+ *   decode_fields(): writes the fields that a description names, "name:type …"; octets behind the
+ *       last are an error
  *   decode_head(): writes the fields that a description names; more octets may follow
  *   decode_rest(): writes the octets that are left
  *   decoder: what is known of a recording so far, and the packet at hand: decode.h
@@ -30,15 +30,17 @@
  *   line_octets(): a field: octets
  *   line_uuid(): a field: a UUID with its name
  *   packet_kind: a row of a table: number, name and fields of a packet
- *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than
- *       there were
+ *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than there
+ *       were
  *   rd_bytes(): reads octets; NULL: fewer are left
  *   rd_le16(): reads 16 bits, little endian
  *   rd_left(): octets not read yet (base/buf.h)
  *   rd_of(): a rd of these octets
  *   rd_u8(): reads an octet; 0 if none is left
- *   sender: of the decoder: the side that has sent the packet at hand
- *   server: of the decoder: the side that has the attributes, of an ATT PDU
+ *   sender: of the decoder: the side that has sent the packet at hand; of a packet of a feed:
+ *       number of its sender's host, 0: unknown
+ *   server: of the decoder: the side that has the attributes, of an ATT PDU; of the page: the state
+ *       of its process: web_session.h
  *   uuid_len: of an attribute, of a request: octets of its type; 0: none is known */
 #include "decode.h"
 

@@ -11,8 +11,7 @@
  *   conn_find(): the connection of that number; NULL: unknown
  *   decoder: what is known of a recording so far, and the packet at hand: decode.h
  *   get_le16(): 16 bits, little endian
- *   limit: of the decoder: octets of the next field of variable length; NO_LIMIT: all that are
- *       left
+ *   limit: of the decoder: octets of the next field of variable length; NO_LIMIT: all that are left
  *   line: the line that is written: decode_line.h
  *   line_address(): a field: an address, and its device's name
  *   line_bad(): notes that the packet breaks its format; the first reason stays
@@ -52,13 +51,14 @@
  *   names_smp_io: table of the names of IO capabilities
  *   names_smp_reason: table of the names of reasons of a failed pairing
  *   names_switch: table of the names of switches
- *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than
- *       there were
+ *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than there
+ *       were
  *   rd_bytes(): reads octets; NULL: fewer are left
  *   rd_left(): octets not read yet (base/buf.h)
  *   rd_of(): a rd of these octets
  *   rd_u8(): reads an octet; 0 if none is left
- *   server: of the decoder: the side that has the attributes, of an ATT PDU
+ *   server: of the decoder: the side that has the attributes, of an ATT PDU; of the page: the state
+ *       of its process: web_session.h
  *   SIDE_B: the other side of a connection
  *   uuid_len: of an attribute, of a request: octets of its type; 0: none is known */
 #include "decode.h"

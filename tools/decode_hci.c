@@ -5,8 +5,8 @@
  *   bad: of rd: more was read than there was; of the line: line_bad() was called
  *   conn_device(): notes which device is on a side of a connection
  *   conn_get(): the connection of that number, made if need be; NULL: no memory
- *   decode_fields(): writes the fields that a description names, "name:type …"; octets behind
- *       the last are an error
+ *   decode_fields(): writes the fields that a description names, "name:type …"; octets behind the
+ *       last are an error
  *   decode_head(): writes the fields that a description names; more octets may follow
  *   decode_l2cap_part(): a part of an L2CAP PDU
  *   decode_rest(): writes the octets that are left
@@ -33,13 +33,14 @@
  *   name_find(): the name of a number; NULL: it has none
  *   name_of: a row of a table of names, by number; NULL ends it
  *   packet_kind: a row of a table: number, name and fields of a packet
- *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than
- *       there were
+ *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than there
+ *       were
  *   rd_bytes(): reads octets; NULL: fewer are left
  *   rd_le16(): reads 16 bits, little endian
  *   rd_left(): octets not read yet (base/buf.h)
  *   rd_u8(): reads an octet; 0 if none is left
- *   sender: of the decoder: the side that has sent the packet at hand
+ *   sender: of the decoder: the side that has sent the packet at hand; of a packet of a feed:
+ *       number of its sender's host, 0: unknown
  *   SIDE_A: side of a connection: in a log the host, on the air the central
  *   SIDE_B: the other side of a connection */
 #include "decode.h"

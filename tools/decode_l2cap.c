@@ -20,12 +20,13 @@
  *   partial_add(): adds octets to a PDU in parts; false: no memory
  *   partial_end(): frees a PDU in parts
  *   peer_cid: of a channel: the number of its other half
- *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than
- *       there were
+ *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than there
+ *       were
  *   rd_le16(): reads 16 bits, little endian
  *   rd_left(): octets not read yet (base/buf.h)
  *   rd_of(): a rd of these octets
- *   sender: of the decoder: the side that has sent the packet at hand
+ *   sender: of the decoder: the side that has sent the packet at hand; of a packet of a feed:
+ *       number of its sender's host, 0: unknown
  *   side: of a channel: the side that receives by its number
  *   SIDE_A: side of a connection: in a log the host, on the air the central
  *   SIDE_B: the other side of a connection */

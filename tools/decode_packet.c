@@ -8,8 +8,7 @@
  *   decoder: what is known of a recording so far, and the packet at hand: decode.h
  *   first_us: of the decoder: the first packet's time
  *   json: of the line: JSON, else text
- *   limit: of the decoder: octets of the next field of variable length; NO_LIMIT: all that are
- *       left
+ *   limit: of the decoder: octets of the next field of variable length; NO_LIMIT: all that are left
  *   line: the line that is written: decode_line.h
  *   line_bad(): notes that the packet breaks its format; the first reason stays
  *   line_begin(): begins a line
@@ -20,9 +19,10 @@
  *   line_text(): a field: text of a peer, in quotes
  *   LINE_YELLOW: colour
  *   lost: of a record: packets that are missing before it
- *   packets: of the decoder: packets so far
- *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than
- *       there were
+ *   packets: of the decoder, of a feed: packets so far; of web_place: the connection that brings
+ *       them
+ *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than there
+ *       were
  *   rd_bytes(): reads octets; NULL: fewer are left
  *   rd_left(): octets not read yet (base/buf.h)
  *   rd_of(): a rd of these octets
@@ -31,8 +31,8 @@
  *   RECORD_NOTE: kind of a record: text
  *   several: of the decoder: the recording has several sources
  *   source: of a record: number of its source
- *   whole: of a PDU in parts: its octets, 0: none is under way; of a record: octets that the
- *       packet had */
+ *   whole: of a PDU in parts: its octets, 0: none is under way; of a record: octets that the packet
+ *       had */
 #include "decode.h"
 
 /* The packet's number, in JSON only, and its time in seconds. */

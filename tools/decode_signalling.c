@@ -11,8 +11,8 @@
  *   channel_add(): a new channel; NULL: no memory, or too many
  *   channel_remove(): forgets a channel, and its other half
  *   channel_request: a request for channels that waits for its response
- *   decode_fields(): writes the fields that a description names, "name:type …"; octets behind
- *       the last are an error
+ *   decode_fields(): writes the fields that a description names, "name:type …"; octets behind the
+ *       last are an error
  *   decode_rest(): writes the octets that are left
  *   decoder: what is known of a recording so far, and the packet at hand: decode.h
  *   fields: of a kind of packet: a description, for decode_fields()
@@ -26,13 +26,14 @@
  *   LINE_YELLOW: colour
  *   packet_kind: a row of a table: number, name and fields of a packet
  *   peer_cid: of a channel: the number of its other half
- *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than
- *       there were
+ *   rd: octets to be read: the next at `p`, `end` behind the last; `bad`: more were read than there
+ *       were
  *   rd_bytes(): reads octets; NULL: fewer are left
  *   rd_le16(): reads 16 bits, little endian
  *   rd_left(): octets not read yet (base/buf.h)
  *   rd_u8(): reads an octet; 0 if none is left
- *   sender: of the decoder: the side that has sent the packet at hand */
+ *   sender: of the decoder: the side that has sent the packet at hand; of a packet of a feed:
+ *       number of its sender's host, 0: unknown */
 #include "decode.h"
 
 /* Codes of signals that change channels. */

@@ -15,8 +15,8 @@
  *   SN_NONE: of a connection on the air, in `sn`: there was no packet yet
  *   source: of a record: number of its source
  *   uuid_len: of an attribute, of a request: octets of its type; 0: none is known
- *   whole: of a PDU in parts: its octets, 0: none is under way; of a record: octets that the
- *       packet had */
+ *   whole: of a PDU in parts: its octets, 0: none is under way; of a record: octets that the packet
+ *       had */
 #include "decode.h"
 
 #include <stdlib.h>

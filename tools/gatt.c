@@ -12,13 +12,13 @@
  *   gatt_show_tree_json(): prints services, characteristics and descriptors as an object of JSON
  *   gatt_show_value(): prints a value on a line: octets, what they mean, text
  *   gatt_show_value_json(): prints a value as an object of JSON
- *   gatt_subscribe(): turns notifications or indications on or off; 0, or the exit status after
- *       a message
+ *   gatt_subscribe(): turns notifications or indications on or off; 0, or the exit status after a
+ *       message
  *   gatt_write_command(): writes without a response; 0, or the exit status after a message
  *   hci: of a tool: the controller's name; NULL: that of WOAD_HCI
  *   output_closed: of a tool: standard output cannot be written to any more
- *   peer_connect(): finds a peer, connects to it, and encrypts with a bond; 0, or the exit
- *       status after a message
+ *   peer_connect(): finds a peer, connects to it, and encrypts with a bond; 0, or the exit status
+ *       after a message
  *   text_parse_value(): octets of a value on the command line: hexadecimal, or text; returns how
  *       many, -1: too many
  *   tool: a sub-command: its options, host, port and state: tool_host.h
@@ -43,8 +43,8 @@
  *   TOOL_TEXT: kind of option: to a const char *
  *   TOOL_TIME: end of a wait: the time limit
  *   tool_usage(): prints what is wrong with the command line; returns TOOL_EXIT_USAGE
- *   tool_wait(): lets the host go on until *done, or for some ms; TOOL_DONE, or what has ended
- *       it before */
+ *   tool_wait(): lets the host go on until *done, or for some ms; TOOL_DONE, or what has ended it
+ *       before */
 #include "gatt_shell.h"
 #include "gatt_show.h"
 #include "tool_text.h"

@@ -4,13 +4,13 @@
  *   gatt_node(): the characteristic or descriptor that a text names; NULL, after a message
  *   gatt_show_tree(): prints services, characteristics and descriptors
  *   gatt_show_value(): prints a value on a line: octets, what they mean, text
- *   gatt_subscribe(): turns notifications or indications on or off; 0, or the exit status after
- *       a message
+ *   gatt_subscribe(): turns notifications or indications on or off; 0, or the exit status after a
+ *       message
  *   gatt_write_command(): writes without a response; 0, or the exit status after a message
  *   input_again(): to be called after something else was printed: shows the line that is typed
  *       again
- *   input_aside(): to be called before something else is printed: takes the line that is typed
- *       off the terminal
+ *   input_aside(): to be called before something else is printed: takes the line that is typed off
+ *       the terminal
  *   input_close(): ends
  *   INPUT_LINE_MAX: octets of a line, its 0 included
  *   input_lines: lines of standard input, typed while the radio goes on: input.h
@@ -30,7 +30,6 @@
  *   tool_fail(): prints a message; returns TOOL_EXIT_FAILED
  *   tool_flush(): flushes standard output; false: it is closed
  *   tool_gatt: a tool that is a GATT client: tool_gatt.h
- *   tool_gatt(): the sub-command `woad gatt`; returns the exit status
  *   TOOL_GONE: end of a wait: the connection has ended
  *   tool_node: an attribute of the peer with a place in the tree: kind, handle, last handle,
  *       properties, UUID

@@ -10,7 +10,6 @@
  *   text_readable(): the octets are text
  *   text_show(): prints text of a peer, made safe for a terminal
  *   tool_gatt: a tool that is a GATT client: tool_gatt.h
- *   tool_gatt(): the sub-command `woad gatt`; returns the exit status
  *   tool_node: an attribute of the peer with a place in the tree: kind, handle, last handle,
  *       properties, UUID
  *   uuid_name(): a UUID's name; NULL: it has none here

@@ -11,8 +11,8 @@
  *   reading: of input_lines: a line is being typed
  *   terminal: of input_lines: standard input and output are a terminal
  *   tool_flush(): flushes standard output; false: it is closed
- *   tool_step(): lets the host go on once, for some ms at most, or until a descriptor can be
- *       read; false: tool_why() is not TOOL_DONE */
+ *   tool_step(): lets the host go on once, for some ms at most, or until a descriptor can be read;
+ *       false: tool_why() is not TOOL_DONE */
 #include "input.h"
 
 #include <poll.h>

@@ -2,10 +2,11 @@
  *
  * Names of other files:
  *   command: of a tool, of a help: the sub-command's name, for messages
- *   ended: of a tool: its connection has ended
+ *   ended: of a tool: its connection has ended; of the page's server: the air has closed its
+ *       connections
  *   hci: of a tool: the controller's name; NULL: that of WOAD_HCI
- *   peer_connect(): finds a peer, connects to it, and encrypts with a bond; 0, or the exit
- *       status after a message
+ *   peer_connect(): finds a peer, connects to it, and encrypts with a bond; 0, or the exit status
+ *       after a message
  *   peer_event(): to be called with every event, for peer_connect()
  *   tool: a sub-command: its options, host, port and state: tool_host.h
  *   tool_bonds_path(): path of the bond file of that name, to be freed; NULL: there is no home
@@ -23,14 +24,14 @@
  *       goes, least and greatest number
  *   tool_parse(): takes the options off the command line; false: the command ends with *status
  *   tool_peer: a peer that is looked for by name or address: tool_peer.h
- *   tool_step(): lets the host go on once, for some ms at most, or until a descriptor can be
- *       read; false: tool_why() is not TOOL_DONE
+ *   tool_step(): lets the host go on once, for some ms at most, or until a descriptor can be read;
+ *       false: tool_why() is not TOOL_DONE
  *   TOOL_STOPPED: end of a wait: Ctrl-C, SIGTERM, or standard output is closed
  *   TOOL_TEXT: kind of option: to a const char *
  *   TOOL_TIME: end of a wait: the time limit
  *   tool_usage(): prints what is wrong with the command line; returns TOOL_EXIT_USAGE
- *   tool_wait(): lets the host go on until *done, or for some ms; TOOL_DONE, or what has ended
- *       it before
+ *   tool_wait(): lets the host go on until *done, or for some ms; TOOL_DONE, or what has ended it
+ *       before
  *   tool_why(): why the command is to end; TOOL_DONE: it is not */
 #include "tool_peer.h"
 #include "tool_text.h"

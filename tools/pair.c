@@ -4,8 +4,8 @@
  *   command: of a tool, of a help: the sub-command's name, for messages
  *   had_bond: of a peer: there is a bond with it
  *   hci: of a tool: the controller's name; NULL: that of WOAD_HCI
- *   peer_connect(): finds a peer, connects to it, and encrypts with a bond; 0, or the exit
- *       status after a message
+ *   peer_connect(): finds a peer, connects to it, and encrypts with a bond; 0, or the exit status
+ *       after a message
  *   peer_event(): to be called with every event, for peer_connect()
  *   text_addr(): an address as text: C0:11:22:33:44:55
  *   text_addr_type(): "public" or "random"
@@ -27,8 +27,8 @@
  *   tool_parse(): takes the options off the command line; false: the command ends with *status
  *   tool_peer: a peer that is looked for by name or address: tool_peer.h
  *   tool_status(): the exit status at the end: 1, too, if standard output is closed
- *   tool_step(): lets the host go on once, for some ms at most, or until a descriptor can be
- *       read; false: tool_why() is not TOOL_DONE
+ *   tool_step(): lets the host go on once, for some ms at most, or until a descriptor can be read;
+ *       false: tool_why() is not TOOL_DONE
  *   TOOL_TEXT: kind of option: to a const char *
  *   TOOL_TIME: end of a wait: the time limit
  *   tool_usage(): prints what is wrong with the command line; returns TOOL_EXIT_USAGE

@@ -6,22 +6,20 @@
  *   air_control_close(): ends what air_control() has begun
  *   air_failed(): prints why the hub has failed; returns the exit status
  *   air_option(): applies an option of an air; 0, 1: it is --help, -1: wrong, after a message
- *   air_option_argument(): the argument of the option that getopt_long() has found, of --web
- *       also in the next word
+ *   air_option_argument(): the argument of the option that getopt_long() has found, of --web also
+ *       in the next word
  *   AIR_OPTIONS: rows of getopt_long()'s table for the options of an air
  *   AIR_OPTIONS_HELP: lines of --help for the options of an air
  *   closed: of the output: its reader has gone
  *   colors: of the output: lines have colours
- *   control_close(): ends what control_open() has begun; NULL: nothing
  *   guard_end(): ends the guard
- *   guard_start(): starts a process that cleans up if `woad run` is killed; 0 or a negative
- *       errno
+ *   guard_start(): starts a process that cleans up if `woad run` is killed; 0 or a negative errno
  *   hci_transport: an open transport: transport.h
  *   hub_extra: functions that the hub calls in its loop: hub.h
  *   hub_now_us(): the air's time
  *   hub_options: what the air is to be like: hub.h
  *   hub_run(): serves hosts until stop is set, or as exit_when_empty says
- *   LISTEN_NAME_MAX: octets of the name that hosts call a transport by
+ *   LISTEN_NAME_MAX: octets of a listening transport's name, its 0 included
  *   name_width: of the output: columns of the longest name
  *   output_finish(): writes the rest, and waits for the reader
  *   output_flush(): writes what can be written without blocking

@@ -2,7 +2,7 @@
  *
  * Names of other files:
  *   first_failed: index of the first program that has failed
- *   guard_tell(): names a process group that the guard is to kill; negative: one that is no more
+ *   guard_tell(): names a process group that the guard is to kill; a negative one is no more
  *   output_flush(): writes what can be written without blocking
  *   output_is_full(): so much waits that no more is to be read from the programs
  *   output_line(): adds a line: the air's time, the name and the text

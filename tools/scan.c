@@ -30,8 +30,8 @@
  *   tool_parse(): takes the options off the command line; false: the command ends with *status
  *   tool_report: a report of a scan, put together: tool_report.h
  *   tool_status(): the exit status at the end: 1, too, if standard output is closed
- *   tool_step(): lets the host go on once, for some ms at most, or until a descriptor can be
- *       read; false: tool_why() is not TOOL_DONE
+ *   tool_step(): lets the host go on once, for some ms at most, or until a descriptor can be read;
+ *       false: tool_why() is not TOOL_DONE
  *   TOOL_TEXT: kind of option: to a const char *
  *   tool_usage(): prints what is wrong with the command line; returns TOOL_EXIT_USAGE
  *   tool_why(): why the command is to end; TOOL_DONE: it is not

@@ -6,7 +6,8 @@
  *   beacon: of a kind of peer: it takes no connections
  *   cfg: of a tool: the host's configuration, set by tool_open() where it is 0
  *   command: of a tool, of a help: the sub-command's name, for messages
- *   ended: of a tool: its connection has ended
+ *   ended: of a tool: its connection has ended; of the page's server: the air has closed its
+ *       connections
  *   hci: of a tool: the controller's name; NULL: that of WOAD_HCI
  *   input: of serve: octets of standard input that are not sent yet
  *   input_ended: of serve: standard input has ended
@@ -43,12 +44,12 @@
  *       goes, least and greatest number
  *   tool_parse(): takes the options off the command line; false: the command ends with *status
  *   tool_status(): the exit status at the end: 1, too, if standard output is closed
- *   tool_step(): lets the host go on once, for some ms at most, or until a descriptor can be
- *       read; false: tool_why() is not TOOL_DONE
+ *   tool_step(): lets the host go on once, for some ms at most, or until a descriptor can be read;
+ *       false: tool_why() is not TOOL_DONE
  *   TOOL_TEXT: kind of option: to a const char *
  *   tool_usage(): prints what is wrong with the command line; returns TOOL_EXIT_USAGE
- *   tool_wait(): lets the host go on until *done, or for some ms; TOOL_DONE, or what has ended
- *       it before
+ *   tool_wait(): lets the host go on until *done, or for some ms; TOOL_DONE, or what has ended it
+ *       before
  *   tool_why(): why the command is to end; TOOL_DONE: it is not */
 #include "serve.h"
 #include "tool_text.h"

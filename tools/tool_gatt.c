@@ -10,9 +10,8 @@
  *   tool_ended(): prints why a wait has ended, unless by TOOL_DONE; returns the exit status
  *   tool_fail(): prints a message; returns TOOL_EXIT_FAILED
  *   tool_gatt: a tool that is a GATT client: tool_gatt.h
- *   tool_gatt(): the sub-command `woad gatt`; returns the exit status
- *   tool_wait(): lets the host go on until *done, or for some ms; TOOL_DONE, or what has ended
- *       it before
+ *   tool_wait(): lets the host go on until *done, or for some ms; TOOL_DONE, or what has ended it
+ *       before
  *   uuid_parse(): a UUID from digits or from its name; false: it is neither */
 #include "tool_gatt.h"
 #include "tool_text.h"

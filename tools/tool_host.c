@@ -3,7 +3,8 @@
  * Names of other files:
  *   bond_file: of a tool: its open file of bonds; NULL: none is used
  *   down_error: of a tool: why the controller has failed
- *   ended: of a tool: its connection has ended
+ *   ended: of a tool: its connection has ended; of the page's server: the air has closed its
+ *       connections
  *   ended_reason: of a tool: why its connection has ended
  *   hci: of a tool: the controller's name; NULL: that of WOAD_HCI
  *   process_clock_fd(): wall: to be polled, too, then process_clock_read(); -1: none

@@ -18,8 +18,8 @@
  *   TOOL_DONE: end of a wait: what was waited for is there; of tool_why(): nothing has happened
  *   tool_fail(): prints a message; returns TOOL_EXIT_FAILED
  *   tool_peer: a peer that is looked for by name or address: tool_peer.h
- *   tool_wait(): lets the host go on until *done, or for some ms; TOOL_DONE, or what has ended
- *       it before
+ *   tool_wait(): lets the host go on until *done, or for some ms; TOOL_DONE, or what has ended it
+ *       before
  *   type_is_bonds: of a peer: by_type, because of a bond */
 #include "tool_peer.h"
 #include "tool_text.h"

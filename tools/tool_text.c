@@ -1,7 +1,7 @@
 /* Values, names and addresses as text: for people, and as JSON.
  *
  * Names of other files:
- *   text_clean(): copies text; what is not printable becomes a question mark
+ *   text_clean(): copies text with question marks for what cannot be printed; returns its length
  *   text_is_printable(): no control character, and none that changes the line's direction
  *   text_utf8(): decodes one character of UTF-8; returns its length, 0: invalid
  *   TOOL_ADDR_TEXT: octets of an address as text, its 0 included */

@@ -2,7 +2,7 @@
  *
  * Names of other files:
  *   name_of: a row of a table of names, by number; NULL ends it
- *   names_uuid: UUIDs of 16 bits; the list ends with a NULL name */
+ *   names_uuid: table of the names of 16 bit UUIDs */
 #include "tool_text.h"
 
 #include "decode_names.h"

@@ -12,8 +12,7 @@
  *   required_argument: of getopt_long(): an option with a value
  *   several: of the decoder: the recording has several sources
  *   transport_open(): connects to what a name says; 0 or a negative errno
- *   user_air_control(): the name of the socket by which this user's simulated radio is
- *       controlled
+ *   user_air_control(): the name of the socket by which this user's simulated radio is controlled
  *   USER_AIR_CONTROL_MAX: octets of the name that user_air_control() writes */
 #define _GNU_SOURCE
 #include "decode.h"

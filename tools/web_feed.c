@@ -32,7 +32,8 @@
  *   recording_device(): the name of the source whose controller has an address; NULL: none
  *   recording_next(): reads a packet; 1, 0: the end, -1: see `message`
  *   recording_open(): reads the header of a recording; -1: see `message`
- *   sender: of a packet: number of the host of its sender; 0: unknown
+ *   sender: of the decoder: the side that has sent the packet at hand; of a packet of a feed:
+ *       number of its sender's host, 0: unknown
  *   stream: of a connection: its packets are isochronous */
 #define _GNU_SOURCE
 #include "web_feed.h"

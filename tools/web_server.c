@@ -7,18 +7,21 @@
  * Names of other files:
  *   captures: downloads of captures under way
  *   context: of the server: libwebsockets' state
- *   ended: of the server: the air has closed its connections
+ *   ended: of a tool: its connection has ended; of the page's server: the air has closed its
+ *       connections
  *   feed: packets that the page shows, the latest of them kept: web_feed.h
  *   feed_begin(): allocates; false: no memory
  *   feed_capture(): a capture of the packets that are kept, to be freed; NULL: no memory
  *   feed_end(): frees all
  *   feed_take(): takes octets of the stream of packets; false: see `message`
  *   lines_callback(): libwebsockets: events of the connection that takes lines
- *   packets: of web_place: the connection that brings packets; of a feed: packets so far
+ *   packets: of the decoder, of a feed: packets so far; of web_place: the connection that brings
+ *       them
  *   requests: lines that the air has not answered: of the server, in order; of a browser, their
  *       number
  *   requests_end: where the next of `requests` is to be noted
- *   server: state of the process that serves the page: web_session.h
+ *   server: of the decoder: the side that has the attributes, of an ATT PDU; of the page: the state
+ *       of its process: web_session.h
  *   session: a browser's WebSocket
  *   session_callback(): libwebsockets: events of a browser's WebSocket
  *   sessions_end(): frees what the browsers' requests and answers need

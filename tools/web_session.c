@@ -11,7 +11,8 @@
  *   airtime_us: of a packet: from its first bit to its last
  *   block_len: of a packet: octets of its block of the capture, at `octets`
  *   decode_len: of a packet: octets of its decode as JSON, behind the block
- *   ended: of the server: the air has closed its connections
+ *   ended: of a tool: its connection has ended; of the page's server: the air has closed its
+ *       connections
  *   feed: packets that the page shows, the latest of them kept: web_feed.h
  *   feed_first(): number of the oldest packet that is kept
  *   feed_packet(): the packet of that number; NULL: it is not kept
@@ -27,7 +28,8 @@
  *   requests: lines that the air has not answered: of the server, in order; of a browser, their
  *       number
  *   requests_end: where the next of `requests` is to be noted
- *   server: state of the process that serves the page: web_session.h
+ *   server: of the decoder: the side that has the attributes, of an ATT PDU; of the page: the state
+ *       of its process: web_session.h
  *   session: a browser's WebSocket
  *   sessions: the browsers
  *   text: text that grows: `len` octets, `failed`: there was no memory

@@ -11,7 +11,8 @@
  *   CLOCK_WALL: the air keeps the wall's clock, CLOCK_VIRTUAL: it goes on when all wait
  *   epoch_s: Unix time of the air's time 0
  *   horizon_us: virtual time: until when nothing else happens
- *   serial: number of a wake; of a waiting: of the last wake that was read
+ *   serial: of a transport: a serial line, which may start in the middle of a packet; of a wake:
+ *       its number, which the next message repeats
  *   slip_us: wall's clock: us by which the air's time is late in all */
 #include "clock_messages.h"
 

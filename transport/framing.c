@@ -11,8 +11,7 @@
  *   h5_size: octets of h5_mem
  *   h5_tx(): writes the next frame; 0: there is none now
  *   in_taken: octets of `in` that H5 has parsed, of in_len
- *   link: H5_UNINITIALIZED, H5_INITIALIZED, H5_ACTIVE; H5_FAILED: the peer restarted or is
- *       silent
+ *   link: H5_UNINITIALIZED, H5_INITIALIZED, H5_ACTIVE; H5_FAILED: the peer restarted or is silent
  *   out_off: octets from out_off to out_len of `out` are to be written
  *   out_room: octets that `out` has room for
  *   three_wire: the stream is framed by H5, else by H4

@@ -7,8 +7,7 @@
  *   expected: sequence number of the peer's next packet
  *   first: sequence number of the oldest packet that is not acknowledged
  *   H5_OVERHEAD: octets of a frame beyond twice those of its packet
- *   link: H5_UNINITIALIZED, H5_INITIALIZED, H5_ACTIVE; H5_FAILED: the peer restarted or is
- *       silent
+ *   link: H5_UNINITIALIZED, H5_INITIALIZED, H5_ACTIVE; H5_FAILED: the peer restarted or is silent
  *   queued: packets in window_packet, from `first` on, of which `sent` are on their way
  *   replies_due: bits 1 << REPLY_…: messages to be sent
  *   resend_at_ms: when the timer ends; 0: it does not run

@@ -3,10 +3,10 @@
  * Names of other files:
  *   fd_above_stdio(): moves a new descriptor above 2; or returns a negative errno
  *   hci_transport: an open transport: transport.h
- *   LISTEN_NAME_MAX: octets of the name that hosts call a transport by
+ *   LISTEN_NAME_MAX: octets of a listening transport's name, its 0 included
  *   packets: each read() and write() moves one packet; else the descriptor is a stream of octets
- *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as
- *       EIO */
+ *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as EIO
+ */
 #define _GNU_SOURCE
 #include "kinds.h"
 

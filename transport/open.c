@@ -20,11 +20,10 @@
  *   tcp_open(): connects; a descriptor or a negative errno
  *   three_wire: the stream is framed by H5, else by H4
  *   transport_close(): closes the descriptor, or what `ops` has opened
- *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as
- *       EIO
+ *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as EIO
  *   unix_listen(): listens for programs at a path, or a name behind @
- *   unix_open(): connects, and binds the socket to the host's identity; a descriptor or a
- *       negative errno
+ *   unix_open(): connects, and binds the socket to the host's identity; a descriptor or a negative
+ *       errno
  *   usb_open(): opens a controller on USB */
 #include "open.h"
 #include "kinds.h"

@@ -4,15 +4,16 @@
  *   baud_initial: of the line until a patch is loaded
  *   fd_above_stdio(): moves a new descriptor above 2; or returns a negative errno
  *   hci_transport: an open transport: transport.h
- *   LISTEN_NAME_MAX: octets of the name that hosts call a transport by
+ *   LISTEN_NAME_MAX: octets of a listening transport's name, its 0 included
  *   patch: path of the patch file for a Broadcom controller; "": none
- *   serial: a serial line: it may start in the middle of a packet
+ *   serial: of a transport: a serial line, which may start in the middle of a packet; of a wake:
+ *       its number, which the next message repeats
  *   spec_take_value(): cuts the last option off a name, if it is this word with a value, and
  *       returns that
  *   spec_take_word(): cuts the last option off a name, if it is this word
  *   three_wire: the stream is framed by H5, else by H4
- *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as
- *       EIO */
+ *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as EIO
+ */
 #define _GNU_SOURCE
 #include "kinds.h"
 

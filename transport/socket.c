@@ -6,17 +6,16 @@
  *   hci_transport: an open transport: transport.h
  *   host_identity: what a host is to be at a simulated radio: program, name, address: kinds.h
  *   key: octets of the name that are the same each time the program runs
- *   LISTEN_NAME_MAX: octets of the name that hosts call a transport by
- *   path: of a listening socket: which transport_unlisten() removes if dev and ino say that it
- *       is still the same
+ *   LISTEN_NAME_MAX: octets of a listening transport's name, its 0 included
+ *   path: of a listening socket: which transport_unlisten() removes if dev and ino say that it is
+ *       still the same
  *   peer_name: of a transport: the name of the program that has connected
  *   PEER_NAME_MAX: octets of a name that a program has bound
  *   program: NULL: the socket is not bound to a name
  *   SPEC_MAX: octets of a name that open.c accepts
  *   text_clean(): copies text with question marks for what cannot be printed; returns its length
  *   transport_close(): closes the descriptor, or what `ops` has opened
- *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as
- *       EIO
+ *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as EIO
  *   woad_port_now_ms(): the machine's time, ms */
 #define _GNU_SOURCE
 #include "kinds.h"

@@ -3,7 +3,7 @@
  * Names of other files:
  *   hci_transport: an open transport: transport.h
  *   ops: functions in the place of read(), write() and close(); NULL: none
- *   usb: of a transport: what its kind keeps, for `ops` */
+ *   usb: of a transport: what usb.c keeps */
 #define _GNU_SOURCE
 #include "transport.h"
 

@@ -14,10 +14,9 @@
  *   ORDER_PACKET: octets of the longest packet, type included
  *   ORDER_QUEUE: data packets that can wait
  *   order_sent(): notes a packet of the host's; HCI_Reset empties the queue
- *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as
- *       EIO
- *   usb: of a transport: the struct usb of this file
- *   usb_open(): see kinds.h
+ *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as EIO
+ *   usb: of a transport: what usb.c keeps
+ *   usb_open(): opens a controller on USB
  *   usb_order: queue of received data, and what its order depends on: usb_order.h
  *   woad_port_now_ms(): the machine's time, ms */
 #define _GNU_SOURCE

@@ -2,7 +2,8 @@
  *
  * Names of other files:
  *   hci_transport: an open transport: transport.h
- *   transport_fail(): formats `message`, and returns the error as a negative errno */
+ *   transport_fail(): formats `message`, and returns the error as a negative errno; 0 counts as EIO
+ */
 #include "kinds.h"
 
 #include <errno.h>

@@ -3,13 +3,13 @@
  * Names of other files:
  *   ble: the module's state outside MicroPython's heap: struct ble_state, ble.h
  *   ble_port_clock(): gives the host the time
- *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module,
- *       with NimBLE) does not have
+ *   ble_wants(): the program has enabled this event, which upstream (MicroPython's own module, with
+ *       NimBLE) does not have
  *   ending: active(False) was called where the host could not be stopped: it is stopped soon
- *   refusal: why the host refused the method's last call
- *   woad_port_log(): writes to stderr what WOAD_LOG in the environment asks for
  *   failure: why there is no radio; "": it was not lost
- *   thread: the main thread, in which all methods must run */
+ *   refusal: why the host refused the method's last call
+ *   thread: the main thread, in which all methods must run
+ *   woad_port_log(): writes to stderr what WOAD_LOG in the environment asks for */
 #include "ble.h"
 
 #include "py/gc.h"

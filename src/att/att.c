@@ -5,18 +5,25 @@
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
  *   b: an ATT bearer (att/att.h)
+ *   ALWAYS_INLINE: inlined at each call: it is on the way of each packet
+ *   att_bearer: a bearer of ATT: a connection's fixed channel, or one of Enhanced ATT: att.h
  *   att_client: the GATT client, as bearers call it; NULL: not linked
+ *   ATT_CONFIRM: ATT_…: opcodes.  Vol 3, Part F, 3.4
  *   ATT_ENCRYPTED_CMD: mark in c->queue: a Write Command that may leave only under encryption
  *   att_is_fixed(): the bearer is the connection's fixed channel
  *   att_is_for_client(): the PDU is for the client: a response, a notification, an indication
  *   att_max_mtu(): the largest ATT_MTU of the connection's bearers
  *   att_max_value(): octets of the longest value that one PDU can carry
+ *   ATT_MTU_DEFAULT: the ATT_MTU before an exchange
  *   ATT_OP_COMMAND: bit of an opcode: the PDU has no response
  *   att_refused_op: opcode of a request to be refused, where there is no server; 0: none
+ *   att_role: the GATT client or server, as bearers call it: att.h
  *   att_server: the GATT server, as bearers call it; NULL: not linked
+ *   ATT_TIMEOUT_MS: ms after which a request without a response has failed
  *   ATT_WITHDRAWN: mark in c->queue: a value that may not be sent any more
  *   bearer: of a connection: its fixed ATT channel; of a procedure: where it runs; NULL: nowhere
  *   bearers: of the host: one a connection, then Enhanced ATT's; of c->coc: how many are open
+ *   bearers_end: of the host: the end of its bearers' slots
  *   conn_mark_channels_ready(): woad_tx() polls the channels of the connection again
  *   conn_mark_queue_ready(): puts the connection on the ready list; tx_pending stays as it is,
  *       which is enough for c->queue: notifications, indications, write commands
@@ -26,23 +33,29 @@
  *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   emit_plain(): emit_of() for an event without fields of its own
+ *   fifo_drop(): fifo_…(): a queue of octet strings: base/fifo.h
  *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
  *   fifo_put(): appends a record and returns where to write its octets; NULL: no room (base/fifo.h)
  *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
  *   gatts: the server's database and state: gatt_server.h
+ *   get_le16(): 16 bits at any address, little endian
  *   HANDLE_SERVICE_CHANGED: handle of Service Changed's value, in the built-in table
  *   indication_deadline: until when the client must confirm it; 0: none
  *   indication_handle: the indication that the client has not confirmed; 0: none
+ *   LOG(): a line in the log, with printf()'s format
+ *   NO_FEATURE: for REFUSED(): the host is configured without that feature
  *   number: of a connection: the one in the public interface, index | generation << 8
  *   offered_mtu: the MTU that we have offered in an exchange; 0: none was begun
  *   packets_in_controller: ACL packets sent that the controller has not completed
+ *   put_le16(): writes 16 bits at any address, little endian
  *   queue_bearer: index of the bearer that is sending the first PDU of c->queue; 0: none
  *   rd_left(): octets not read yet (base/buf.h)
  *   service_changed_confirmed: of gatt_bonds: the client has confirmed Service Changed
  *   SIGNATURE: octets of the counter and the MAC at the end of a signed write
  *   tx_done_due: WOAD_EV_TX_DONE follows when c->queue is empty
  *   tx_left: octets of the frame being sent that are in no packet yet
- *   tx_ready_due: a call has returned WOAD_EAGAIN: WOAD_EV_TX_READY follows when there is room */
+ *   tx_ready_due: a call has returned WOAD_EAGAIN: WOAD_EV_TX_READY follows when there is room
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include <woad/hci.h>
 
 #include "../base/bytes.h"

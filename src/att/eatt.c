@@ -8,20 +8,26 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
  *   b: an ATT bearer (att/att.h)
  *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
  *   arena_alloc_slots(): an array; the address of each element goes into ARENA_SLOT
  *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
  *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
+ *   att_bearer: a bearer of ATT: a connection's fixed channel, or one of Enhanced ATT: att.h
  *   att_check_tx_done(): raises WOAD_EV_TX_DONE, if it is wanted and everything has left
  *   att_close(): ends the bearer's indication, procedure and request, with their events
+ *   ATT_CONFIRM: ATT_…: opcodes.  Vol 3, Part F, 3.4
  *   att_is_for_client(): the PDU is for the client: a response, a notification, an indication
  *   ATT_OP_COMMAND: bit of an opcode: the PDU has no response
+ *   att_open(): a bearer begins on a connection, with this ATT_MTU
+ *   att_rx(): handles a PDU on a bearer
  *   att_server: the GATT server, as bearers call it; NULL: not linked
+ *   ATT_TIMEOUT_MS: ms after which a request without a response has failed
  *   att_tx(): the next request, response or confirmation of a bearer; false: none
  *   att_tx_queue(): the next PDU of c->queue; false: none may leave on this bearer now
+ *   att_wr_error(): writes an Error Response
  *   bearer: of a connection: its fixed ATT channel; of a procedure: where it runs; NULL: nowhere
+ *   bearers_end: of the host: the end of its bearers' slots
  *   builtin_with_features: the built-in table with characteristics of features; NULL: the plain one
  *   cfg: the config that the application gave to woad_init()
  *   coc_accept(): accepts the peer's request, with this memory
@@ -31,19 +37,27 @@
  *   COC_ENDED: a channel's state while it is made, or while its last event is raised
  *   COC_ENHANCED: a channel requested by an enhanced request; COC_BASIC: by the other kind
  *   coc_fail(): disconnects an open channel
+ *   COC_FREE: state of a channel: its slot is not used
  *   coc_mark_signalling(): the channel may have a signalling command to send, credits for example
+ *   COC_MTU_MIN_ENHANCED: the least MTU of an enhanced channel
  *   COC_OPEN: a channel's state; from this one on, both sides have identifiers
  *   COC_REQUEST_DUE: a channel's state: our request for it is to be sent
  *   coc_send_sdu(): begins to send an SDU, from where it lies
  *   COC_WAIT_RESPONSE: a channel's state: the response to our request is awaited
  *   cocs: all channels: config.l2cap_channels, then config.att_bearers; and the PSMs listened to
  *   complete_config: a feature's part of this (core/feature.h)
+ *   CONFIG_MTU_MIN_ENHANCED: the least config.mtu with Enhanced ATT
+ *   conn: a connection's number in the public interface
+ *   conn_close(): ends every procedure of a connection, and raises WOAD_EV_DISCONNECT
  *   conn_for_call(): conn_of() for a public call: all connections are polled again afterwards
  *   conn_index(): index of a connection in the arrays that have an element for each
  *   conn_mark_ready(): woad_tx() polls the connection again; without it, nothing more would be sent
+ *   CONN_OPEN: state of a connection: the only one in which anything is sent on it
  *   conn_security_error(): 0, or the ATT error of the first WOAD_COC_… bit that it does not meet
+ *   conns_end: of the host: the end of its connections' slots
  *   current: connection parameters in force: CURRENT_INTERVAL (1.25 ms), _LATENCY (events),
  *       _SUPERVISION (10 ms)
+ *   CURRENT_LATENCY: index in conn.current, events
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
@@ -51,22 +65,34 @@
  *   feature_named(): config.features names the feature, at any place
  *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
  *   filling: the ring is being emptied: guards against reentry from an event
+ *   gatts_features: the server's built-in table: gatt_features.c
+ *   gatts_features_eatt: the server's built-in table with Enhanced ATT
+ *   get_le16(): 16 bits at any address, little endian
  *   hidden: the application does not see the channel any more
  *   initiator: the channel was opened by our request
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
  *   load_pdu: of eatt_role: begins to send the bearer's next PDU; false: none; may raise events
  *   needs: what only some features require: struct woad_needs
+ *   NO_CONNECTION: for REFUSED(): no open connection has the number
+ *   NO_FEATURE: for REFUSED(): the host is configured without that feature
  *   own: our [COC_CID], [COC_MTU], [COC_MPS]; [COC_CREDITS]: frames that the peer may still send
  *   packets_in_controller: ACL packets sent that the controller has not completed
  *   peer: the peer's values, as `own`; [COC_CREDITS]: frames that we may still send
+ *   PSM_EATT: the PSM of Enhanced ATT
  *   queue_bearer: index of the bearer that is sending the first PDU of c->queue; 0: none
  *   rd_left(): octets not read yet (base/buf.h)
+ *   rd_of(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
+ *   REFUSED(): logs why a call is refused, and is its error
  *   ring_head: index of the first octet in the channel's ring
  *   ring_sdus: lengths in the ring: one for each SDU that is in it and not being read yet
+ *   ring_size: of a channel: octets of its ring of received SDUs
  *   ring_used: octets in the channel's ring
  *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline
  *   rx_left: octets of the SDU being received that have not arrived
- *   tx_left: octets of the frame being sent that are in no packet yet */
+ *   tx_left: octets of the frame being sent that are in no packet yet
+ *   wr_len(): octets written so far (base/buf.h)
+ *   wr_of(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include "../base/bytes.h"
 #include "../core/clock.h"
 #include "../core/event.h"

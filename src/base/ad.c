@@ -3,7 +3,11 @@
  *
  * Names of other files:
  *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
- *   rd_left(): octets not read yet (base/buf.h) */
+ *   rd_bytes(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h
+ *   wr_len(): octets written so far (base/buf.h) */
 #include <woad/woad.h>
 
 #include "buf.h"

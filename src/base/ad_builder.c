@@ -1,5 +1,10 @@
 /* Building advertising data: { length u8, type u8, value }, repeated.  The functions are described
- * in gap.h.  Vol 3, Part C, 11; Core Specification Supplement, Part A */
+ * in gap.h.  Vol 3, Part C, 11; Core Specification Supplement, Part A
+ *
+ * Names of other files:
+ *   put_le16(): writes 16 bits at any address, little endian
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h
+ *   wr_len(): octets written so far (base/buf.h) */
 #include <woad/woad.h>
 
 #include "buf.h"

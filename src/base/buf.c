@@ -2,9 +2,14 @@
  * does not inline.  C11 6.7.4
  *
  * Names of other files:
+ *   fifo_begin(): fifo_…(): a queue of octet strings: base/fifo.h
  *   fifo_behind(): free octets after the last record
  *   fifo_put(): appends a record and returns where to write its octets; NULL: no room (base/fifo.h)
+ *   put_le16(): writes 16 bits at any address, little endian
+ *   rd_copy(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   rd_left(): octets not read yet (base/buf.h)
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h
  *   wr_cut(): writes as many of the octets as fit
  *   wr_len(): octets written so far (base/buf.h)
  *   wr_room(): octets that still fit (base/buf.h) */

@@ -3,6 +3,8 @@
  * Part H, 2.2
  *
  * Names of other files:
+ *   reversed(): copies in the opposite order of octets
+ *   toolbox_mac(): toolbox_…(): the cryptographic toolbox, Vol 3, Part H, 2.2: base/toolbox.h
  *   wipe(): zeros octets, and the compiler does not remove that */
 #include <string.h>
 

@@ -1,4 +1,10 @@
-/* UUIDs: compare, read and write, text.  Vol 3, Part B, 2.5.1 */
+/* UUIDs: compare, read and write, text.  Vol 3, Part B, 2.5.1
+ *
+ * Names of other files:
+ *   get_le16(): 16 bits at any address, little endian
+ *   rd_bytes(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include <woad/woad.h>
 
 #include "uuid.h"

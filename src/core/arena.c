@@ -2,6 +2,7 @@
  * without a block: then only octets are counted, and all functions return NULL.
  *
  * Names of other files:
+ *   ALIGN_UP(): rounds up to what any object in the host's memory needs
  *   cfg: the config that the application gave to woad_init()
  *   tx_frame_of: the connection of the frame in tx_frame; while memory is laid out: the arena */
 #include "host.h"

@@ -2,16 +2,25 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
  *   addr_same(): compares identities: the types 2 and 3 equal 0 and 1
  *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
  *   cfg: the config that the application gave to woad_init()
+ *   conn: a connection's number in the public interface
+ *   CONN_CLOSING: state of a connection: it is to be disconnected, and the controller still has it
+ *   conn_count: of the host: connections that exist
+ *   CONN_FREE: state of a connection: its slot is not used
  *   CONN_GONE: the connection has ended; its last events are being raised
  *   conn_next_number(): the public number of the slot's next connection
+ *   CONN_OPEN: state of a connection: the only one in which anything is sent on it
+ *   conns_end: of the host: the end of its connections' slots
  *   deadline_in(): the time so many ms from now, for a deadline field
+ *   hci: of the host: HCI's flow control and what the controller has said: core/host.h
+ *   NO_CONNECTION: for REFUSED(): no open connection has the number
  *   number: of a connection: the one in the public interface, index | generation << 8
  *   pending_arg: set with an HCI command, for its answer: a connection's number, or the like
- *   pending_opcode: of the HCI command that awaits its answer; 0: none */
+ *   pending_opcode: of the HCI command that awaits its answer; 0: none
+ *   REFUSED(): logs why a call is refused, and is its error
+ *   want_disconnect: of a connection: HCI_Disconnect is to be sent */
 #include "address.h"
 #include "clock.h"
 #include "log.h"

@@ -2,6 +2,7 @@
  *
  * Names of other files:
  *   cfg: the config that the application gave to woad_init()
+ *   CONN_OPEN: state of a connection: the only one in which anything is sent on it
  *   number: of a connection: the one in the public interface, index | generation << 8 */
 #include "conn.h"
 

@@ -3,11 +3,12 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
+ *   addr_copy(): copies an address with its type
  *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
  *   callback: CALLBACK_RUNS: the application's callback runs; CALLBACK_TX: it has called woad_tx()
  *   cfg: the config that the application gave to woad_init()
  *   CHECK_LOST_WAKEUP: a test build: polls all connections; a forgotten conn_mark_ready() traps
+ *   conn: a connection's number in the public interface
  *   connect_held: WOAD_EV_CONNECT is held back until the peer has sent something
  *   event_depth: events being raised, one inside the other; only with CHECK_LOST_WAKEUP
  *   event_raised: an event has been raised since woad_poll() began

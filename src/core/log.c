@@ -3,6 +3,8 @@
  *
  * Names of other files:
  *   cfg: the config that the application gave to woad_init()
+ *   NO_FEATURE: for REFUSED(): the host is configured without that feature
+ *   NOT_UP: for REFUSED(): the host is not up
  *   text_format(): as vsnprintf(), for %s, %d, %u, %x and %c only */
 #include "../base/bytes.h"
 #include "../base/text.h"

@@ -3,14 +3,18 @@
  *
  * Names of other files:
  *   accept_dirty: the accept list is to be written to the controller
+ *   ACTIVE_CONNECT: bit of h->activity: the controller tries to connect
  *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
  *   address_pending: ADDRESS_…: our next private address is calculated, failed, or due; 0: none is
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
+ *   NOT_UP: for REFUSED(): the host is not up
  *   own_type: type of our own address, as HCI numbers it
  *   public_addr: the public address of the controller; all 0: it has none
  *   random_addr: our random address: static, or private while privacy is on
  *   random_dirty: our random address is to be written to the controller
+ *   REFUSED(): logs why a call is refused, and is its error
+ *   resolve: of the host: the controller's resolving list: gap_resolve.c; NULL: not linked
  *   resolve_dirty: RESOLVE_RESTART: the resolving list is to be written; _UNDER_WAY: is being
  *   resolve_waits(): the resolving list is out of date, and the controller has one */
 #include "log.h"

@@ -7,6 +7,7 @@
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
  *   conn_mark_queue_ready(): puts the connection on the ready list; tx_pending stays as it is,
  *       which is enough for c->queue: notifications, indications, write commands
+ *   conns_end: of the host: the end of its connections' slots
  *   ready_next: the ready list, a ring; NULL: not on it
  *   ready_tail: tail of the ready list, a ring of connections; NULL: empty
  *   tx_pending: what woad_tx() polls: TX_PENDING_FIXED (signalling, SMP, ATT), TX_PENDING_CHANNELS

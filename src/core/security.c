@@ -3,6 +3,7 @@
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
  *   has_key: of smp_role: there is a bond with a key
+ *   IN_MEMORY: only a bond that the host has counts: WOAD_EV_BOND_WANTED is not raised
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked */
 #include "conn.h"
 #include "security.h"

@@ -3,6 +3,7 @@
  *
  * Names of other files:
  *   accept_dirty: the accept list is to be written to the controller
+ *   ACTIVE_CONNECT: bit of h->activity: the controller tries to connect
  *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
  *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
  *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
@@ -12,7 +13,10 @@
  *   emit_status(): raises an event that has only a status
  *   feature_for_call(): for a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; HCI is polled again
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
- *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h) */
+ *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   OP_LE_ADD_ACCEPT_LIST: OP_…: opcodes of HCI commands: hci.h
+ *   REFUSED(): logs why a call is refused, and is its error
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include "../core/event.h"
 #include "../core/feature.h"
 #include "../core/log.h"

@@ -19,8 +19,12 @@
  *   feature_for_call(): for a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; HCI is polled again
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   NO_FEATURE: for REFUSED(): the host is configured without that feature
+ *   OP_LE_SET_ADV_DATA: OP_…: opcodes of HCI commands: hci.h
  *   own_address_pending(): our address or a list is written first: advertising and so on pause
- *   own_type: type of our own address, as HCI numbers it */
+ *   own_type: type of our own address, as HCI numbers it
+ *   REFUSED(): logs why a call is refused, and is its error
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include "../core/conn.h"
 #include "../core/event.h"
 #include "../core/feature.h"

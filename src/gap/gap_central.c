@@ -3,13 +3,21 @@
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
  *   accept: of the host: the accept list; NULL: not linked
+ *   ACTIVE_CONNECT: bit of h->activity: the controller tries to connect
+ *   ACTIVE_SCAN: bit of h->activity: the controller scans
  *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
+ *   addr_copy(): copies an address with its type
+ *   addr_same(): compares identities: the types 2 and 3 equal 0 and 1
+ *   ADDRESS_DUE: of h->address_pending: the address is to be renewed, when the attempt to connect
+ *       has paused
  *   address_pending: ADDRESS_…: our next private address is calculated, failed, or due; 0: none is
  *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
  *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
+ *   ATTEMPT_OVER: the attempt to connect has failed, and was not cancelled
  *   attempt_until: when the application's attempt must have ended; 0: no limit
  *   begin: of gap_reconnect.c: a new attempt of the application: all retries are left
  *   CALL_ERROR: logs why a public call is refused; its value is the error, the second argument
+ *   cancel_sent: of an attempt to connect: the command to cancel it was sent
  *   cancel_status: status of a cancelled attempt; 0: not cancelled
  *   CENTRAL_CANCEL: with CENTRAL_IDLE and so on: states of the attempt to connect (gap_central.h)
  *   CENTRAL_CONNECTING: a state of the attempt: the controller has accepted the command
@@ -19,9 +27,16 @@
  *   cfg: the config that the application gave to woad_init()
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
  *   conn_any_free(): there is room for one more connection
+ *   conn_by_peer(): the connection with the peer's identity address; NULL: none
+ *   CONN_PARAMS_LIMITS: the limits of connection parameters as text, for the log
  *   conn_params_of(): converts the application's connection parameters to those of a request
+ *   conn_params_valid(): HCI allows these connection parameters
  *   conn_wr_params(): writes a request's parameters in the form in which HCI's commands end
+ *   CONNECT_INTERVAL: index of the scan interval, 625 us
+ *   CONNECT_PARAMS: parameters of an attempt to connect
+ *   CONNECT_REQUEST: index of the first parameter of a request to connect, PARAM_MIN
  *   CONNECT_REQUESTED: of `activity`: the controller is to connect
+ *   CONNECT_WINDOW: index of the scan window, 625 us
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   emit_none(): raises an event that is of no connection
@@ -34,15 +49,19 @@
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
  *   must_scan: of gap_reconnect.c: true: a scan for the peer's private address is needed, and begun
+ *   OP_LE_CREATE_CONNECTION: OP_…: opcodes of HCI commands: hci.h
  *   own_address_pending(): our address or a list is written first: advertising and so on pause
  *   own_type: type of our own address, as HCI numbers it
  *   reconnect: gap_reconnect.c, as other files call it; NULL: not linked
+ *   REFUSED(): logs why a call is refused, and is its error
  *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline
+ *   scan_window_valid(): HCI allows a scan with this interval and window
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
  *   stop: of gap_reconnect.c: ends its scan and deadline; ATTEMPT_CANCELLED: the connection, too
  *   target_known: a scan has received the peer, at central.target
  *   to_air_address: of smp_role: replaces a peer's identity address by the private one it uses
- *   use_accept_list: connecting to any peer of the accept list */
+ *   use_accept_list: connecting to any peer of the accept list
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include <woad/hci.h>
 
 #include "../core/address.h"

@@ -3,8 +3,6 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
- *   up: of h->ext_role: the bring-up has ended
  *   accept: of the host: the accept list; NULL: not linked
  *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
  *   adv_ended(): the controller has ended legacy advertising; status 0: by a connection
@@ -14,10 +12,13 @@
  *   CALL_ERROR: logs why a public call is refused; its value is the error, the second argument
  *   cfg: the config that the application gave to woad_init()
  *   complete_config: a feature's part of this (core/feature.h)
+ *   conn: a connection's number in the public interface
  *   conn_any_free(): there is room for one more connection
  *   conn_wr_params(): writes a request's parameters in the form in which HCI's commands end
+ *   CONNECT_REQUEST: index of the first parameter of a request to connect, PARAM_MIN
  *   emit_at(): raises an event of a connection by its number; WOAD_NO_CONN: of none
  *   ext_advertises(): advertising goes by extended commands, through h->ext_role
+ *   EXT_ADVERTISES: EXT_…: bits of h->ext_commands: what goes by extended commands
  *   ext_commands: EXT_…: what goes by extended commands; 0 until the bring-up has ended
  *   ext_connects(): connecting goes by extended commands, through h->ext_role
  *   ext_role: functions of gap_ext.c for legacy files; NULL: not linked. adv_params(), create() and
@@ -37,7 +38,8 @@
  *   random_addr: our random address: static, or private while privacy is on
  *   rx_le_event: of a feature's needs: gets each LE Meta event before the tables of events
  *   scan: h->scan: the scanner; NULL: not linked
- *   scan_emit_report(): raises a report, or gives it to the attempt whose scan it is */
+ *   scan_emit_report(): raises a report, or gives it to the attempt whose scan it is
+ *   up: of h->ext_role: the bring-up has ended */
 #include <woad/hci.h>
 
 #include "../base/bytes.h"

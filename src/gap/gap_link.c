@@ -3,30 +3,44 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
- *   LE: bit that marks a subevent of LE Meta in a table of events
  *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
  *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
  *   awaits: HCI events that must follow: bits of woad_link_item, and AWAITS_…; see conn_watch()
  *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
  *   CALL_ERROR: logs why a public call is refused; its value is the error, the second argument
  *   cfg: the config that the application gave to woad_init()
+ *   conn: a connection's number in the public interface
  *   conn_arrived(): an awaited HCI event has arrived, or is not awaited any more
+ *   conn_close(): ends every procedure of a connection, and raises WOAD_EV_DISCONNECT
  *   conn_event: a row of a feature's table of HCI events about one connection
+ *   conn_events: of a feature: the events of the controller that are about a connection
  *   conn_for_call(): conn_of() for a public call: all connections are polled again afterwards
  *   conn_index(): index of a connection in the arrays that have an element for each
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   CONN_OPEN: state of a connection: the only one in which anything is sent on it
+ *   conns_end: of the host: the end of its connections' slots
  *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   EVT_REMOTE_VERSION: EVT_…: codes of HCI events: hci.h
  *   feature_for_call(): for a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; HCI is polled again
+ *   hci: of the host: HCI's flow control and what the controller has said: core/host.h
  *   hci_packet_us(): us on the air for so many octets of data, on the slowest PHY there is
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   LE: bit that marks a subevent of LE Meta in a table of events
+ *   LE_DATA_LENGTH_CHANGE: LE_…: codes of LE subevents: hci.h
  *   le_events: of a feature's needs: bits of the LE event mask
+ *   LL_OCTETS_MAX: octets of payload of the longest data packet
+ *   LL_OCTETS_MIN: octets of payload of a data packet without the length extension
  *   needs: what only some features require: struct woad_needs
+ *   NO_CONNECTION: for REFUSED(): no open connection has the number
  *   NO_STATUS: the HCI event has no status field, `rx` gets 0
  *   number: of a connection: the one in the public interface, index | generation << 8
+ *   OP_LE_READ_CHANNEL_MAP: OP_…: opcodes of HCI commands: hci.h
  *   pending_arg: set with an HCI command, for its answer: a connection's number, or the like
- *   STATUS: the HCI event has a status field */
+ *   rd_copy(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
+ *   STATUS: the HCI event has a status field
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include "../core/conn.h"
 #include "../core/event.h"
 #include "../core/feature.h"

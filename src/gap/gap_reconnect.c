@@ -4,6 +4,7 @@
  *
  * Names of other files:
  *   accept_peer(): entry n of the accept list; NULL: no more
+ *   ACTIVE_CONNECT: bit of h->activity: the controller tries to connect
  *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
  *   addr_same(): compares identities: the types 2 and 3 equal 0 and 1
  *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
@@ -26,12 +27,14 @@
  *   cfg: the config that the application gave to woad_init()
  *   conn_index(): index of a connection in the arrays that have an element for each
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   CONN_OPEN: state of a connection: the only one in which anything is sent on it
  *   connect_held: WOAD_EV_CONNECT is held back until the peer has sent something
  *   CONNECT_REQUESTED: of `activity`: the controller is to connect
  *   current: connection parameters in force: CURRENT_INTERVAL (1.25 ms), _LATENCY (events),
  *       _SUPERVISION (10 ms)
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
+ *   emit_connect(): raises WOAD_EV_CONNECT
  *   feature_named(): config.features names the feature, at any place
  *   hold_connect_event: of gap_reconnect.c: a connection has opened; true: WOAD_EV_CONNECT is held
  *       back until the peer has sent something

@@ -14,13 +14,18 @@
  *   CONNECT_REQUESTED: of `activity`: the controller is to connect
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   LE_ENHANCED_CONNECTION_COMPLETE: LE_…: codes of LE subevents: hci.h
  *   le_events: of a feature's needs: bits of the LE event mask
  *   lru_head: the bond used last: bonds are in the order of their use
  *   needs: what only some features require: struct woad_needs
+ *   OP_LE_ADD_RESOLVING: OP_…: opcodes of HCI commands: hci.h
+ *   resolve: of the host: the controller's resolving list: gap_resolve.c; NULL: not linked
  *   resolve_dirty: RESOLVE_RESTART: the resolving list is to be written; _UNDER_WAY: is being
+ *   RESOLVE_UNDER_WAY: of h->resolve_dirty: the resolving list is being written
  *   resolve_waits(): the resolving list is out of date, and the controller has one
  *   resolving_enabled: the controller resolves private addresses of bonded peers
- *   smp: of the host: the Security Manager's state; of a connection: its security */
+ *   smp: of the host: the Security Manager's state; of a connection: its security
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include "../core/own_address.h"
 #include "../hci/hci.h"
 #include "../smp/smp.h"

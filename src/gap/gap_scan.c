@@ -3,13 +3,18 @@
  * E, 7.8.10, 7.8.11
  *
  * Names of other files:
+ *   ACTIVE_CONNECT: bit of h->activity: the controller tries to connect
+ *   ACTIVE_SCAN: bit of h->activity: the controller scans
  *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
  *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
  *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
  *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
  *   CALL_ERROR: logs why a public call is refused; its value is the error, the second argument
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   CONNECT_INTERVAL: index of the scan interval, 625 us
+ *   CONNECT_PARAMS: parameters of an attempt to connect
  *   CONNECT_REQUESTED: of `activity`: the controller is to connect
+ *   CONNECT_WINDOW: index of the scan window, 625 us
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   emit_none(): raises an event that is of no connection
@@ -21,12 +26,19 @@
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
  *   must_scan: of gap_reconnect.c: true: a scan for the peer's private address is needed, and begun
+ *   NO_FEATURE: for REFUSED(): the host is configured without that feature
  *   on_report: of gap_reconnect.c: takes the reports of its own scan
+ *   OP_LE_SET_SCAN_ENABLE: OP_…: opcodes of HCI commands: hci.h
  *   own_address_pending(): our address or a list is written first: advertising and so on pause
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   rd_u8(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   reconnect: gap_reconnect.c, as other files call it; NULL: not linked
+ *   REFUSED(): logs why a call is refused, and is its error
  *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
- *   to_identity: of smp_role: replaces a bonded peer's private address by its identity address */
+ *   to_identity: of smp_role: replaces a bonded peer's private address by its identity address
+ *   wr_le16(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include "../core/clock.h"
 #include "../core/event.h"
 #include "../core/feature.h"

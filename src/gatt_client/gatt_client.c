@@ -3,17 +3,24 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
  *   b: an ATT bearer (att/att.h)
  *   p: a queued procedure (gatt_client.h)
  *   abort_status: status to end with when the prepared writes have been cancelled; 0: not cancelled
  *   arena_alloc_per_bearer(): an element for each ATT bearer; its address goes into ARENA_SLOT
  *   arena_alloc_per_conn(): an element for each connection; its address goes into ARENA_SLOT
  *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
+ *   att_bearer: a bearer of ATT: a connection's fixed channel, or one of Enhanced ATT: att.h
+ *   ATT_CONFIRM: ATT_…: opcodes.  Vol 3, Part F, 3.4
+ *   att_is_fixed(): the bearer is the connection's fixed channel
+ *   att_max_mtu(): the largest ATT_MTU of the connection's bearers
+ *   ATT_MTU_DEFAULT: the ATT_MTU before an exchange
+ *   att_role: the GATT client or server, as bearers call it: att.h
  *   att_timed_out(): no answer in time: closes the bearer, and for the fixed channel the connection
+ *   ATT_TIMEOUT_MS: ms after which a request without a response has failed
  *   awaiting_security: all procedures wait until the bonded peer has encrypted
  *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
  *   bearer: of a connection: its fixed ATT channel; of a procedure: where it runs; NULL: nowhere
+ *   bearers_end: of the host: the end of its bearers' slots
  *   cancelled: by woad_gattc_cancel(): it ends with WOAD_ECANCELED, whatever its functions return
  *   cfg: the config that the application gave to woad_init()
  *   client: of a connection: its queue of procedures; of a bearer: our request in progress
@@ -21,30 +28,49 @@
  *   client_encrypt_to_send(): 0: send; CLIENT_WAIT: the bonded peer must encrypt first; < 0: never
  *   client_peer_verified(): the connection is encrypted with the bond's key
  *   client_raise_security(): true: begins a pairing, after which security_changed() is called
+ *   confirmation_due: of a bearer's client: an indication is to be confirmed
+ *   conn: a connection's number in the public interface
+ *   conn_close(): ends every procedure of a connection, and raises WOAD_EV_DISCONNECT
  *   conn_for_call(): conn_of() for a public call: all connections are polled again afterwards
+ *   CONN_FREE: state of a connection: its slot is not used
  *   conn_mark_ready(): woad_tx() polls the connection again; without it, nothing more would be sent
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   CONN_OPEN: state of a connection: the only one in which anything is sent on it
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   emit_plain(): emit_of() for an event without fields of its own
  *   encrypted_only: the procedure was queued under encryption, and may leave only so
+ *   fifo_begin(): fifo_…(): a queue of octet strings: base/fifo.h
  *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
  *   fifo_put(): appends a record and returns where to write its octets; NULL: no room (base/fifo.h)
+ *   gattc_bearer: what the GATT client keeps for a bearer: gatt_client.h
+ *   gattc_conn: what the GATT client keeps for a connection: gatt_client.h
  *   GATTC_DONE: result of reading a response: the procedure has succeeded
  *   GATTC_EARLY: not a procedure: a notification that is kept until the peer has proved itself
  *   gattc_emit_pending(): raises WOAD_EV_CHARACTERISTIC for the last one found, which ends there
  *   gattc_has_data(): the procedure has data in the queue: lists of handles, values to write
  *   gattc_kind: how a kind of request is written (tx), its response read (rx, error): gatt_client.h
+ *   get_le16(): 16 bits at any address, little endian
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
  *   locked: no procedure may be removed from the queue: an event about one is being raised
  *   MAY_FAIL: its argument; a test build makes it false in turn, as by a full queue or table
+ *   NO_CONNECTION: for REFUSED(): no open connection has the number
+ *   NO_FEATURE: for REFUSED(): the host is configured without that feature
  *   offered_mtu: the MTU that we have offered in an exchange; 0: none was begun
  *   procs: the connection's procedures in the order of their calls, up to `end`
+ *   rd_bytes(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   rd_left(): octets not read yet (base/buf.h)
+ *   REFUSED(): logs why a call is refused, and is its error
  *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline
  *   security_error: ATT error of the refusal, while the procedure waits for a pairing; 0: none
+ *   security_failed: of the client: of a change of security that is not handled yet: it has failed
  *   security_raised: the procedure was refused for lack of security once, and repeated
- *   tx_ready_due: a call has returned WOAD_EAGAIN: WOAD_EV_TX_READY follows when there is room */
+ *   tx_ready_due: a call has returned WOAD_EAGAIN: WOAD_EV_TX_READY follows when there is room
+ *   UUID_CHARACTERISTIC: UUID_…: types of declarations and of the CCCD
+ *   uuid_write(): writes 2 or 16 octets; a 32-bit UUID in its 128-bit form
+ *   wr_le16(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include "../base/bytes.h"
 #include "../base/uuid.h"
 #include "../core/clock.h"

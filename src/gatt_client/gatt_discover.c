@@ -13,24 +13,34 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
+ *   ATT_FIND_BY_VALUE_REQ: ATT_…: opcodes.  Vol 3, Part F, 3.4
  *   cancelled: by woad_gattc_cancel(): it ends with WOAD_ECANCELED, whatever its functions return
  *   client: of a connection: its queue of procedures; of a bearer: our request in progress
+ *   conn: a connection's number in the public interface
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   filtered: of a procedure: only results with p->uuid are wanted
  *   gattc_add_range(): queues a procedure about a range of handles; with a UUID, p->uuid is that
  *       and p->filtered is set
  *   gattc_advance(): continues after the last handle of a response; GATTC_DONE: all are found
+ *   gattc_before(): the handle before those that are asked for: a response's elements are in
+ *       ascending order
  *   GATTC_DONE: result of reading a response: the procedure has succeeded
  *   gattc_is_list(): the rest of a PDU is one or more whole elements of this size
  *   gattc_kind: how a kind of request is written (tx), its response read (rx, error): gatt_client.h
  *   gattc_tx_range(): writes the request: start, end, and the kind's `type`
  *   gattc_tx_uuid(): writes the request of gattc_tx_range() with p->uuid behind
+ *   get_le16(): 16 bits at any address, little endian
+ *   included_end: of a procedure: last handle of the included service of which the UUID is read
  *   pending: of c->client: the characteristic whose event is not raised yet, because its end is not
  *       known; its `declaration` 0: none
+ *   pending_decl: a characteristic that is found and not reported: its last handle is not known
  *   proc: a queued procedure of the client: gatt_client.h
+ *   rd_le16(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   rd_left(): octets not read yet (base/buf.h)
- *   uuid_read(): false: the size is neither 2 nor 16, or the PDU is too short */
+ *   UUID_CHARACTERISTIC: UUID_…: types of declarations and of the CCCD
+ *   uuid_read(): false: the size is neither 2 nor 16, or the PDU is too short
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include "../base/uuid.h"
 #include "../core/event.h"
 #include "gatt_client.h"

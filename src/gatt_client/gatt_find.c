@@ -7,8 +7,9 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
  *   p: a queued procedure (gatt_client.h)
+ *   ATT_FIND_BY_VALUE_REQ: ATT_…: opcodes.  Vol 3, Part F, 3.4
+ *   conn: a connection's number in the public interface
  *   filtered: of a procedure: only results with p->uuid are wanted
  *   found: of a procedure: not 0: a result has been raised
  *   gattc_add(): queues a procedure with a copy of its data
@@ -21,6 +22,10 @@
  *   gattc_kind: how a kind of request is written (tx), its response read (rx, error): gatt_client.h
  *   gattc_tx_range(): writes the request: start, end, and the kind's `type`
  *   proc: a queued procedure of the client: gatt_client.h
+ *   rd_le16(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
+ *   REFUSED(): logs why a call is refused, and is its error
+ *   UUID_CHARACTERISTIC: UUID_…: types of declarations and of the CCCD
  *   uuid_write(): writes 2 or 16 octets; a 32-bit UUID in its 128-bit form */
 #include "../base/uuid.h"
 #include "../core/log.h"

@@ -2,17 +2,21 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
  *   p: a queued procedure (gatt_client.h)
+ *   ATT_MTU_REQ: ATT_…: opcodes.  Vol 3, Part F, 3.4
  *   att_offer(): our MTU for an exchange, noted in c->offered_mtu: there is one exchange
  *   att_set_mtu(): an exchange is complete: sets the MTU, and raises WOAD_EV_MTU
+ *   conn: a connection's number in the public interface
  *   conn_for_call(): conn_of() for a public call: all connections are polled again afterwards
  *   gattc_add(): queues a procedure with a copy of its data
  *   GATTC_DONE: result of reading a response: the procedure has succeeded
  *   gattc_kind: how a kind of request is written (tx), its response read (rx, error): gatt_client.h
+ *   get_le16(): 16 bits at any address, little endian
  *   offered_mtu: the MTU that we have offered in an exchange; 0: none was begun
  *   proc: a queued procedure of the client: gatt_client.h
- *   rd_left(): octets not read yet (base/buf.h) */
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   REFUSED(): logs why a call is refused, and is its error
+ *   wr_le16(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include "../base/bytes.h"
 #include "../core/log.h"
 #include "gatt_client.h"

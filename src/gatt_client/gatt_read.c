@@ -2,13 +2,15 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
  *   b: an ATT bearer (att/att.h)
  *   p: a queued procedure (gatt_client.h)
+ *   att_bearer: a bearer of ATT: a connection's fixed channel, or one of Enhanced ATT: att.h
  *   att_max_mtu(): the largest ATT_MTU of the connection's bearers
+ *   ATT_READ_BLOB_REQ: ATT_…: opcodes.  Vol 3, Part F, 3.4
  *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
  *   bearer: of a connection: its fixed ATT channel; of a procedure: where it runs; NULL: nowhere
  *   client: of a connection: its queue of procedures; of a bearer: our request in progress
+ *   conn: a connection's number in the public interface
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   found: of a procedure: not 0: a result has been raised
@@ -16,13 +18,22 @@
  *   gattc_add_range(): queues a procedure about a range of handles; with a UUID, p->uuid is that
  *       and p->filtered is set
  *   gattc_advance(): continues after the last handle of a response; GATTC_DONE: all are found
+ *   gattc_before(): the handle before those that are asked for: a response's elements are in
+ *       ascending order
  *   gattc_data(): the data queued with a procedure, fifo_len() octets
  *   GATTC_DONE: result of reading a response: the procedure has succeeded
  *   gattc_is_list(): the rest of a PDU is one or more whole elements of this size
  *   gattc_kind: how a kind of request is written (tx), its response read (rx, error): gatt_client.h
  *   gattc_tx_uuid(): writes the request of gattc_tx_range() with p->uuid behind
+ *   get_le16(): 16 bits at any address, little endian
+ *   NO_CONNECTION: for REFUSED(): no open connection has the number
  *   proc: a queued procedure of the client: gatt_client.h
- *   rd_left(): octets not read yet (base/buf.h) */
+ *   rd_bytes(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   REFUSED(): logs why a call is refused, and is its error
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h
+ *   wr_len(): octets written so far (base/buf.h) */
 #include "../base/bytes.h"
 #include "../core/event.h"
 #include "../core/log.h"

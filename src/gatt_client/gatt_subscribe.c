@@ -6,16 +6,22 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
  *   p: a queued procedure (gatt_client.h)
+ *   ATT_FIND_INFO_REQ: ATT_…: opcodes.  Vol 3, Part F, 3.4
+ *   conn: a connection's number in the public interface
  *   gattc_add(): queues a procedure with a copy of its data
  *   GATTC_DONE: result of reading a response: the procedure has succeeded
  *   gattc_is_list(): the rest of a PDU is one or more whole elements of this size
  *   gattc_kind: how a kind of request is written (tx), its response read (rx, error): gatt_client.h
  *   proc: a queued procedure of the client: gatt_client.h
+ *   rd_le16(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   rd_left(): octets not read yet (base/buf.h)
+ *   REFUSED(): logs why a call is refused, and is its error
+ *   UUID_CCCD: UUID_…: types of declarations and of the CCCD
  *   uuid_read(): false: the size is neither 2 nor 16, or the PDU is too short
- *   uuid_short(): the 16-bit form; 0: the UUID has none */
+ *   uuid_short(): the 16-bit form; 0: the UUID has none
+ *   wr_le16(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include "../base/uuid.h"
 #include "../core/log.h"
 #include "gatt_client.h"

@@ -2,23 +2,30 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
  *   p: a queued procedure (gatt_client.h)
  *   abort_status: status to end with when the prepared writes have been cancelled; 0: not cancelled
  *   ATT_ENCRYPTED_CMD: mark in c->queue: a Write Command that may leave only under encryption
+ *   ATT_EXECUTE_REQ: ATT_…: opcodes.  Vol 3, Part F, 3.4
  *   att_max_value(): octets of the longest value that one PDU can carry
  *   att_queue(): queues a PDU { op, handle, value }, cut at the MTU; 0 or WOAD_EAGAIN
  *   bearer: of a connection: its fixed ATT channel; of a procedure: where it runs; NULL: nowhere
  *   cfg: the config that the application gave to woad_init()
  *   client: of a connection: its queue of procedures; of a bearer: our request in progress
  *   client_encrypt_to_send(): 0: send; CLIENT_WAIT: the bonded peer must encrypt first; < 0: never
+ *   conn: a connection's number in the public interface
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   CONN_OPEN: state of a connection: the only one in which anything is sent on it
  *   gattc_add(): queues a procedure with a copy of its data
  *   gattc_data(): the data queued with a procedure, fifo_len() octets
  *   GATTC_DONE: result of reading a response: the procedure has succeeded
  *   gattc_kind: how a kind of request is written (tx), its response read (rx, error): gatt_client.h
+ *   NO_CONNECTION: for REFUSED(): no open connection has the number
  *   proc: a queued procedure of the client: gatt_client.h
- *   rd_left(): octets not read yet (base/buf.h) */
+ *   rd_done(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
+ *   rd_left(): octets not read yet (base/buf.h)
+ *   REFUSED(): logs why a call is refused, and is its error
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include "../core/log.h"
 #include "../core/security.h"
 #include "gatt_client.h"

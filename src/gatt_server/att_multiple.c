@@ -13,10 +13,14 @@
  *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
  *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
  *   att_ask_value(): raises WOAD_EV_GATT_READ; the application answers in it, or later
+ *   att_bearer: a bearer of ATT: a connection's fixed channel, or one of Enhanced ATT: att.h
+ *   att_extension: optional part of the server: its functions: att.h
  *   att_is_fixed(): the bearer is the connection's fixed channel
+ *   att_is_multiple(): the request reads several values
  *   att_long: att_prepare.c, as the server calls it; NULL: not linked
  *   att_multiple: att_multiple.c, as the server calls it; NULL: not linked
  *   ATT_PENDING: a handler's result: the application will answer
+ *   ATT_READ_MULTIPLE_VARIABLE_REQ: ATT_…: opcodes.  Vol 3, Part F, 3.4
  *   awaiting: whether the application has to answer the request: ANSWER_…
  *   bearers: of the host: one a connection, then Enhanced ATT's; of c->coc: how many are open
  *   cfg: the config that the application gave to woad_init()
@@ -27,20 +31,26 @@
  *   gatts: the server's database and state: gatt_server.h
  *   gatts_bearer: the request in progress on a bearer, and its response
  *   gatts_value(): a value to be read; ATT_PENDING: the application has it
+ *   get_le16(): 16 bits at any address, little endian
  *   in_multi_step: an event about one element is being raised, from a loop that goes on itself
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
  *   long_value_handle: attribute of the cached long value; 0: none
  *   MAY_FAIL: its argument; a test build makes it false in turn, as by a full queue or table
+ *   multiple: of a bearer: a response of several values that is under way
  *   multiples: an element for each bearer
  *   next_element: index or offset of the next element of a request
  *   parts_layout(): allocates a struct gatts_parts for each connection, for both features
  *   parts_of(): memory of the connection for prepared writes and a cached long value: gatts_parts
+ *   parts_open(): a new connection has no prepared writes, and no cached value
  *   perm_check_read(): 0, or the ATT error of what is missing; may raise WOAD_EV_AUTHORIZE
  *   perm_check_security(): perm_check_read() without WOAD_EV_AUTHORIZE
  *   prepared_len: octets of prepared writes
+ *   rd_copy(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   rd_left(): octets not read yet (base/buf.h)
  *   server: of a connection: the client's state; of a bearer: the request in progress
  *   wr_cut(): writes as many of the octets as fit
+ *   wr_le16(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h
  *   wr_len(): octets written so far (base/buf.h)
  *   wr_room(): octets that still fit (base/buf.h) */
 #include "../core/feature.h"

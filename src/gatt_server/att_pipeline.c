@@ -10,19 +10,26 @@
  *   arena_alloc_slots(): an array; the address of each element goes into ARENA_SLOT
  *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
  *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
+ *   att_bearer: a bearer of ATT: a connection's fixed channel, or one of Enhanced ATT: att.h
  *   att_is_fixed(): the bearer is the connection's fixed channel
  *   att_pipeline: att_pipeline.c, as the server calls it; NULL: not linked
  *   busy: of a bearer's server: a request has arrived, and its response has not left
  *   cfg: the config that the application gave to woad_init()
  *   conn_index(): index of a connection in the arrays that have an element for each
+ *   CONN_OPEN: state of a connection: the only one in which anything is sent on it
  *   enqueue: of att_pipeline: keeps a request that came before the response to the one before
  *   gatts_bearer: the request in progress on a bearer, and its response
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   LOG(): a line in the log, with printf()'s format
  *   MAY_FAIL: its argument; a test build makes it false in turn, as by a full queue or table
  *   number: of a connection: the one in the public interface, index | generation << 8
+ *   pipeline: of a connection: requests of the client that wait: att_pipeline.c
  *   pipelined: more requests wait behind the one in progress
+ *   rd_le16(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   rd_left(): octets not read yet (base/buf.h)
  *   server: of a connection: the client's state; of a bearer: the request in progress
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h
  *   wr_len(): octets written so far (base/buf.h)
  *   wr_room(): octets that still fit (base/buf.h) */
 #include "../core/feature.h"

@@ -10,16 +10,21 @@
  *   s: the request in progress on a bearer (gatt_server.h)
  *   app_answered: of a feature: continues its request with the application's answer to one element
  *   att_ask_application(): raises the event that puts a request to the application
+ *   att_bearer: a bearer of ATT: a connection's fixed channel, or one of Enhanced ATT: att.h
  *   att_copy_part(): writes a value from an offset on, cut at the room; 0 or Invalid Offset
+ *   ATT_EXECUTE_REQ: ATT_…: opcodes.  Vol 3, Part F, 3.4
+ *   att_extension: optional part of the server: its functions: att.h
  *   att_long: att_prepare.c, as the server calls it; NULL: not linked
  *   att_multiple: att_multiple.c, as the server calls it; NULL: not linked
  *   ATT_PENDING: a handler's result: the application will answer
  *   att_request_number(): by which the application answers a request of this bearer; 0: fixed
  *       channel
+ *   ATT_TIMEOUT_MS: ms after which a request without a response has failed
  *   awaiting: whether the application has to answer the request: ANSWER_…
  *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
  *   cache_value: of att_long: keeps a value for Read Blob, if it is longer than one response
  *   cfg: the config that the application gave to woad_init()
+ *   CONN_OPEN: state of a connection: the only one in which anything is sent on it
  *   db_at(): the attribute of a handle; NULL: none
  *   db_tables_changed: of a request: the database has changed since it arrived;
  *       db_tables_changed(): forgets what was looked up, and builds the index of types again
@@ -31,22 +36,30 @@
  *   gatts_bearer: the request in progress on a bearer, and its response
  *   gatts_table_value(): the value, in RAM, of an attribute with WOAD_PERM_VALUE
  *   gatts_write(): a write to a value that the host has; ATT_PENDING: it is the application's
+ *   get_le16(): 16 bits at any address, little endian
  *   in_multi_step: an event about one element is being raised, from a loop that goes on itself
  *   last_part: offset of the last prepared write
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   long_value_deadline: of a connection: when the cached long value expires
  *   long_value_handle: attribute of the cached long value; 0: none
+ *   long_value_len: of a connection: octets of the cached long value
  *   MAY_FAIL: its argument; a test build makes it false in turn, as by a full queue or table
  *   multiple_handles_stored(): an unfinished Read Multiple uses the memory behind prepared writes
  *   next_element: index or offset of the next element of a request
  *   parts_layout(): allocates a struct gatts_parts for each connection, for both features
  *   parts_of(): memory of the connection for prepared writes and a cached long value: gatts_parts
+ *   parts_open(): a new connection has no prepared writes, and no cached value
  *   perm_check_write(): 0, or the ATT error of what is missing; may raise WOAD_EV_AUTHORIZE
  *   prepared_len: octets of prepared writes
+ *   put_le16(): writes 16 bits at any address, little endian
+ *   rd_bytes(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   rd_left(): octets not read yet (base/buf.h)
  *   read_cached: of att_long: the next part of the cached value; ATT_PENDING: it is not cached
  *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline
  *   server: of a connection: the client's state; of a bearer: the request in progress
  *   value_written: of att_long: the attribute was written: a cached value of it is dropped
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h
  *   wr_len(): octets written so far (base/buf.h)
  *   wr_room(): octets that still fit (base/buf.h) */
 #include "../base/bytes.h"

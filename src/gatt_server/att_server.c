@@ -7,12 +7,13 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
  *   b: an ATT bearer (att/att.h)
  *   s: the request in progress on a bearer (gatt_server.h)
+ *   ALWAYS_INLINE: inlined at each call: it is on the way of each packet
  *   ANSWER_NOW: of `awaiting`: the application must answer before its event ends
  *   ANSWERED: of `awaiting`: no answer is awaited, or not any more
  *   app_answered: of a feature: continues its request with the application's answer to one element
+ *   ATT_EXECUTE_REQ: ATT_…: opcodes.  Vol 3, Part F, 3.4
  *   att_is_fixed(): the bearer is the connection's fixed channel
  *   att_long: att_prepare.c, as the server calls it; NULL: not linked
  *   att_multiple: att_multiple.c, as the server calls it; NULL: not linked
@@ -22,13 +23,17 @@
  *   att_pipeline: att_pipeline.c, as the server calls it; NULL: not linked
  *   att_request_number(): by which the application answers a request of this bearer; 0: fixed
  *       channel
+ *   att_role: the GATT client or server, as bearers call it: att.h
  *   att_set_mtu(): an exchange is complete: sets the MTU, and raises WOAD_EV_MTU
  *   att_signed: sign_server.c's handler of signed writes; NULL: not linked
+ *   att_wr_error(): writes an Error Response
  *   awaiting: whether the application has to answer the request: ANSWER_…
  *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
  *   bearers: of the host: one a connection, then Enhanced ATT's; of c->coc: how many are open
+ *   bearers_end: of the host: the end of its bearers' slots
  *   busy: of a bearer's server: a request has arrived, and its response has not left
  *   cache_value: of att_long: keeps a value for Read Blob, if it is longer than one response
+ *   conn: a connection's number in the public interface
  *   CONN_GONE: the connection has ended; its last events are being raised
  *   conn_mark_ready(): woad_tx() polls the connection again; without it, nothing more would be sent
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
@@ -50,13 +55,18 @@
  *   gatts_tx_changed(): writes Service Changed, if it is due; false: not now
  *   gatts_value(): a value to be read; ATT_PENDING: the application has it
  *   gatts_write(): a write to a value that the host has; ATT_PENDING: it is the application's
+ *   get_le16(): 16 bits at any address, little endian
  *   in_multi_step: an event about one element is being raised, from a loop that goes on itself
+ *   NO_CONNECTION: for REFUSED(): no open connection has the number
  *   number: of a connection: the one in the public interface, index | generation << 8
  *   perm_check_read(): 0, or the ATT error of what is missing; may raise WOAD_EV_AUTHORIZE
  *   perm_check_write(): 0, or the ATT error of what is missing; may raise WOAD_EV_AUTHORIZE
  *   pipelined: more requests wait behind the one in progress
+ *   rd_le16(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   rd_left(): octets not read yet (base/buf.h)
  *   read_cached: of att_long: the next part of the cached value; ATT_PENDING: it is not cached
+ *   REFUSED(): logs why a call is refused, and is its error
  *   request_serial: order in which requests were put to the application
  *   requests_raised: serial number for the next request put to the application
  *   rsp: the response being made, config.mtu octets
@@ -64,12 +74,16 @@
  *   rsp_security: WOAD_COC_… bits: what reading the values in the response takes
  *   serve: of att_pipeline: the response has left: serves the requests that wait
  *   server: of a connection: the client's state; of a bearer: the request in progress
+ *   UUID_PRIMARY: UUID_…: types of declarations and of the CCCD
  *   uuid_read(): false: the size is neither 2 nor 16, or the PDU is too short
  *   uuid_short(): the 16-bit form; 0: the UUID has none
  *   uuid_write(): writes 2 or 16 octets; a 32-bit UUID in its 128-bit form
  *   value_written: of att_long: the attribute was written: a cached value of it is dropped
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h
  *   wr_len(): octets written so far (base/buf.h)
- *   wr_room(): octets that still fit (base/buf.h) */
+ *   wr_room(): octets that still fit (base/buf.h)
+ *   WRITE_COMMAND: false: a write without a response
+ *   WRITE_REQUEST: true: a write with a response */
 #include "../base/bytes.h"
 #include "../base/uuid.h"
 #include "../core/event.h"

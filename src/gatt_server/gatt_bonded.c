@@ -25,7 +25,9 @@
  *   server: of a connection: the client's state; of a bearer: the request in progress
  *   service_changed_confirmed: of gatt_bonds: the client has confirmed Service Changed
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
- *   uuid_write(): writes 2 or 16 octets; a 32-bit UUID in its 128-bit form */
+ *   uuid_write(): writes 2 or 16 octets; a 32-bit UUID in its 128-bit form
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h
+ *   wr_len(): octets written so far (base/buf.h) */
 #include "../base/uuid.h"
 #include "../core/security.h"
 #include "gatt_server.h"

@@ -8,7 +8,16 @@
  *   cccd_write(): a write to a CCCD: 0 or an ATT error
  *   gatts: the server's database and state: gatt_server.h
  *   gatts_table_value(): the value, in RAM, of an attribute with WOAD_PERM_VALUE
- *   uuid_write(): writes 2 or 16 octets; a 32-bit UUID in its 128-bit form */
+ *   name_len: of the server: octets of the device's name
+ *   NO_FEATURE: for REFUSED(): the host is configured without that feature
+ *   REFUSED(): logs why a call is refused, and is its error
+ *   uuid_appearance: UUID of Appearance
+ *   uuid_changed: UUID of Service Changed
+ *   uuid_gatt: UUID of the GATT service
+ *   uuid_name: UUID of Device Name
+ *   uuid_write(): writes 2 or 16 octets; a 32-bit UUID in its 128-bit form
+ *   wr_le16(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h
+ *   wr_len(): octets written so far (base/buf.h) */
 #include "../base/uuid.h"
 #include "../core/feature.h"
 #include "../core/log.h"

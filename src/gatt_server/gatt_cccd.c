@@ -3,9 +3,9 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
  *   CCCD_BITS: notifications and indications: the bits of a CCCD
  *   cfg: the config that the application gave to woad_init()
+ *   conn: a connection's number in the public interface
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   db_at(): the attribute of a handle; NULL: none
  *   db_characteristic_of(): the declaration that a value or descriptor belongs to; 0: none
@@ -14,8 +14,11 @@
  *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
  *   gatts: the server's database and state: gatt_server.h
  *   gatts_conn: the server's state of a client: subscriptions, features, Service Changed
+ *   get_le16(): 16 bits at any address, little endian
  *   HANDLE_SERVICE_CHANGED: handle of Service Changed's value, in the built-in table
  *   MAY_FAIL: its argument; a test build makes it false in turn, as by a full queue or table
+ *   rd_copy(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   rd_left(): octets not read yet (base/buf.h)
  *   save_client_state: of smp_role: saves the server's state in the client's bond; may raise events
  *   server: of a connection: the client's state; of a bearer: the request in progress

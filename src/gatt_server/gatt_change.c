@@ -6,16 +6,20 @@
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
  *   add: of a value's kind: the value gets its handle; false: the row is not valid
+ *   ATT_INDICATE: ATT_…: opcodes.  Vol 3, Part F, 3.4
  *   att_indication_sent(): notes an indication as unconfirmed, with its time limit
  *   att_server_db_changed(): each request in progress notes that the database has changed; one that
  *       waits for the application about these handles is answered with Invalid Handle
  *   attr_table: an array of attributes, n of them, `first` the handle of the first
  *   bearer: of a connection: its fixed ATT channel; of a procedure: where it runs; NULL: nowhere
+ *   CCCD_INDICATE: bit of a CCCD's value
  *   cccd_value(): the client's CCCD, without its tag
  *   cfg: the config that the application gave to woad_init()
  *   changed_first: the range of handles of the Service Changed to be sent; 0: none
+ *   CONN_FREE: state of a connection: its slot is not used
  *   conn_index(): index of a connection in the arrays that have an element for each
  *   conn_mark_ready(): woad_tx() polls the connection again; without it, nothing more would be sent
+ *   conns_end: of the host: the end of its connections' slots
  *   db_is_service(): a declaration of a primary or secondary service
  *   db_table_index(): index of the array with this handle, or of the first one behind it
  *   db_tables_changed: of a request: the database has changed since it arrived;
@@ -28,13 +32,16 @@
  *   long_value_handle: attribute of the cached long value; 0: none
  *   MAY_FAIL: its argument; a test build makes it false in turn, as by a full queue or table
  *   n_tables: arrays of attributes in the database
+ *   NO_FEATURE: for REFUSED(): the host is configured without that feature
  *   parts: for each connection: memory for prepared writes and a cached value; NULL: not linked
  *   perm_withdraw_queued(): withdraws queued values that the client may not get; may raise events
+ *   REFUSED(): logs why a call is refused, and is its error
  *   save_client_state: of smp_role: saves the server's state in the client's bond; may raise events
  *   server: of a connection: the client's state; of a bearer: the request in progress
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
  *   TABLE_FAULT: logs what is wrong with an array of attributes, or useless in it
- *   tables: arrays of attributes in the order of handles; the first is the built-in one */
+ *   tables: arrays of attributes in the order of handles; the first is the built-in one
+ *   wr_le16(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include "../core/log.h"
 #include "../core/ready.h"
 #include "../core/security.h"

@@ -6,6 +6,7 @@
  *   db_is_service(): a declaration of a primary or secondary service
  *   gatts: the server's database and state: gatt_server.h
  *   gatts_table_value(): the value, in RAM, of an attribute with WOAD_PERM_VALUE
+ *   log_write(): a line for the application's log callback
  *   n_tables: arrays of attributes in the database
  *   tables: arrays of attributes in the order of handles; the first is the built-in one
  *   text_format(): as vsnprintf(), for %s, %d, %u, %x and %c only */

@@ -8,8 +8,10 @@
  *   indexed: entries of the index; 0: there is no index
  *   last_found: result of the last db_at(), for last_found_handle
  *   n_tables: arrays of attributes in the database
+ *   put_le16(): writes 16 bits at any address, little endian
  *   tables: arrays of attributes in the order of handles; the first is the built-in one
- *   type_index: the index's functions: gatt_index.c; NULL: not linked */
+ *   type_index: the index's functions: gatt_index.c; NULL: not linked
+ *   UUID_CCCD: UUID_…: types of declarations and of the CCCD */
 #include "../base/bytes.h"
 #include "gatt_server.h"
 

@@ -7,8 +7,12 @@
  *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
  *   BUILTIN_ATTRS: the rows of the built-in services, BUILTIN_COUNT of them
  *   builtin_with_features: the built-in table with characteristics of features; NULL: the plain one
+ *   CLIENT_FEATURES: bits of Client Supported Features that the server knows
  *   gatts_conn: the server's state of a client: subscriptions, features, Service Changed
+ *   gatts_value(): a value to be read; ATT_PENDING: the application has it
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   rd_u8(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   save_client_state: of smp_role: saves the server's state in the client's bond; may raise events
  *   server: of a connection: the client's state; of a bearer: the request in progress
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked */

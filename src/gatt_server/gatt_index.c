@@ -8,6 +8,7 @@
  *   db_at(): the attribute of a handle; NULL: none
  *   db_next(): the first handle from this one on; 0: none
  *   db_type(): the attribute's type, as a UUID
+ *   db_type_is(): the attribute has this type
  *   gatts: the server's database and state: gatt_server.h
  *   indexed: entries of the index; 0: there is no index
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
@@ -15,7 +16,8 @@
  *   tables: arrays of attributes in the order of handles; the first is the built-in one
  *   type_handles: memory of the index: config.attr_index handles
  *   type_index: the index's functions: gatt_index.c; NULL: not linked
- *   uuid_short(): the 16-bit form; 0: the UUID has none */
+ *   uuid_short(): the 16-bit form; 0: the UUID has none
+ *   uuid_widen(): the 128-bit form of a UUID */
 #include "../base/uuid.h"
 #include "../core/feature.h"
 #include "gatt_server.h"

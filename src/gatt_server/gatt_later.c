@@ -2,13 +2,16 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
  *   b: an ATT bearer (att/att.h)
  *   ANSWER_LATER: of `awaiting`: the application may answer at any time
+ *   att_bearer: a bearer of ATT: a connection's fixed channel, or one of Enhanced ATT: att.h
  *   awaiting: whether the application has to answer the request: ANSWER_…
+ *   conn: a connection's number in the public interface
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
  *   current_request: the bearer whose request is being raised as an event; NULL: none
  *   gatts: the server's database and state: gatt_server.h
+ *   NO_CONNECTION: for REFUSED(): no open connection has the number
+ *   REFUSED(): logs why a call is refused, and is its error
  *   server: of a connection: the client's state; of a bearer: the request in progress */
 #include "../core/log.h"
 #include "gatt_server.h"

@@ -4,14 +4,20 @@
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
  *   b: an ATT bearer (att/att.h)
+ *   att_bearer: a bearer of ATT: a connection's fixed channel, or one of Enhanced ATT: att.h
+ *   ATT_INDICATE: ATT_…: opcodes.  Vol 3, Part F, 3.4
  *   ATT_WITHDRAWN: mark in c->queue: a value that may not be sent any more
  *   conn_security_error(): 0, or the ATT error of the first WOAD_COC_… bit that it does not meet
  *   db_at(): the attribute of a handle; NULL: none
  *   db_characteristic_of(): the declaration that a value or descriptor belongs to; 0: none
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
+ *   fifo_next(): fifo_…(): a queue of octet strings: base/fifo.h
  *   gatts: the server's database and state: gatt_server.h
+ *   get_le16(): 16 bits at any address, little endian
+ *   LOG(): a line in the log, with printf()'s format
  *   number: of a connection: the one in the public interface, index | generation << 8
+ *   REFUSED(): logs why a call is refused, and is its error
  *   rsp_security: WOAD_COC_… bits: what reading the values in the response takes
  *   server: of a connection: the client's state; of a bearer: the request in progress */
 #include "../core/event.h"

@@ -3,19 +3,28 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
+ *   ALWAYS_INLINE: inlined at each call: it is on the way of each packet
+ *   ATT_INDICATE: ATT_…: opcodes.  Vol 3, Part F, 3.4
  *   att_max_mtu(): the largest ATT_MTU of the connection's bearers
  *   att_max_value(): octets of the longest value that one PDU can carry
  *   att_queue(): queues a PDU { op, handle, value }, cut at the MTU; 0 or WOAD_EAGAIN
  *   att_queue_reserve(): a PDU at the end of c->queue, which the caller fills; NULL: no room
+ *   conn: a connection's number in the public interface
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   CONN_OPEN: state of a connection: the only one in which anything is sent on it
+ *   FEATURE_MULTIPLE_NOTIFY: bit of Client Supported Features: the client takes several
+ *       notifications in a PDU
  *   fifo_behind(): free octets after the last record
  *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
+ *   fifo_has_room(): fifo_…(): a queue of octet strings: base/fifo.h
  *   gatts: the server's database and state: gatt_server.h
+ *   get_le16(): 16 bits at any address, little endian
  *   HANDLE_SERVICE_CHANGED: handle of Service Changed's value, in the built-in table
  *   perm_check_send(): 0: the value may go to this client; WOAD_EINVAL: no handle; WOAD_EACCES: it
  *       may not
- *   server: of a connection: the client's state; of a bearer: the request in progress */
+ *   REFUSED(): logs why a call is refused, and is its error
+ *   server: of a connection: the client's state; of a bearer: the request in progress
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include "../base/bytes.h"
 #include "../core/log.h"
 #include "gatt_server.h"

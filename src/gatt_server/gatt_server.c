@@ -8,6 +8,7 @@
  *   arena_alloc_slots(): an array; the address of each element goes into ARENA_SLOT
  *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
  *   att_server: the GATT server, as bearers call it; NULL: not linked
+ *   att_server_role: the server's functions, as bearers call them
  *   attr_table: an array of attributes, n of them, `first` the handle of the first
  *   bearers: of the host: one a connection, then Enhanced ATT's; of c->coc: how many are open
  *   BUILTIN_ATTRS: the rows of the built-in services, BUILTIN_COUNT of them
@@ -20,6 +21,7 @@
  *   gatts: the server's database and state: gatt_server.h
  *   gatts_bearer: the request in progress on a bearer, and its response
  *   gatts_conn: the server's state of a client: subscriptions, features, Service Changed
+ *   gatts_parts: for each connection: memory for prepared writes and a cached value
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
  *   n_tables: arrays of attributes in the database
  *   tables: arrays of attributes in the order of handles; the first is the built-in one */

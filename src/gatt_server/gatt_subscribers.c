@@ -4,7 +4,9 @@
  *   conn: a connection's number in the public interface
  *   db_at(): the attribute of a handle; NULL: none
  *   db_characteristic_of(): the declaration that a value or descriptor belongs to; 0: none
- *   gatts: the server's database and state: gatt_server.h */
+ *   gatts: the server's database and state: gatt_server.h
+ *   NO_FEATURE: for REFUSED(): the host is configured without that feature
+ *   REFUSED(): logs why a call is refused, and is its error */
 #include "../core/log.h"
 #include "gatt_server.h"
 

@@ -15,6 +15,7 @@
  *   bearer: of a connection: its fixed ATT channel; of a procedure: where it runs; NULL: nowhere
  *   callback: CALLBACK_RUNS: the application's callback runs; CALLBACK_TX: it has called woad_tx()
  *   CHECK_LOST_WAKEUP: a test build: polls all connections; a forgotten conn_mark_ready() traps
+ *   CONN_OPEN: state of a connection: the only one in which anything is sent on it
  *   connect_held: WOAD_EV_CONNECT is held back until the peer has sent something
  *   db_at(): the attribute of a handle; NULL: none
  *   emit_of(): raises an event of a connection; the application may call the host inside it
@@ -22,6 +23,7 @@
  *   event_raised: an event has been raised since woad_poll() began
  *   gatts: the server's database and state: gatt_server.h
  *   gatts_table_value(): the value, in RAM, of an attribute with WOAD_PERM_VALUE
+ *   gatts_value(): a value to be read; ATT_PENDING: the application has it
  *   number: of a connection: the one in the public interface, index | generation << 8
  *   peer_present: of gap_reconnect.c: raises the WOAD_EV_CONNECT that is held back
  *   rd_left(): octets not read yet (base/buf.h)

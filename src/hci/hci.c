@@ -3,25 +3,40 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
- *   LE: bit that marks a subevent of LE Meta in a table of events
+ *   acl_rx_completed(): handles Number Of Completed Packets
  *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
  *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
  *   cfg: the config that the application gave to woad_init()
  *   CHECK_LOST_WAKEUP: a test build: polls all connections; a forgotten conn_mark_ready() traps
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   conn_by_handle(): the connection with HCI's handle; NULL: none
  *   conn_event: a row of a feature's table of HCI events about one connection
+ *   conn_events: of a feature: the events of the controller that are about a connection
+ *   conn_rx_complete(): handles LE Connection Complete; 0, or WOAD_EBADMSG
+ *   core_feature: the feature that every host has: host/connection.c
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
+ *   EVT_COMMAND_COMPLETE: EVT_…: codes of HCI events: hci.h
+ *   get_le16(): 16 bits at any address, little endian
+ *   H4_COMMAND: H4_…: types of packets
  *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
+ *   HOST_STARTING: state of the host: it brings the controller up
+ *   LE: bit that marks a subevent of LE Meta in a table of events
+ *   LE_ADVERTISING_REPORT: LE_…: codes of LE subevents: hci.h
+ *   LOG(): a line in the log, with printf()'s format
  *   needs: what only some features require: struct woad_needs
  *   pending_arg: set with an HCI command, for its answer: a connection's number, or the like
  *   pending_feature: the feature that has sent the pending HCI command
  *   pending_opcode: of the HCI command that awaits its answer; 0: none
+ *   put_le16(): writes 16 bits at any address, little endian
+ *   rd_bytes(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   rd_left(): octets not read yet (base/buf.h)
  *   rx_le_event: of a feature's needs: gets each LE Meta event before the tables of events
  *   scan_report: handler of LE Advertising Report: gap_scan.c; NULL: not linked
- *   vendor_init_role: the manufacturer's steps before the bring-up: hci_vendor.c; NULL: not
- *       linked */
+ *   vendor_init_role: the manufacturer's steps before the bring-up: hci_vendor.c; NULL: not linked
+ *   wr_len(): octets written so far (base/buf.h)
+ *   wr_of(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include <woad/hci.h>
 
 #include "../core/clock.h"

@@ -4,18 +4,23 @@
  * a volume are of Vol 4, Part E.
  *
  * Names of other files:
- *   up: of h->ext_role: the bring-up has ended
  *   acl_free: the controller's ACL buffers that are not in use
+ *   acl_total: of hci: buffers of the controller
  *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
  *   cfg: the config that the application gave to woad_init()
  *   emit_none(): raises an event that is of no connection
  *   ext_role: functions of gap_ext.c for legacy files; NULL: not linked. adv_params(), create() and
  *       the like write an extended command and return its opcode
+ *   hci: of the host: HCI's flow control and what the controller has said: core/host.h
  *   hci_has_command(): the controller supports a command: octet and bit of Supported_Commands
  *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   le_events: of a feature's needs: bits of the LE event mask
+ *   le_features: of hci: LE features of the controller, as HCI gives them
+ *   LL_OCTETS_MAX: octets of payload of the longest data packet
+ *   LL_OCTETS_MIN: octets of payload of a data packet without the length extension
  *   needs: what only some features require: struct woad_needs
+ *   OP_LE_RAND: OP_…: opcodes of HCI commands: hci.h
  *   own_addr: the address that the controller uses now; woad_own_address() reads it, once the state
  *       is HOST_UP
  *   own_has_public(): the controller's public address is neither all 0 nor all 1
@@ -24,8 +29,12 @@
  *   quirks_apply: corrects what a controller says wrongly of itself: hci_quirks.c
  *   random_addr: our random address: static, or private while privacy is on
  *   random_dirty: our random address is to be written to the controller
+ *   rd_copy(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
+ *   up: of h->ext_role: the bring-up has ended
  *   woad_feature: a part of the host that config.features names (core/feature.h); not a bit of the
- *       controller's features */
+ *       controller's features
+ *   wr_le16(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include "../core/event.h"
 #include "../core/feature.h"
 #include "../core/own_address.h"

@@ -11,6 +11,7 @@
  *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
  *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   controller_crypto: of the host: cryptography by the controller: hci_crypto.c; NULL: not linked
  *   CRYPTO_PENDING: the controller calculates; when it has, the whole calculation is repeated
  *   crypto_role: cryptography by the controller: hci_crypto.c; NULL: not linked
  *   deadline_in(): the time so many ms from now, for a deadline field
@@ -19,14 +20,19 @@
  *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   LE_DHKEY_COMPLETE: LE_…: codes of LE subevents: hci.h
  *   le_events: of a feature's needs: bits of the LE event mask
  *   needs: what only some features require: struct woad_needs
+ *   OP_LE_DHKEY: OP_…: opcodes of HCI commands: hci.h
+ *   rd_copy(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   release: of crypto_role: forgets what this owner calculates, and its P-256 key pair
  *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline
  *   rx_le_event: of a feature's needs: gets each LE Meta event before the tables of events
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
  *   wake: of smp_role: repeats the calculations that wait for the controller
  *   wipe(): zeros octets, and the compiler does not remove that
+ *   wr_u8(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h
  *   zeros(): all octets are 0 */
 #include "../base/bytes.h"
 #include "../core/clock.h"

@@ -4,8 +4,13 @@
  * Names of other files:
  *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
  *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
+ *   commands: of hci: commands of the controller, as HCI gives them
+ *   get_le16(): 16 bits at any address, little endian
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
- *   public_addr: the public address of the controller; all 0: it has none */
+ *   le_features: of hci: LE features of the controller, as HCI gives them
+ *   public_addr: the public address of the controller; all 0: it has none
+ *   quirks: of the host: faults of the controller that are worked around: hci_quirks.c; NULL: not
+ *       linked */
 #include "../core/conn.h"
 #include "../core/feature.h"
 

@@ -11,12 +11,22 @@
  *   bringup_step: row of the table of commands that bring the controller up
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
+ *   hci: of the host: HCI's flow control and what the controller has said: core/host.h
  *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
+ *   HOST_OFF: state of the host: it does not run
+ *   HOST_STARTING: state of the host: it brings the controller up
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   NO_FEATURE: for REFUSED(): the host is configured without that feature
+ *   OP_RESET: OP_…: opcodes of HCI commands: hci.h
+ *   rd_bytes(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   rd_left(): octets not read yet (base/buf.h)
+ *   REFUSED(): logs why a call is refused, and is its error
  *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline
- *   vendor_init_role: the manufacturer's steps before the bring-up: hci_vendor.c; NULL: not
- *       linked */
+ *   vendor_init: of the host: the vendor's initialisation of the controller: hci_vendor.c; NULL:
+ *       not linked
+ *   vendor_init_role: the manufacturer's steps before the bring-up: hci_vendor.c; NULL: not linked
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include "../core/clock.h"
 #include "../core/feature.h"
 #include "../core/log.h"

@@ -7,17 +7,22 @@
  *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
  *   ASSERT_SIZE: does not compile unless the struct has the size that include/woad/sizes.h says
  *   cfg: the config that the application gave to woad_init()
+ *   conn_close(): ends every procedure of a connection, and raises WOAD_EV_DISCONNECT
  *   CONN_GONE: the connection has ended; its last events are being raised
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
- *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is
- *       0
+ *   conns_end: of the host: the end of its connections' slots
+ *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
+ *   hci: of the host: HCI's flow control and what the controller has said: core/host.h
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   last_rx_ms: the time at which the controller's last packet arrived
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
  *   number: of a connection: the one in the public interface, index | generation << 8
+ *   OP_READ_BD_ADDR: OP_…: opcodes of HCI commands: hci.h
  *   pending_arg: set with an HCI command, for its answer: a connection's number, or the like
  *   pending_opcode: of the HCI command that awaits its answer; 0: none
- *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline */
+ *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline
+ *   watchdog: of the host: hci_watchdog.c; NULL: not linked
+ *   wr_le16(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include <woad/hci.h>
 
 #include "../core/clock.h"

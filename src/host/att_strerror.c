@@ -1,5 +1,8 @@
 /* woad_att_strerror(): ATT error codes.  Vol 3, Part F, 3.4.1.1; common profile and service error
- * codes: Core Specification Supplement, Part B, 1.2 */
+ * codes: Core Specification Supplement, Part B, 1.2
+ *
+ * Names of other files:
+ *   ERROR_TEXT(): the text of a code from a table; a text for unknown codes, too */
 #include "error_text.h"
 
 #include <woad/woad.h>

@@ -3,6 +3,8 @@
  *
  * Names of other files:
  *   complete_config: a feature's part of this (core/feature.h)
+ *   CONFIG_MTU_MAX: the largest config.mtu
+ *   CONFIG_MTU_MIN: the least config.mtu
  *   frame_max: of a feature's needs: octets of the largest L2CAP payload that it sends or receives
  *   needs: what only some features require: struct woad_needs
  *   rx_frame_max: octets of the largest L2CAP payload that the host can receive

@@ -4,6 +4,10 @@
  * this file, and its address is NULL.
  *
  * Names of other files:
+ *   CONFIG_MPS_MAX: the largest config.mps
+ *   CONFIG_MTU_MAX: the largest config.mtu
+ *   CONFIG_MTU_MIN: the least config.mtu
+ *   CONFIG_MTU_MIN_ENHANCED: the least config.mtu with Enhanced ATT
  *   text_format(): as vsnprintf(), for %s, %d, %u, %x and %c only */
 #include "../base/text.h"
 #include "../core/arena.h"

@@ -4,38 +4,63 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
- *   LE: bit that marks a subevent of LE Meta in a table of events
  *   acl_abandon(): drops the frame of this connection that is partly sent
  *   acl_free: the controller's ACL buffers that are not in use
  *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
+ *   addr_copy(): copies an address with its type
  *   att_close(): ends the bearer's indication, procedure and request, with their events
  *   att_drop_queue(): drops c->queue, with WOAD_EV_INDICATED for each indication in it
+ *   ATT_MTU_DEFAULT: the ATT_MTU before an exchange
+ *   att_open(): a bearer begins on a connection, with this ATT_MTU
  *   awaits: HCI events that must follow: bits of woad_link_item, and AWAITS_…; see conn_watch()
+ *   AWAITS_PACKETS: bit of conn.awaits: a connection that ends when no packet is completed:
+ *       conn_watch()
+ *   AWAITS_WATCHED: shift of the bits of `awaits` that are watched
  *   bearer: of a connection: its fixed ATT channel; of a procedure: where it runs; NULL: nowhere
  *   bringup_command(): the next command of the bring-up
  *   bringup_complete(): that command has been answered
  *   bringup_step: row of the table of commands that bring the controller up
  *   cfg: the config that the application gave to woad_init()
+ *   conn: a connection's number in the public interface
+ *   conn_by_handle(): the connection with HCI's handle; NULL: none
+ *   conn_count: of the host: connections that exist
  *   conn_event: a row of a feature's table of HCI events about one connection
+ *   CONN_FREE: state of a connection: its slot is not used
  *   CONN_GONE: the connection has ended; its last events are being raised
  *   conn_next_number(): the public number of the slot's next connection
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   CONN_OPEN: state of a connection: the only one in which anything is sent on it
  *   conn_rx_params(): reads the peer's parameter request; true: accepted, in c->requested_params
  *   conn_updated(): raises WOAD_EV_CONN_UPDATE; ends an update that has been sent
  *   conn_wr_params(): writes a request's parameters in the form in which HCI's commands end
  *   connect_held: WOAD_EV_CONNECT is held back until the peer has sent something
  *   CONNECT_REQUESTED: of `activity`: the controller is to connect
- *   emit_at(): raises an event of a connection by its number; WOAD_NO_CONN: of none
+ *   conns_end: of the host: the end of its connections' slots
  *   current: connection parameters in force: CURRENT_INTERVAL (1.25 ms), _LATENCY (events),
  *       _SUPERVISION (10 ms)
+ *   CURRENT_LATENCY: index in conn.current, events
+ *   CURRENT_PARAMS: how many parameters conn.current has
+ *   CURRENT_SUPERVISION: index in conn.current, 10 ms
+ *   deadline_in(): the time so many ms from now, for a deadline field
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
+ *   emit_at(): raises an event of a connection by its number; WOAD_NO_CONN: of none
+ *   emit_connect(): raises WOAD_EV_CONNECT
+ *   EVT_DISCONNECTION_COMPLETE: EVT_…: codes of HCI events: hci.h
+ *   fifo_begin(): fifo_…(): a queue of octet strings: base/fifo.h
+ *   get_le16(): 16 bits at any address, little endian
+ *   hci: of the host: HCI's flow control and what the controller has said: core/host.h
  *   host_down(): ends everything at once, and raises WOAD_EV_DOWN
+ *   HOST_STARTING: state of the host: it brings the controller up
+ *   HOST_STOPPING: state of the host: woad_stop() was called, and it ends its connections
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   key_request: of smp_role: true: it replies to Long Term Key Request; false: there is no key
+ *   LE: bit that marks a subevent of LE Meta in a table of events
+ *   LE_CONNECTION_UPDATE: LE_…: codes of LE subevents: hci.h
+ *   LOG(): a line in the log, with printf()'s format
  *   MAY_FAIL: its argument; a test build makes it false in turn, as by a full queue or table
  *   NO_STATUS: the HCI event has no status field, `rx` gets 0
  *   number: of a connection: the one in the public interface, index | generation << 8
+ *   OP_DISCONNECT: OP_…: opcodes of HCI commands: hci.h
  *   own_addr: the address that the controller uses now; woad_own_address() reads it, once the state
  *       is HOST_UP
  *   own_air: address of our side when the connection was opened
@@ -44,6 +69,8 @@
  *   pending_arg: set with an HCI command, for its answer: a connection's number, or the like
  *   random_addr: our random address: static, or private while privacy is on
  *   random_dirty: our random address is to be written to the controller
+ *   rd_bytes(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   rd_left(): octets not read yet (base/buf.h)
  *   reconnect: gap_reconnect.c, as other files call it; NULL: not linked
  *   refuse_params: the reply to the peer's parameter request is the negative one
@@ -60,11 +87,14 @@
  *   to_identity: of smp_role: replaces a bonded peer's private address by its identity address
  *   update_pending: WOAD_EV_CONN_UPDATE must follow
  *   vendor_init_role: the manufacturer's steps before the bring-up: hci_vendor.c; NULL: not linked
+ *   want_disconnect: of a connection: HCI_Disconnect is to be sent
  *   want_ltk_reply: the negative reply to Long Term Key Request is to be sent
  *   want_param_reply: HCI's reply to the peer's parameter request is to be sent
  *   want_sig_update: L2CAP's parameter update request is to be sent
  *   want_update: HCI's parameter update is to be sent
+ *   watch_deadline: of a connection: deadline of what is watched in `awaits`
  *   wipe(): zeros octets, and the compiler does not remove that
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h
  *   zeros(): all octets are 0 */
 #include <woad/hci.h>
 

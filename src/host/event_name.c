@@ -1,4 +1,7 @@
-/* woad_event_name(). */
+/* woad_event_name().
+ *
+ * Names of other files:
+ *   ATTEMPTS: peers of which failed pairings are kept */
 #include <woad/woad.h>
 
 #define NAME(type) [WOAD_EV_##type] = "WOAD_EV_" #type

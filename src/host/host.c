@@ -4,30 +4,52 @@
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
  *   b: an ATT bearer (att/att.h)
+ *   acl_rx(): handles an ACL packet; 0, or WOAD_EBADMSG
  *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
+ *   ALIGN_UP(): rounds up to what any object in the host's memory needs
  *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
  *   arena_alloc_per_conn(): an element for each connection; its address goes into ARENA_SLOT
  *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
+ *   att_bearer: a bearer of ATT: a connection's fixed channel, or one of Enhanced ATT: att.h
+ *   ATT_MTU_DEFAULT: the ATT_MTU before an exchange
+ *   att_run_timers(): ends what has timed out on bearers; ms to the next deadline
  *   bearer: of a connection: its fixed ATT channel; of a procedure: where it runs; NULL: nowhere
  *   bearers: of the host: one a connection, then Enhanced ATT's; of c->coc: how many are open
+ *   bearers_end: of the host: the end of its bearers' slots
  *   callback: CALLBACK_RUNS: the application's callback runs; CALLBACK_TX: it has called woad_tx()
  *   cfg: the config that the application gave to woad_init()
  *   CHECK_LOST_WAKEUP: a test build: polls all connections; a forgotten conn_mark_ready() traps
+ *   clock_known: of the host: it has been given the time
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
  *   config_complete(): chooses for fields of 0, computes the sizes of frames; false: not valid
+ *   conn_close_all(): ends all connections
+ *   CONN_OPEN: state of a connection: the only one in which anything is sent on it
+ *   conns_end: of the host: the end of its connections' slots
+ *   conns_run_timers(): ends what has timed out on connections; ms to the next deadline
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   emit_none(): raises an event that is of no connection
  *   event_depth: events being raised, one inside the other; only with CHECK_LOST_WAKEUP
  *   event_raised: an event has been raised since woad_poll() began
+ *   H4_ACL: H4_…: types of packets
+ *   hci: of the host: HCI's flow control and what the controller has said: core/host.h
  *   hci_clock_set(): the clock is known: the time limit of a command sent before begins now
+ *   hci_run_timers(): ends the host when an answer is late; ms to the deadline
+ *   hci_rx_event(): handles an HCI event; 0, or WOAD_EBADMSG
+ *   hci_tx(): writes the next command; 0: none
  *   HOST_FALLING: everything has ended, and the events that say so are being raised
+ *   HOST_OFF: state of the host: it does not run
+ *   HOST_STARTING: state of the host: it brings the controller up
+ *   HOST_STOPPING: state of the host: woad_stop() was called, and it ends its connections
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   in_tx: woad_tx() is on the call stack
+ *   INSIDE_CALLBACK: for REFUSED(): not to be called by the event callback
  *   last_rx_ms: the time at which the controller's last packet arrived
+ *   LOG(): a line in the log, with printf()'s format
  *   MALFORMED: logs a malformed packet; its value is the result, the second argument
  *   number: of a connection: the one in the public interface, index | generation << 8
  *   pending_opcode: of the HCI command that awaits its answer; 0: none
+ *   REFUSED(): logs why a call is refused, and is its error
  *   refused_count: entries of refused_handles
  *   refused_handles: connections for which there was no slot, to be disconnected
  *   refused_max(): how many refused_handles there may be

@@ -1,4 +1,7 @@
-/* woad_l2cap_strerror(): results of requests for channels.  Vol 3, Part A, 4.23 and 4.26 */
+/* woad_l2cap_strerror(): results of requests for channels.  Vol 3, Part A, 4.23 and 4.26
+ *
+ * Names of other files:
+ *   ERROR_TEXT(): the text of a code from a table; a text for unknown codes, too */
 #include "error_text.h"
 
 #include <woad/woad.h>

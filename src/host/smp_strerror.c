@@ -1,4 +1,7 @@
-/* woad_smp_strerror(): reasons of Pairing Failed.  Vol 3, Part H, 3.5.5 */
+/* woad_smp_strerror(): reasons of Pairing Failed.  Vol 3, Part H, 3.5.5
+ *
+ * Names of other files:
+ *   ERROR_TEXT(): the text of a code from a table; a text for unknown codes, too */
 #include "error_text.h"
 
 #include <woad/woad.h>

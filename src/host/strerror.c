@@ -1,4 +1,7 @@
-/* woad_strerror(): HCI error codes.  Vol 1, Part F, 1.3 */
+/* woad_strerror(): HCI error codes.  Vol 1, Part F, 1.3
+ *
+ * Names of other files:
+ *   ERROR_TEXT(): the text of a code from a table; a text for unknown codes, too */
 #include "error_text.h"
 
 #include <woad/woad.h>

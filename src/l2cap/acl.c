@@ -5,23 +5,41 @@
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
  *   acl_free: the controller's ACL buffers that are not in use
+ *   acl_total: of hci: buffers of the controller
  *   att_check_tx_done(): raises WOAD_EV_TX_DONE, if it is wanted and everything has left
+ *   AWAITS_PACKETS: bit of conn.awaits: a connection that ends when no packet is completed:
+ *       conn_watch()
  *   became_ready: marked ready since its last turn: it stays on the ready list
  *   CHECK_LOST_WAKEUP: a test build: polls all connections; a forgotten conn_mark_ready() traps
+ *   CID_FIRST: CID_…: channels of L2CAP: the fixed ones; the first and the last of the others
  *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
  *   conn_arrived(): an awaited HCI event has arrived, or is not awaited any more
+ *   conn_by_handle(): the connection with HCI's handle; NULL: none
+ *   conn_count: of the host: connections that exist
  *   conn_mark_queue_ready(): puts the connection on the ready list; tx_pending stays as it is,
  *       which is enough for c->queue: notifications, indications, write commands
+ *   CONN_OPEN: state of a connection: the only one in which anything is sent on it
+ *   conns_end: of the host: the end of its connections' slots
  *   event_depth: events being raised, one inside the other; only with CHECK_LOST_WAKEUP
  *   frame_copied: of coc_role: all of tx_channel's frame is in packets: sets tx_channel to NULL,
  *       and may raise WOAD_EV_COC_SENT
+ *   get_le16(): 16 bits at any address, little endian
+ *   H4_ACL: H4_…: types of packets
+ *   HANDLE_MASK: bits of a connection's handle, in fields that have flags above it
+ *   hci: of the host: HCI's flow control and what the controller has said: core/host.h
+ *   l2cap_rx(): handles a frame on a channel
  *   l2cap_tx(): writes the next frame's payload to `body` and returns its CID; 0: none. If a
  *       channel's data do not fit there, tx_channel is set, `tail` is the data in the application's
  *       SDU, and `body` has at most the SDU's length
+ *   LL_OCTETS_MIN: octets of payload of a data packet without the length extension
+ *   LOG(): a line in the log, with printf()'s format
  *   number: of a connection: the one in the public interface, index | generation << 8
  *   packets_in_controller: ACL packets sent that the controller has not completed
+ *   put_le16(): writes 16 bits at any address, little endian
  *   rd_left(): octets not read yet (base/buf.h)
+ *   rd_of(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   ready_next: the ready list, a ring; NULL: not on it
  *   ready_tail: tail of the ready list, a ring of connections; NULL: empty
  *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
@@ -39,7 +57,8 @@
  *       NULL: zeros are sent in its place, because the channel has closed
  *   tx_unfinished: woad_tx() returned 0 before all ready connections were polled
  *   waits_for_buffers: a connection that used up its share of buffers has left the ready list
- *   wipe(): zeros octets, and the compiler does not remove that */
+ *   wipe(): zeros octets, and the compiler does not remove that
+ *   wr_of(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include "../base/bytes.h"
 #include "../core/log.h"
 #include "../core/ready.h"

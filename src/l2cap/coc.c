@@ -3,23 +3,25 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
- *   ch: a credit-based channel (l2cap/coc.h)
- *   id: of a channel: identifier of the request that opens or closes it
  *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
  *   arena_alloc_per_conn(): an element for each connection; its address goes into ARENA_SLOT
  *   ARENA_SLOT: a field of an array of structs, where addresses go (core/arena.h)
  *   awaits_encryption: our request for the channel waits until the bonded peer has encrypted
  *   CALL_ERROR: logs why a public call is refused; its value is the error, the second argument
  *   cfg: the config that the application gave to woad_init()
+ *   ch: a credit-based channel (l2cap/coc.h)
  *   channels_turn: the next frame is a channel's, not of c->queue: they have turns
  *   close_status: the status that WOAD_EV_COC_CLOSED will have
  *   close_when_open: the caller has closed it before the response: it is closed as soon as it opens
+ *   coc_conn: what a connection keeps for its channels: coc.h
  *   coc_credits_to_give(): credits to grant to the peer now; 0: none, or too few for a packet
+ *   COC_DECISION_MS: ms in which the application is to accept or refuse a channel
  *   COC_DISCONNECT_DUE: a channel's state: our disconnection request is to be sent
  *   COC_ENDED: a channel's state while it is made, or while its last event is raised
  *   coc_enhanced: coc_enhanced.c, as coc.c and coc_sig.c call it; NULL: not linked
  *   COC_ENHANCED: a channel requested by an enhanced request; COC_BASIC: by the other kind
+ *   coc_frame_copied(): the rest of the frame has been copied
+ *   COC_FREE: state of a channel: its slot is not used
  *   coc_mtu_min(): the smallest MTU and MPS: 23; of an enhanced channel 64
  *   coc_new_id(): an identifier that no unanswered request of ours has
  *   COC_OPEN: a channel's state; from this one on, both sides have identifiers
@@ -27,17 +29,23 @@
  *   COC_RESPONSE_DUE: a channel's state: our response to the peer's request is to be sent
  *   COC_RING_MAX: the most octets that are used of a channel's memory or receive buffer
  *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
+ *   coc_rx_too_long(): handles a frame that is too long for the host
  *   coc_sig_pending: a channel may have a signalling command to send
+ *   coc_sig_rx(): handles a signalling command; false: not understood
+ *   coc_sig_tx(): writes the next signalling command; false: none
  *   coc_timed_out(): what the channel's deadline limits is late
+ *   coc_tx(): writes the next frame of a channel
  *   COC_WAIT_DECISION: a channel's state: the application is to accept or refuse the peer's request
  *   COC_WAIT_DISCONNECTED: a channel's state: the response to our disconnection request is awaited
  *   COC_WAIT_RESPONSE: a channel's state: the response to our request is awaited
  *   cocs: all channels: config.l2cap_channels, then config.att_bearers; and the PSMs listened to
  *   complete_config: a feature's part of this (core/feature.h)
+ *   conn: a connection's number in the public interface
  *   conn_for_call(): conn_of() for a public call: all connections are polled again afterwards
  *   conn_mark_channels_ready(): woad_tx() polls the channels of the connection again
  *   conn_mark_ready(): woad_tx() polls the connection again; without it, nothing more would be sent
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   CONN_OPEN: state of a connection: the only one in which anything is sent on it
  *   conn_security_error(): 0, or the ATT error of the first WOAD_COC_… bit that it does not meet
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
@@ -48,15 +56,18 @@
  *       and may raise WOAD_EV_COC_SENT
  *   frame_max: of a feature's needs: octets of the largest L2CAP payload that it sends or receives
  *   hidden: the application does not see the channel any more
+ *   id: of a channel: identifier of the request that opens or closes it
  *   initiator: the channel was opened by our request
  *   last_frame: the frame on its way is the last of the SDU
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
  *   MAY_FAIL: its argument; a test build makes it false in turn, as by a full queue or table
  *   needs: what only some features require: struct woad_needs
+ *   next_cid: of a connection: the identifier of a channel to try next, less CID_FIRST
  *   number: of a connection: the one in the public interface, index | generation << 8
  *   own: our [COC_CID], [COC_MTU], [COC_MPS]; [COC_CREDITS]: frames that the peer may still send
  *   peer: the peer's values, as `own`; [COC_CREDITS]: frames that we may still send
  *   ring: received SDUs, { length u16, octets } each, in the application's memory
+ *   ring_size: of a channel: octets of its ring of received SDUs
  *   run_timers: hook in woad_poll(): ends what has timed out; returns ms to the next deadline
  *   rx_buf: the buffer of woad_coc_receive(), rx_buf_len of rx_buf_size octets filled; NULL: none
  *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
@@ -65,6 +76,9 @@
  *   senders: channels with an SDU to send
  *   sending: an SDU is being sent; c->coc->senders counts such channels
  *   sig_queue_size: octets of each connection's queue of signalling responses
+ *   sig_rx: of the channels: handles a signalling command; false: not understood
+ *   SIG_TIMEOUT_MS: ms after which a signalling request has failed
+ *   sig_tx: of the channels: writes the next signalling command; false: none
  *   SIGNALLING_QUEUE: octets of the queue of signalling responses, for so many channels
  *   turn: the channel of the connection that sends next; NULL: the first
  *   tx_channel: the channel of the frame being sent; NULL: none, or closed

@@ -5,12 +5,12 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
- *   ch: a credit-based channel (l2cap/coc.h)
  *   bearers: of the host: one a connection, then Enhanced ATT's; of c->coc: how many are open
+ *   ch: a credit-based channel (l2cap/coc.h)
  *   change: our reconfiguration of the channel: CHANGE_NONE, _DUE: to be sent, _SENT
  *   channels_turn: the next frame is a channel's, not of c->queue: they have turns
  *   coc_by_cid(): the channel with this identifier of ours; NULL: none
+ *   coc_conn: what a connection keeps for its channels: coc.h
  *   COC_ENDED: a channel's state while it is made, or while its last event is raised
  *   coc_fail(): disconnects an open channel
  *   coc_find(): a channel that the application still sees
@@ -20,9 +20,11 @@
  *   COC_RING_MAX: the most octets that are used of a channel's memory or receive buffer
  *   coc_sig_pending: a channel may have a signalling command to send
  *   COC_WAIT_DECISION: a channel's state: the application is to accept or refuse the peer's request
+ *   conn: a connection's number in the public interface
  *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   filling: the ring is being emptied: guards against reentry from an event
+ *   get_le16(): 16 bits at any address, little endian
  *   l2cap_in_packet(): `body` lies in the packet itself, not in h->tx_frame
  *   last_frame: the frame on its way is the last of the SDU
  *   load_pdu: of eatt_role: begins to send the bearer's next PDU; false: none; may raise events
@@ -33,13 +35,16 @@
  *   rd_left(): octets not read yet (base/buf.h)
  *   read_begun: the length of the ring's first SDU has been taken off it, to read_left
  *   read_left: octets of the SDU being read that the caller has not got; valid while read_begun
+ *   REFUSED(): logs why a call is refused, and is its error
  *   ring: received SDUs, { length u16, octets } each, in the application's memory
  *   ring_head: index of the first octet in the channel's ring
  *   ring_sdus: lengths in the ring: one for each SDU that is in it and not being read yet
+ *   ring_size: of a channel: octets of its ring of received SDUs
  *   ring_used: octets in the channel's ring
  *   rx_buf: the buffer of woad_coc_receive(), rx_buf_len of rx_buf_size octets filled; NULL: none
  *   rx_left: octets of the SDU being received that have not arrived
  *   sdu: the application's SDU that is being sent; NULL: none, or an empty one
+ *   sdu_len: of a channel: octets of `sdu`
  *   sdu_off: octets of the SDU being sent that are in frames
  *   senders: channels with an SDU to send
  *   sending: an SDU is being sent; c->coc->senders counts such channels
@@ -47,6 +52,7 @@
  *   tx_channel: the channel of the frame being sent; NULL: none, or closed
  *   tx_tail: where the rest of the frame being sent is: in tx_frame, or in the application's SDU;
  *       NULL: zeros are sent in its place, because the channel has closed
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h
  *   wr_room(): octets that still fit (base/buf.h) */
 #include "../base/bytes.h"
 #include "../core/event.h"

@@ -4,12 +4,12 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
- *   ch: a credit-based channel (l2cap/coc.h)
- *   id: of a channel: identifier of the request that opens or closes it
  *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
+ *   ch: a credit-based channel (l2cap/coc.h)
  *   change: our reconfiguration of the channel: CHANGE_NONE, _DUE: to be sent, _SENT
+ *   CHANGE_DUE: of a channel: the request to reconfigure it is to be sent
  *   change_id: identifier of our reconfiguration request
+ *   CHANGE_SENT: of a channel: the request to reconfigure it was sent
  *   coc_await_decision(): raises WOAD_EV_COC_REQUEST, and limits the time for the decision
  *   coc_by_peer_cid(): the channel with this identifier of the peer's; NULL: none
  *   coc_by_request(): a channel in this state, of our request with this identifier; NULL: none
@@ -25,6 +25,8 @@
  *   coc_free(): frees a channel, without an event
  *   coc_granted(): the peer's response grants the channel; its values are in ch->peer
  *   coc_mark_signalling(): the channel may have a signalling command to send, credits for example
+ *   COC_MPS_MAX: the largest MPS of a channel
+ *   COC_MTU_MIN_ENHANCED: the least MTU of an enhanced channel
  *   coc_new(): allocates a channel; NULL: no room, or no identifier
  *   coc_new_id(): an identifier that no unanswered request of ours has
  *   COC_OPEN: a channel's state; from this one on, both sides have identifiers
@@ -32,29 +34,47 @@
  *   coc_opened(): both sides have agreed: raises WOAD_EV_COC_OPEN
  *   COC_REQUEST_DUE: a channel's state: our request for it is to be sent
  *   COC_RESPONSE_DUE: a channel's state: our response to the peer's request is to be sent
+ *   COC_VALUES: how many values a channel's `own` and `peer` have
  *   COC_WAIT_DECISION: a channel's state: the application is to accept or refuse the peer's request
  *   COC_WAIT_RESPONSE: a channel's state: the response to our request is awaited
  *   cocs: all channels: config.l2cap_channels, then config.att_bearers; and the PSMs listened to
+ *   conn: a connection's number in the public interface
  *   conn_for_call(): conn_of() for a public call: all connections are polled again afterwards
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
  *   frame_max: of a feature's needs: octets of the largest L2CAP payload that it sends or receives
+ *   id: of a channel: identifier of the request that opens or closes it
  *   initiator: the channel was opened by our request
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
  *   needs: what only some features require: struct woad_needs
  *   new_mps: MPS of our reconfiguration
  *   new_mtu: MTU of our reconfiguration
+ *   NO_CONNECTION: for REFUSED(): no open connection has the number
+ *   NO_FEATURE: for REFUSED(): the host is configured without that feature
  *   own: our [COC_CID], [COC_MTU], [COC_MPS]; [COC_CREDITS]: frames that the peer may still send
  *   peer: the peer's values, as `own`; [COC_CREDITS]: frames that we may still send
  *   peer_requested: of eatt_role: the peer requests bearers, perhaps in vain
  *   PENDING_MAX: how many responses "pending" restart the timer of a request
+ *   PSM_EATT: the PSM of Enhanced ATT
+ *   rd_done(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   rd_left(): octets not read yet (base/buf.h)
+ *   REFUSED(): logs why a call is refused, and is its error
  *   request_count: how many channels the enhanced request asks for
  *   request_index: which channel of an enhanced request it is, of request_count
  *   request_result: why other channels of the same enhanced request were refused; 0: none was
+ *   ring_size: of a channel: octets of its ring of received SDUs
  *   ring_used: octets in the channel's ring
  *   rx_frame_max: octets of the largest L2CAP payload that the host can receive
- *   sig_respond(): queues a signalling response; false: the queue is full */
+ *   SIG_ENHANCED_CONN_REQ: SIG_…: codes of signalling commands: sig.h
+ *   SIG_HDR: octets of a signalling command's header
+ *   sig_head(): writes a signalling command's header; `len`: octets of its data
+ *   SIG_LONG_TIMEOUT_MS: ms after which a signalling request that was answered with `pending` has
+ *       failed
+ *   sig_respond(): queues a signalling response; false: the queue is full
+ *   SIG_TIMEOUT_MS: ms after which a signalling request has failed
+ *   wr_le16(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h
+ *   wr_len(): octets written so far (base/buf.h) */
 #include "../core/clock.h"
 #include "../core/feature.h"
 #include "../core/log.h"

@@ -3,16 +3,18 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
- *   ch: a credit-based channel (l2cap/coc.h)
- *   id: of a channel: identifier of the request that opens or closes it
  *   awaits_encryption: our request for the channel waits until the bonded peer has encrypted
+ *   ch: a credit-based channel (l2cap/coc.h)
  *   change: our reconfiguration of the channel: CHANGE_NONE, _DUE: to be sent, _SENT
+ *   CHANGE_DUE: of a channel: the request to reconfigure it is to be sent
  *   change_id: identifier of our reconfiguration request
+ *   CID_FIRST: CID_…: channels of L2CAP: the fixed ones; the first and the last of the others
  *   client_encrypt_to_send(): 0: send; CLIENT_WAIT: the bonded peer must encrypt first; < 0: never
  *   CLIENT_WAIT: encryption has been started; att_client->security_changed() follows
  *   close_status: the status that WOAD_EV_COC_CLOSED will have
  *   coc_add_credits(): adds credits of the peer; closes the channel if they are 0 or too many
  *   coc_await_decision(): raises WOAD_EV_COC_REQUEST, and limits the time for the decision
+ *   COC_BASIC: false: the request for a channel is an LE Credit Based, not an enhanced one
  *   coc_by_cid(): the channel with this identifier of ours; NULL: none
  *   coc_by_peer_cid(): the channel with this identifier of the peer's; NULL: none
  *   coc_credits_to_give(): credits to grant to the peer now; 0: none, or too few for a packet
@@ -24,7 +26,9 @@
  *   coc_fail(): disconnects an open channel
  *   coc_free(): frees a channel, without an event
  *   coc_listener(): the parameters of a PSM that is listened to; false: it is not
+ *   COC_MPS_MAX: the largest MPS of a channel
  *   coc_mtu_min(): the smallest MTU and MPS: 23; of an enhanced channel 64
+ *   COC_MTU_MIN: the least MTU of a channel
  *   coc_new(): allocates a channel; NULL: no room, or no identifier
  *   COC_OPEN: a channel's state; from this one on, both sides have identifiers
  *   coc_open_status(): `status`; for a channel that the caller has closed meanwhile, its own
@@ -34,6 +38,7 @@
  *   COC_RESPONSE_DUE: a channel's state: our response to the peer's request is to be sent
  *   coc_response_timed_out(): coc_ended(), but the channel stays allocated for a late response
  *   coc_sig_pending: a channel may have a signalling command to send
+ *   COC_VALUES: how many values a channel's `own` and `peer` have
  *   COC_WAIT_DECISION: a channel's state: the application is to accept or refuse the peer's request
  *   COC_WAIT_DISCONNECTED: a channel's state: the response to our disconnection request is awaited
  *   COC_WAIT_RESPONSE: a channel's state: the response to our request is awaited
@@ -41,13 +46,23 @@
  *   conn_security_error(): 0, or the ATT error of the first WOAD_COC_… bit that it does not meet
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   eatt_role: eatt.c, as channels and ATT call it; NULL: not linked
+ *   get_le16(): 16 bits at any address, little endian
+ *   id: of a channel: identifier of the request that opens or closes it
  *   initiator: the channel was opened by our request
  *   own: our [COC_CID], [COC_MTU], [COC_MPS]; [COC_CREDITS]: frames that the peer may still send
  *   peer: the peer's values, as `own`; [COC_CREDITS]: frames that we may still send
+ *   PSM_EATT: the PSM of Enhanced ATT
+ *   rd_le16(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   rd_left(): octets not read yet (base/buf.h)
+ *   SIG_CREDITS: SIG_…: codes of signalling commands: sig.h
+ *   sig_head(): writes a signalling command's header; `len`: octets of its data
  *   sig_id: identifier of our parameter update request; 0: none unanswered
+ *   sig_new_id(): an identifier for a command of ours
  *   sig_reject_cid(): queues Command Reject: there is no such channel
  *   sig_respond(): queues a signalling response; false: the queue is full
+ *   SIG_TIMEOUT_MS: ms after which a signalling request has failed
+ *   wr_le16(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h
  *   write_reconfigure: of coc_enhanced: writes our reconfiguration of this channel and the others
  *   write_request: of coc_enhanced: writes the request of this channel and of those with its `id`
  *   write_response: of coc_enhanced: writes the response to it; false: a channel is undecided */

@@ -5,18 +5,32 @@
  *   c: a connection's struct (core/conn.h)
  *   conn: a connection's number in the public interface
  *   conn_for_call(): conn_of() for a public call: all connections are polled again afterwards
+ *   CONN_OPEN: state of a connection: the only one in which anything is sent on it
+ *   CONN_PARAMS_LIMITS: the limits of connection parameters as text, for the log
  *   current: connection parameters in force: CURRENT_INTERVAL (1.25 ms), _LATENCY (events),
  *       _SUPERVISION (10 ms)
+ *   CURRENT_LATENCY: index in conn.current, events
+ *   CURRENT_SUPERVISION: index in conn.current, 10 ms
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   emit_of(): raises an event of a connection; the application may call the host inside it
+ *   le_features: of hci: LE features of the controller, as HCI gives them
+ *   NO_CONNECTION: for REFUSED(): no open connection has the number
+ *   PARAMS: parameters of a connection in a request: PARAM_MIN, PARAM_MAX, PARAM_LATENCY,
+ *       PARAM_SUPERVISION
+ *   rd_le16s(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   refuse_params: the reply to the peer's parameter request is the negative one
+ *   REFUSED(): logs why a call is refused, and is its error
  *   requested_by_app: requested_params are of woad_conn_update(), not the peer's
  *   requested_params: parameters of the one request that is being sent or answered: PARAM_…
  *   sig_id: identifier of our parameter update request; 0: none unanswered
+ *   SIG_LONG_TIMEOUT_MS: ms after which a signalling request that was answered with `pending` has
+ *       failed
  *   update_pending: WOAD_EV_CONN_UPDATE must follow
  *   want_param_reply: HCI's reply to the peer's parameter request is to be sent
  *   want_sig_update: L2CAP's parameter update request is to be sent
- *   want_update: HCI's parameter update is to be sent */
+ *   want_update: HCI's parameter update is to be sent
+ *   wr_le16s(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include "../core/clock.h"
 #include "../core/event.h"
 #include "../core/log.h"

@@ -3,20 +3,27 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
+ *   att_rx(): handles a PDU on a bearer
  *   att_tx(): the next request, response or confirmation of a bearer; false: none
  *   att_tx_queue(): the next PDU of c->queue; false: none may leave on this bearer now
  *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
  *   bearer: of a connection: its fixed ATT channel; of a procedure: where it runs; NULL: nowhere
  *   channels_turn: the next frame is a channel's, not of c->queue: they have turns
+ *   CID_ATT: CID_…: channels of L2CAP: the fixed ones; the first and the last of the others
  *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   LOG(): a line in the log, with printf()'s format
+ *   NO_FEATURE: for REFUSED(): the host is configured without that feature
  *   number: of a connection: the one in the public interface, index | generation << 8
  *   pairing_refusal_due: Pairing Failed is to be sent: there is no Security Manager
+ *   rd_u8(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   sig_tx_pending(): the signalling channel has something to send
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
  *   tx_pending: what woad_tx() polls: TX_PENDING_FIXED (signalling, SMP, ATT), TX_PENDING_CHANNELS
  *   TX_PENDING_CHANNELS: bit of tx_pending: the credit-based channels are to be polled
- *   TX_PENDING_FIXED: bit of tx_pending: signalling, SMP and ATT are to be polled */
+ *   TX_PENDING_FIXED: bit of tx_pending: signalling, SMP and ATT are to be polled
+ *   wr_u8(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include "../core/log.h"
 #include "../core/ready.h"
 #include "../core/security.h"

@@ -9,16 +9,29 @@
  *   conn_rx_params(): reads the peer's parameter request; true: accepted, in c->requested_params
  *   conn_updated(): raises WOAD_EV_CONN_UPDATE; ends an update that has been sent
  *   deadline_in(): the time so many ms from now, for a deadline field
+ *   fifo_drop_len(): fifo_…(): a queue of octet strings: base/fifo.h
  *   fifo_first(): the first record's octets, fifo_len() of them; NULL: empty
  *   fifo_put(): appends a record and returns where to write its octets; NULL: no room (base/fifo.h)
+ *   get_le16(): 16 bits at any address, little endian
+ *   LOG(): a line in the log, with printf()'s format
  *   number: of a connection: the one in the public interface, index | generation << 8
+ *   PARAMS: parameters of a connection in a request: PARAM_MIN, PARAM_MAX, PARAM_LATENCY,
+ *       PARAM_SUPERVISION
+ *   put_le16(): writes 16 bits at any address, little endian
+ *   rd_bytes(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   rd_left(): octets not read yet (base/buf.h)
  *   requested_params: parameters of the one request that is being sent or answered: PARAM_…
+ *   SIG_CREDITS: SIG_…: codes of signalling commands: sig.h
+ *   SIG_HDR: octets of a signalling command's header
  *   sig_id: identifier of our parameter update request; 0: none unanswered
+ *   sig_last_id: of a connection: the last identifier of ours
  *   sig_queue: signalling responses to be sent
+ *   SIG_TIMEOUT_MS: ms after which a signalling request has failed
  *   update_pending: WOAD_EV_CONN_UPDATE must follow
  *   want_sig_update: L2CAP's parameter update request is to be sent
- *   want_update: HCI's parameter update is to be sent */
+ *   want_update: HCI's parameter update is to be sent
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include "../core/clock.h"
 #include "../core/log.h"
 #include "../core/ready.h"

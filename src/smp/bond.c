@@ -10,25 +10,35 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
+ *   addr_copy(): copies an address with its type
  *   addr_same(): compares identities: the types 2 and 3 equal 0 and 1
  *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
  *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
+ *   bond_fetching: a WOAD_EV_BOND_WANTED that is being raised
  *   bond_key_tried: our GATT client has asked for encryption with the bond's key: what arrives
  *       before the connection is encrypted is ignored
  *   bond_slot: a bond takes one, and more for data of legacy pairing and of signed writes
  *   cfg: the config that the application gave to woad_init()
+ *   conn: a connection's number in the public interface
+ *   CONN_FREE: state of a connection: its slot is not used
+ *   conns_end: of the host: the end of its connections' slots
  *   emit_at(): raises an event of a connection by its number; WOAD_NO_CONN: of none
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   fetching: the WOAD_EV_BOND_WANTED being raised, with its peer; NULL: none
  *   free_head: the first free slot of bonds
  *   gatts_save_client(): the server's state of a client; its `cccd` points into the connection's
+ *   hash_head: of a bond's slot: first of the hash chain of this slot's number
  *   hash_next: the next bond in the chain of its hash
  *   lru_head: the bond used last: bonds are in the order of their use
  *   lru_next: the bond used before this one, or the next slot of the same bond
+ *   NO_FEATURE: for REFUSED(): the host is configured without that feature
  *   number: of a connection: the one in the public interface, index | generation << 8
+ *   OF_STORE: the bond is one that the application adds
+ *   outer: of a bond_fetching: the one inside whose event it is raised
+ *   REFUSED(): logs why a call is refused, and is its error
  *   resolve_changed(): bonds or our key have changed: the resolving list is written from its start
  *   resolve_dirty: RESOLVE_RESTART: the resolving list is to be written; _UNDER_WAY: is being
+ *   signed_: of a bond: keys and counters of signed writes
  *   smp: of the host: the Security Manager's state; of a connection: its security
  *   stored_only: after bond_fetch(): of a bond that the store has and that does not fit; key_size
  *       0: none

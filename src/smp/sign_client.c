@@ -2,15 +2,22 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
  *   att_queue_reserve(): a PDU at the end of c->queue, which the caller fills; NULL: no room
+ *   ATT_SIGNED_WRITE_CMD: ATT_…: opcodes.  Vol 3, Part F, 3.4
  *   bearer: of a connection: its fixed ATT channel; of a procedure: where it runs; NULL: nowhere
+ *   conn: a connection's number in the public interface
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   CONN_OPEN: state of a connection: the only one in which anything is sent on it
+ *   fifo_has_room(): fifo_…(): a queue of octet strings: base/fifo.h
+ *   NO_CONNECTION: for REFUSED(): no open connection has the number
+ *   NO_FEATURE: for REFUSED(): the host is configured without that feature
+ *   REFUSED(): logs why a call is refused, and is its error
  *   sign_emit_bond(): raises WOAD_EV_BOND: the store keeps the counter before the write can leave
  *   sign_make(): makes a signature, which uses up a counter value; 0, WOAD_EACCES or WOAD_EIO
  *   SIGNATURE: octets of the counter and the MAC at the end of a signed write
  *   smp_role: the Security Manager, as other layers call it; NULL: not linked
- *   tx_ready_due: a call has returned WOAD_EAGAIN: WOAD_EV_TX_READY follows when there is room */
+ *   tx_ready_due: a call has returned WOAD_EAGAIN: WOAD_EV_TX_READY follows when there is room
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h */
 #include "../core/log.h"
 #include "smp.h"
 

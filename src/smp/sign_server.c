@@ -3,6 +3,7 @@
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
  *   b: an ATT bearer (att/att.h)
+ *   att_bearer: a bearer of ATT: a connection's fixed channel, or one of Enhanced ATT: att.h
  *   att_deliver_write(): a permitted write: to the host's own values, or WOAD_EV_GATT_WRITE
  *   att_signed: sign_server.c's handler of signed writes; NULL: not linked
  *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
@@ -10,10 +11,13 @@
  *   gatts: the server's database and state: gatt_server.h
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
  *   perm_allows_signed_write(): the attribute takes signed writes; may raise WOAD_EV_AUTHORIZE
+ *   rd_le16(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   rd_left(): octets not read yet (base/buf.h)
  *   sign_verify(): the signature is right and its counter is new: uses that up; may raise events
  *   SIGNATURE: octets of the counter and the MAC at the end of a signed write
- *   smp: of the host: the Security Manager's state; of a connection: its security */
+ *   smp: of the host: the Security Manager's state; of a connection: its security
+ *   WRITE_COMMAND: false: a write without a response */
 #include "../gatt_server/gatt_server.h"
 #include "smp.h"
 

@@ -3,7 +3,6 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
  *   p: a pairing (smp.h)
  *   s: a connection's security (smp.h)
  *   address_pending: ADDRESS_…: our next private address is calculated, failed, or due; 0: none is
@@ -18,6 +17,7 @@
  *   bad: of a cursor (base/buf.h): something was read past the end, or did not fit
  *   cfg: the config that the application gave to woad_init()
  *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
+ *   conn: a connection's number in the public interface
  *   conn_for_call(): conn_of() for a public call: all connections are polled again afterwards
  *   conn_index(): index of a connection in the arrays that have an element for each
  *   conn_mark_ready(): woad_tx() polls the connection again; without it, nothing more would be sent

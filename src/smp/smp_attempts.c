@@ -4,12 +4,17 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
+ *   addr_copy(): copies an address with its type
  *   addr_same(): compares identities: the types 2 and 3 equal 0 and 1
  *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
+ *   ATTEMPTS: peers of which failed pairings are kept
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   emit_none(): raises an event that is of no connection
- *   smp: of the host: the Security Manager's state; of a connection: its security */
+ *   NO_FEATURE: for REFUSED(): the host is configured without that feature
+ *   REFUSED(): logs why a call is refused, and is its error
+ *   smp: of the host: the Security Manager's state; of a connection: its security
+ *   wait_until: of a peer with failed pairings: when the next is allowed */
 #include "../core/address.h"
 #include "../core/clock.h"
 #include "../core/event.h"

@@ -4,23 +4,31 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
+ *   AUTH_BOND: AUTH_…: bits of AuthReq
  *   AWAIT: a step that waits for the PDU of this code
  *   bond_fetch(): the peer's bond; may raise WOAD_EV_BOND_WANTED to get it from the application
  *   bond_slot: a bond takes one, and more for data of legacy pairing and of signed writes
  *   CHECKS_TO_BOND_CENTRAL: all steps after the method's: f5, DHKey Checks, encryption, keys, bond,
  *       STEP_END (smp.h)
+ *   CONN_OPEN: state of a connection: the only one in which anything is sent on it
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   failed_reason: of the Pairing Failed to be sent; 0: none
+ *   KEY_OF_BOND: encryption starts with the bond's key, not the pairing's
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
  *   link_request_encryption(): starts encryption with the pairing's key, or the bond's
  *   number: of a connection: the one in the public interface, index | generation << 8
  *   PUBLIC_KEYS_CENTRAL: several steps: our key pair, both public keys, DHKey (smp.h)
+ *   REFUSED(): logs why a call is refused, and is its error
  *   SEND: a step that sends the PDU of this code
  *   smp: of the host: the Security Manager's state; of a connection: its security
  *   smp_begin_pairing(): begins a list of steps for the connection; NULL: all pairings are in use
+ *   smp_central: pairing as a central: smp_central.c; NULL: not linked
+ *   SMP_CONFIRM: SMP_…: codes of PDUs.  Vol 3, Part H, 3.3
  *   SMP_FEATURE: the hooks that both features of the Security Manager have (smp.h)
+ *   smp_layout(): memory for pairings
  *   smp_run(): does the pairing's steps until one blocks
  *   smp_security_pending(): WOAD_EV_SECURITY will follow by itself
+ *   STEP_AWAIT_KEYS: STEP_…: steps of a pairing: enum step, smp.h
  *   STEP_FLUSH: waits until the controller has acknowledged the key PDUs, at most 500 ms
  *   step_lists: lists of steps: by method, or of out-of-band pairing by role
  *   STEP_PAUSE: waits while the peer must wait after failures, or encryption of a failed pairing is

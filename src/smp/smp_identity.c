@@ -19,8 +19,11 @@
  *   resolving_enabled: the controller resolves private addresses of bonded peers
  *   reversed(): copies in the opposite order of octets
  *   rpa_deadline: when the next private address is made
+ *   same(): compares in constant time
  *   smp: of the host: the Security Manager's state; of a connection: its security
- *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h */
+ *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
+ *   toolbox_ah(): toolbox_…(): the cryptographic toolbox, Vol 3, Part H, 2.2: base/toolbox.h
+ *   zeros(): all octets are 0 */
 #include "../core/clock.h"
 #include "../core/own_address.h"
 #include "../hci/hci.h"

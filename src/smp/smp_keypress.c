@@ -2,12 +2,20 @@
  *
  * Names of other files:
  *   p: a pairing (smp.h)
+ *   AUTH_KEYPRESS: AUTH_…: bits of AuthReq
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   keypress_due: a keypress notification is to be sent
+ *   keypresses: of a pairing: notifications of the peer that have restarted the timer
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   method: of a pairing: JUST_WORKS and so on
  *   pairing_for_call(): the running pairing; NULL: none. *err is the reason, WOAD_ENOENT with one,
  *       too
  *   passkey_action: what the user is to do: WOAD_PASSKEY_…
+ *   PDU_AUTH: PDU_…: offsets in Pairing Request and Response; which of both
+ *   rd_u8(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
+ *   REFUSED(): logs why a call is refused, and is its error
+ *   side: of a pairing: what is known of both sides
  *   smp_fail(): smp_ended() for a failure found here: sends Pairing Failed
  *   smp_keypress: handler of Keypress Notification: smp_keypress.c; NULL: not linked
  *   smp_restart_timer(): the Security Manager timer runs for 30 s from now

@@ -4,17 +4,21 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
  *   p: a pairing (smp.h)
  *   s: a connection's security (smp.h)
  *   acl_abandon(): drops the frame of this connection that is partly sent
+ *   addr_copy(): copies an address with its type
  *   all_mark_ready(): woad_tx() polls all connections, and the features for HCI commands
  *   att_check_tx_done(): raises WOAD_EV_TX_DONE, if it is wanted and everything has left
  *   attempts_passed(): forgets the peer's failures, with WOAD_EV_ATTEMPTS
  *   awaits: HCI events that must follow: bits of woad_link_item, and AWAITS_…; see conn_watch()
+ *   AWAITS_ENCRYPTION: bit of conn.awaits: the controller is to encrypt
  *   bond_bits: what a bond has: key_size (0: no bond), flags, which keys
+ *   bond_emit(): raises WOAD_EV_BOND
  *   bond_emit_slot(): raises WOAD_EV_BOND about a bond in memory
  *   bond_fetch(): the peer's bond; may raise WOAD_EV_BOND_WANTED to get it from the application
+ *   bond_fetch_of(): the bond with the peer; raises WOAD_EV_BOND_WANTED if it is not in memory;
+ *       NULL: none
  *   bond_find(): the peer's bond in memory; NULL: none
  *   bond_legacy(): the bond's data of legacy pairing; NULL: none
  *   bond_lru_first(): the bond used last; NULL: none
@@ -24,18 +28,24 @@
  *   bond_touch(): the bond is in use: it is the last that gives way to others
  *   bonding: both sides want the keys to be kept
  *   coc_role: credit-based channels, as L2CAP calls them; NULL: not linked
+ *   conn: a connection's number in the public interface
  *   conn_arrived(): an awaited HCI event has arrived, or is not awaited any more
  *   conn_event: a row of a feature's table of HCI events about one connection
  *   conn_of(): the struct of a connection by its public number; NULL: it has ended
+ *   CONN_OPEN: state of a connection: the only one in which anything is sent on it
+ *   conns_end: of the host: the end of its connections' slots
  *   deadline_in(): the time so many ms from now, for a deadline field
  *   deadline_left(): ms until the time of a deadline field; 0: passed; WOAD_FOREVER: the field is 0
  *   discard_encryption: a failed pairing's encryption is under way: its success does not count
  *   encryption_pending(): the HCI command for encryption has been sent; Encryption Change follows
+ *   EVT_ENCRYPTION_CHANGE: EVT_…: codes of HCI events: hci.h
  *   from_bond: the connection's key is a bond's, else the pairing's
  *   gatt_bonds: the server's functions for bonded clients: gatt_bonded.c; NULL: no Security Manager
  *   gatts: the server's database and state: gatt_server.h
  *   gatts_restore_client(): takes over what the bond says of the client: CCCDs, features, database
  *   gatts_save_client(): the server's state of a client; its `cccd` points into the connection's
+ *   get_le16(): 16 bits at any address, little endian
+ *   hci: of the host: HCI's flow control and what the controller has said: core/host.h
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   in_tx: woad_tx() is on the call stack
  *   key_command_due: the HCI command that starts or answers encryption is to be sent
@@ -49,16 +59,22 @@
  *   link_request_encryption(): starts encryption with the pairing's key, or the bond's
  *   MAY_FETCH: WOAD_EV_BOND_WANTED may be raised; IN_MEMORY: not
  *   number: of a connection: the one in the public interface, index | generation << 8
+ *   OF_PAIRING: the bond is a new pairing's
+ *   OP_LE_ENABLE_ENCRYPTION: OP_…: opcodes of HCI commands: hci.h
  *   packets_in_controller: ACL packets sent that the controller has not completed
  *   pdu_to_send: code of the PDU to be sent; 0: none
  *   peer_air: address of the peer when the connection was opened
  *   pending_arg: set with an HCI command, for its answer: a connection's number, or the like
+ *   rd_copy(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
+ *   rd_left(): octets not read yet (base/buf.h)
  *   rpa_identity(): our identity address
  *   same(): compares in constant time
  *   security_lowered: hook: the connection has less security than before
  *   security_request_due: a Security Request is to be sent
  *   smp: of the host: the Security Manager's state; of a connection: its security
  *   smp_active_pairing(): the connection's pairing; NULL: none runs
+ *   SMP_CENTRAL_ID: SMP_…: codes of PDUs.  Vol 3, Part H, 3.3
  *   smp_conn: a connection's security beside its pairing: smp.h
  *   smp_emit_security(): raises WOAD_EV_SECURITY; then the client and the channels go on
  *   smp_ended(): ends a pairing or a Security Request, with WOAD_EV_SECURITY
@@ -68,6 +84,7 @@
  *   STATUS: the HCI event has a status field
  *   STEP_BLOCKED: a step's result: it is not done, and is called again
  *   step_deadline: deadline of a step that has its own; 0: none
+ *   STEP_ENCRYPT: STEP_…: steps of a pairing: enum step, smp.h
  *   stk: the key of legacy pairing, with which it encrypts
  *   stored_only: after bond_fetch(): of a bond that the store has and that does not fit; key_size
  *       0: none
@@ -75,6 +92,7 @@
  *   tx_left: octets of the frame being sent that are in no packet yet
  *   want_ltk_reply: the negative reply to Long Term Key Request is to be sent
  *   wipe(): zeros octets, and the compiler does not remove that
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h
  *   zeros(): all octets are 0 */
 #include <woad/hci.h>
 

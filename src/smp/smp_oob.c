@@ -3,7 +3,6 @@
  *
  * Names of other files:
  *   c: a connection's struct (core/conn.h)
- *   conn: a connection's number in the public interface
  *   p: a pairing (smp.h)
  *   r: of a side: passkey or out-of-band random, for f6; of ours in legacy pairing: TK
  *   arena_alloc(): allocates in woad_init(), zeroed; NULL while memory is only measured
@@ -13,27 +12,35 @@
  *       STEP_END (smp.h)
  *   CHECKS_TO_BOND_PERIPHERAL: all steps after the method's, as CHECKS_TO_BOND_CENTRAL
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
+ *   conn: a connection's number in the public interface
  *   conn_for_call(): conn_of() for a public call: all connections are polled again afterwards
+ *   CONN_OPEN: state of a connection: the only one in which anything is sent on it
  *   emit_none(): raises an event that is of no connection
  *   has_oob: the pairing has LE Secure Connections' data from out of band
  *   has_tk: the pairing has a TK from out of band
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
  *   may_multiply: woad_poll() runs and has done no P-256 multiplication yet
+ *   NOT_UP: for REFUSED(): the host is not up
  *   OOB_MADE: state of woad_oob_make(): there are data, for one pairing; OOB_WANTED: to be made
+ *   OOB_NONE: no out-of-band data are being made
  *   own_private: our private key of this pairing
  *   PUBLIC_KEYS_CENTRAL: several steps: our key pair, both public keys, DHKey (smp.h)
- *   PUBLIC_KEYS_PERIPHERAL: several steps: Pairing Response, our key pair, both public keys,
- *       DHKey
+ *   PUBLIC_KEYS_PERIPHERAL: several steps: Pairing Response, our key pair, both public keys, DHKey
+ *   REFUSED(): logs why a call is refused, and is its error
  *   reversed(): copies in the opposite order of octets
  *   same(): compares in constant time
  *   SEND: a step that sends the PDU of this code
  *   smp: of the host: the Security Manager's state; of a connection: its security
  *   smp_active_pairing(): the connection's pairing; NULL: none runs
  *   smp_get_pairing(): the connection's pairing, else a free one for it; NULL: none is free
+ *   smp_oob: of the host: out-of-band pairing: smp_oob.c; NULL: not linked
+ *   SMP_RANDOM: SMP_…: codes of PDUs.  Vol 3, Part H, 3.3
  *   smp_side: one side's values in a pairing, the most significant octet first
  *   step_lists: lists of steps: by method, or of out-of-band pairing by role
+ *   STEP_NONCE: STEP_…: steps of a pairing: enum step, smp.h
  *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
+ *   toolbox_f4(): toolbox_…(): the cryptographic toolbox, Vol 3, Part H, 2.2: base/toolbox.h
  *   wipe(): zeros octets, and the compiler does not remove that
  *   zeros(): all octets are 0 */
 #include <woad/crypto.h>

@@ -2,7 +2,12 @@
  * woad_set_privacy().  Vol 3, Part C, 10.7; Vol 6, Part B, 1.3.2
  *
  * Names of other files:
+ *   ACTIVE_CONNECT: bit of h->activity: the controller tries to connect
  *   activity: of the controller: ACTIVE_ADV, _SCAN, _CONNECT, _EXT_ADV
+ *   ADDRESS_CALCULATED: of h->address_pending: the controller calculates the address
+ *   ADDRESS_DUE: of h->address_pending: the address is to be renewed, when the attempt to connect
+ *       has paused
+ *   ADDRESS_FAILED: of h->address_pending: that has failed, and is tried again
  *   address_pending: ADDRESS_…: our next private address is calculated, failed, or due; 0: none is
  *   commands_idle: no feature has an HCI command to send; false: poll them all again
  *   CRYPTO_PRIVACY: owner of the calculation of our private address
@@ -14,6 +19,7 @@
  *   identity: our identity address, while private ones are used
  *   KIND_SHIFT: of a random address: its kind is in the two top bits (NRPA, RPA, STATIC)
  *   next_rpa: the private address that is being made
+ *   NOT_UP: for REFUSED(): the host is not up
  *   own_type: type of our own address, as HCI numbers it
  *   privacy: enum woad_privacy; 0: we use our identity address
  *   privacy_ops: private addresses: smp_privacy.c; NULL: not linked
@@ -24,6 +30,7 @@
  *   rpa_deadline: when the next private address is made
  *   rpa_failures: failed attempts in a row to make a private address
  *   rpa_in_progress: the next private address has its random part, and waits for its hash
+ *   rpa_interval_ms: ms for which a private address is used
  *   smp: of the host: the Security Manager's state; of a connection: its security
  *   smp_calculate(): runs a function that may need the controller's cryptography, repeating it when
  *       that has answered
@@ -32,6 +39,7 @@
  *   static_addr: our static random address, while private ones are used
  *   STEP_BLOCKED: a step's result: it is not done, and is called again
  *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
+ *   toolbox_ah(): toolbox_…(): the cryptographic toolbox, Vol 3, Part H, 2.2: base/toolbox.h
  *   wipe(): zeros octets, and the compiler does not remove that */
 #include "../core/clock.h"
 #include "../core/log.h"

@@ -4,19 +4,24 @@
  *
  * Names of other files:
  *   c: a connection (core/conn.h), c->h: the host
+ *   ATT_SIGNED_WRITE_CMD: ATT_…: opcodes.  Vol 3, Part F, 3.4
  *   bond_emit_slot(): raises WOAD_EV_BOND about a bond in memory
  *   bond_fetch(): the peer's bond; may raise WOAD_EV_BOND_WANTED to get it from the application
  *   bond_find(): the peer's bond in memory; NULL: none
  *   bond_signs(): the bond's data of signed writes; NULL: none
  *   bond_slot: a bond takes one, and more for data of legacy pairing and of signed writes
  *   number: of a connection: the one in the public interface, index | generation << 8
+ *   rd_le32(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   reversed(): copies in the opposite order of octets
  *   same(): compares in constant time
  *   SIGNATURE: octets of the counter and the MAC at the end of a signed write
  *   smp: of the host: the Security Manager's state; of a connection: its security
  *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
+ *   toolbox_mac(): toolbox_…(): the cryptographic toolbox, Vol 3, Part H, 2.2: base/toolbox.h
  *   toolbox_mac_back(): adds octets to the MAC, the last one first
  *   wipe(): zeros octets, and the compiler does not remove that
+ *   wr_le32(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h
  *   zeros(): all octets are 0 */
 #include "smp.h"
 

@@ -10,14 +10,18 @@
  * Names of other files:
  *   p: a pairing (smp.h)
  *   r: of a side: passkey or out-of-band random, for f6; of ours in legacy pairing: TK
+ *   addr_copy(): copies an address with its type
  *   att_signed: sign_server.c's handler of signed writes; NULL: not linked
  *   attempts_wait(): the peer has failed to pair too often, and must wait
+ *   AUTH_BOND: AUTH_…: bits of AuthReq
  *   AWAIT: a step that waits for the PDU of this code
  *   bonding: both sides want the keys to be kept
  *   by_method: lists of steps by enum woad_method; [0]: legacy pairing
  *   cfg: the config that the application gave to woad_init()
  *   conn_index(): index of a connection in the arrays that have an element for each
  *   crypto_role: cryptography by the controller: hci_crypto.c; NULL: not linked
+ *   dhkey: of a pairing: the shared secret
+ *   DIST_LTK: DIST_…: bits of the keys that a side distributes
  *   emit_of(): raises an event of a connection; the application may call the host inside it
  *   encryption_pending(): the HCI command for encryption has been sent; Encryption Change follows
  *   has_oob: the pairing has LE Secure Connections' data from out of band
@@ -25,18 +29,25 @@
  *   INITIATOR: index in p->side: the central
  *   key_cut(): clears the octets that a key of this size does not have
  *   KEY_OF_PAIRING: the key is the pairing's; KEY_OF_BOND: the bond's
- *   keys_check_bond(): the peer has a bond that this pairing may not replace; may raise
- *       events
+ *   keys_await(): waits for the peer's keys
+ *   keys_check_bond(): the peer has a bond that this pairing may not replace; may raise events
+ *   keys_done(): all keys are there: the pairing ends
+ *   keys_flush(): waits until the key PDUs are acknowledged
  *   keys_rx(): reads a key PDU of the peer into p->bond: 0 or a reason
+ *   keys_send(): sends our next key
  *   keys_to_receive: key PDUs that remain to be received, a bit each
  *   keys_to_send: key PDUs that remain to be sent, a bit each
  *   keys_write(): writes a key PDU of ours
  *   link_request_encryption(): starts encryption with the pairing's key, or the bond's
+ *   loop_start: of a pairing: index of its STEP_LOOP_BEGIN
  *   may_multiply: woad_poll() runs and has done no P-256 multiplication yet
  *   own_air: address of our side when the connection was opened
  *   own_private: our private key of this pairing
  *   passkey_action: what the user is to do: WOAD_PASSKEY_…
+ *   PDU_AUTH: PDU_…: offsets in Pairing Request and Response; which of both
  *   peer_air: address of the peer when the connection was opened
+ *   rd_bytes(): rd_…(): read a PDU by a cursor; behind its end they return zeros, or NULL, and set
+ *       `bad`: base/buf.h
  *   received_pdu: code of the PDU received, for AWAIT; 0: none
  *   RESPONDER: index in p->side: the peripheral
  *   reversed(): copies in the opposite order of octets
@@ -45,15 +56,22 @@
  *   smp: of the host: the Security Manager's state; of a connection: its security
  *   smp_auth(): AuthReq of our PDUs, from the policy
  *   smp_begin(): begins a list of steps at its first one, and the timer
+ *   SMP_CENTRAL_ID: SMP_…: codes of PDUs.  Vol 3, Part H, 3.3
+ *   smp_key_size_min(): the shortest key that the policy accepts
  *   smp_random(): random octets: 0, CRYPTO_PENDING, or a WOAD_E…
  *   smp_restart_timer(): the Security Manager timer runs for 30 s from now
  *   smp_side: one side's values in a pairing, the most significant octet first
+ *   smp_step_lists: lists of steps that are linked only if they are used
+ *   STEP_ASK: STEP_…: steps of a pairing: enum step, smp.h
  *   STEP_BLOCKED: a step's result: it is not done, and is called again
  *   step_lists: lists of steps: by method, or of out-of-band pairing by role
+ *   STEPS: how many steps there are
  *   stk: the key of legacy pairing, with which it encrypts
  *   toolbox: the cryptographic functions of Vol 3, Part H, 2.2: base/toolbox.h
+ *   toolbox_c1(): toolbox_…(): the cryptographic toolbox, Vol 3, Part H, 2.2: base/toolbox.h
  *   user_state: of the user's part: USER_PENDING, USER_ANSWERED
  *   wipe(): zeros octets, and the compiler does not remove that
+ *   wr_bytes(): wr_…(): write a PDU by a cursor; what does not fit sets `bad`: base/buf.h
  *   zeros(): all octets are 0 */
 #include <woad/crypto.h>
 

@@ -141,6 +141,11 @@ class Device:
 if len(sys.argv) != 2:
     print("usage: firmware_device.py FOLDER")
     sys.exit(2)
+try:
+    os.listdir(sys.argv[1])
+except OSError as e:
+    print("firmware_device.py: %s: %s" % (sys.argv[1], e))
+    sys.exit(1)
 device = Device(sys.argv[1])
 print("slot", device.slots.active(), "runs")
 try:

@@ -6,14 +6,13 @@ import asyncio
 import bluetooth
 import json
 import os
-import random
 import sys
 
 SERVICE = bluetooth.UUID("0c9c6f00-5a1e-4b5c-9d0c-3d6f70fb7c55")
 CREDENTIALS = bluetooth.UUID("0c9c6f01-5a1e-4b5c-9d0c-3d6f70fb7c55")
 STATUS = bluetooth.UUID("0c9c6f02-5a1e-4b5c-9d0c-3d6f70fb7c55")
 AUTHENTICATED = 0x2000  # writes need a connection that was paired by passkey
-WAITING, SAVED, WRONG = 0, 1, 2
+WAITING, SAVED, WRONG, NOT_SAVED = 0, 1, 2, 3
 NAME = b"Wi-Fi device"
 
 
@@ -62,7 +61,7 @@ class Device:
             self.ble.gatts_write(self.credentials, b"")
             self.woken.set()
         elif event == 31 and data[1] == 3:  # PASSKEY_ACTION: show one
-            passkey = random.getrandbits(24) % 1_000_000  # a new one each time
+            passkey = int.from_bytes(os.urandom(4), "big") % 1_000_000  # a new one each time
             self.ble.gap_passkey(data[0], 3, passkey)
             print("passkey %06d" % passkey)
 
@@ -71,17 +70,25 @@ class Device:
             json.dump({"ssid": ssid, "password": password}, f)
         os.rename(self.path + ".new", self.path)  # the old file or the new one, never half of it
 
+    def take(self):
+        """What was written last: saves it; returns the status."""
+        found = parse(self.got)
+        if not found:
+            print("these are no credentials")
+            return WRONG
+        try:
+            self.save(*found)
+        except OSError as e:
+            print("they can't be saved:", e)
+            return NOT_SAVED
+        # On a board: network.WLAN(network.STA_IF).connect(*found)
+        print("Wi-Fi network:", repr(found[0]))
+        return SAVED
+
     async def run(self):
         while True:
             await self.woken.wait()
-            found = parse(self.got)
-            if found:
-                self.save(*found)
-                # On a board: network.WLAN(network.STA_IF).connect(*found)
-                print("Wi-Fi network:", repr(found[0]))
-            else:
-                print("these are no credentials")
-            self.ble.gatts_write(self.status, bytes((SAVED if found else WRONG,)), True)
+            self.ble.gatts_write(self.status, bytes((self.take(),)), True)
 
 
 if len(sys.argv) != 2:

@@ -9,7 +9,7 @@ import sys
 SERVICE = bluetooth.UUID("0c9c6f00-5a1e-4b5c-9d0c-3d6f70fb7c55")
 CREDENTIALS = bluetooth.UUID("0c9c6f01-5a1e-4b5c-9d0c-3d6f70fb7c55")
 STATUS = bluetooth.UUID("0c9c6f02-5a1e-4b5c-9d0c-3d6f70fb7c55")
-WORDS = {0: "has not answered", 1: "has saved them", 2: "says that these are no credentials"}
+WORDS = {0: "has not answered", 1: "has saved them", 2: "says that these are no credentials", 3: "can't save them"}
 
 
 class Central:
@@ -90,7 +90,7 @@ class Central:
         for _ in range(10):
             self.ble.gattc_read(conn, handles[STATUS])
             values = [x[2] for x in await self.results(15, 16)]
-            if values and values[0] in (b"\x01", b"\x02"):
+            if values and values[0] in (b"\x01", b"\x02", b"\x03"):
                 return values[0][0]
             await asyncio.sleep_ms(300)
         return 0

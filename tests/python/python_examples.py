@@ -320,6 +320,8 @@ def test_wifi():
     said = wifi(path, "other", "short", code=1)
     assert said["wifi_setup"][-1] == "the device says that these are no credentials", said
     assert json.load(open(path)) == {"ssid": "home", "password": "secret word"}
+    said = wifi("/nowhere/wifi.json", "home", "secret word", code=1)
+    assert said["wifi_setup"][-1] == "the device can't save them" and "they can't be saved" in said["wifi_device"][-1], said
     said = wifi(path, "s" * 32, "p" * 63)
     assert json.load(open(path)) == {"ssid": "s" * 32, "password": "p" * 63} and os.listdir(scratch).count("wifi.json.new") == 0, said
 
@@ -443,6 +445,8 @@ def test_transfer():
 
 
 def test_usage():
+    r = subprocess.run([micropython, os.path.join(examples, "firmware_device.py"), "/nowhere"], stdout=subprocess.PIPE, text=True, timeout=10)
+    assert r.returncode == 1 and r.stdout.startswith("firmware_device.py: /nowhere: "), r
     for name in ("firmware_device", "firmware_send", "hid_host", "hid_keyboard", "long_range_beacon", "sensor", "transfer", "wifi_device", "wifi_setup"):
         r = subprocess.run([micropython, os.path.join(examples, name + ".py")], stdout=subprocess.PIPE, text=True, timeout=10)
         assert r.returncode == 2 and r.stdout.startswith("usage: %s.py " % name), (name, r)

@@ -21,6 +21,12 @@ def payload(name, number, celsius):
     return field(0x09, name) + field(0x16, data)
 
 
+def send(number):
+    # With the same parameters and other data advertising goes on.
+    data = payload(name, number, celsius)
+    ble.gap_advertise_set(0, 500_000, data, primary_phy=CODED, secondary_phy=CODED)
+
+
 def on_event(event, data):
     if event == SET_ENDED and data[2]:
         print("the controller does not advertise on the coded PHY: 0x%x" % data[2])
@@ -36,11 +42,9 @@ ble.active(True)
 try:
     ble.irq(on_event)
     ble.config(events=(SET_ENDED,))
-    ble.gap_advertise_set(0, 500_000, payload(name, 0, celsius), primary_phy=CODED, secondary_phy=CODED)
-    for number in range(1, 1 << 30):
+    for number in range(1 << 30):
+        send(number)
         time.sleep(5)
-        # The same parameters with other data: advertising goes on.
-        ble.gap_advertise_set(0, 500_000, payload(name, number, celsius), primary_phy=CODED, secondary_phy=CODED)
 except OSError as e:
     if e.args[0] != 95:
         raise

@@ -142,6 +142,13 @@ wait(21)
 to = handle_of(conn, "6e400002-b5a3-f393-e0a9-e50e24dcca9e")
 for n in range(40):
     write(conn, to, bytes((n,)) * 200)
+write(conn, to, b"\\n")
+time.sleep(1)
+events.clear()
+for octets in (b"echo ", b"z" * 200, b"z" * 200, b"z" * 200, b"\\n"):
+    write(conn, to, octets)
+time.sleep(2)
+print("echoed", sum(event == 18 and b"z" in data[2] for event, data in events))
 for n in range(40):
     write(conn, to, b"\\xff\\n\\0\\n\\n\\n")
 write(conn, to, b"count 1000\\n")
@@ -150,7 +157,7 @@ wait(8)
 ble.active(False)
 """
     said = run(example("uart_console"), stranger("stranger", text), example("uart_connect", "echo next", after=20), until=40)
-    assert said == {"uart_connect": ["next"]}, said
+    assert said == {"stranger": ["echoed 0"], "uart_connect": ["next"]}, said
 
 
 def test_uart_of_a_stranger():
@@ -223,7 +230,7 @@ def test_beacons():
     text = """
 for data in (field(0xff, b"\\x4c\\x00\\x02\\x15" + bytes(20)), field(0xff, b"\\x4c\\x00\\x02\\x15" + bytes(22)), field(0x16, b"\\xaa\\xfe"),
              field(0x16, b"\\xaa\\xfe\\x10\\0\\x09x"), field(0x16, b"\\xaa\\xfe\\0\\0short"), b"\\xff\\xff\\x4c", b"\\x01", b"",
-             field(0x16, b"\\xaa\\xfe\\x10\\xee\\x03\\x1b[2J"), field(0x16, b"\\xaa\\xfe\\x20\\0" + struct.pack(">Hh", 3000, 5376) + bytes(8))):
+             field(0x16, b"\\xaa\\xfe\\x10\\xee\\x03\\x1b\\xe9[2J"), field(0x16, b"\\xaa\\xfe\\x20\\0" + struct.pack(">Hh", 3000, 5376) + bytes(8))):
     ble.gap_advertise(20000, data, connectable=False)
     time.sleep_ms(500)
 ble.active(False)
@@ -235,7 +242,7 @@ ble.active(False)
     assert all(re.fullmatch(r"[0-9a-f]{12}: .*, -\d\d dBm(, about \d\.\d m)?", x) for x in said[:-1]), said
     assert {x[14:].split(", ")[0] for x in said[:-1]} == {
         "iBeacon 2f234454-cf6d-4a0f-adf2-f4911ba9ffa6 513 65535", "Eddystone UID 000000000000000000ff 010203040506",
-        "Eddystone URL https://www.example.org/x", "Eddystone URL https://?[2J", "Eddystone TLM 3000 mV 21.0 C"}, said
+        "Eddystone URL https://www.example.org/x", "Eddystone URL https://??[2J", "Eddystone TLM 3000 mV 21.0 C"}, said
     for args, says in (((), "say ibeacon"), (("fish",), "say ibeacon"), (("uid", "00"), "10 octets"), (("uid", "xy"), ""), (("ibeacon", "12"), ""),
                        (("ibeacon", "2f234454-cf6d-4a0f-adf2-f4911ba9ffa6", "65536"), "16 bits"), (("url", "ftp://x"), "begins with"),
                        (("url", "http://" + "x" * 18), "17 octets"), (("url", "http://x", "y"), "too many")):
@@ -277,6 +284,7 @@ for n in range(2000):
     except OSError:
         time.sleep_ms(10)
 """), example("gateway", "12"), until=40, options=("--name", "good,none,noisy,gateway"))["gateway"]
+    assert not any("Error" in x for x in said), said
     assert "?odd? is lost: it has no temperature" in said and "good is connected" in said and re.search(r"good 2\d\.\d\d", said[-1]), said
 
 
@@ -427,6 +435,7 @@ wait(8)
 ble.active(False)
 """
     said = run(example("firmware_device", folder), stranger("stranger", text), example("firmware_send", path, after=40), until=100)
+    assert [x for x in said["stranger"] if x.startswith("second")][:2] == ["second 24"] * 2, said     # 24: refused, one is open
     assert "damaged: not installed" in said["firmware_device"] and "refused: 1073741824 octets" in said["firmware_device"], said
     assert "refused: 0 octets" in said["firmware_device"] and said["firmware_device"][-1] == "installed in slot b", said
     assert said["firmware_send"][-1] == "the device has installed it" and octets(folder, "b.bin") == octets(path), said

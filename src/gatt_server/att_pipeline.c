@@ -83,8 +83,9 @@ static void pipeline_enqueue(struct att_bearer *b, uint8_t op, const struct rd *
  * calls clear_app_begins() and clear_app_ends(). */
 static void clear_event(void *ctx, struct woad *h, const struct woad_event *ev);
 
-/* Takes the connection's security away.  `bonded` is kept: it may be cleared meanwhile, and must
- * not be set again then. */
+/* Takes the connection's security away, to serve a PDU that arrived without encryption; the host
+ * calls clear_event() meanwhile. `bonded` is kept: it may be cleared meanwhile, and must not be
+ * set again then. */
 static void clear_begin(struct conn *c, struct clear_serving *s)
 {
     s->security = c->security;
@@ -94,7 +95,7 @@ static void clear_begin(struct conn *c, struct clear_serving *s)
     c->h->pipelines[conn_index(c)].clear = s;
 }
 
-/* Gives it back. */
+/* Gives the security and the application's callback back. */
 static void clear_end(struct conn *c, const struct clear_serving *s)
 {
     bool bonded = c->security.bonded;
@@ -116,6 +117,7 @@ static struct clear_serving *clear_app_begins(const struct conn *c)
     return s;
 }
 
+/* The application has returned: the PDU is served without security again. */
 static void clear_app_ends(const struct conn *c, struct clear_serving *s)
 {
     if (s) {

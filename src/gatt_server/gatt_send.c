@@ -42,6 +42,7 @@ ALWAYS_INLINE int send_check(const struct woad *h, const struct conn *c, uint16_
     return perm_check_send(c, handle);
 }
 
+/* Queues a notification or an indication.  0, or why it was refused. */
 ALWAYS_INLINE int send(const struct woad *h, struct conn *c, uint8_t op, uint16_t handle,
                        const void *data, size_t len)
 {

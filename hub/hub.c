@@ -95,6 +95,11 @@ uint64_t hub_now_us(const struct hub *hub)
     return woad_air_now(hub->air);
 }
 
+bool hub_keeps_time(const struct hub *hub, pid_t pid)
+{
+    return clock_seat(&hub->clock, pid) != NULL;
+}
+
 /* woad_air_config.sniff: each packet, into the capture. */
 static void hub_sniff(void *ctx, const struct woad_air_packet *p)
 {

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "../transport/private_names.h"
 
@@ -58,6 +59,8 @@ struct hub_options {
 
 /* The air's time, in microseconds since hub_run() began. */
 uint64_t hub_now_us(const struct hub *hub);
+/* Whether this process keeps the air's time: it has joined the clock, and has not left it. */
+bool hub_keeps_time(const struct hub *hub, pid_t pid);
 
 /* Serves until *stop is not zero, or exit_when_empty applies.  0, or a negative errno, also of the
  * first capture or log that could not be written. */

@@ -16,6 +16,7 @@
  *   guard_start(): starts a process that cleans up if `woad run` is killed; 0 or a negative errno
  *   hci_transport: an open transport: transport.h
  *   hub_extra: functions that the hub calls in its loop: hub.h
+ *   hub_keeps_time(): whether a process keeps the air's time
  *   hub_now_us(): the air's time
  *   hub_options: what the air is to be like: hub.h
  *   hub_run(): serves hosts until stop is set, or as exit_when_empty says
@@ -65,6 +66,7 @@
 
 /* Exit statuses: of a signal, that is added; the command line is wrong. */
 enum { SECOND_US = 1000000, STATUS_SIGNAL = 128, STATUS_USAGE = 2 };
+enum { GRACE_MS = 1000, GRACE_STEP_MS = 10 };
 
 static struct run {
     struct run_programs all;
@@ -121,6 +123,31 @@ static void run_signals(void)
     }
 }
 
+/* Whether a program runs that does not keep the air's time. */
+static bool run_without_clock(void)
+{
+    for (size_t i = 0; i < run.all.programs; i++) {
+        if (run.all.program[i].pid && !hub_keeps_time(run.hub, run.all.program[i].pid)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Virtual time can reach --until between the moment at which a program leaves the clock and its
+ * end.  Its exit status counts: waits for that, GRACE_MS at most. */
+static void run_await_status(uint64_t now_us)
+{
+    uint32_t start = woad_port_now_ms();
+    while (!run.all.status && !run.signalled && run_without_clock() &&
+           woad_port_now_ms() - start < GRACE_MS) {
+        struct pollfd signals = { run.signals, POLLIN, 0 };
+        poll(&signals, 1, GRACE_STEP_MS);
+        programs_read(&run.all, now_us);
+        run_signals();
+    }
+}
+
 /* hub_extra: starts the programs, then moves their output; stops the hub when all is done. */
 static void run_serve(void *ctx, struct hub *hub, uint64_t now_us)
 {
@@ -140,6 +167,9 @@ static void run_serve(void *ctx, struct hub *hub, uint64_t now_us)
     output_flush(&all->out);
     output_look(&all->out);
     run.options.expect = (unsigned)all->running; /* one that has ended joins no clock */
+    if (now_us >= run.until_us && run.options.virtual_clock) {
+        run_await_status(now_us);
+    }
     if (run.signalled || all->status || !all->running || all->out.closed ||
         now_us >= run.until_us) {
         run.stop = 1;

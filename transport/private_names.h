@@ -83,6 +83,7 @@
 #define hub_flush woad__hub_flush
 #define hub_free_left woad__hub_free_left
 #define hub_is_paused woad__hub_is_paused
+#define hub_keeps_time woad__hub_keeps_time
 #define hub_move_packets woad__hub_move_packets
 #define hub_next woad__hub_next
 #define hub_note_error woad__hub_note_error

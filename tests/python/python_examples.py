@@ -76,7 +76,7 @@ def example(name, *args, after=0):
 
 def run(*programs, until=60, code=0, world="", answers=None, stdin=None, options=(), env=None):
     """What each program printed: name to lines.  answers: {pattern: line to write to the program `stdin`}."""
-    command = [woad, "run", "--clock", "virtual", "--quiet", *(() if code else ("--until", str(until))), *options]
+    command = [woad, "run", "--clock", "virtual", "--quiet", "--until", str(until), *options]
     if world:
         command += ["--world", script("world", world)]
     if stdin:

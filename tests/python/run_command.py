@@ -203,6 +203,11 @@ def test_virtual_time():
     assert lines == [], lines
     lines, err = run("--clock", "virtual", script("raises.py", "raise ValueError(5)"), "--", hour, code=1)
     assert "exit status 1" in err, err
+    ends = script("ends.py", "import sys\nsys.exit(4)\n")    # time reaches 30 s before the exit status is there
+    late = "%s %s; sleep 0.1; exit 4" % (os.path.join(root, "build", "micropython"), ends)
+    for command in ([ends], ["sh", "-c", late]):
+        lines, err = run("--clock", "virtual", "--until", "30", *command, code=4)
+        assert "exit status 4" in err, err
     for passing in (["true"], ["sh", "-c", "sleep 0.3"]):      # they join no clock
         lines, _ = run("--clock", "virtual", "--quiet", hour, "--", *passing)
         assert lines[-1].endswith("an hour"), lines

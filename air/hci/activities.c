@@ -3,11 +3,11 @@
  *
  * Names of other files:
  *   c: the controller
+ *   ACTIVITY_ADV: ACTIVITY_…: what the radio is used for
  *   ACTIVITY_UPKEEP: private addresses and P-256: deadlines without the radio
  *   adv_next(): when the first set has something to do; NEVER: none has
  *   air: c->air: the world that the controller is on; c->air->now: its time, us
- *   catch_up: of an activity: a hang (woad_air_hang) is over, events that have passed are
- *       skipped
+ *   catch_up: of an activity: a hang (woad_air_hang) is over, events that have passed are skipped
  *   link_next(): when the first connection has something to do; NEVER: none has
  *   on_preempt: of an activity: another one takes the radio; called after radio_off()
  *   on_radio_free: of the scanner: the radio is off

@@ -19,13 +19,13 @@
  *   big_place(): us: the anchor of a new group's first event
  *   big_terminate(): BIG_TERMINATE_IND is sent until the instant at which the group ends
  *   BIGS: groups of broadcast streams, at most
- *   cfg: what the program gave when it made the controller, or the air:
- *       woad_air_controller_config
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   chm: channel map, a bit each
- *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or
- *       none is to be
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
+ *       is to be
  *   CMD_STATUS: flag of a command: answered by Command Status
  *   established: a packet has been received; until then it is lost after six events
+ *   FEATURE_BROADCASTER: FEATURE_…: bits of LE features.  Vol 6, Part B, 4.6
  *   GROUP_MAX: streams of a group, at most
  *   is_receiver: of a group: received, not sent
  *   iso_best_phy(): the best PHY of a set

@@ -11,22 +11,21 @@
  *   adv_any_on(): a set is enabled
  *   adv_connectable(): connections can be made through the set
  *   adv_enable(): enables or disables a set; enabling sets `next` and `until`
+ *   ADV_KIND_DIRECT_HIGH: ADV_KIND_…: kinds of legacy advertising, as HCI counts them
  *   adv_now: the advertising set that has the radio, or had it last
  *   adv_power(): dBm of the set's packets
  *   air_conn_commands: tables of the other files, air_…_commands; a row without run ends each
+ *   AIR_EBADMSG: AIR_E…: errors of the functions of woad/air.h
  *   aux_at: us: the next packet on a secondary channel; NEVER: none
  *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
  *   buffers: buffers for data of the host
- *   cfg: what the program gave when it made the controller, or the air:
- *       woad_air_controller_config
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   channel_bits: channels that the set uses, a bit each: 37, 38, 39
  *   channel_map: the host's channel classification: a bit each, 1: not known to be bad
- *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or
- *       none is to be
- *   CMD_EXTENDED: flag of a command: of the extended family, which does not mix with the legacy
- *       one
- *   CMD_LEGACY: flag of a command: of the legacy family, which does not mix with the extended
- *       one
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
+ *       is to be
+ *   CMD_EXTENDED: flag of a command: of the extended family, which does not mix with the legacy one
+ *   CMD_LEGACY: flag of a command: of the legacy family, which does not mix with the extended one
  *   CMD_SECRET: flag of a command: unknown without the feature LE Encryption
  *   CMD_STATUS: flag of a command: answered by Command Status
  *   commands_chosen: the host has used one of both families: see extended_commands
@@ -48,6 +47,7 @@
  *   evt_status(): Command Status
  *   extended_commands: the host uses the extended commands; valid when one of both families has
  *       been used
+ *   FEATURE_ENCRYPTION: FEATURE_…: bits of LE features.  Vol 6, Part B, 4.6
  *   fifo_begin(): empties the queue, of so many octets
  *   filter_duplicates: the host wants a single report of each advertiser
  *   has_kept: the scanner's settings are kept: scan_keep_settings()
@@ -69,6 +69,7 @@
  *   period_at: us: when the next period of scanning begins
  *   periodic: periodic advertising of a set
  *   periodic_reset(): HCI_Reset of syncs and the list of periodic advertisers
+ *   PHY_1M: PHY_…: PHYs: 1 Msym/s, 2 Msym/s, coded; PHY_CODED_S2: coded with two symbols a bit
  *   phys: PHYs that are scanned on, bits 0 and 2: 1M, coded
  *   phys_supported(): PHYs that the controller has: bits: 1M, 2M, coded
  *   POWER_MAX: dBm: the greatest power of a transmitter
@@ -82,14 +83,15 @@
  *   rsp_len: octets of `rsp`, the scan response data
  *   sca_worsened: classes by which the host has lowered the sleep clock accuracy
  *   scan_enable(): begins or ends scanning; the caller sets the times
- *   scan_keep_settings(): keeps the host's settings of scanning, while the initiator uses the
- *       same fields
+ *   scan_keep_settings(): keeps the host's settings of scanning, while the initiator uses the same
+ *       fields
  *   scan_restore_settings(): a scan begins: puts back what scan_keep_settings() has kept
  *   sets: the advertising sets, n_sets of them; legacy advertising is the first
  *   subrate_defaults(): the subrate parameters of a new controller
  *   supervision: 10 ms: the supervision timeout
  *   until: us: when the host's Duration of scanning ends; NEVER: not at all
  *   use_accept_list: the accept list decides in the place of `peer`
+ *   VERSION_4_1: VERSION_…: versions of the specification, as HCI counts them
  *   version_le_events(): LE events that a version of HCI has: bits
  *   window: us: the packet may begin so much later than expected */
 #include "hci.h"

@@ -10,15 +10,14 @@
  *   c: the controller; l: one of its connections, i: the index of that
  *   s: a stream (struct iso, ll.h)
  *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
- *   cfg: what the program gave when it made the controller, or the air:
- *       woad_air_controller_config
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   channel_map: the host's channel classification: a bit each, 1: not known to be bad
  *   chm: channel map, a bit each
  *   cis_cancel(): ends a stream of a central that is not established
  *   cis_on_link(): a stream of the connection exists or is being created
  *   cis_terminate(): sends LL_CIS_TERMINATE_IND; the stream ends when it is acknowledged
- *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or
- *       none is to be
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
+ *       is to be
  *   CMD_SECRET: flag of a command: unknown without the feature LE Encryption
  *   CMD_STATUS: flag of a command: answered by Command Status
  *   control_pending(): the procedure P_… is wanted or runs
@@ -34,6 +33,7 @@
  *   encrypt_key(): the host's LTK, or NULL: it has none
  *   encrypting: encryption is being started or paused: no data are sent
  *   established: a packet has been received; until then it is lost after six events
+ *   FEATURE_2M: FEATURE_…: bits of LE features.  Vol 6, Part B, 4.6
  *   features_known: the peer's features have been received
  *   host_coded_s2: our host prefers S=2 to S=8
  *   host_max_tx: octets that our host wants in a packet

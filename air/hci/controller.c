@@ -8,10 +8,10 @@
  *   adv_enable(): enables or disables a set; enabling sets `next` and `until`
  *   air_activities: the table of activities.c
  *   air_attach(): puts the controller on the air: its deadlines run
+ *   AIR_EAGAIN: AIR_E…: errors of the functions of woad/air.h
  *   big: a broadcast isochronous group: ll.h
  *   buffers: buffers for data of the host
- *   cfg: what the program gave when it made the controller, or the air:
- *       woad_air_controller_config
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   cmd_reset(): sets all state but the configuration, as at power-on
  *   cmd_rx(): runs a command; AIR_EBADMSG: its length is wrong
  *   connecting: the scanner initiates a connection

@@ -8,20 +8,21 @@
  *   c: the controller
  *   air: c->air: the world that the controller is on; c->air->now: its time, us
  *   air_random(): the next number of the world's random sequence
- *   cfg: what the program gave when it made the controller, or the air:
- *       woad_air_controller_config
- *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or
- *       none is to be
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
+ *       is to be
  *   CMD_SECRET: flag of a command: unknown without the feature LE Encryption
  *   CMD_STATUS: flag of a command: answered by Command Status
  *   crypto: of the configuration: AES and P-256; NULL: no encryption
  *   evt_le(): an LE event for the host, unless it is masked
+ *   FEATURE_PRIVACY: FEATURE_…: bits of LE features.  Vol 6, Part B, 4.6
  *   NEVER: a deadline that does not exist: later than any time
  *   p256: private key of LE Read Local P-256 Public Key, if has_p256
  *   p256_at: us: when the calculation that the host has requested ends
  *   p256_debug: the calculation that runs uses the debug key
  *   p256_event: the LE event that ends the calculation; 0: none runs
- *   p256_peer: the peer's public key: X, Y, most significant octet first */
+ *   p256_peer: the peer's public key: X, Y, most significant octet first
+ *   VERSION_5_1: VERSION_…: versions of the specification, as HCI counts them */
 #include "hci.h"
 
 enum { P256_US = 25000 }; /* how long a calculation takes, in simulated time */

@@ -9,6 +9,7 @@
  *   adv_any_on(): a set is enabled
  *   adv_connectable(): connections can be made through the set
  *   adv_enable(): enables or disables a set; enabling sets `next` and `until`
+ *   ADV_KIND_DIRECT_HIGH: ADV_KIND_…: kinds of legacy advertising, as HCI counts them
  *   adv_power(): dBm of the set's packets
  *   adv_secondary(): the PHY of the set's secondary channels
  *   air: c->air: the world that the controller is on; c->air->now: its time, us
@@ -16,10 +17,9 @@
  *   aux_at: us: the next packet on a secondary channel; NEVER: none
  *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
  *   channel_bits: channels that the set uses, a bit each: 37, 38, 39
- *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or
- *       none is to be
- *   CMD_EXTENDED: flag of a command: of the extended family, which does not mix with the legacy
- *       one
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
+ *       is to be
+ *   CMD_EXTENDED: flag of a command: of the extended family, which does not mix with the legacy one
  *   CMD_STATUS: flag of a command: answered by Command Status
  *   conn_command: what a command says that creates a connection: hci.h
  *   conn_command_check(): the status for a command that creates a connection
@@ -30,6 +30,7 @@
  *   DATA_UNCHANGED: such an operation: only the DID changes
  *   did: data ID of ADI: changes with the data
  *   duration: us: of a scan; 0: without end
+ *   FEATURE_EXT_ADV: FEATURE_…: bits of LE features.  Vol 6, Part B, 4.6
  *   filter_duplicates: the host wants a single report of each advertiser
  *   FRAGMENT_FIRST: an operation of commands that set data: HCI's numbers
  *   has_kept: the scanner's settings are kept: scan_keep_settings()
@@ -50,6 +51,7 @@
  *   per_phy: parameters of scanning for 1M and for coded
  *   period_at: us: when the next period of scanning begins
  *   periodic: periodic advertising of a set
+ *   PHY_1M: PHY_…: PHYs: 1 Msym/s, 2 Msym/s, coded; PHY_CODED_S2: coded with two symbols a bit
  *   phys: PHYs that are scanned on, bits 0 and 2: 1M, coded
  *   phys_supported(): PHYs that the controller has: bits: 1M, 2M, coded
  *   power_limited: the host has limited the set's power
@@ -63,8 +65,8 @@
  *   rsp_len: octets of `rsp`, the scan response data
  *   scan_enable(): begins or ends scanning; the caller sets the times
  *   scan_filter_status(): the status for a scan filter policy
- *   scan_keep_settings(): keeps the host's settings of scanning, while the initiator uses the
- *       same fields
+ *   scan_keep_settings(): keeps the host's settings of scanning, while the initiator uses the same
+ *       fields
  *   scan_restore_settings(): a scan begins: puts back what scan_keep_settings() has kept
  *   secondary: PHY of the secondary channels; 0: not set, 1M
  *   sent_len: octets of the data that are in packets so far

@@ -3,11 +3,10 @@
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
  *   activities: of a controller: the functions of each activity
+ *   AIR_EAGAIN: AIR_E…: errors of the functions of woad/air.h
  *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
- *   catch_up: of an activity: a hang (woad_air_hang) is over, events that have passed are
- *       skipped
- *   cfg: what the program gave when it made the controller, or the air:
- *       woad_air_controller_config
+ *   catch_up: of an activity: a hang (woad_air_hang) is over, events that have passed are skipped
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   cmd_reset(): sets all state but the configuration, as at power-on
  *   control_inject(): queues a control PDU whatever the state is; false: there is no room
  *   CONTROL_MAX: octets of the longest control PDU
@@ -17,10 +16,8 @@
  *   host_queue: packets for the host, with their H4 type
  *   hung: the simulation has stopped the controller, woad_air_hang(): nothing runs
  *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
- *   link_wake(): the connection has something to send: a peripheral does not skip its next
- *       events
- *   power_changed(): connections use the new power, peers with the feature get
- *       LL_POWER_CHANGE_IND
+ *   link_wake(): the connection has something to send: a peripheral does not skip its next events
+ *   power_changed(): connections use the new power, peers with the feature get LL_POWER_CHANGE_IND
  *   radio_off(): stops the radio; nothing is received of a packet that is cut off */
 #include "hci.h"
 

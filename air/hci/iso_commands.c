@@ -10,16 +10,16 @@
  *   accepted: LL_CIS_RSP has been sent, LL_CIS_IND is awaited
  *   bn_rx: payloads of an event that we receive
  *   bn_tx: payloads of an event that we send
- *   cfg: what the program gave when it made the controller, or the air:
- *       woad_air_controller_config
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   cis_answer(): the host's answer to LE CIS Request
  *   cis_create(): a stream is to be created with LL_CIS_REQ
- *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or
- *       none is to be
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
+ *       is to be
  *   CMD_STATUS: flag of a command: answered by Command Status
  *   config_locked: a stream of its group has been created: the group cannot be configured
  *   controller_has(): the controller has this feature
  *   established: a packet has been received; until then it is lost after six events
+ *   FEATURE_CIS_CENTRAL: FEATURE_…: bits of LE features.  Vol 6, Part B, 4.6
  *   features_known: the peer's features have been received
  *   group_delay: us that a group takes in its interval
  *   GROUP_MAX: streams of a group, at most
@@ -41,6 +41,7 @@
  *   path_out: there is a data path to the host
  *   peer_has(): the peer has this feature; valid when features_known
  *   periodic: periodic advertising of a set
+ *   PHY_1M: PHY_…: PHYs: 1 Msym/s, 2 Msym/s, coded; PHY_CODED_S2: coded with two symbols a bit
  *   position: us from the first stream of its group
  *   sdu_interval: us from one SDU to the next
  *   sub_interval: us from one subevent to the next

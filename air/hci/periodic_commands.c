@@ -15,10 +15,9 @@
  *   CANCELLED: status 0x44, Operation Cancelled by Host
  *   chain_at: us: the next AUX_CHAIN_IND; NEVER: none
  *   chain_us(): us: time on the air of a chain with so many octets of data
- *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or
- *       none is to be
- *   CMD_EXTENDED: flag of a command: of the extended family, which does not mix with the legacy
- *       one
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
+ *       is to be
+ *   CMD_EXTENDED: flag of a command: of the extended family, which does not mix with the legacy one
  *   CMD_STATUS: flag of a command: answered by Command Status
  *   configured: of periodic advertising: the host has set its parameters
  *   DATA_COMPLETE: such an operation: these are all data
@@ -27,6 +26,7 @@
  *   enabled: of periodic advertising: by the host
  *   established: a packet has been received; until then it is lost after six events
  *   evt_sync_established(): reports that the sync is established, or why not
+ *   FEATURE_PERIODIC: FEATURE_…: bits of LE features.  Vol 6, Part B, 4.6
  *   FRAGMENT_FIRST: an operation of commands that set data: HCI's numbers
  *   ll_adv: an advertising set: ll.h
  *   n_syncs: syncs in use
@@ -41,6 +41,7 @@
  *   PERIODIC_LIST: entries that the list of periodic advertisers has room for
  *   periodic_list_find(): index of the entry, n_periodic_list if there is none
  *   periodic_list_has(): the periodic advertiser list has this advertiser and SID
+ *   PROP_ANONYMOUS: PROP_…: bits of the properties of an advertising set or report
  *   PROP_CONNECTABLE: properties of an extended advertising set, bits as HCI has them
  *   reporting: the host wants reports of the sync
  *   room: octets in each of data, rsp and periodic.data of a set
@@ -56,7 +57,8 @@
  *   sync_with(): the sync with this advertiser and SID; NULL: none
  *   SYNCS: syncs, at most
  *   UNKNOWN_ADVERTISER: status 0x42, Unknown Advertising Identifier
- *   use_list: the list of periodic advertisers decides in the place of one advertiser */
+ *   use_list: the list of periodic advertisers decides in the place of one advertiser
+ *   VERSION_5_1: VERSION_…: versions of the specification, as HCI counts them */
 #include "hci.h"
 #include "../ll/periodic.h"
 

@@ -8,7 +8,8 @@
  *   ACCEPT_LIST: entries that the accept list has room for
  *   controller_version(): its version, as HCI numbers them
  *   n_accept_list: entries of the accept list
- *   sets: the advertising sets, n_sets of them; legacy advertising is the first */
+ *   sets: the advertising sets, n_sets of them; legacy advertising is the first
+ *   VERSION_5_0: VERSION_…: versions of the specification, as HCI counts them */
 #include "host.h"
 
 enum { ANONYMOUS = 0xff }; /* entry for advertisers without an address, whatever the octets */

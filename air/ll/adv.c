@@ -16,8 +16,7 @@
  *   aux_at: us: the next packet on a secondary channel; NEVER: none
  *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
  *   carry: the fraction of a us that remains of times by a drifting clock
- *   cfg: what the program gave when it made the controller, or the air:
- *       woad_air_controller_config
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   CH_SEL: bit of an advertising PDU's header: channel selection algorithm 2 can be used
  *   channel_bits: channels that the set uses, a bit each: 37, 38, 39
  *   CHANNELS: 40: channels of the radio, 0 to 39
@@ -34,23 +33,23 @@
  *   ext_adv_begin(): plans the auxiliary packet of this advertising event
  *   ext_adv_on_timer(): the set's next auxiliary packet is due
  *   ext_adv_on_tx_done(): a packet of the set's on a secondary channel has been sent
- *   ext_adv_send_connect_rsp(): sends AUX_CONNECT_RSP; the connection begins when it has been
- *       sent
+ *   ext_adv_send_connect_rsp(): sends AUX_CONNECT_RSP; the connection begins when it has been sent
  *   ext_adv_send_primary(): sends ADV_EXT_IND
  *   ext_adv_send_scan_rsp(): sends AUX_SCAN_RSP
  *   extended_commands: the host uses the extended commands; valid when one of both families has
  *       been used
+ *   FEATURE_CSA2: FEATURE_…: bits of LE features.  Vol 6, Part B, 4.6
  *   filter: filter policy of the set: ADV_FILTER_…, bits
  *   FIRST_PRIMARY: 37: the first channel of primary advertising; the last is 39
  *   kind: of legacy PDUs: ADV_KIND_…, the event type of HCI
- *   link_begin(): makes a connection from the data of a connection request; `end`: the time of
- *       its last bit
+ *   link_begin(): makes a connection from the data of a connection request; `end`: the time of its
+ *       last bit
  *   link_free(): a free place for a connection, of those of the configuration, and its index
  *   link_with(): there is a connection with this peer
  *   ll_adv: an advertising set: ll.h
  *   max_events: events after which the set ends; 0: no limit
- *   missed: advertising events in a row that gave way: the more, the less the radio's other
- *       turns count
+ *   missed: advertising events in a row that gave way: the more, the less the radio's other turns
+ *       count
  *   NEVER: a deadline that does not exist: later than any time
  *   next: us: the set's next advertising event
  *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
@@ -61,6 +60,7 @@
  *   periodic_adv_enable(): the set, or its periodic advertising, was enabled or disabled
  *   periodic_adv_next(): when the set's periodic advertising has a packet to send; NEVER: none
  *   periodic_adv_on_timer(): the set's next packet of periodic advertising is due
+ *   PHY_1M: PHY_…: PHYs: 1 Msym/s, 2 Msym/s, coded; PHY_CODED_S2: coded with two symbols a bit
  *   power: dBm
  *   power_limited: the host has limited the set's power
  *   POWER_MIN: dBm: the least power of a transmitter
@@ -74,8 +74,8 @@
  *   radio_claim_adv(): takes the radio for advertising; false: an activity has it
  *   radio_clear(): no other activity has a turn until then; after many misses, only urgent ones
  *       count
- *   radio_listen(): listens for packets that begin until a time; then the activity's
- *       on_rx_timeout is called
+ *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
+ *       is called
  *   radio_off(): stops the radio; nothing is received of a packet that is cut off
  *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
  *       sends that

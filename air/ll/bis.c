@@ -60,8 +60,7 @@
  *   last_exchange_at: us: the end of the last exchange with the peer, for the arbiter
  *   last_rx_at: us: the last packet received: the peer's clock is known from then
  *   ll_adv: an advertising set: ll.h
- *   ll_bis_access_address(): access address of a group's stream; number 0: of its control
- *       subevents
+ *   ll_bis_access_address(): access address of a group's stream; number 0: of its control subevents
  *   lost_at: us: the supervision timeout
  *   max_sdu: octets of the longest SDU of a group
  *   n_isos_on: streams that are on
@@ -74,9 +73,10 @@
  *   packet: of the radio: the packet that is being sent, or was sent last
  *   pending: of a channel map update: its instant is yet to be reached
  *   phase: of a turn: any of its times
+ *   PHY_CODED: PHY_…: PHYs: 1 Msym/s, 2 Msym/s, coded; PHY_CODED_S2: coded with two symbols a bit
  *   radio_claim(): takes the radio for a turn; false: a more urgent activity has it
- *   radio_listen(): listens for packets that begin until a time; then the activity's
- *       on_rx_timeout is called
+ *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
+ *       is called
  *   radio_off(): stops the radio; nothing is received of a packet that is cut off
  *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
  *       sends that

@@ -4,9 +4,10 @@
  *
  * Names of other files:
  *   c: the controller
- *   cfg: what the program gave when it made the controller, or the air:
- *       woad_air_controller_config
- *   host_features: features that the host has set: bits */
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   FEATURE_2M: FEATURE_…: bits of LE features.  Vol 6, Part B, 4.6
+ *   host_features: features that the host has set: bits
+ *   VERSION_4_0: VERSION_…: versions of the specification, as HCI counts them */
 #include "host.h"
 
 /* OF_…: features of the controllers below; from 5.1 on also the features that a version may have at

@@ -10,16 +10,15 @@
  *   bn_rx: payloads of an event that we receive
  *   bn_tx: payloads of an event that we send
  *   carry: the fraction of a us that remains of times by a drifting clock
- *   cfg: what the program gave when it made the controller, or the air:
- *       woad_air_controller_config
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   cis_req_out: LL_CIS_REQ has been sent, its answer is awaited
  *   cis_terminating: index + 1 of the stream whose LL_CIS_TERMINATE_IND is on its way; 0: none
  *   clock_widening(): us by which both clocks may be apart after a time
  *   control_choose_instant(): a connection event far enough ahead that the PDU which names it
  *       arrives before
  *   control_done(): the procedure has ended
- *   control_event_at(): the anchor of a connection event that the peer names; false: it is too
- *       far away
+ *   control_event_at(): the anchor of a connection event that the peer names; false: it is too far
+ *       away
  *   CONTROL_MAX: octets of the longest control PDU
  *   control_reject(): queues LL_REJECT_EXT_IND, or what an older peer understands
  *   control_request(): the procedure P_… is wanted: it begins when no other runs
@@ -33,6 +32,7 @@
  *   evt_cis_request(): LE CIS Request
  *   evt_disconnected(): Disconnection Complete
  *   evt_le_enabled(): the host has unmasked this LE event
+ *   FEATURE_CIS_HOST: FEATURE_…: bits of LE features.  Vol 6, Part B, 4.6
  *   group_delay: us that a group takes in its interval
  *   ISO_CIS: kind of a stream: connected
  *   iso_free(): an unused stream, all zeros; NULL: none is left
@@ -44,8 +44,7 @@
  *   ISO_SUBEVENTS: subevents of an event, at most
  *   last_exchange_at: us: the end of the last exchange with the peer, for the arbiter
  *   last_rx_at: us: the last packet received: the peer's clock is known from then
- *   link_wake(): the connection has something to send: a peripheral does not skip its next
- *       events
+ *   link_wake(): the connection has something to send: a peripheral does not skip its next events
  *   ll_access_address(): a random access address that fits the rules and is not in use
  *   lost_at: us: the supervision timeout
  *   NEVER: a deadline that does not exist: later than any time
@@ -53,6 +52,7 @@
  *   on: of a stream: its events are scheduled
  *   peer_sca: class of the peer's sleep clock accuracy
  *   phase: of a turn: any of its times
+ *   PHY_CODED: PHY_…: PHYs: 1 Msym/s, 2 Msym/s, coded; PHY_CODED_S2: coded with two symbols a bit
  *   phy_number(): HCI's number of a PHY: both codings are one
  *   position: us from the first stream of its group
  *   ref_anchor: anchor of the last event attended, from which the next are reckoned

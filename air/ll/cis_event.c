@@ -6,6 +6,7 @@
  *   c: the controller; l: one of its connections, i: the index of that
  *   f: a packet on the air (world.h)
  *   s: a stream (struct iso, ll.h)
+ *   ACTIVITY_ISO: ACTIVITY_…: what the radio is used for
  *   air: c->air: the world that the controller is on; c->air->now: its time, us
  *   air_packet: a packet on the air: world.h
  *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
@@ -35,8 +36,7 @@
  *   KIND_CIS_PERIPHERAL: kind of a packet, for captures
  *   last_exchange_at: us: the end of the last exchange with the peer, for the arbiter
  *   last_rx_at: us: the last packet received: the peer's clock is known from then
- *   link_close(): ends the connection with a reason, at once; the host gets Disconnection
- *       Complete
+ *   link_close(): ends the connection with a reason, at once; the host gets Disconnection Complete
  *   lost_at: us: the supervision timeout
  *   MIC: octets of the code that authenticates an encrypted payload
  *   NEVER: a deadline that does not exist: later than any time
@@ -46,8 +46,8 @@
  *   plain: of a packet, for a sniffer: the PDU before encryption, of plain_len octets; 0: not
  *       encrypted
  *   radio_claim(): takes the radio for a turn; false: a more urgent activity has it
- *   radio_listen(): listens for packets that begin until a time; then the activity's
- *       on_rx_timeout is called
+ *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
+ *       is called
  *   rx_done: payloads of this event that are received
  *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a
  *       stream: an SDU is sent in this event

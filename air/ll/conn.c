@@ -16,8 +16,7 @@
  *   aux: of a request: it was AUX_CONNECT_REQ, on a secondary channel
  *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
  *   carry: the fraction of a us that remains of times by a drifting clock
- *   cfg: what the program gave when it made the controller, or the air:
- *       woad_air_controller_config
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   cis_on_link_closed(): the connection has ended: so do its streams
  *   clock_widening(): us by which both clocks may be apart after a time
  *   close_reason: the connection ends after this event, for this reason; 0: it goes on
@@ -36,8 +35,7 @@
  *   DATA_CHANNELS: 37: channels 0 to 36 carry data
  *   data_drop(): the connection has ended: its data are dropped
  *   data_more(): another PDU follows the one in tx_pdu
- *   data_next(): writes the next PDU to tx_pdu: control, data or empty; one that is unacked
- *       stays
+ *   data_next(): writes the next PDU to tx_pdu: control, data or empty; one that is unacked stays
  *   data_next_empty(): writes an empty PDU to tx_pdu, unless the one there is unacked
  *   data_next_len(): octets of the next PDU's payload, with its MIC
  *   data_on_ack(): tx_pdu is acknowledged: a buffer may go back to the host
@@ -49,6 +47,7 @@
  *   established: a packet has been received; until then it is lost after six events
  *   evt_channel_selection(): LE Channel Selection Algorithm
  *   evt_disconnected(): Disconnection Complete
+ *   FEATURE_LENGTH: FEATURE_…: bits of LE features.  Vol 6, Part B, 4.6
  *   hop: increment of channel selection algorithm 1
  *   host_max_tx: octets that our host wants in a packet
  *   index: of the connection, stream, sync or set that has the radio
@@ -76,11 +75,12 @@
  *   payload_timeout_restart(): a packet with a MIC has been received: sets auth_payload_by and
  *       ping_at
  *   peer_sca: class of the peer's sleep clock accuracy
+ *   PHY_CODED: PHY_…: PHYs: 1 Msym/s, 2 Msym/s, coded; PHY_CODED_S2: coded with two symbols a bit
  *   ping_at: us: when LL_PING_REQ is sent, so that a packet with a MIC arrives in time
  *   plain: of a packet, for a sniffer: the PDU before encryption, of plain_len octets; 0: not
  *       encrypted
- *   radio_listen(): listens for packets that begin until a time; then the activity's
- *       on_rx_timeout is called
+ *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
+ *       is called
  *   radio_off(): stops the radio; nothing is received of a packet that is cut off
  *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
  *       sends that

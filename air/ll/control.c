@@ -6,6 +6,7 @@
  *
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
+ *   ACTIVITY_CONN: ACTIVITY_…: what the radio is used for
  *   after_encryption: control PDUs that are sent when encryption has started
  *   air: c->air: the world that the controller is on; c->air->now: its time, us
  *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
@@ -17,16 +18,16 @@
  *   CONTROL_MAX: octets of the longest control PDU
  *   controller_features(): its features, a bit each
  *   controller_has(): the controller has this feature
- *   encrypt_expects(): the PDU is the one of encryption that the peer must send next, or begins
- *       it
+ *   encrypt_expects(): the PDU is the one of encryption that the peer must send next, or begins it
  *   encrypting: encryption is being started or paused: no data are sent
  *   encryption_pdus_only: any control PDU that is not about encryption, and any data, ends the
  *       connection
+ *   FEATURE_2M: FEATURE_…: bits of LE features.  Vol 6, Part B, 4.6
  *   features_known: the peer's features have been received
  *   held: PDUs of the peer's, received while encryption starts, n_held of them
  *   instant_procedure: P_… that takes effect at the connection event `instant`; 0: none
- *   link_wake(): the connection has something to send: a peripheral does not skip its next
- *       events
+ *   link_wake(): the connection has something to send: a peripheral does not skip its next events
+ *   LL_CHANNEL_MAP_IND: LL_…: opcodes of control PDUs.  Vol 6, Part B, 2.4.2
  *   local_procedure: P_… that we have begun
  *   miss_score: grows with each event missed: how far a connection has had bad luck
  *   n_after_encryption: control PDUs in after_encryption
@@ -51,8 +52,8 @@
  *   terminate_by: us: the connection ends then, if LL_TERMINATE_IND is not acknowledged before
  *   terminate_reason: the reason in LL_TERMINATE_IND
  *   terminating: the end is being sent to the peer
- *   turn_next(): when the first turn of another activity begins, by owner and index (which of
- *       its connections, streams, syncs or sets); ACTIVITY_NONE: the first turn of any
+ *   turn_next(): when the first turn of another activity begins, by owner and index (which of its
+ *       connections, streams, syncs or sets); ACTIVITY_NONE: the first turn of any
  *   waits_for_room: something waits for room for a control PDU: control_on_room() begins it */
 #include "host.h"
 #include "control.h"

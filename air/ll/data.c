@@ -9,14 +9,13 @@
  *   acl_buffer: a buffer for data of the host
  *   acl_first: of a connection: the first of its buffers with data of the host
  *   acl_last: of a connection: the last of its buffers with data of the host
+ *   AIR_EBADMSG: AIR_E…: errors of the functions of woad/air.h
  *   bad: of a cursor (struct rd, struct wr): something was read or written beyond its end
  *   buffers: buffers for data of the host
- *   cfg: what the program gave when it made the controller, or the air:
- *       woad_air_controller_config
- *   cis_on_terminate_acked(): the peer has LL_CIS_TERMINATE_IND: the stream ends, the next is
- *       sent
- *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or
- *       none is to be
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   cis_on_terminate_acked(): the peer has LL_CIS_TERMINATE_IND: the stream ends, the next is sent
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
+ *       is to be
  *   control_on_room(): a PDU is acknowledged: what has waited for room begins
  *   controller_ready(): to be called when the queue to the host has got a packet
  *   crypt_seal(): encrypts in place, and appends the MIC
@@ -34,8 +33,7 @@
  *   is_start: the buffer begins an L2CAP packet
  *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
  *   link_handle(): HCI's handle of the connection with this index
- *   link_wake(): the connection has something to send: a peripheral does not skip its next
- *       events
+ *   link_wake(): the connection has something to send: a peripheral does not skip its next events
  *   MIC: octets of the code that authenticates an encrypted payload
  *   n_controls: control PDUs that wait to be sent
  *   OVERFLOW_ACL: link type of Data Buffer Overflow

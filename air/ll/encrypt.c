@@ -8,8 +8,7 @@
  *   air_random(): the next number of the world's random sequence
  *   auth_payload_by: us: until when a packet with a MIC must arrive
  *   begin: of a procedure: starts it
- *   cfg: what the program gave when it made the controller, or the air:
- *       woad_air_controller_config
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   cipher: key and nonce of an encrypted packet
  *   cis_awaits_ind(): a stream that the host has accepted awaits LL_CIS_IND
  *   close_reason: the connection ends after this event, for this reason; 0: it goes on
@@ -21,17 +20,17 @@
  *   control_send(): queues a control PDU
  *   controller_has(): the controller has this feature
  *   encrypting: encryption is being started or paused: no data are sent
- *   encryption_next: opcode of the PDU that the peer must send next; 0: no procedure of
- *       encryption
+ *   encryption_next: opcode of the PDU that the peer must send next; 0: no procedure of encryption
  *   encryption_pdus_only: any control PDU that is not about encryption, and any data, ends the
  *       connection
  *   evt_le(): an LE event for the host, unless it is masked
  *   evt_put(): an event for the host, unless it is masked
  *   evt_put_2(): an event for the host, unless its second mask excludes it
+ *   FEATURE_PING: FEATURE_…: bits of LE features.  Vol 6, Part B, 4.6
  *   header_mask: bits of a PDU's header that the MIC covers
  *   link_handle(): HCI's handle of the connection with this index
- *   link_wake(): the connection has something to send: a peripheral does not skip its next
- *       events
+ *   link_wake(): the connection has something to send: a peripheral does not skip its next events
+ *   LL_ENC_REQ: LL_…: opcodes of control PDUs.  Vol 6, Part B, 2.4.2
  *   local_procedure: P_… that we have begun
  *   MIC: octets of the code that authenticates an encrypted payload
  *   NEVER: a deadline that does not exist: later than any time
@@ -46,8 +45,8 @@
  *   terminating: the end is being sent to the peer
  *   tx_counter: packets encrypted: part of the nonce
  *   tx_encrypted: packets to the peer are encrypted
- *   was_encrypted: the connection has been encrypted, and may be paused: the next success is a
- *       key refresh */
+ *   was_encrypted: the connection has been encrypted, and may be paused: the next success is a key
+ *       refresh */
 #include "host.h"
 #include "control.h"
 

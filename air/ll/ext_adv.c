@@ -6,6 +6,7 @@
  *   c: the controller
  *   a: an advertising set (ll.h)
  *   acad: additional controller advertising data
+ *   ACTIVITY_ADV: ACTIVITY_…: what the radio is used for
  *   address_bits(): TxAdd and RxAdd of an advertising PDU
  *   ADV_AA: access address of advertising
  *   adv_connected(): the set is disabled, because a connection was made
@@ -39,11 +40,11 @@
  *   has_power: of an extended PDU: TxPower is there
  *   has_target: of an extended PDU: TargetA is there; of the resolving list: target_rpa is
  *   KIND_AUX: kind of a packet, for captures: on a secondary channel
- *   link_begin(): makes a connection from the data of a connection request; `end`: the time of
- *       its last bit
+ *   link_begin(): makes a connection from the data of a connection request; `end`: the time of its
+ *       last bit
  *   ll_adv: an advertising set: ll.h
- *   missed: advertising events in a row that gave way: the more, the less the radio's other
- *       turns count
+ *   missed: advertising events in a row that gave way: the more, the less the radio's other turns
+ *       count
  *   NEVER: a deadline that does not exist: later than any time
  *   next_channel: channel of the packet that the last one named
  *   own_type: HCI's type of the own address: 0 public, 1 random; 2, 3: private, if there is one
@@ -51,6 +52,7 @@
  *   periodic: periodic advertising of a set
  *   periodic_adv_sync_info(): SyncInfo of the first event that is at least so many us after a
  *       packet
+ *   PHY_1M: PHY_…: PHYs: 1 Msym/s, 2 Msym/s, coded; PHY_CODED_S2: coded with two symbols a bit
  *   phy_number(): HCI's number of a PHY: both codings are one
  *   primary: PHY of the primary channels; 0: not set, 1M
  *   privacy_target(): the address on the air of the peer that directed advertising is for
@@ -58,8 +60,8 @@
  *   props: PROP_…: properties of a set with extended PDUs
  *   radio_airtime(): us of a packet with so many octets of PDU, its header included
  *   radio_claim_adv(): takes the radio for advertising; false: an activity has it
- *   radio_listen(): listens for packets that begin until a time; then the activity's
- *       on_rx_timeout is called
+ *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
+ *       is called
  *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
  *       sends that
  *   radio_send(): sends at a time; then the activity's on_tx_done is called

@@ -19,6 +19,7 @@
  *   ll_adv: an advertising set: ll.h
  *   past_conn: of a sync by transfer: index of the connection by which it came
  *   past_data: of a sync by transfer: the Service_Data that came with it
+ *   PHY_1M: PHY_…: PHYs: 1 Msym/s, 2 Msym/s, coded; PHY_CODED_S2: coded with two symbols a bit
  *   phy_number(): HCI's number of a PHY: both codings are one
  *   primary_phy: PHY of the ADV_EXT_IND that named the chain
  *   reporting: the host wants reports of the sync

@@ -14,11 +14,13 @@
  *   effective_tx: octets that fit a packet on this PHY
  *   evt_le(): an LE event for the host, unless it is masked
  *   evt_put(): an event for the host, unless it is masked
+ *   FEATURE_CODED: FEATURE_…: bits of LE features.  Vol 6, Part B, 4.6
  *   features_known: the peer's features have been received
  *   host_max_tx: octets that our host wants in a packet
  *   host_max_tx_time: us that a packet of ours may take, as our host wants
  *   length_begin_link(): calculates effective_tx and effective_rx of a new connection
  *   link_handle(): HCI's handle of the connection with this index
+ *   LL_FEATURE_REQ: LL_…: opcodes of control PDUs.  Vol 6, Part B, 2.4.2
  *   local_procedure: P_… that we have begun
  *   max_rx: octets of a packet of the peer's that both sides can do
  *   max_tx: octets of a packet that both sides can do
@@ -26,6 +28,7 @@
  *   on_refused: of a procedure: called when the peer has refused it
  *   peer_rx_time: us of a packet that the peer can receive
  *   peer_tx_time: us of a packet that the peer sends
+ *   PHY_CODED: PHY_…: PHYs: 1 Msym/s, 2 Msym/s, coded; PHY_CODED_S2: coded with two symbols a bit
  *   phy_number(): HCI's number of a PHY: both codings are one
  *   rx_time: us: connEffectiveMaxRxTime
  *   T_IFS: us between packets that belong together

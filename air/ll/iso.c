@@ -7,6 +7,7 @@
  *   s: a stream (struct iso, ll.h)
  *   b: a broadcast isochronous group (struct big, ll.h)
  *   air: c->air: the world that the controller is on; c->air->now: its time, us
+ *   AIR_EBADMSG: AIR_E…: errors of the functions of woad/air.h
  *   air_packet: a packet on the air: world.h
  *   anchor: us: the start of the event
  *   at: us: when the stream's next subevent begins; NEVER: it runs, or the stream is off
@@ -16,8 +17,7 @@
  *   BIGS: groups of broadcast streams, at most
  *   bn_rx: payloads of an event that we receive
  *   bn_tx: payloads of an event that we send
- *   cfg: what the program gave when it made the controller, or the air:
- *       woad_air_controller_config
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   chm: channel map, a bit each
  *   controller_ready(): to be called when the queue to the host has got a packet
  *   csa2_first(): the channel of an event, and the state from which csa2_next() goes on
@@ -48,8 +48,8 @@
  *   n_sdus: SDUs in sdu[], the first is the next to be sent
  *   OVERFLOW_ISO: link type of Data Buffer Overflow
  *   owner: of the radio: the activity (ACTIVITY_…) that it calls
- *   packets: of an SDU: its HCI packets, given back with it; of the air: those that are on it,
- *       by channel
+ *   packets: of an SDU: its HCI packets, given back with it; of the air: those that are on it, by
+ *       channel
  *   path_in: there is a data path from the host
  *   path_out: there is a data path to the host
  *   phase: of a turn: any of its times
@@ -65,8 +65,7 @@
  *   sub_interval: us from one subevent to the next
  *   subevent: number of the subevent that runs, or is next, in its event
  *   sync_delay: us that a stream or a group takes in its interval
- *   total_len: octets of the whole SDU, of which those up to `len` have been received from the
- *       host
+ *   total_len: octets of the whole SDU, of which those up to `len` have been received from the host
  *   turn: a turn of an activity: when, how often, for how long
  *   tx_done: payloads of this event that are acknowledged */
 #include "host.h"

@@ -13,24 +13,24 @@
  *   advertiser: of a sync: the address of the device that it listens to
  *   air: c->air: the world that the controller is on; c->air->now: its time, us
  *   chm: channel map, a bit each
- *   CMD_EXTENDED: flag of a command: of the extended family, which does not mix with the legacy
- *       one
- *   control_event_at(): the anchor of a connection event that the peer names; false: it is too
- *       far away
+ *   CMD_EXTENDED: flag of a command: of the extended family, which does not mix with the legacy one
+ *   control_event_at(): the anchor of a connection event that the peer names; false: it is too far
+ *       away
  *   control_has_spare(): a PDU that is not a response can be queued, too
  *   CONTROL_MAX: octets of the longest control PDU
  *   control_send(): queues a control PDU
  *   controller_sca(): class of the controller's sleep clock accuracy
+ *   FEATURE_PAST_RECIPIENT: FEATURE_…: bits of LE features.  Vol 6, Part B, 4.6
  *   features_known: the peer's features have been received
  *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
- *   link_wake(): the connection has something to send: a peripheral does not skip its next
- *       events
+ *   link_wake(): the connection has something to send: a peripheral does not skip its next events
  *   ll_adv: an advertising set: ll.h
  *   past: how LL_PERIODIC_SYNC_IND is handled: the host's setting (past.c)
  *   past_conn: of a sync by transfer: index of the connection by which it came
  *   past_data: of a sync by transfer: the Service_Data that came with it
  *   peer_has(): the peer has this feature; valid when features_known
  *   periodic: periodic advertising of a set
+ *   PHY_CODED: PHY_…: PHYs: 1 Msym/s, 2 Msym/s, coded; PHY_CODED_S2: coded with two symbols a bit
  *   phy_number(): HCI's number of a PHY: both codings are one
  *   phys_supported(): PHYs that the controller has: bits: 1M, 2M, coded
  *   privacy_resolve(): the identity address of a private one, by the resolving list; false: the
@@ -40,8 +40,7 @@
  *   ref_event: the last event attended
  *   remap: a channel map that counts from an instant on: channels.c
  *   remap_at(): the channel map in force at an event
- *   remap_wait(): events by which SyncInfo must point further ahead, beyond an instant that is
- *       near
+ *   remap_wait(): events by which SyncInfo must point further ahead, beyond an instant that is near
  *   reporting: the host wants reports of the sync
  *   sca: class of a sleep clock's accuracy, 0 to 7
  *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a

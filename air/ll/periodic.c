@@ -43,6 +43,7 @@
  *   periodic: periodic advertising of a set
  *   periodic_adv: periodic advertising of a set: ll.h
  *   phase: of a turn: any of its times
+ *   PROP_TX_POWER: PROP_…: bits of the properties of an advertising set or report
  *   radio_airtime(): us of a packet with so many octets of PDU, its header included
  *   radio_claim(): takes the radio for a turn; false: a more urgent activity has it
  *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
@@ -53,8 +54,7 @@
  *   remap_at(): the channel map in force at an event
  *   remap_begin(): begins an update if the host's channel classification differs from the map
  *   remap_settle(): at the instant of an update the new map replaces the old one
- *   remap_wait(): events by which SyncInfo must point further ahead, beyond an instant that is
- *       near
+ *   remap_wait(): events by which SyncInfo must point further ahead, beyond an instant that is near
  *   remap_write(): writes the update to ACAD; returns the octets, 0: there is none
  *   sca: class of a sleep clock's accuracy, 0 to 7
  *   sending: of periodic advertising: the host wants it, and its set has been enabled once; of a

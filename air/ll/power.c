@@ -7,10 +7,9 @@
  * Names of other files:
  *   c: the controller; l: one of its connections, i: the index of that
  *   begin: of a procedure: starts it
- *   cfg: what the program gave when it made the controller, or the air:
- *       woad_air_controller_config
- *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or
- *       none is to be
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
+ *       is to be
  *   CMD_STATUS: flag of a command: answered by Command Status
  *   control_done(): the procedure has ended
  *   control_request(): the procedure P_… is wanted: it begins when no other runs
@@ -21,12 +20,13 @@
  *   DBM_UNKNOWN: HCI's value for a power that is not known
  *   events_outside: events in a row in another zone than the one reported
  *   evt_le(): an LE event for the host, unless it is masked
+ *   FEATURE_PATH_LOSS: FEATURE_…: bits of LE features.  Vol 6, Part B, 4.6
  *   features_known: the peer's features have been received
  *   indicated_power: dBm: what the peer knows of our power
  *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
  *   link_handle(): HCI's handle of the connection with this index
- *   link_wake(): the connection has something to send: a peripheral does not skip its next
- *       events
+ *   link_wake(): the connection has something to send: a peripheral does not skip its next events
+ *   LL_CLOCK_ACCURACY_REQ: LL_…: opcodes of control PDUs.  Vol 6, Part B, 2.4.2
  *   local_procedure: P_… that we have begun
  *   loss: state of path loss monitoring: thresholds in dB
  *   on_instant: of a procedure: called when its instant is reached
@@ -35,6 +35,7 @@
  *   peer_has(): the peer has this feature; valid when features_known
  *   peer_power: dBm: of the peer's transmitter; DBM_UNKNOWN: not known
  *   peer_sca: class of the peer's sleep clock accuracy
+ *   PHY_1M: PHY_…: PHYs: 1 Msym/s, 2 Msym/s, coded; PHY_CODED_S2: coded with two symbols a bit
  *   phy_number(): HCI's number of a PHY: both codings are one
  *   power_event_due: the host gets LE Transmit Power Reporting when the procedure ends
  *   POWER_MAX: dBm: the greatest power of a transmitter
@@ -44,6 +45,7 @@
  *   sca_event_due: the host gets LE Request Peer SCA Complete when the procedure ends
  *   sca_worsened: classes by which the host has lowered the sleep clock accuracy
  *   tx_power: dBm: of our packets on the connection
+ *   VERSION_5_2: VERSION_…: versions of the specification, as HCI counts them
  *   zone_known: the host has a report of the zone */
 #include "host.h"
 #include "control.h"

@@ -9,10 +9,9 @@
  *   address_resolution: the host has enabled the resolving list
  *   air: c->air: the world that the controller is on; c->air->now: its time, us
  *   air_random(): the next number of the world's random sequence
- *   cfg: what the program gave when it made the controller, or the air:
- *       woad_air_controller_config
- *   device_mode: of the resolving list: device privacy mode: the identity address is accepted,
- *       too
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
+ *   device_mode: of the resolving list: device privacy mode: the identity address is accepted, too
+ *   FEATURE_PRIVACY: FEATURE_…: bits of LE features.  Vol 6, Part B, 4.6
  *   has_local: of the resolving list: our IRK for that peer is there
  *   has_peer: of the resolving list: the peer's IRK is there
  *   has_target: of an extended PDU: TargetA is there; of the resolving list: target_rpa is
@@ -33,8 +32,8 @@
  *   rpa_timeout_s: s: private addresses are renewed so often
  *   sync_create: the host's LE Periodic Advertising Create Sync, until it has succeeded or is
  *       cancelled
- *   target_rpa: of the resolving list: private address of the peer that we have made, if
- *       has_target */
+ *   target_rpa: of the resolving list: private address of the peer that we have made, if has_target
+ *   VERSION_5_0: VERSION_…: versions of the specification, as HCI counts them */
 #include "host.h"
 
 /* The device address of a type, 0 public, 1 random; bits above the first do not count. */

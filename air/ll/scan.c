@@ -44,6 +44,7 @@
  *   ext_scan_on_aux_timer(): an auxiliary packet is due: listens for it
  *   ext_scan_on_duration_timer(): a scan's duration has ended, or its next period begins
  *   ext_scan_on_rx(): an extended advertising PDU, on any channel
+ *   FEATURE_CSA2: FEATURE_…: bits of LE features.  Vol 6, Part B, 4.6
  *   filter_duplicates: the host wants a single report of each advertiser
  *   FIRST_PRIMARY: 37: the first channel of primary advertising; the last is 39
  *   has_adv: fields of an extended PDU (struct ext) that are there: has_…
@@ -53,12 +54,12 @@
  *   interval_us: of a turn: us from one to the next
  *   kept: what scan_keep_settings() has kept
  *   KIND_AUX: kind of a packet, for captures: on a secondary channel
- *   link_begin(): makes a connection from the data of a connection request; `end`: the time of
- *       its last bit
+ *   link_begin(): makes a connection from the data of a connection request; `end`: the time of its
+ *       last bit
  *   link_free(): a free place for a connection, of those of the configuration, and its index
  *   link_with(): there is a connection with this peer
- *   listening_aux: the radio listens for an auxiliary packet, of which in_chain (AUX_CHAIN_IND)
- *       and in_scan_response (of AUX_SCAN_RSP) say what it continues (ext_scan.c)
+ *   listening_aux: the radio listens for an auxiliary packet, of which in_chain (AUX_CHAIN_IND) and
+ *       in_scan_response (of AUX_SCAN_RSP) say what it continues (ext_scan.c)
  *   ll_scan: the scanner, which is the initiator, too: ll.h
  *   medium_busy(): the radio is receiving a packet: when it ends
  *   NEVER: a deadline that does not exist: later than any time
@@ -68,13 +69,14 @@
  *   per_phy: parameters of scanning for 1M and for coded
  *   period_at: us: when the next period of scanning begins
  *   phase: of a turn: any of its times
+ *   PHY_1M: PHY_…: PHYs: 1 Msym/s, 2 Msym/s, coded; PHY_CODED_S2: coded with two symbols a bit
  *   privacy_is_own(): the address is ours
  *   privacy_own(): our address on the air: the device's, or a private one for this peer
  *   privacy_resolve(): the identity address of a private one, by the resolving list; false: the
  *       packet is to be ignored: network privacy mode does not accept that address
  *   radio_airtime(): us of a packet with so many octets of PDU, its header included
- *   radio_listen(): listens for packets that begin until a time; then the activity's
- *       on_rx_timeout is called
+ *   radio_listen(): listens for packets that begin until a time; then the activity's on_rx_timeout
+ *       is called
  *   radio_off(): stops the radio; nothing is received of a packet that is cut off
  *   radio_pdu(): switches the radio off, and returns where to write the next PDU; radio_send()
  *       sends that
@@ -89,8 +91,8 @@
  *   successes: of scan requests: answered in a row
  *   supervision: 10 ms: the supervision timeout
  *   turn: a turn of an activity: when, how often, for how long
- *   turn_next(): when the first turn of another activity begins, by owner and index (which of
- *       its connections, streams, syncs or sets); ACTIVITY_NONE: the first turn of any
+ *   turn_next(): when the first turn of another activity begins, by owner and index (which of its
+ *       connections, streams, syncs or sets); ACTIVITY_NONE: the first turn of any
  *   turn_place(): where the arbiter finds room for a new turn: steps of 1.25 ms from its phase
  *   until: us: when the host's Duration of scanning ends; NEVER: not at all
  *   upper_limit: of scan requests: upperLimit of the backoff

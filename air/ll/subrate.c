@@ -10,11 +10,10 @@
  *   active_until_event: all events until this one are used, in spite of subrating
  *   air: c->air: the world that the controller is on; c->air->now: its time, us
  *   begin: of a procedure: starts it
- *   cfg: what the program gave when it made the controller, or the air:
- *       woad_air_controller_config
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   cis_supervise(): the streams' supervision timeouts begin again, with the connection's
- *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or
- *       none is to be
+ *   CMD_ANSWERED: of a command: Command Complete or Command Status has been sent already, or none
+ *       is to be
  *   CMD_STATUS: flag of a command: answered by Command Status
  *   continuation: events after one with data that are used, too
  *   control_done(): the procedure has ended
@@ -25,6 +24,7 @@
  *   control_send(): queues a control PDU
  *   controller_features(): its features, a bit each
  *   evt_le(): an LE event for the host, unless it is masked
+ *   FEATURE_CIS_CENTRAL: FEATURE_…: bits of LE features.  Vol 6, Part B, 4.6
  *   features_known: the peer's features have been received
  *   host_features: features that the host has set: bits
  *   host_subrate: the subrate parameters that our host wants
@@ -32,6 +32,7 @@
  *   link_by_handle(): the connection with HCI's handle, and its index; NULL: none
  *   link_handle(): HCI's handle of the connection with this index
  *   link_supervision(): us: the supervision timeout
+ *   LL_SUBRATE_REQ: LL_…: opcodes of control PDUs.  Vol 6, Part B, 2.4.2
  *   local_procedure: P_… that we have begun
  *   lost_at: us: the supervision timeout
  *   NEVER: a deadline that does not exist: later than any time
@@ -45,7 +46,8 @@
  *   subrate_base: a connection event that is used: of the others each subrate_factor-th from it
  *   subrate_factor: one connection event of so many is used
  *   subrate_ind_out: LL_SUBRATE_IND is not acknowledged: the peer may have it or not
- *   supervision: 10 ms: the supervision timeout */
+ *   supervision: 10 ms: the supervision timeout
+ *   VERSION_5_2: VERSION_…: versions of the specification, as HCI counts them */
 #include "host.h"
 #include "control.h"
 

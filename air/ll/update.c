@@ -7,13 +7,11 @@
  *   begin: of a procedure: starts it
  *   channel_map: the host's channel classification: a bit each, 1: not known to be bad
  *   chm: channel map, a bit each
- *   cis_being_created(): a stream's first anchor counts from the connection's, which must not
- *       move
+ *   cis_being_created(): a stream's first anchor counts from the connection's, which must not move
  *   cis_supervise(): the streams' supervision timeouts begin again, with the connection's
  *   confirmed_at: us: the last exchange that the peer has for certain
  *   continuation: events after one with data that are used, too
- *   control_accept_remote(): notes the peer's procedure; false: it has been rejected as a
- *       collision
+ *   control_accept_remote(): notes the peer's procedure; false: it has been rejected as a collision
  *   control_check_instant(): the instant is in the future; if not, close_reason is set
  *   control_choose_instant(): a connection event far enough ahead that the PDU which names it
  *       arrives before
@@ -35,11 +33,10 @@
  *   instant: the connection event at which a change takes effect
  *   instant_procedure: P_… that takes effect at the connection event `instant`; 0: none
  *   interval_us: of a turn: us from one to the next
- *   length_changed(): the data length is calculated again; the host gets an event if it has
- *       changed
+ *   length_changed(): the data length is calculated again; the host gets an event if it has changed
  *   link_handle(): HCI's handle of the connection with this index
- *   link_wake(): the connection has something to send: a peripheral does not skip its next
- *       events
+ *   link_wake(): the connection has something to send: a peripheral does not skip its next events
+ *   LL_CHANNEL_MAP_IND: LL_…: opcodes of control PDUs.  Vol 6, Part B, 2.4.2
  *   local_procedure: P_… that we have begun
  *   lost_at: us: the supervision timeout
  *   NEVER: a deadline that does not exist: later than any time
@@ -57,6 +54,7 @@
  *   P_NONE: no control procedure
  *   peer_params: the parameters of the peer's request, then those that our host has answered
  *   phase: of a turn: any of its times
+ *   PHY_1M: PHY_…: PHYs: 1 Msym/s, 2 Msym/s, coded; PHY_CODED_S2: coded with two symbols a bit
  *   phy_event_due: the host gets an event when that procedure ends
  *   phy_number(): HCI's number of a PHY: both codings are one
  *   phys_supported(): PHYs that the controller has: bits: 1M, 2M, coded

@@ -8,8 +8,7 @@
  *   air_packet: a packet on the air: world.h
  *   air_random_below(): a random number, less than this one
  *   around(): walls, links, noise and interferers, from the program; NULL: free space
- *   cfg: what the program gave when it made the controller, or the air:
- *       woad_air_controller_config
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   collider: the packets that overlap this one in time
  *   collisions: entries of collider[]; of more, the COLLISIONS_MAX nearest to the sender
  *   emitter: place and power of a packet's sender when it began
@@ -17,6 +16,8 @@
  *   from_us: us: when the link or interferer begins
  *   loss_per_mille: packets of a thousand that are lost by chance
  *   noise_dbm: strength of the noise
+ *   PHY_CODED_S2: PHY_…: PHYs: 1 Msym/s, 2 Msym/s, coded; PHY_CODED_S2: coded with two symbols a
+ *       bit
  *   until_us: us: when it ends; 0: never */
 #include "world.h"
 

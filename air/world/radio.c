@@ -10,8 +10,7 @@
  *   ADV_CRC_INIT: CRCInit of advertising
  *   air: c->air: the world that the controller is on; c->air->now: its time, us
  *   air_packet: a packet on the air: world.h
- *   cfg: what the program gave when it made the controller, or the air:
- *       woad_air_controller_config
+ *   cfg: what the program gave when it made the controller, or the air: woad_air_controller_config
  *   KIND_ADV: kind of a packet, for captures: on a primary channel
  *   medium_begin(): the packet's first bit: it is on the air
  *   medium_busy(): the radio is receiving a packet: when it ends
@@ -21,8 +20,9 @@
  *   on_radio_free: of the scanner: the radio is off
  *   owner: of the radio: the activity (ACTIVITY_…) that it calls
  *   packet: of the radio: the packet that is being sent, or was sent last
- *   packets: of an SDU: its HCI packets, given back with it; of the air: those that are on it,
- *       by channel
+ *   packets: of an SDU: its HCI packets, given back with it; of the air: those that are on it, by
+ *       channel
+ *   PHY_2M: PHY_…: PHYs: 1 Msym/s, 2 Msym/s, coded; PHY_CODED_S2: coded with two symbols a bit
  *   since: us: when the radio began to listen
  *   state: of the radio: RADIO_OFF; RADIO_WAIT: a packet is to be sent; RADIO_TX; RADIO_RX: it
  *       listens */

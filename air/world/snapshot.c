@@ -4,6 +4,7 @@
  * Names of other files:
  *   c: the controller
  *   air: c->air: the world that the controller is on; c->air->now: its time, us
+ *   AIR_EINVAL: AIR_E…: errors of the functions of woad/air.h
  *   all_next: the list of all controllers that are attached */
 #include "world.h"
 

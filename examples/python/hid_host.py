@@ -66,7 +66,7 @@ class Host:
         self.ble.gap_scan(0, 30_000, 30_000)
         while True:
             _, (addr_type, addr, adv_type, _, adv) = await self.wait(5)  # SCAN_RESULT
-            if adv_type == 0 and b"\x03\x03\x12\x18" in adv:
+            if adv_type == 0 and bytes(HID) in adv:
                 break
         self.ble.gap_connect(addr_type, addr)
         _, (conn, _, _) = await self.wait(7)  # PERIPHERAL_CONNECT
@@ -106,7 +106,7 @@ class Host:
         while not text.endswith("\n"):
             while not self.reports:
                 if any(event == 8 for event, _ in self.events):
-                    raise OSError("the keyboard has gone")
+                    return text  # the keyboard has gone
                 await self.woken.wait()
             _, (_, which, report) = self.reports.pop(0)
             if which == handle and len(report) == 8:

@@ -11,7 +11,7 @@ SERVICE = bluetooth.UUID("6e400001-b5a3-f393-e0a9-e50e24dcca9e")
 TO_DEVICE = bluetooth.UUID("6e400002-b5a3-f393-e0a9-e50e24dcca9e")
 FROM_DEVICE = bluetooth.UUID("6e400003-b5a3-f393-e0a9-e50e24dcca9e")
 CCCD = bluetooth.UUID(0x2902)
-PROMPT = b"> "
+PROMPT = b"\n> "
 
 
 class Central:
@@ -90,11 +90,17 @@ class Central:
             raise OSError("the device refuses the line: %d" % status)
         text = b""
         while not text.endswith(PROMPT):
-            _, (_, handle, octets) = await self.wait(18)  # GATTC_NOTIFY
+            try:  # a device that prompts for nothing has answered when it is silent
+                _, (_, handle, octets) = await asyncio.wait_for(self.wait(18), 2 if text else 10)
+            except asyncio.TimeoutError:
+                if not text:
+                    raise
+                break
             text += octets if handle == handles[1] else b""
             if len(text) > 10_000:
                 raise OSError("the device does not end its answer")
-        return "".join(chr(b) if b == 10 or 32 <= b < 127 else "?" for b in text[:-3])
+        text = text[:-3] if text.endswith(PROMPT) else text.rstrip()
+        return "".join(chr(b) if b == 10 or 32 <= b < 127 else "?" for b in text)
 
 
 async def main(lines):
@@ -103,7 +109,7 @@ async def main(lines):
         conn = await asyncio.wait_for(central.connect(), 20)
         handles = await asyncio.wait_for(central.subscribe(conn), 10)
         for line in lines:
-            print(await asyncio.wait_for(central.command(conn, handles, line.strip()), 10))
+            print(await asyncio.wait_for(central.command(conn, handles, line.strip()), 30))
         central.ble.gap_disconnect(conn)
     except asyncio.TimeoutError:
         print("no device, or no answer in time")

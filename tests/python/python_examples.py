@@ -162,9 +162,7 @@ ble.active(False)
     assert said == {"stranger": ["echoed 0"], "uart_connect": ["next"]}, said
 
 
-def test_uart_of_a_stranger():
-    """A device without the characteristics, one that notifies without end, one that leaves, none: a reason, and status 1."""
-    advertises = """
+UART = """
 SERVICE = bluetooth.UUID("6e400001-b5a3-f393-e0a9-e50e24dcca9e")
 def chars(*flags):
     return tuple((bluetooth.UUID("6e40000%d-b5a3-f393-e0a9-e50e24dcca9e" % (2 + n)), f) for n, f in enumerate(flags))
@@ -174,6 +172,25 @@ def serve(*flags):
     ble.gap_advertise(50000, b"\\x11\\x07" + bytes(SERVICE))
     return wait(1)[0]
 """
+
+
+def test_uart_without_prompt():
+    """A device of another make answers without a prompt: its answer is complete when it is silent."""
+    answers = """
+conn = serve(8, 16)
+for text in (b"one\\r\\n", b"two> three"):
+    wait(3)
+    ble.gatts_notify(conn, handles[1], text[:5])
+    time.sleep(1)
+    ble.gatts_notify(conn, handles[1], text[5:])
+wait(2)
+"""
+    said = run(stranger("other", UART + answers), example("uart_connect", "a", "b"))
+    assert said == {"uart_connect": ["one", "two> three"]}, said
+
+
+def test_uart_of_a_stranger():
+    """A device without the characteristics, one that notifies without end, one that leaves, none: a reason, and status 1."""
     for text, says in (
         ("serve(8)\nwait(2)\n", "the device has no UART to subscribe to"),
         ("serve(8, 2)\nwait(2)\n", "the device has no UART to subscribe to"),
@@ -191,7 +208,7 @@ for n in range(3000):
 """, "the device does not end its answer"),
         ("time.sleep(30)\n", "no device, or no answer in time"),
     ):
-        said = run(stranger("stranger", advertises + text), example("uart_connect", "echo x"), code=1)
+        said = run(stranger("stranger", UART + text), example("uart_connect", "echo x"), code=1)
         assert said["uart_connect"] == [says], (text, said)
 
 
@@ -204,6 +221,15 @@ def test_keyboard():
     os.remove(bonds[0])
     said = run(example("hid_keyboard", bonds[0], "x"), example("hid_host", bonds[1]), until=40, code=1)
     assert said["hid_host"] == ["the keyboard has lost its bond: remove ours, and pair again"], said
+
+
+def test_other_keyboards():
+    """The keyboard in C; `woad serve hid-keyboard`."""
+    said = run([os.path.join(root, "build", "examples", "keyboard"), "hello woad"], example("hid_host", os.path.join(scratch, "h3")))
+    assert said == {"hid_host": ["paired", "typed: hello woad"]}, said
+    typist = "echo 'Hello, 42' | %s serve --quiet hid-keyboard --bonds %s" % (woad, os.path.join(scratch, "served"))
+    said = run(["sh", "-c", typist], example("hid_host", os.path.join(scratch, "h4")))
+    assert said["hid_host"] == ["paired", "typed: Hello, 42"], said
 
 
 def test_keyboard_and_a_stranger():

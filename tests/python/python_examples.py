@@ -502,6 +502,18 @@ def test_transfer():
     assert "the other side has gone" in " ".join(sum(said.values(), [])), said
 
 
+def test_page():
+    """docs/examples.md names each program, and its commands run."""
+    page = open(os.path.join(root, "docs", "examples.md")).read()
+    missing = [n for n in os.listdir(examples) if n.endswith(".py") and "`%s" % n not in page]
+    assert not missing, missing
+    commands = re.findall(r"^    (\.\./\.\./build/woad run .*)$", page, re.M)
+    assert len(commands) == 2
+    for command in commands:
+        r = subprocess.run(command.replace(" run ", " run --clock virtual "), shell=True, cwd=examples, stdout=subprocess.PIPE, text=True, timeout=60)
+        assert r.returncode == 0 and ("| hello" in r.stdout or re.search("attic .*, cellar ", r.stdout)), r
+
+
 def test_usage():
     r = subprocess.run([micropython, os.path.join(examples, "firmware_device.py"), "/nowhere"], stdout=subprocess.PIPE, text=True, timeout=10)
     assert r.returncode == 1 and r.stdout.startswith("firmware_device.py: /nowhere: "), r

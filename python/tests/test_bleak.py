@@ -77,9 +77,9 @@ def test_scanners_share_the_radio_with_each_other_and_with_connections():
             device = await bleak.BleakScanner.find_device_by_name("sensor")
             before = dict(counts)
             async with bleak.BleakClient(device):
-                assert await bleak.BleakScanner.discover(1)
-                await asyncio.sleep(1)
+                await asyncio.sleep(2)
             assert counts["other"] - before["other"] >= 15
+            assert await bleak.BleakScanner.discover(1)
     run(main)
 
 
@@ -121,6 +121,13 @@ def test_a_client_reads_writes_and_is_notified():
         assert await client.read_gatt_char(LEVEL_UUID) == b"2"
         await client.disconnect()
         await client.disconnect()
+    run(main)
+
+
+def test_services_can_be_limited():
+    async def main(air, sensor, level):
+        async with bleak.BleakClient(str(sensor.address), services=["180f"]) as client:
+            assert [s.uuid[4:8] for s in client.services] == ["180f"]
     run(main)
 
 
@@ -322,6 +329,24 @@ def test_a_program_without_a_radio_gets_a_reason():
         stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode and "BleakError: controller unix:/nonexistent" in done.stderr or \
         "BleakError" in done.stderr and "/nonexistent" in done.stderr, done.stderr
+
+
+def test_the_pth_file_needs_nothing_that_is_not_in_the_path_yet(tmp_path):
+    """As in a virtual environment, whose folder Python reads before the system's, with cffi."""
+    package = Path(woad.__file__).parents[1]
+    (pth,) = package.glob("*.pth")
+    program = ("import sys\n"
+               "late = [p for p in sys.path if 'dist-packages' in p or 'site-packages' in p]\n"
+               "sys.path = [p for p in sys.path if p not in late]\n"
+               f"exec(open({str(pth)!r}).read())\n"
+               "sys.path += late\n"
+               "import bleak\n"
+               "print(type(bleak.BleakScanner()._backend).__name__)\n")
+    for value, name in (("1", "WoadBleakScanner"), ("0", "BleakScannerBlueZDBus")):
+        done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True,
+                              env=dict(os.environ, WOAD_BLEAK=value, PYTHONPATH=str(package)),
+                              check=True)
+        assert done.stdout == name + "\n"
 
 
 def test_python_m_woad_bleak_runs_a_program(tmp_path):

@@ -13,4 +13,7 @@ if _spec is not None and _spec.loader is not None:
 if os.environ.get("WOAD_BLEAK", "0") not in ("", "0"):
     if importlib.util.find_spec("woad") is None:  # it lies beside this folder's package
         sys.path.append(os.path.dirname(os.path.dirname(_here)))
-    import woad._startup  # noqa: F401
+    import woad_startup  # noqa: F401
+    if os.environ.get("WOAD_CLOCK") == "virtual":
+        import woad
+        woad.use_air_time()  # the program is on the air's clock from here

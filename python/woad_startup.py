@@ -1,5 +1,7 @@
 """What the environment variable WOAD_BLEAK does, when Python starts: woad.bleak.install(), as soon
-as the program imports bleak.  woad-bleak.pth, or site/sitecustomize.py, imports this file."""
+as the program imports bleak.  woad-bleak.pth, or woad/site/sitecustomize.py, imports this file.  It
+is no part of the package: when Python reads a .pth file, what the package needs may not be in
+sys.path yet."""
 from __future__ import annotations
 
 import importlib.abc
@@ -23,7 +25,7 @@ class _Loader(importlib.abc.Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         self._loader.exec_module(module)
-        from .bleak import install
+        from woad.bleak import install
         install()
 
 
@@ -43,17 +45,13 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 def start() -> None:
-    """In virtual time the program is on the air's clock from here."""
     if os.environ.get("WOAD_BLEAK", "0") in ("", "0"):
         return
     if "bleak" in sys.modules:
-        from .bleak import install
+        from woad.bleak import install
         install()
-        return
-    sys.meta_path.insert(0, _Finder())
-    if os.environ.get("WOAD_CLOCK") == "virtual":
-        from .ports import use_air_time
-        use_air_time()
+    else:
+        sys.meta_path.insert(0, _Finder())
 
 
 start()

@@ -98,7 +98,7 @@ static void text_free(struct text *t)
  */
 
 /* Sends a line, whose answer is for `session`.  False: no memory. */
-static bool ask(struct server *s, struct session *session, unsigned long id, int kind,
+static bool ask(struct server *s, struct session *session, unsigned long id, enum page_line kind,
                 const char *line, size_t len)
 {
     struct page_request *r = malloc(sizeof *r);

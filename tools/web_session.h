@@ -31,11 +31,13 @@ struct session {
 };
 
 /* A line that the air has not answered yet, in the order in which they were sent. */
+enum page_line { OF_BROWSER, OF_LIST, OF_WORLD };
+
 struct page_request {
     struct page_request *next;
     struct session *session; /* NULL: it has gone */
     unsigned long id;        /* the browser's number; of lines of the server itself: */
-    enum { OF_BROWSER, OF_LIST, OF_WORLD } kind;
+    enum page_line kind;
 };
 
 struct server {

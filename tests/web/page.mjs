@@ -375,7 +375,7 @@ async function pictures(browser) {
 let failed = 0;
 try {
   if (!browserPath) throw new Error("there is no Chromium: install Debian's chromium");
-  const browser = await chromium.launch({ executablePath: browserPath, args: ['--no-sandbox', '--disable-gpu'] });
+  const browser = await chromium.launch({ executablePath: browserPath, chromiumSandbox: process.getuid() !== 0, args: ['--disable-gpu'] });
   const words = process.argv.slice(2);
   if (words[0] === '--pictures') {
     await pictures(browser);

@@ -132,8 +132,20 @@ static int begin_answer(struct lws *wsi, struct transfer *t, const char *type)
     return 0;
 }
 
+/* The body is sent, or its connection has ended. */
+static void transfer_end(struct server *s, struct transfer *t)
+{
+    if (t && t->owned) {
+        free(t->owned);
+        s->captures--;
+    }
+    if (t) {
+        *t = (struct transfer){ 0 };
+    }
+}
+
 /* Sends a piece of the body, when there is room.  0; -1: the connection is to be closed. */
-static int send_body(struct lws *wsi, struct transfer *t)
+static int send_body(struct server *s, struct lws *wsi, struct transfer *t)
 {
     unsigned char buffer[LWS_PRE + CHUNK];
     size_t n = t->left < CHUNK ? t->left : CHUNK;
@@ -151,20 +163,8 @@ static int send_body(struct lws *wsi, struct transfer *t)
         lws_callback_on_writable(wsi);
         return 0;
     }
-    t->at = NULL;
+    transfer_end(s, t); /* before libwebsockets frees `t`, as it does when a transaction ends */
     return lws_http_transaction_completed(wsi) ? -1 : 0;
-}
-
-/* The body is sent, or its connection has ended. */
-static void transfer_end(struct server *s, struct transfer *t)
-{
-    if (t && t->owned) {
-        free(t->owned);
-        s->captures--;
-    }
-    if (t) {
-        *t = (struct transfer){ 0 };
-    }
 }
 
 /* Answers with an error.  0; -1: the connection is to be closed. */
@@ -225,7 +225,8 @@ static int http_callback(struct lws *wsi, enum lws_callback_reasons why, void *u
     struct server *s = lws_context_user(lws_get_context(wsi));
     switch (why) {
     case LWS_CALLBACK_HTTP: return answer(s, wsi, user);
-    case LWS_CALLBACK_HTTP_WRITEABLE: return send_body(wsi, user);
+    case LWS_CALLBACK_HTTP_WRITEABLE: return send_body(s, wsi, user);
+    case LWS_CALLBACK_HTTP_DROP_PROTOCOL: /* a transaction has ended, or it becomes a WebSocket */
     case LWS_CALLBACK_CLOSED_HTTP: transfer_end(s, user); return 0;
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
         lws_return_http_status(wsi, HTTP_STATUS_FORBIDDEN, refusal);

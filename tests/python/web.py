@@ -55,22 +55,24 @@ class Air:
         s.connect((self.address, self.port))
         return s
 
-    def ask(self, path, method="GET", host=None, headers=()):
-        """The status, headers and body of one answer; 0: the connection was closed."""
-        with self.connect() as s:
-            lines = ["%s %s HTTP/1.1" % (method, path), "Host: " + (self.host if host is None else host), "Connection: close", *headers, "", ""]
-            s.sendall("\r\n".join(lines).encode())
-            got = b""
-            while b"\r\n\r\n" not in got:
-                more = s.recv(65536)
-                if not more:
-                    return 0, "", b""
-                got += more
-            head, body = got.split(b"\r\n\r\n", 1)
-            length = re.search(rb"content-length: (\d+)", head)
-            while length and len(body) < int(length.group(1)):
-                body += s.recv(65536)
-            return int(head.split()[1]), head.decode(), body
+    def ask(self, path, method="GET", host=None, headers=(), kept=None):
+        """The status, headers and body of one answer; 0: the connection was closed.  `kept`: a connection that is kept open."""
+        if not kept:
+            with self.connect() as s:
+                return self.ask(path, method, host, ("Connection: close", *headers), s)
+        lines = ["%s %s HTTP/1.1" % (method, path), "Host: " + (self.host if host is None else host), *headers, "", ""]
+        kept.sendall("\r\n".join(lines).encode())
+        got = b""
+        while b"\r\n\r\n" not in got:
+            more = kept.recv(65536)
+            if not more:
+                return 0, "", b""
+            got += more
+        head, body = got.split(b"\r\n\r\n", 1)
+        length = re.search(rb"content-length: (\d+)", head)
+        while length and len(body) < int(length.group(1)):
+            body += kept.recv(65536)
+        return int(head.split()[1]), head.decode(), body
 
     def get(self, name=""):
         return self.ask("/%s/%s" % (self.token, name))
@@ -268,6 +270,29 @@ def test_what_a_browser_gets():
     assert answer == {"ok": False, "error": "there is no controller 9"}
     assert air.get("air.pcapng")[2][:4] == b"\x0a\x0d\x0d\x0a"
     b.close()
+    host.s.close()
+    assert air.end()[0] == 0
+
+
+def test_downloads_that_have_ended():
+    """They count no longer: on a connection that is kept, of one that was closed in the middle, and where it becomes a WebSocket."""
+    air = Air()
+    host = Host(air, "x")
+    path = "/%s/air.pcapng" % air.token
+    with air.connect() as kept:
+        for _ in range(4):
+            status, _, body = air.ask(path, kept=kept)
+            assert status == 200 and body[:4] == b"\x0a\x0d\x0d\x0a", status
+        for _ in range(4):
+            with air.connect() as cut:
+                cut.sendall(("GET %s HTTP/1.1\r\nHost: %s\r\n\r\n" % (path, air.host)).encode())
+        lines = ["GET /%s/ws HTTP/1.1" % air.token, "Host: " + air.host, "Upgrade: websocket", "Connection: Upgrade",
+                 "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Protocol: woad", "", ""]
+        kept.sendall("\r\n".join(lines).encode())
+        assert kept.recv(12) == b"HTTP/1.1 101"
+        end = time.monotonic() + 5
+        while air.ask(path)[0] != 200:               # those that were cut have ended soon
+            assert time.monotonic() < end
     host.s.close()
     assert air.end()[0] == 0
 

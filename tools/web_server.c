@@ -37,6 +37,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum {
@@ -228,6 +229,8 @@ static int http_callback(struct lws *wsi, enum lws_callback_reasons why, void *u
     case LWS_CALLBACK_HTTP_WRITEABLE: return send_body(s, wsi, user);
     case LWS_CALLBACK_HTTP_DROP_PROTOCOL: /* a transaction has ended, or it becomes a WebSocket */
     case LWS_CALLBACK_CLOSED_HTTP: transfer_end(s, user); return 0;
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: /* not to HTTP/2, where no token would be asked for */
+        return strcasecmp(in, "websocket") == 0 ? 0 : -1;
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
         lws_return_http_status(wsi, HTTP_STATUS_FORBIDDEN, refusal);
         return -1; /* a WebSocket without this page's subprotocol */

@@ -84,6 +84,13 @@ class Air:
         return self.p.returncode, err
 
 
+def cpu(pid):
+    """Seconds of the processor that a process has used."""
+    with open("/proc/%d/stat" % pid) as f:
+        words = f.read().rsplit(")", 1)[1].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Browser:
     """A WebSocket that can also be wrong."""
 
@@ -295,6 +302,28 @@ def test_downloads_that_have_ended():
             assert time.monotonic() < end
     host.s.close()
     assert air.end()[0] == 0
+
+
+def test_no_other_protocol():
+    """HTTP/2, asked for or begun with, is refused, and costs nothing: the server waits."""
+    air = Air()
+    asking = ("GET / HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"
+              % air.host).encode()
+    with_token = asking.replace(b"GET / ", b"GET /%s/page.css " % air.token.encode())
+    begun = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+    for request in (asking, with_token, begun, asking.replace(b"h2c", b"other")):
+        with air.connect() as s:
+            s.sendall(request)
+            before = cpu(air.server())
+            s.settimeout(0.5)
+            try:
+                answer = s.recv(100)
+            except (TimeoutError, ConnectionResetError):
+                answer = b""
+            assert not answer or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4")), (request, answer)
+            time.sleep(0.5)
+            assert cpu(air.server()) - before < 0.2, request
+    assert air.get()[0] == 200 and air.end()[0] == 0
 
 
 def test_a_hostile_browser():

@@ -102,7 +102,12 @@ static int help(void)
         "Add \",h5\" to a name for the three-wire protocol.  To connect a program, set WOAD_HCI,\n"
         "for example WOAD_HCI=unix:/path.  With --web and no name it serves this user's radio,\n"
         "which programs use that have no WOAD_HCI.\n\n" AIR_OPTIONS_HELP
-        "  --quiet     print no line when hosts connect and leave\n");
+        "  --quiet     print no line when hosts connect and leave\n"
+        "\n"
+        "Examples:\n"
+        "  woad air --web\n"
+        "  woad air unix:/tmp/air --pcap air.pcap\n"
+        "  woad air tcp:127.0.0.1:7000 pty,h5 --world walls.txt --loss 50\n");
     return 0;
 }
 

@@ -38,7 +38,11 @@ static int help(FILE *to)
             "  capture PATH|off              capture all packets from now on\n"
             "  watch [air | hci [A]]         what `woad watch` uses: the answer is a capture\n"
             "\n"
-            "and all lines of a world file: docs/air.md.  A, B: a program's name or its number.\n");
+            "and all lines of a world file: docs/air.md.  A, B: a program's name or its number.\n"
+            "\n"
+            "Examples:\n"
+            "  woad control unix:/tmp/control list\n"
+            "  woad control unix:/tmp/control \"move sensor 12.5 0\" \"loss 100\"\n");
     return to == stdout ? 0 : STATUS_USAGE;
 }
 

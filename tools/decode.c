@@ -43,6 +43,7 @@ static int help(FILE *to, int status)
         "Ends with 1 when the file cannot be read, or is cut or spoilt: what there is before\n"
         "that is printed.  A packet that breaks its format is printed, and marked malformed.\n"
         "\n"
+        "Examples:\n"
         "  woad decode build/demo/sensor.btsnoop\n"
         "  woad decode --json air.pcap | grep LL_TERMINATE_IND\n"
         "  mkfifo log; WOAD_BTSNOOP=log program & woad decode log\n");

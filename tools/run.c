@@ -200,7 +200,11 @@ static int help(void)
         "  --until S   end after S seconds of the air's time, with status 0\n"
         "  --name A,B… names of the programs\n"
         "  --stdin A   this program reads standard input; the others read nothing\n"
-        "  --quiet     print no line when programs connect and leave\n" AIR_OPTIONS_HELP);
+        "  --quiet     print no line when programs connect and leave\n" AIR_OPTIONS_HELP "\n"
+        "Examples:\n"
+        "  woad run sensor.py -- monitor.py\n"
+        "  woad run --clock virtual --until 3600 sensor.py -- gateway.py\n"
+        "  woad run --name a,b --pcap air.pcap ./peripheral -- woad gatt battery\n");
     return 0;
 }
 

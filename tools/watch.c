@@ -76,6 +76,7 @@ static int help(FILE *to, int status)
         "  --pcapng    no text: a capture on standard output, for Wireshark\n"
         "  --colour W  always, never, or auto (default): on a terminal, unless NO_COLOR is set\n"
         "\n"
+        "Examples:\n"
         "  woad watch\n"
         "  woad watch --hci sensor\n"
         "  woad watch --air --json unix:/tmp/control | grep CONNECT_IND\n"

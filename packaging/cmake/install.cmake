@@ -16,6 +16,7 @@ if(TARGET woad-program)
     install(TARGETS woad-program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
     install(FILES ${PROJECT_SOURCE_DIR}/packaging/woad.bash
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME woad)
+    install(DIRECTORY ${PROJECT_SOURCE_DIR}/packaging/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()
 
 list(TRANSFORM WOAD_POSIX_NEEDS PREPEND -l OUTPUT_VARIABLE needs)

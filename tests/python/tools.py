@@ -298,5 +298,26 @@ def test_aioble_is_put_where_micropython_looks():
     assert r.returncode == 0 and sorted(os.listdir(there)) == ["__init__.py", "central.py"], r
 
 
+def test_man_pages():
+    """They are what --help says, each command has one, and `man` has nothing to say about them."""
+    r = subprocess.run([os.path.join(root, "scripts", "man"), "check"], stdout=subprocess.PIPE, timeout=20)
+    assert r.returncode == 0, r.stdout
+    if shutil.which("man"):
+        at = os.path.join(root, "packaging", "man")
+        for name in os.listdir(at):
+            r = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", os.path.join(at, name)], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, timeout=20)
+            assert r.returncode == 0 and not r.stderr and r.stdout, (name, r.stderr)
+
+
+def test_each_help_has_examples():
+    text = subprocess.run([woad, "--help"], stdout=subprocess.PIPE).stdout.decode()
+    commands = re.findall(r"^  ([a-z0-9]+) +", text, re.M)
+    assert len(commands) >= 13
+    for command in commands:
+        text = subprocess.run([woad, command, "--help"], stdout=subprocess.PIPE).stdout.decode()
+        assert "\nExamples:\n  woad %s" % command in text or "\nExamples:\n  echo" in text, text
+
+
 if __name__ == "__main__":
     sys.exit(main(globals(), sys.argv[1:]))

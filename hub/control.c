@@ -173,17 +173,20 @@ static bool user_has_gone(const struct user *u)
     return poll(&p, 1, 0) > 0 && p.revents;
 }
 
-/* Reads and answers as far as it is possible now.  False: the user has gone, or has all its
- * answers. */
+/* Reads and answers as far as it is possible now, with READS_MAX reads at most: a user that writes
+ * without pause does not block the air.  False: the user has gone, or has all its answers. */
 static bool user_serve(struct hub *hub, struct user *u)
 {
+    enum { READS_MAX = 8 };
     bool more = true;
+    int reads = 0;
     while (more) {
         more = user_lines(hub, u);
         if (!user_write(u)) {
             return false;
         }
-        if (user_can_read(u)) {
+        if (reads < READS_MAX && user_can_read(u)) {
+            reads++;
             ssize_t n = read(u->fd, u->in + u->in_len, sizeof u->in - u->in_len);
             u->ended = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
             u->in_len += n > 0 ? (size_t)n : 0;

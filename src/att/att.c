@@ -123,7 +123,7 @@ static void att_rx_no_server(struct att_bearer *b, uint8_t op, const struct rd *
     if ((op & ATT_OP_COMMAND) || !att_is_fixed(b)) {
         return;
     }
-    LOG(c->h, WOAD_LOG_INFO, "connection %x: ATT request %x: " NO_FEATURE, c->number, op,
+    LOG(c->h, WOAD_LOG_INFO, "connection 0x%x: ATT request 0x%x: " NO_FEATURE, c->number, op,
         "woad_feature_gatt_server");
     c->att_refused_op = op | ATT_OP_COMMAND; /* no request has this bit: refuse */
     if (op == ATT_MTU_REQ && rd_left(in) == 2) {
@@ -166,7 +166,7 @@ void att_rx(struct att_bearer *b, struct rd *in)
     size_t len = rd_left(in);
     if (!len || (len > b->mtu && len > b->c->offered_mtu)) { /* malformed */
         LOG(h, WOAD_LOG_DEBUG,
-            "connection %x: an ATT PDU of %u octets is dropped: the ATT_MTU is %u", b->c->number,
+            "connection 0x%x: an ATT PDU of %u octets is dropped: the ATT_MTU is %u", b->c->number,
             (unsigned)len, b->mtu);
         return;
     }
@@ -370,7 +370,7 @@ void att_set_mtu(struct conn *c, uint16_t peer_mtu)
  * channel the connection.  3.3.3 */
 void att_timed_out(struct att_bearer *b)
 {
-    LOG(b->c->h, WOAD_LOG_WARNING, "connection %x: the peer has not answered for 30 s",
+    LOG(b->c->h, WOAD_LOG_WARNING, "connection 0x%x: the peer has not answered for 30 s",
         b->c->number);
     struct woad *h = b->c->h;
     if (att_is_fixed(b)) {

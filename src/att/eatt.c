@@ -704,7 +704,7 @@ int woad_eatt_open(struct woad *h, uint16_t conn, uint8_t n)
         return REFUSED(h, WOAD_EINVAL, "%u bearers: 1 to 5", n);
     }
     if (conn_security_error(c, WOAD_COC_ENCRYPTED)) {
-        return REFUSED(h, WOAD_EACCES, "connection %x is not encrypted", conn);
+        return REFUSED(h, WOAD_EACCES, "connection 0x%x is not encrypted", conn);
     }
     if (eatt_of(c)->bearers_wanted) {
         return REFUSED(h, WOAD_EALREADY, "another request for bearers is in progress");

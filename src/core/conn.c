@@ -108,10 +108,11 @@ int woad_disconnect(struct woad *h, uint16_t conn, uint8_t reason)
         return REFUSED(h, WOAD_ENOTCONN, NO_CONNECTION, conn);
     }
     if (c->state != CONN_OPEN) {
-        return REFUSED(h, WOAD_EALREADY, "connection %x is being closed", conn);
+        return REFUSED(h, WOAD_EALREADY, "connection 0x%x is being closed", conn);
     }
     if (!disconnect_reason_valid(reason)) {
-        return REFUSED(h, WOAD_EINVAL, "reason is %x: HCI allows 05, 13 to 15, 1a, 29, 3b", reason);
+        return REFUSED(h, WOAD_EINVAL,
+                       "reason is 0x%x: HCI allows 0x05, 0x13 to 0x15, 0x1a, 0x29, 0x3b", reason);
     }
     c->state = CONN_CLOSING;
     c->deadline = deadline_in(h, DISCONNECT_MS);

@@ -63,8 +63,8 @@ int log_malformed(const struct woad *h, int err, unsigned type, const uint8_t *p
     if (err) {
         memcpy(head, packet, min_size(len, sizeof head));
         log_write(h, WOAD_LOG_WARNING,
-                  "a packet of the controller is dropped: type %x, %u octets: %x %x %x %x...", type,
-                  (unsigned)len, head[0], head[1], head[2], head[3]);
+                  "a packet of the controller is dropped: type 0x%x, %u octets: %x %x %x %x...",
+                  type, (unsigned)len, head[0], head[1], head[2], head[3]);
     }
     return err;
 }

@@ -40,7 +40,7 @@ int log_malformed(const struct woad *h, int err, unsigned type, const uint8_t *p
 #define MALFORMED(h, err, type, packet, len) (err)
 #endif
 
-#define NO_CONNECTION "no open connection has the number %x"
+#define NO_CONNECTION "no open connection has the number 0x%x"
 #define NO_FEATURE "config.features has no %s"
 #define INSIDE_CALLBACK "not inside the event callback: the program's loop calls it"
 #define NOT_UP "the host is not up: wait for WOAD_EV_UP"

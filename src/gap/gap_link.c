@@ -304,7 +304,7 @@ static int link_for_call(struct woad *h, uint16_t conn, enum woad_link_item item
     }
     *c = link_of(i);
     if (((*c)->wanted | i->awaits) >> item & 1) {
-        return REFUSED(h, WOAD_EBUSY, "item %d of connection %x is being read or set", (int)item,
+        return REFUSED(h, WOAD_EBUSY, "item %d of connection 0x%x is being read or set", (int)item,
                        conn);
     }
     return 0;

@@ -106,7 +106,7 @@ int woad_gattc_subscribe(struct woad *h, uint16_t conn, uint16_t value_handle, u
 {
     struct proc *p;
     if (!value_handle || value_handle > end || bits > (WOAD_CCCD_NOTIFY | WOAD_CCCD_INDICATE)) {
-        return REFUSED(h, WOAD_EINVAL, "value %u, end %u, bits %x: bits are 0 to 3", value_handle,
+        return REFUSED(h, WOAD_EINVAL, "value %u, end %u, bits 0x%x: bits are 0 to 3", value_handle,
                        end, bits);
     }
     int err = gattc_add(h, conn, &kind_find_cccd, value_handle, NULL, 0, &p);

@@ -71,8 +71,8 @@ static void pipeline_enqueue(struct att_bearer *b, uint8_t op, const struct rd *
         b->server->pipelined = true;
     } else {
         LOG(h, WOAD_LOG_WARNING,
-            "connection %x: request %x is dropped: config.pipeline_queue is %u", b->c->number, op,
-            h->cfg.pipeline_queue);
+            "connection 0x%x: request 0x%x is dropped: config.pipeline_queue is %u", b->c->number,
+            op, h->cfg.pipeline_queue);
     }
 }
 

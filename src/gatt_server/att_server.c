@@ -518,7 +518,7 @@ void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
     if (!err) {
         s->rsp_len = (uint16_t)wr_len(&out);
     } else if (err != ATT_PENDING) {
-        LOG(b->c->h, WOAD_LOG_DEBUG, "connection %x: request %x, handle %u: ATT error %x",
+        LOG(b->c->h, WOAD_LOG_DEBUG, "connection 0x%x: request 0x%x, handle %u: ATT error 0x%x",
             b->c->number, s->op, s->handle, (unsigned)err);
         att_server_finish(s, err, &out);
     }
@@ -669,7 +669,7 @@ void att_ask_application(struct att_bearer *b, enum woad_event_type type, struct
     g->current_request = outer;
     if (s->awaiting == ANSWER_NOW) {
         LOG(b->c->h, WOAD_LOG_WARNING,
-            "connection %x: attribute %u: neither woad_gatt_answer() nor "
+            "connection 0x%x: attribute %u: neither woad_gatt_answer() nor "
             "woad_gatt_answer_later() was called in its event",
             b->c->number, s->handle);
         att_answer(b, WOAD_ATT_UNLIKELY, NULL, 0);
@@ -730,7 +730,7 @@ int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *dat
         b = NULL; /* it has been answered: a second answer is not to another request */
     }
     if (!b) {
-        LOG(h, WOAD_LOG_WARNING, "woad_gatt_answer: no request of connection %x waits for one",
+        LOG(h, WOAD_LOG_WARNING, "woad_gatt_answer: no request of connection 0x%x waits for one",
             conn);
     }
     return att_answer(b, err, data, len);

@@ -25,7 +25,7 @@ int woad_gatt_answer_later(struct woad *h, uint16_t conn)
     const struct att_bearer *b = h->gatts->current_request;
     if (!b || b->c != c || !b->server->awaiting) {
         return REFUSED(h, WOAD_EALREADY,
-                       "not inside an event of connection %x that takes an answer", conn);
+                       "not inside an event of connection 0x%x that takes an answer", conn);
     }
     b->server->awaiting = ANSWER_LATER;
     return 0;

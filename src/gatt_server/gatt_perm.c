@@ -79,8 +79,8 @@ static __attribute__((noinline)) int perm_check_subscriber(const struct conn *c,
 int perm_check_security(struct att_bearer *b, const struct woad_attr *a)
 {
     if (!(a->perm & WOAD_PERM_READ)) {
-        LOG(b->c->h, WOAD_LOG_WARNING, "a read: the attribute's perm is %x, without WOAD_PERM_READ",
-            a->perm);
+        LOG(b->c->h, WOAD_LOG_WARNING,
+            "a read: the attribute's perm is 0x%x, without WOAD_PERM_READ", a->perm);
         return WOAD_ATT_READ_NOT_PERMITTED;
     }
     unsigned level = perm_level(a, READ_SHIFT);
@@ -118,7 +118,7 @@ int perm_check_write(struct conn *c, uint16_t handle, const struct woad_attr *a)
 {
     struct woad *h = c->h;
     if (!(a->perm & WOAD_PERM_WRITE)) {
-        LOG(h, WOAD_LOG_WARNING, "a write of %u: its perm is %x, without WOAD_PERM_WRITE", handle,
+        LOG(h, WOAD_LOG_WARNING, "a write of %u: its perm is 0x%x, without WOAD_PERM_WRITE", handle,
             a->perm);
         return WOAD_ATT_WRITE_NOT_PERMITTED;
     }
@@ -165,7 +165,7 @@ int perm_check_send(const struct conn *c, uint16_t handle)
         return REFUSED(h, WOAD_EINVAL, "the database has no handle %u", handle);
     }
     if ((a->perm & NEEDS_SECURITY) && perm_check_subscriber(c, a)) {
-        return REFUSED(h, WOAD_EACCES, "connection %x may not read handle %u", c->number, handle);
+        return REFUSED(h, WOAD_EACCES, "connection 0x%x may not read handle %u", c->number, handle);
     }
     return 0;
 }

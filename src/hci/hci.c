@@ -178,7 +178,7 @@ static int conn_event_rx(struct woad *h, const struct conn_event *e, struct rd *
     if (c) {
         e->rx(c, status, in);
     } else {
-        LOG(h, WOAD_LOG_DEBUG, "event %x about an unknown connection is dropped", e->code);
+        LOG(h, WOAD_LOG_DEBUG, "event 0x%x about an unknown connection is dropped", e->code);
     }
     return 0;
 }

@@ -257,7 +257,7 @@ void conn_close(struct conn *c, uint8_t reason)
 {
     struct woad *h = c->h;
     struct woad_event ev;
-    LOG(h, WOAD_LOG_INFO, "connection %x has ended: HCI reason %x", c->number, reason);
+    LOG(h, WOAD_LOG_INFO, "connection 0x%x has ended: HCI reason 0x%x", c->number, reason);
     addr_copy(&ev.u.disconnect.peer, &c->peer);
     ev.u.disconnect.central = c->central;
     ev.u.disconnect.reason = reason;

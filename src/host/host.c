@@ -245,7 +245,7 @@ int woad_rx(struct woad *h, const uint8_t *packet, size_t len)
     if (type == H4_SCO || type == H4_ISO) {
         return 0; /* not used, and no error */
     }
-    return REFUSED(h, WOAD_EBADMSG, "a packet of type %x: 02 is data, 04 an event", type);
+    return REFUSED(h, WOAD_EBADMSG, "a packet of type 0x%x: 0x02 is data, 0x04 an event", type);
 }
 
 size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)

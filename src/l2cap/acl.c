@@ -150,7 +150,7 @@ static void acl_continue(struct conn *c, const uint8_t *p, size_t n)
     size_t before = c->rx_len, len = before + n;
     c->rx_len = 0;
     if (!before || len > acl_frame_max(c)) {
-        LOG(c->h, WOAD_LOG_DEBUG, "connection %x: a fragment of %u octets is dropped: %s",
+        LOG(c->h, WOAD_LOG_DEBUG, "connection 0x%x: a fragment of %u octets is dropped: %s",
             c->number, (unsigned)n, before ? "its frame is too long" : "it has no beginning");
         return;
     }
@@ -172,7 +172,7 @@ int acl_rx(struct woad *h, const uint8_t *p, size_t n)
     unsigned pb = head >> 12 & 3;
     struct conn *c = conn_by_handle(h, head & HANDLE_MASK);
     if (!c || c->state != CONN_OPEN) { /* sent before it ended; or the application has ended it */
-        LOG(h, WOAD_LOG_DEBUG, "data of an unknown connection, handle %x, are dropped",
+        LOG(h, WOAD_LOG_DEBUG, "data of an unknown connection, handle 0x%x, are dropped",
             head & HANDLE_MASK);
         return 0;
     }

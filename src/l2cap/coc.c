@@ -420,7 +420,7 @@ void coc_refuse(struct coc *ch, uint8_t result)
  * or is late. */
 void coc_fail(struct coc *ch, int status)
 {
-    LOG(ch->c->h, WOAD_LOG_WARNING, "connection %x: the host closes channel %x: error %d",
+    LOG(ch->c->h, WOAD_LOG_WARNING, "connection 0x%x: the host closes channel 0x%x: error %d",
         ch->c->number, ch->own[COC_CID], status);
     ch->close_status = status;
     ch->state = COC_DISCONNECT_DUE;
@@ -613,12 +613,12 @@ int woad_coc_listen(struct woad *h, const struct woad_coc_params *params)
         return err;
     }
     if (!params_valid(params, COC_BASIC)) {
-        return REFUSED(h, WOAD_EINVAL, "psm %x, mtu %u, mps %u, security %u: one is out of range",
+        return REFUSED(h, WOAD_EINVAL, "psm 0x%x, mtu %u, mps %u, security %u: one is out of range",
                        params->psm, params->mtu, params->mps, params->security);
     }
     struct woad_coc_params current;
     if (coc_listener(h, params->psm, &current)) {
-        return REFUSED(h, WOAD_EALREADY, "PSM %x is listened to", params->psm);
+        return REFUSED(h, WOAD_EALREADY, "PSM 0x%x is listened to", params->psm);
     }
     struct woad_coc_params *slot = coc_psm(h, 0);
     if (!MAY_FAIL(slot != NULL)) {
@@ -638,7 +638,7 @@ int woad_coc_stop_listening(struct woad *h, uint16_t psm)
         slot = coc_psm(h, psm);
     }
     if (!slot) {
-        return REFUSED(h, WOAD_ENOENT, "PSM %x is not listened to", psm);
+        return REFUSED(h, WOAD_ENOENT, "PSM 0x%x is not listened to", psm);
     }
     slot->psm = 0;
     return 0;
@@ -648,7 +648,7 @@ int woad_coc_accept(struct woad *h, uint16_t conn, uint16_t cid, void *rx, size_
 {
     struct coc *ch = coc_for_call(h, conn, cid);
     if (!ch || ch->state != COC_WAIT_DECISION) {
-        return REFUSED(h, WOAD_ENOENT, "no request of channel %x of connection %x waits", cid,
+        return REFUSED(h, WOAD_ENOENT, "no request of channel 0x%x of connection 0x%x waits", cid,
                        conn);
     }
     if (!rx || rx_size < coc_mtu_min(ch->enhanced)) {
@@ -663,7 +663,7 @@ int woad_coc_refuse(struct woad *h, uint16_t conn, uint16_t cid, uint8_t result)
 {
     struct coc *ch = coc_for_call(h, conn, cid);
     if (!ch || ch->state != COC_WAIT_DECISION) {
-        return REFUSED(h, WOAD_ENOENT, "no request of channel %x of connection %x waits", cid,
+        return REFUSED(h, WOAD_ENOENT, "no request of channel 0x%x of connection 0x%x waits", cid,
                        conn);
     }
     if (!result || result > WOAD_COC_INVALID_PARAMETERS) {
@@ -723,12 +723,13 @@ static int coc_may_connect(struct woad *h, uint16_t conn, const struct woad_coc_
     }
     if (!params_valid(p, enhanced) || (p->psm == PSM_EATT && h->eatt_role) ||
         rx_size < coc_mtu_min(enhanced)) {
-        return REFUSED(h, WOAD_EINVAL,
-                       "psm %x, mtu %u, mps %u, security %u, %u octets of rx: one is out of range",
-                       p->psm, p->mtu, p->mps, p->security, (unsigned)rx_size);
+        return REFUSED(
+            h, WOAD_EINVAL,
+            "psm 0x%x, mtu %u, mps %u, security %u, %u octets of rx: one is out of range", p->psm,
+            p->mtu, p->mps, p->security, (unsigned)rx_size);
     }
     if (conn_security_error(c, p->security)) {
-        return REFUSED(h, WOAD_EACCES, "connection %x lacks the security that is required", conn);
+        return REFUSED(h, WOAD_EACCES, "connection 0x%x lacks the security that is required", conn);
     }
     return 0;
 }
@@ -765,12 +766,12 @@ int woad_coc_disconnect(struct woad *h, uint16_t conn, uint16_t cid)
 {
     struct coc *ch = coc_for_call(h, conn, cid);
     if (!ch) {
-        return REFUSED(h, WOAD_ENOENT, "connection %x has no channel %x", conn, cid);
+        return REFUSED(h, WOAD_ENOENT, "connection 0x%x has no channel 0x%x", conn, cid);
     }
     if (ch->state == COC_ENDED || ch->state == COC_DISCONNECT_DUE ||
         ch->state == COC_WAIT_DISCONNECTED || ch->close_when_open ||
         (ch->state == COC_RESPONSE_DUE && ch->result)) {
-        return REFUSED(h, WOAD_EALREADY, "channel %x is being closed", cid);
+        return REFUSED(h, WOAD_EALREADY, "channel 0x%x is being closed", cid);
     }
     coc_close(ch, 0);
     return 0;

@@ -318,7 +318,7 @@ int woad_coc_read(struct woad *h, uint16_t conn, uint16_t cid, void *buf, size_t
     struct coc *ch = coc_for_call(h, conn, cid);
     bool ended;
     if (!ch) {
-        return REFUSED(h, WOAD_ENOENT, "connection %x has no channel %x", conn, cid);
+        return REFUSED(h, WOAD_ENOENT, "connection 0x%x has no channel 0x%x", conn, cid);
     }
     if (ch->rx_buf) {
         return REFUSED(h, WOAD_EBUSY, "woad_coc_receive() is pending");
@@ -344,7 +344,7 @@ int woad_coc_receive(struct woad *h, uint16_t conn, uint16_t cid, void *buf, siz
 {
     struct coc *ch = coc_for_call(h, conn, cid);
     if (!ch || ch->state == COC_ENDED || ch->state == COC_WAIT_DECISION) {
-        return REFUSED(h, WOAD_ENOENT, "connection %x has no channel %x", conn, cid);
+        return REFUSED(h, WOAD_ENOENT, "connection 0x%x has no channel 0x%x", conn, cid);
     }
     if (!buf || !room) {
         return REFUSED(h, WOAD_EINVAL, "buf is NULL, or room is 0");
@@ -380,10 +380,10 @@ int woad_coc_send(struct woad *h, uint16_t conn, uint16_t cid, const void *data,
 {
     struct coc *ch = coc_for_call(h, conn, cid);
     if (!ch) {
-        return REFUSED(h, WOAD_ENOENT, "connection %x has no channel %x", conn, cid);
+        return REFUSED(h, WOAD_ENOENT, "connection 0x%x has no channel 0x%x", conn, cid);
     }
     if (ch->state != COC_OPEN) {
-        return REFUSED(h, WOAD_ENOTCONN, "channel %x is not open", cid);
+        return REFUSED(h, WOAD_ENOTCONN, "channel 0x%x is not open", cid);
     }
     if (len > ch->peer[COC_MTU] || (len && !data)) {
         return REFUSED(h, WOAD_EINVAL, "%u octets: the peer's MTU is %u", (unsigned)len,

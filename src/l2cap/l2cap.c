@@ -47,7 +47,7 @@ static void security_rx(struct conn *c, struct rd *in)
     uint8_t code = rd_u8(in);
     if (!in->bad && code == (c->central ? SMP_SECURITY_REQUEST : SMP_PAIRING_REQUEST)) {
         c->pairing_refusal_due = 1;
-        LOG(h, WOAD_LOG_WARNING, "connection %x: pairing is refused: " NO_FEATURE, c->number,
+        LOG(h, WOAD_LOG_WARNING, "connection 0x%x: pairing is refused: " NO_FEATURE, c->number,
             "woad_feature_security_manager");
     }
 }
@@ -87,7 +87,8 @@ void l2cap_rx(struct conn *c, uint16_t cid, struct rd *in)
         security_rx(c, in);
     } else {
         LOG(h, WOAD_LOG_DEBUG,
-            "connection %x: a frame of channel %x, which there is not, is dropped", c->number, cid);
+            "connection 0x%x: a frame of channel 0x%x, which there is not, is dropped", c->number,
+            cid);
     }
 }
 

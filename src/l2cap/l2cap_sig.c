@@ -151,7 +151,7 @@ void sig_rx(struct conn *c, struct rd *in)
         conn_updated(c, 1); /* our parameter update request */
     } else if (!(whole && sig_rx_other(c, code, id, in)) && !sig_is_response(code)) {
         static const uint8_t reason[2] = { SIG_NOT_UNDERSTOOD, 0 };
-        LOG(c->h, WOAD_LOG_DEBUG, "connection %x: signalling command %x is rejected", c->number,
+        LOG(c->h, WOAD_LOG_DEBUG, "connection 0x%x: signalling command 0x%x is rejected", c->number,
             code);
         sig_respond(c, SIG_REJECT, id, reason, sizeof reason);
     }

@@ -221,7 +221,7 @@ void smp_ended(struct conn *c, int status)
 /* The same for a failure found here: sends Pairing Failed with `reason`. */
 void smp_fail(struct conn *c, uint8_t reason)
 {
-    LOG(c->h, WOAD_LOG_INFO, "the pairing on connection %x fails here: reason %x", c->number,
+    LOG(c->h, WOAD_LOG_INFO, "the pairing on connection 0x%x fails here: reason 0x%x", c->number,
         reason);
     c->smp->failed_reason = reason;
     smp_ended(c, reason);
@@ -453,7 +453,7 @@ static void smp_rx_failed(struct conn *c, struct rd *in)
     if (!reason) {
         reason = WOAD_SMP_UNSPECIFIED;
     }
-    LOG(c->h, WOAD_LOG_INFO, "connection %x: the peer ends the pairing: reason %x", c->number,
+    LOG(c->h, WOAD_LOG_INFO, "connection 0x%x: the peer ends the pairing: reason 0x%x", c->number,
         reason);
     smp_end_any(c, WOAD_SECURITY_PEER | reason);
 }
@@ -766,7 +766,7 @@ int woad_passkey(struct woad *h, uint16_t conn, enum woad_passkey_action action,
     int err;
     struct pairing *p = pairing_for_call(h, conn, &err);
     if (!p || p->user_state == USER_NONE) {
-        return REFUSED(h, err, "connection %x waits for no passkey", conn);
+        return REFUSED(h, err, "connection 0x%x waits for no passkey", conn);
     }
     if (passkey > 999999 || action != p->passkey_action) {
         /* The passkey itself is a secret. */

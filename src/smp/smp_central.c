@@ -94,7 +94,7 @@ static int central_pair(struct conn *c)
     }
     if (c->smp->timed_out) {
         return REFUSED(c->h, WOAD_ETIMEDOUT,
-                       "a pairing on connection %x has timed out: only a new one may pair",
+                       "a pairing on connection 0x%x has timed out: only a new one may pair",
                        c->number);
     }
     if (!smp_begin_pairing(c, request)) {

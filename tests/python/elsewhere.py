@@ -680,7 +680,7 @@ def test_errors_have_words():
     assert said == [
         "E 19 [Errno 19] ENODEV: Bluetooth is off: active(True) turns it on",
         "NOT",                                      # upstream's returns False
-        "E 107 [Errno 107] ENOTCONN: no open connection has the number 05",
+        "E 107 [Errno 107] ENOTCONN: no open connection has the number 0x05",
         "E 22 [Errno 22] EINVAL: window 144, interval 48 (625 us): 4 to 16384, window not above interval",
         "E 22 [Errno 22] EINVAL: no value has this handle",
         "E 22 [Errno 22] EINVAL: the interval is out of range, or the data have more than 31 octets",

@@ -67,11 +67,11 @@ static void wrong_calls_about_gap(void **state)
     SAYS(woad_set_own_address(h, 2, NULL), WOAD_EINVAL, "woad_set_own_address: type 2");
     SAYS(woad_set_channel_map(h, map), WOAD_EINVAL, "the map has 1 channels");
     SAYS(woad_disconnect(h, 0x123, 0x13), WOAD_ENOTCONN,
-         "woad_disconnect: no open connection has the number 123");
+         "woad_disconnect: no open connection has the number 0x123");
     SAYS(woad_start(h), WOAD_EALREADY, "woad_start: the host is started");
     SAYS(woad_set_mtu(h, 600), WOAD_EINVAL, "mtu is 600: 23 to config.mtu, 247");
     solo_connected(SOLO_HANDLE, false, 7);
-    SAYS(woad_disconnect(h, solo.conn[0], 0x16), WOAD_EINVAL, "reason is 16: HCI allows");
+    SAYS(woad_disconnect(h, solo.conn[0], 0x16), WOAD_EINVAL, "reason is 0x16: HCI allows");
     SAYS(woad_link_set_data_length(h, solo.conn[0], 500), WOAD_EINVAL,
          "tx_octets is 500: 27 to 251");
     SAYS(woad_conn_update(h, solo.conn[0], &conn), WOAD_EINVAL,
@@ -101,7 +101,7 @@ static void wrong_calls_about_gatt(void **state)
     SAYS(woad_gatt_notify(h, conn, 77, data, 1), WOAD_EINVAL, "the database has no handle 77");
     SAYS(woad_gatt_notify(h, 0x222, 3, data, 1), WOAD_ENOTCONN, "the connection is not open");
     SAYS(woad_gatt_indicate(h, conn, 8, data, 1), WOAD_EINVAL, "handle 8, Service Changed");
-    SAYS(woad_gattc_read(h, 0x222, 3), WOAD_ENOTCONN, "no open connection has the number 222");
+    SAYS(woad_gattc_read(h, 0x222, 3), WOAD_ENOTCONN, "no open connection has the number 0x222");
     SAYS(woad_gattc_write(h, conn, 3, data, 100), WOAD_EINVAL,
          "ATT_MTU takes 20 now: woad_gattc_exchange_mtu()");
     SAYS(woad_gattc_write(h, conn, 0, data, 2), WOAD_EINVAL, "handle 0, 2 octets: a handle is");
@@ -123,13 +123,13 @@ static void wrong_calls_about_security_and_channels(void **state)
     h = solo.h;
     SAYS(woad_set_security_policy(h, &policy), WOAD_EINVAL, "io 9, key_size_min 0");
     SAYS(woad_passkey(h, 0x111, WOAD_PASSKEY_INPUT, 1), WOAD_ENOTCONN, "waits for no passkey");
-    SAYS(woad_pair(h, 0x111), WOAD_ENOTCONN, "woad_pair: no open connection has the number 111");
+    SAYS(woad_pair(h, 0x111), WOAD_ENOTCONN, "woad_pair: no open connection has the number 0x111");
     SAYS(woad_set_privacy(h, WOAD_PRIVACY_RESOLVABLE, 900), WOAD_EINVAL, "woad_set_irk()");
     SAYS(woad_oob_make(h), WOAD_ENOTSUP, "woad_feature_out_of_band");
-    SAYS(woad_coc_listen(h, &params), WOAD_EINVAL, "psm 80, mtu 20, mps 0, security 0");
-    SAYS(woad_coc_stop_listening(h, 0x81), WOAD_ENOENT, "PSM 81 is not listened to");
-    SAYS(woad_coc_send(h, 0, 0x40, random, 1), WOAD_ENOENT, "has no channel 40");
-    SAYS(woad_coc_connect(h, 0x333, &params, random, 20, &cid), WOAD_ENOTCONN, "number 333");
+    SAYS(woad_coc_listen(h, &params), WOAD_EINVAL, "psm 0x80, mtu 20, mps 0, security 0");
+    SAYS(woad_coc_stop_listening(h, 0x81), WOAD_ENOENT, "PSM 0x81 is not listened to");
+    SAYS(woad_coc_send(h, 0, 0x40, random, 1), WOAD_ENOENT, "has no channel 0x40");
+    SAYS(woad_coc_connect(h, 0x333, &params, random, 20, &cid), WOAD_ENOTCONN, "number 0x333");
     SAYS(woad_eatt_open(h, 0, 1), WOAD_ENOTSUP, "config.features has no woad_feature_eatt");
     solo_end();
 }
@@ -162,14 +162,14 @@ static void what_the_controller_and_the_peer_do(void **state)
     (void)state;
     boot(features);
     SAYS(woad_rx(solo.h, short_event, sizeof short_event), WOAD_EBADMSG,
-         "a packet of the controller is dropped: type 04, 3 octets: 0e 09 01 00");
-    SAYS(woad_rx(solo.h, sco, sizeof sco), WOAD_EBADMSG, "a packet of type 09");
+         "a packet of the controller is dropped: type 0x04, 3 octets: 0e 09 01 00");
+    SAYS(woad_rx(solo.h, sco, sizeof sco), WOAD_EBADMSG, "a packet of type 0x09");
     SOLO_RX(2, 0x55, 0x20, 4, 0, 0, 0, 4, 0);
-    assert_string_equal(said, "data of an unknown connection, handle 55, are dropped");
+    assert_string_equal(said, "data of an unknown connection, handle 0x55, are dropped");
     assert_int_equal(level_said, WOAD_LOG_DEBUG);
     solo_connected(SOLO_HANDLE, false, 7);
     solo_disconnected(SOLO_HANDLE, 0x08);
-    assert_non_null(strstr(said, "has ended: HCI reason 08"));
+    assert_non_null(strstr(said, "has ended: HCI reason 0x08"));
     assert_int_equal(level_said, WOAD_LOG_INFO);
     woad_fail(solo.h, WOAD_EIO);
     assert_non_null(strstr(said, "the host goes down: error -5"));
@@ -188,11 +188,11 @@ static void what_a_peer_is_refused(void **state)
         strstr(said, "pairing is refused: config.features has no woad_feature_security"));
     SOLO_RX(2, (uint8_t)SOLO_HANDLE, 0x20, 7, 0, 3, 0, 4, 0, 0x0a, 3, 0);
     assert_non_null(
-        strstr(said, "ATT request 0a: config.features has no woad_feature_gatt_server"));
+        strstr(said, "ATT request 0x0a: config.features has no woad_feature_gatt_server"));
     SOLO_RX(2, (uint8_t)SOLO_HANDLE, 0x20, 8, 0, 4, 0, 5, 0, 0x77, 1, 0, 0);
-    assert_non_null(strstr(said, "signalling command 77 is rejected"));
+    assert_non_null(strstr(said, "signalling command 0x77 is rejected"));
     SOLO_RX(2, (uint8_t)SOLO_HANDLE, 0x20, 5, 0, 1, 0, 0x20, 0, 1);
-    assert_non_null(strstr(said, "a frame of channel 20, which there is not, is dropped"));
+    assert_non_null(strstr(said, "a frame of channel 0x20, which there is not, is dropped"));
     solo_end();
 }
 

@@ -11,7 +11,7 @@ import tempfile
 import time
 
 root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-woad = os.path.join(root, "build", "woad")
+woad = os.environ.get("WOAD", os.path.join(root, "build", "woad"))
 # Under nohup SIGHUP is ignored, in what a shell starts in the background the two others; programs would inherit that.
 for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
     if signal.getsignal(number) == signal.SIG_IGN:

@@ -9,18 +9,15 @@ import json
 import os
 import random
 import re
-import shutil
 import signal
 import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 
-root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-woad = os.environ.get("WOAD", os.path.join(root, "build", "woad"))
-scratch = tempfile.mkdtemp(prefix="woad-web-")
+from scaffold import main, scratch, start, woad
+
 number = 0
 
 
@@ -32,7 +29,7 @@ class Air:
         number += 1
         self.path = os.path.join(scratch, "air%d" % number)
         words = [web] if isinstance(web, str) else web
-        self.p = subprocess.Popen([woad, "air", *words, "unix:" + self.path, "--quiet", *options],
+        self.p = start([woad, "air", *words, "unix:" + self.path, "--quiet", *options],
                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         line = ""
         while not line.startswith("web "):
@@ -479,13 +476,13 @@ def test_this_users_radio():
     os.mkdir(folder, 0o700)
     environment = dict(os.environ, XDG_RUNTIME_DIR=folder)
     environment.pop("WOAD_HCI", None)
-    p = subprocess.Popen([woad, "air", "--web", "--quiet"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+    p = start([woad, "air", "--web", "--quiet"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
     assert p.stderr.readline().startswith(b"serving this user's radio")
     assert p.stderr.readline().startswith(b"web http")
     again = subprocess.run([woad, "air", "--web"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
     assert again.returncode == 1 and b"runs already" in again.stderr, again
-    seen = subprocess.Popen([woad, "watch", "--air", "--once"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
-    beacon = subprocess.Popen([woad, "serve", "beacon"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+    seen = start([woad, "watch", "--air", "--once"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    beacon = start([woad, "serve", "beacon"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
     assert b"ADV_" in seen.stdout.readline()
     for one in (beacon, seen, p):
         one.send_signal(signal.SIGINT)
@@ -502,29 +499,5 @@ def test_a_run():
     assert p.returncode == 0 and re.search(rb"web http://127\.0\.0\.1:\d+/[0-9a-f]{32}/", p.stderr + p.stdout), (p.returncode, p.stderr)
 
 
-def main():
-    words = sys.argv[1:]
-    failed = 0
-    for name, test in [(n, t) for n, t in globals().items() if n.startswith("test_")]:
-        if words and not any(w in name for w in words):
-            continue
-        start = time.monotonic()
-        try:
-            test()
-            print("ok   %s (%.1f s)" % (name, time.monotonic() - start), flush=True)
-        except Exception:
-            import traceback
-            failed += 1
-            print("FAIL %s" % name, flush=True)
-            traceback.print_exc()
-    shutil.rmtree(scratch, ignore_errors=True)
-    print("%d failed" % failed if failed else "all right")
-    sys.exit(failed > 0)
-
-
 if __name__ == "__main__":
-    p = subprocess.run([woad, "air", "--web", "unix:/nowhere/x"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    if b"this build has no page" in p.stderr:
-        print("skipped: this build has no libwebsockets")
-        sys.exit(0)
-    main()
+    sys.exit(main(globals(), sys.argv[1:]))

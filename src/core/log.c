@@ -44,27 +44,22 @@ int log_refused(const struct woad *h, int err, const char *function, const char 
     return err;
 }
 
-/* `err` is the result of feature_for_call(), and is returned. */
+/* `err` is an error of feature_for_call(), and is returned. */
 int log_call_error(const struct woad *h, int err, const char *feature, const char *function)
 {
     if (err == WOAD_ENOTSUP) {
         return log_refused(h, err, function, NO_FEATURE, feature);
     }
-    if (err) {
-        return log_refused(h, err, function, NOT_UP);
-    }
-    return 0;
+    return log_refused(h, err, function, NOT_UP);
 }
 
-/* `err` is the result of reading a packet of the controller, and is returned. */
+/* `err` is an error of reading a packet of the controller, and is returned. */
 int log_malformed(const struct woad *h, int err, unsigned type, const uint8_t *packet, size_t len)
 {
     uint8_t head[4] = { 0 };
-    if (err) {
-        memcpy(head, packet, min_size(len, sizeof head));
-        log_write(h, WOAD_LOG_WARNING,
-                  "a packet of the controller is dropped: type 0x%x, %u octets: %x %x %x %x...",
-                  type, (unsigned)len, head[0], head[1], head[2], head[3]);
-    }
+    memcpy(head, packet, min_size(len, sizeof head));
+    log_write(h, WOAD_LOG_WARNING,
+              "a packet of the controller is dropped: type 0x%x, %u octets: %x %x %x %x...", type,
+              (unsigned)len, head[0], head[1], head[2], head[3]);
     return err;
 }

@@ -10,29 +10,53 @@
 
 #ifdef __GNUC__
 #define LOG_FORMAT(text, values) __attribute__((format(printf, text, values)))
+/* The compiler keeps calls out of the way of what is not logged. */
+#define LOG_RARE __attribute__((cold, noinline))
 #else
 #define LOG_FORMAT(text, values)
+#define LOG_RARE
 #endif
 
 /* Both pass a message to config.log, if there is one.  The second puts the function's name before
  * it, if it is a public one, and returns `err`. */
 void log_write(const struct woad *h, enum woad_log_level level, const char *format, ...)
-    LOG_FORMAT(3, 4);
+    LOG_FORMAT(3, 4) LOG_RARE;
 int log_refused(const struct woad *h, int err, const char *function, const char *format, ...)
-    LOG_FORMAT(4, 5);
+    LOG_FORMAT(4, 5) LOG_RARE;
 
-/* The result of feature_for_call(), and the feature's name. */
-int log_call_error(const struct woad *h, int err, const char *feature, const char *function);
+/* The result of feature_for_call(), an error, and the feature's name. */
+int log_call_error(const struct woad *h, int err, const char *feature,
+                   const char *function) LOG_RARE;
 
-/* The result of a packet from the controller, with its first octets where it is malformed. */
-int log_malformed(const struct woad *h, int err, unsigned type, const uint8_t *packet, size_t len);
+/* The error of a malformed packet from the controller, with its first octets. */
+int log_malformed(const struct woad *h, int err, unsigned type, const uint8_t *packet,
+                  size_t len) LOG_RARE;
+
+/* The same, at once where there is no error. */
+static inline int log_if_refused(const struct woad *h, int err, const char *feature,
+                                 const char *function)
+{
+    if (err) {
+        return log_call_error(h, err, feature, function);
+    }
+    return 0;
+}
+
+static inline int log_if_malformed(const struct woad *h, int err, unsigned type,
+                                   const uint8_t *packet, size_t len)
+{
+    if (err) {
+        return log_malformed(h, err, type, packet, len);
+    }
+    return 0;
+}
 
 #ifdef WOAD_LOG
 #define LOG(h, level, ...) log_write(h, level, __VA_ARGS__)
 /* `err` itself is the value, so that the compiler knows that it is not 0. */
 #define REFUSED(h, err, ...) (log_refused(h, err, __func__, __VA_ARGS__), (err))
-#define CALL_ERROR(h, err, feature) log_call_error(h, err, feature, __func__)
-#define MALFORMED(h, err, type, packet, len) log_malformed(h, err, type, packet, len)
+#define CALL_ERROR(h, err, feature) log_if_refused(h, err, feature, __func__)
+#define MALFORMED(h, err, type, packet, len) log_if_malformed(h, err, type, packet, len)
 #else /* the compiler checks the arguments, and drops them */
 #define LOG(h, level, ...) ((void)(0 ? log_write(h, level, __VA_ARGS__) : (void)0))
 #define REFUSED(h, err, ...) (0 ? log_refused(h, err, __func__, __VA_ARGS__) : (err))

@@ -28,12 +28,18 @@ def start(command, **more):
 
 
 def serves(path, seconds=5):
-    """Waits until somebody accepts connections there: between bind() and listen() the name exists and refuses."""
+    """Waits until somebody accepts connections there: between bind() and listen() the name exists and refuses.
+
+    Who serves has closed this connection when it returns, so that none but the test's own are counted afterwards.
+    """
     end = time.monotonic() + seconds
     while True:
         with socket.socket(socket.AF_UNIX) as s:
             try:
                 s.connect(path)
+                s.settimeout(seconds)
+                s.shutdown(socket.SHUT_WR)
+                assert s.recv(1) == b""
                 return
             except (FileNotFoundError, ConnectionRefusedError):
                 if time.monotonic() > end:

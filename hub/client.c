@@ -28,6 +28,7 @@
  *       0: none
  *   rx_stalled: rx_packet waits for room in the controller
  *   seat: the host's process, if the air's time waits for it (clock.h); NULL: it does not
+ *   stand_in: of the options: functions in the place of controllers; NULL: none
  *   stalled: of a seat: how many of its clients are rx_stalled; what these wrote need not have
  *       arrived for the process to count as waiting
  *   seat_moved(): octets were sent to the process, or received from it
@@ -144,11 +145,46 @@ static void client_log_packet(struct hub *hub, struct client *c, bool received,
 /* The descriptor has been closed already. */
 void client_free(struct client *c)
 {
-    woad_air_detach(c->controller);
+    if (c->controller) {
+        woad_air_detach(c->controller);
+    }
     btsnoop_close(&c->log);
     framing_free(&c->framing);
     free(c->memory);
     free(c);
+}
+
+/* Cannot fail: the values of profiles and world files are in range. */
+static void client_attach(struct hub *hub, struct client *c, size_t size,
+                          const struct woad_air_controller_config *cfg)
+{
+    const struct hub_stand_in *in = hub->options->stand_in;
+    if (in) {
+        in->attached(in->ctx, woad_air_now(hub->air));
+    } else {
+        c->controller = woad_air_attach(hub->air, c->memory, size, cfg);
+    }
+}
+
+/* The controller gets a packet of the host.  0 or a negative errno. */
+static int client_give(const struct hub *hub, struct client *c, const uint8_t *packet, size_t len)
+{
+    const struct hub_stand_in *in = hub->options->stand_in;
+    if (!in) {
+        return woad_air_rx(c->controller, packet, len);
+    }
+    in->rx(in->ctx, woad_air_now(hub->air), packet, len);
+    return 0;
+}
+
+/* The controller's next packet for the host: its length; 0: there is none. */
+static size_t client_take(const struct hub *hub, struct client *c, uint8_t *packet, size_t room)
+{
+    const struct hub_stand_in *in = hub->options->stand_in;
+    if (!in) {
+        return woad_air_tx(c->controller, packet, room);
+    }
+    return in->tx(in->ctx, woad_air_now(hub->air), packet, room);
 }
 
 /* hub_state.h has the contract; the caller sets c->pid afterwards.  bound_name: what the host's
@@ -198,8 +234,7 @@ bool client_add(struct hub *hub, const struct hci_transport *transport, int fd, 
     c->is_socket = socket;
     c->memory = memory;
     client_open_log(hub, c);
-    /* can't fail: the values of profiles and world files are in range */
-    c->controller = woad_air_attach(hub->air, memory, size, &cfg);
+    client_attach(hub, c, size, &cfg);
     c->next = hub->clients;
     hub->clients = c;
     hub_update_links(hub);
@@ -247,7 +282,11 @@ void client_leave(struct hub *hub, struct client *c)
     hub->accept_at_us = 0; /* a descriptor is free again */
     c->fd = -1;
     c->left_at_us = woad_air_now(hub->air);
-    woad_air_leave(c->controller);
+    if (c->controller) {
+        woad_air_leave(c->controller);
+    } else {
+        hub->options->stand_in->left(hub->options->stand_in->ctx);
+    }
     hub_log(hub, "left", c);
 }
 
@@ -258,7 +297,8 @@ void hub_free_left(struct hub *hub)
     for (struct client **at = &hub->clients; *at;) {
         struct client *c = *at;
         uint64_t limit_us = c->left_at_us + LEAVE_MAX_US; /* of one that has left */
-        if (c->fd < 0 && (woad_air_idle(c->controller) || woad_air_now(hub->air) > limit_us)) {
+        bool idle = !c->controller || woad_air_idle(c->controller);
+        if (c->fd < 0 && (idle || woad_air_now(hub->air) > limit_us)) {
             *at = c->next;
             client_free(c);
             hub_update_links(hub);
@@ -299,7 +339,7 @@ bool client_read(struct hub *hub, struct client *c)
             c->rx_packet_len = (size_t)len;
         }
         if (c->rx_packet_len) {
-            int err = woad_air_rx(c->controller, c->rx_packet, c->rx_packet_len);
+            int err = client_give(hub, c, c->rx_packet, c->rx_packet_len);
             client_stall(c, err == -EAGAIN);
             if (c->rx_stalled) {
                 return true;
@@ -332,7 +372,7 @@ bool client_write(struct hub *hub, struct client *c)
         uint8_t packet[WOAD_AIR_PACKET];
         size_t len = 0;
         while (framing_ready(&c->framing) &&
-               (len = woad_air_tx(c->controller, packet, sizeof packet)) > 0) {
+               (len = client_take(hub, c, packet, sizeof packet)) > 0) {
             hub->packets_moved = true;
             client_log_packet(hub, c, true, packet, len);
             framing_put(&c->framing, packet, len);

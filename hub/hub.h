@@ -28,6 +28,16 @@ struct hub_extra {
     void *ctx;
 };
 
+/* In the place of all controllers: the hosts' packets go to it, and come from it. */
+struct hub_stand_in {
+    void (*attached)(void *ctx, uint64_t air_now_us); /* a host has connected */
+    void (*left)(void *ctx);
+    void (*rx)(void *ctx, uint64_t air_now_us, const uint8_t *packet, size_t len);
+    /* The length of the next packet for the host, which is due now; 0: none is. */
+    size_t (*tx)(void *ctx, uint64_t air_now_us, uint8_t *packet, size_t room);
+    void *ctx;
+};
+
 struct hub_options {
     const struct hci_transport *listener; /* sockets to accept hosts from */
     size_t listeners;
@@ -55,6 +65,7 @@ struct hub_options {
     int wake; /* a descriptor that becomes readable when *stop is set; 0: none */
     const struct hub_extra *extra;
     size_t extras;
+    const struct hub_stand_in *stand_in; /* NULL: hosts get controllers on the air */
 };
 
 /* The air's time, in microseconds since hub_run() began. */

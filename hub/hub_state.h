@@ -22,8 +22,8 @@ struct client {
     bool off;            /* hub_intercept(): no packet reaches it, and none of its any other */
     bool rx_stalled;     /* rx_packet waits for room in the controller */
     uint64_t left_at_us; /* air time */
-    struct woad_air_controller *controller;
-    void *memory; /* the controller's */
+    struct woad_air_controller *controller; /* NULL: the options' stand_in is in its place */
+    void *memory;                           /* the controller's */
     struct framing framing;
     const uint8_t *rx_packet; /* from the host, not given to the controller yet */
     size_t rx_packet_len;     /* 0: none */

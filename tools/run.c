@@ -74,13 +74,12 @@ static struct run {
     struct hub *hub; /* NULL: it does not serve yet */
     uint64_t now_us; /* the air's */
     uint64_t until_us;
-    const char *names;          /* of --name */
-    const char *stdin_name;     /* of --stdin */
-    char *micropython;          /* path of the interpreter */
-    int signals;                /* a signalfd */
-    int signalled;              /* the signal that ends all; 0: none */
-    int stop;                   /* hub_run() is to return */
-    char folder[80], spec[108]; /* of the air's socket: its folder, and its name for WOAD_HCI */
+    const char *names;      /* of --name */
+    const char *stdin_name; /* of --stdin */
+    int signals;            /* a signalfd */
+    int signalled;          /* the signal that ends all; 0: none */
+    int stop;               /* hub_run() is to return */
+    struct run_socket socket;
 } run;
 
 /* hub_options.log and .warn: a line of the air among those of the programs. */
@@ -156,7 +155,7 @@ static void run_serve(void *ctx, struct hub *hub, uint64_t now_us)
     run.now_us = now_us;
     if (!run.hub) {
         run.hub = hub;
-        int err = programs_start(all, run.spec, run.options.virtual_clock);
+        int err = programs_start(all, run.socket.spec, run.options.virtual_clock);
         if (err) {
             fprintf(stderr, "woad run: %s\n", strerror(-err));
             all->status = 1;
@@ -241,33 +240,6 @@ static int options(int argc, char **argv, struct hub_options *o)
     return err;
 }
 
-/* The file's name ends with ".py". */
-static bool is_python(const char *path)
-{
-    size_t len = strlen(path);
-    return len > 3 && strcmp(path + len - 3, ".py") == 0;
-}
-
-/* The interpreter: MICROPYTHON_PROGRAM; beside this program; the one in PATH. */
-static char *micropython(void)
-{
-    static char path[PATH_MAX];
-    char *named = getenv("MICROPYTHON_PROGRAM");
-    if (named && *named) {
-        return named;
-    }
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - sizeof "micropython");
-    path[n > 0 ? n : 0] = '\0';
-    char *slash = strrchr(path, '/');
-    if (slash) {
-        strcpy(slash + 1, "micropython");
-        if (access(path, X_OK) == 0) {
-            return path;
-        }
-    }
-    return strcpy(path, "micropython");
-}
-
 /* One of the first `programs` has this name. */
 static bool is_taken(const char *name, size_t programs)
 {
@@ -308,20 +280,15 @@ static void add_program(char **argv, size_t argc)
     if (own) {
         name_program(p, run.all.programs, run.names, own);
     } else {
-        name_program(p, run.all.programs, file, is_python(file) ? len - 3 : len);
+        name_program(p, run.all.programs, file, run_is_python(file) ? len - 3 : len);
     }
     if (run.names) {
         run.names = run.names[own] ? run.names + own + 1 : NULL;
     }
-    p->argv = calloc(argc + 2, sizeof *p->argv);
+    p->argv = run_argv(argv, argc);
     if (!p->argv) {
         exit(1);
     }
-    size_t n = 0;
-    if (is_python(argv[0])) {
-        p->argv[n++] = run.micropython;
-    }
-    memcpy(p->argv + n, argv, argc * sizeof *argv);
     run.all.programs++;
 }
 
@@ -373,59 +340,6 @@ static int choose_stdin(void)
 /* --- from the beginning to the end ---------------------------------------------------------------
  */
 
-/* The programs' socket, in a new folder that only this user may enter. */
-static int listen_privately(struct hci_transport *listener)
-{
-    char message[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME_MAX];
-    const char *tmp = getenv("TMPDIR");
-    bool listens;
-    if (!tmp || *tmp != '/' || strlen(tmp) > 50) {
-        tmp = "/tmp";
-    }
-    snprintf(run.folder, sizeof run.folder, "%s/woad-run-XXXXXX", tmp);
-    if (!mkdtemp(run.folder)) {
-        fprintf(stderr, "woad run: %s: %s\n", run.folder, strerror(errno));
-        run.folder[0] = '\0';
-        return 1;
-    }
-    snprintf(run.spec, sizeof run.spec, "unix:%s/air", run.folder);
-    int err = guard_start(run.folder);
-    if (err) {
-        fprintf(stderr, "woad run: %s\n", strerror(-err));
-        rmdir(run.folder);
-        return 1;
-    }
-    if (transport_listen(run.spec, listener, &listens, name, message)) {
-        fprintf(stderr, "woad run: %s\n", message);
-        guard_end();
-        return 1;
-    }
-    return 0;
-}
-
-/* Signals are read from a descriptor, in the hub's loop. */
-static int catch_signals(sigset_t *set)
-{
-    static const int all[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-    struct sigaction was;
-    sigemptyset(set);
-    sigaddset(set, SIGCHLD);
-    for (size_t n = 0; n < sizeof all / sizeof *all; n++) {
-        if (sigaction(all[n], NULL, &was) == 0 && was.sa_handler != SIG_IGN) {
-            sigaddset(set, all[n]); /* not under nohup */
-        }
-    }
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGCHLD, SIG_DFL); /* if it was ignored, ended children would be lost */
-    sigprocmask(SIG_BLOCK, set, NULL);
-    run.signals = signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (run.signals < 0) {
-        fprintf(stderr, "woad run: %s\n", strerror(errno));
-        return 1;
-    }
-    return 0;
-}
-
 /* The exit status of all: by a signal, a program that has failed, a closed output, or the hub. */
 static int exit_status(int hub_error)
 {
@@ -447,12 +361,12 @@ static int run_all(void)
     struct hub_options *o = &run.options;
     struct hub_extra extra[2] = { { run_fds, run_serve, run_next, NULL } };
     struct control *control;
-    struct hci_transport listener;
     sigset_t signals;
-    if (catch_signals(&signals) || listen_privately(&listener)) {
+    run.signals = run_catch_signals("run", &signals);
+    if (run.signals < 0 || run_listen("run", &run.socket)) {
         return 1;
     }
-    o->listener = &listener;
+    o->listener = &run.socket.listener;
     o->listeners = 1;
     o->extra = extra;
     o->extras = 1;
@@ -464,7 +378,7 @@ static int run_all(void)
     run.hub = NULL;
     programs_end(&run.all, run.now_us);
     air_control_close(control);
-    transport_unlisten(&listener);
+    transport_unlisten(&run.socket.listener);
     guard_end(); /* it removes the folder, too */
     if (!status) {
         status = exit_status(err ? 1 : 0);
@@ -490,8 +404,9 @@ int tool_run(int argc, char **argv)
     if (what < 0) {
         return STATUS_USAGE;
     }
-    run.micropython = micropython();
-    run.all.out = (struct run_output){ .colors = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
+    run.all.command = "run";
+    run.all.out = (struct run_output){ .fd = STDOUT_FILENO,
+                                       .colors = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
                                        .name_width = 3 };
     what = add_programs(argc - optind, argv + optind);
     if (!what) {

@@ -2,7 +2,10 @@
 #ifndef WOAD_RUN_H
 #define WOAD_RUN_H
 
+#include "../transport/open.h"
+
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,6 +23,7 @@ enum {
 
 /* Lines wait here while the reader of standard output is slow. */
 struct run_output {
+    int fd; /* standard output, or standard error */
     char *buf;
     size_t written, filled, room; /* buf[written] to buf[filled] are to be written */
     unsigned name_width;          /* columns of the longest name */
@@ -58,6 +62,7 @@ struct run_program {
 };
 
 struct run_programs {
+    const char *command; /* of `woad`, for messages */
     struct run_program *program;
     size_t programs, running; /* in `program`; that have not ended */
     size_t first_failed;      /* index of the first that failed; `programs`: none */
@@ -85,5 +90,24 @@ int guard_start(const char *folder);
 /* A process group to be killed then; negative: it is no more. */
 void guard_tell(pid_t group);
 void guard_end(void); /* removes the folder */
+
+/* --- run_begin.c: what `woad run` and `woad replay` begin with -----------------------------------
+ */
+
+/* Where programs find their radio. */
+struct run_socket {
+    char folder[80], spec[RUN_PATH_MAX]; /* spec: for WOAD_HCI */
+    struct hci_transport listener;
+};
+
+/* Listens in a new folder, which the guard removes.  0, or 1 after a message. */
+int run_listen(const char *command, struct run_socket *s);
+/* Blocks the signals that end a program, and SIGCHLD.  A descriptor for them; -1 after a message.
+ */
+int run_catch_signals(const char *command, sigset_t *set);
+/* The file's name ends with ".py": MicroPython runs it. */
+bool run_is_python(const char *path);
+/* The words that start a program, NULL at their end; NULL: no memory. */
+char **run_argv(char **argv, size_t argc);
 
 #endif

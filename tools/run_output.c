@@ -8,6 +8,7 @@
  *   run_output: lines that wait for standard output: run.h
  *   text_clean(): copies text with question marks for what cannot be printed; returns its length
  *   written: of the output: octets of `buf` that are written */
+#define _GNU_SOURCE
 #include "run.h"
 
 #include "../transport/text.h"
@@ -107,7 +108,7 @@ static bool output_write(struct run_output *out)
     if (len > PIECE) {
         len = PIECE;
     }
-    ssize_t n = write(STDOUT_FILENO, out->buf + out->written, len);
+    ssize_t n = write(out->fd, out->buf + out->written, len);
     if (n < 0 && errno != EINTR && errno != EAGAIN) {
         out->closed = true;
         out->written = out->filled;
@@ -118,16 +119,16 @@ static bool output_write(struct run_output *out)
 }
 
 /* Standard output can be written to, within `ms`; -1: no limit. */
-static bool output_is_ready(int ms)
+static bool output_is_ready(const struct run_output *out, int ms)
 {
-    struct pollfd p = { STDOUT_FILENO, POLLOUT, 0 };
+    struct pollfd p = { out->fd, POLLOUT, 0 };
     return poll(&p, 1, ms) > 0;
 }
 
 /* POLLERR: of a pipe; POLLHUP: of a terminal. */
 void output_look(struct run_output *out)
 {
-    struct pollfd p = { STDOUT_FILENO, 0, 0 };
+    struct pollfd p = { out->fd, 0, 0 };
     if (poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP))) {
         out->closed = true;
         out->written = out->filled;
@@ -137,7 +138,7 @@ void output_look(struct run_output *out)
 /* Until it would block. */
 void output_flush(struct run_output *out)
 {
-    while (output_waits(out) && output_is_ready(0) && output_write(out)) {
+    while (output_waits(out) && output_is_ready(out, 0) && output_write(out)) {
     }
 }
 
@@ -145,7 +146,7 @@ void output_flush(struct run_output *out)
 void output_finish(struct run_output *out)
 {
     while (output_waits(out)) {
-        if (output_is_ready(-1)) {
+        if (output_is_ready(out, -1)) {
             output_write(out);
         }
     }

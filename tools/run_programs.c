@@ -149,7 +149,8 @@ void programs_read(struct run_programs *all, uint64_t air_now_us)
  */
 
 /* In the child; does not return. */
-static void program_exec(const struct run_program *p, int out, pid_t parent)
+static void program_exec(const struct run_programs *all, const struct run_program *p, int out,
+                         pid_t parent)
 {
     char seat[16];
     sigset_t none;
@@ -177,7 +178,7 @@ static void program_exec(const struct run_program *p, int out, pid_t parent)
     setenv("PYTHONUNBUFFERED", "1", 1); /* CPython shows its lines when it prints them */
     sigprocmask(SIG_SETMASK, &none, NULL);
     execvp(p->argv[0], p->argv);
-    fprintf(stderr, "woad run: %s: %s\n", p->argv[0], strerror(errno));
+    fprintf(stderr, "woad %s: %s: %s\n", all->command, p->argv[0], strerror(errno));
     _exit(127);
 }
 
@@ -190,7 +191,7 @@ static int program_start(struct run_programs *all, struct run_program *p)
     }
     pid_t parent = getpid(), child = fork();
     if (child == 0) {
-        program_exec(p, ends[1], parent);
+        program_exec(all, p, ends[1], parent);
     }
     int err = errno;
     close(ends[1]);
@@ -247,10 +248,10 @@ static void program_judge(struct run_programs *all, size_t i, int status)
     all->first_failed = i;
     output_flush(&all->out);
     if (WIFSIGNALED(status)) {
-        fprintf(stderr, "woad run: %s: signal %d (%s)\n", p->name, WTERMSIG(status),
+        fprintf(stderr, "woad %s: %s: signal %d (%s)\n", all->command, p->name, WTERMSIG(status),
                 strsignal(WTERMSIG(status)));
     } else {
-        fprintf(stderr, "woad run: %s: exit status %d\n", p->name, code);
+        fprintf(stderr, "woad %s: %s: exit status %d\n", all->command, p->name, code);
     }
 }
 

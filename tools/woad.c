@@ -10,6 +10,7 @@
  *   tool_info(): the sub-command `woad info`; returns the exit status
  *   tool_l2cap(): the sub-command `woad l2cap`; returns the exit status
  *   tool_pair(): the sub-command `woad pair`; returns the exit status
+ *   tool_replay(): the sub-command `woad replay`; returns the exit status
  *   tool_run(): the sub-command `woad run`; returns the exit status
  *   tool_scan(): the sub-command `woad scan`; returns the exit status
  *   tool_serve(): the sub-command `woad serve`; returns the exit status
@@ -33,6 +34,7 @@ static const struct {
     { "run", tool_run, "runs programs on a simulated radio of their own" },
     { "control", tool_control, "changes a simulated radio while it runs" },
     { "decode", tool_decode, "prints what is in a recording of packets" },
+    { "replay", tool_replay, "runs a program with a recording in its controller's place" },
     { "watch", tool_watch, "prints what a simulated radio sends, as it happens" },
     { "scan", tool_scan, "prints the devices that advertise" },
     { "info", tool_info, "prints what a controller can do" },

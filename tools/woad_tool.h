@@ -13,6 +13,7 @@ int tool_gatt(int argc, char **argv);
 int tool_info(int argc, char **argv);
 int tool_l2cap(int argc, char **argv);
 int tool_pair(int argc, char **argv);
+int tool_replay(int argc, char **argv);
 int tool_run(int argc, char **argv);
 int tool_scan(int argc, char **argv);
 int tool_serve(int argc, char **argv);

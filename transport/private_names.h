@@ -125,6 +125,15 @@
 #define process_clock_unix_us woad__process_clock_unix_us
 #define process_clock_us woad__process_clock_us
 #define process_clock_wait woad__process_clock_wait
+#define replay_accept woad__replay_accept
+#define replay_add woad__replay_add
+#define replay_compare woad__replay_compare
+#define replay_connect woad__replay_connect
+#define replay_due_us woad__replay_due_us
+#define replay_free woad__replay_free
+#define replay_is_done woad__replay_is_done
+#define replay_limit_us woad__replay_limit_us
+#define replay_take woad__replay_take
 #define seat_add_client woad__seat_add_client
 #define seat_moved woad__seat_moved
 #define seat_remove_client woad__seat_remove_client

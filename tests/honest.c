@@ -93,7 +93,7 @@ static void honest_begin(struct world *w)
 
 static uint64_t honest_next(const struct world *w, uint64_t end)
 {
-    uint64_t next = woad_air_next(w->air), now = woad_air_now(w->air);
+    uint64_t next = world_next_us(w), now = woad_air_now(w->air);
     for (size_t n = 0; n < w->devices; n++) {
         next = w->device[n].due_us < next ? w->device[n].due_us : next;
     }

@@ -1,7 +1,5 @@
 #include "world.h"
 
-#include "transport/btsnoop.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,9 +73,7 @@ void device_free(struct device *d)
     free(d->memory[1]);
     free(d->seen);
     free(d->log);
-    if (d->own_snoop && d->snoop) {
-        fclose(d->snoop);
-    }
+    device_close_log(d);
 }
 
 void world_free(struct world *w)
@@ -147,19 +143,6 @@ struct woad_air_controller_config world_controller_config(struct world *w, uint8
     return c;
 }
 
-/* Logs a packet as btsnoop does, if the device has a log. */
-static void snoop(struct device *d, bool received, const uint8_t *packet, size_t n)
-{
-    if (d->snoop) {
-        uint8_t record[WOAD_BTSNOOP_RECORD + 4096];
-        struct woad_btsnoop_keys *zeroed = d->snoop_keys ? NULL : &d->snoop_zeroed;
-        size_t len = woad_btsnoop_record(record, sizeof record, zeroed, woad_air_now(d->world->air),
-                                         received, packet, n);
-        fwrite(record, 1, len, d->snoop);
-        fflush(d->snoop);
-    }
-}
-
 static uint64_t hash_packet(uint64_t hash, const uint8_t *p, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -182,12 +165,13 @@ bool device_tx(struct device *d)
     bool any = false;
     while ((n = woad_tx(d->host, packet, sizeof packet)) > 0) {
         d->hash = hash_packet(d->hash, packet, n);
-        snoop(d, false, packet, n);
+        device_log(d, false, packet, n);
+        bool give = device_compare(d, packet, n);
         pump_one(d);
         if (d->on_packet) {
             d->on_packet(d, packet, n);
         }
-        CHECK(d->mute || woad_air_rx(d->air_controller, packet, n) == 0 || d->lied_to);
+        CHECK(d->mute || !give || woad_air_rx(d->air_controller, packet, n) == 0 || d->lied_to);
         any = true;
     }
     return any;
@@ -196,12 +180,12 @@ bool device_tx(struct device *d)
 bool device_rx(struct device *d)
 {
     uint8_t packet[WOAD_AIR_PACKET];
-    size_t n = woad_air_tx(d->air_controller, packet, sizeof packet);
+    size_t n = device_take(d, packet, sizeof packet);
     if (!n) {
         return false;
     }
     d->hash = hash_packet(d->hash, packet, n);
-    snoop(d, true, packet, n);
+    device_log(d, true, packet, n);
     pump_one(d);
     if (d->on_received) {
         d->on_received(d, packet, n);
@@ -239,7 +223,7 @@ void world_pump(struct world *w)
  * `end`. */
 static uint64_t world_next(struct world *w, uint64_t end)
 {
-    uint64_t next = woad_air_next(w->air), now = woad_air_now(w->air);
+    uint64_t next = world_next_us(w), now = woad_air_now(w->air);
     for (size_t i = 0; i < w->devices; i++) {
         uint32_t ms = woad_poll(w->device[i].host, (uint32_t)(now / 1000));
         uint64_t at = ms == WOAD_FOREVER ? UINT64_MAX : (now / 1000 + ms) * 1000;
@@ -307,24 +291,6 @@ const struct seen *world_wait(struct world *w, struct device *d, enum woad_event
     return s;
 }
 
-/* With WORLD_BTSNOOP=DIR each device has a log, DIR/1.btsnoop and so on; keys are in it. */
-static void begin_log(struct device *d)
-{
-    static unsigned logs;
-    char path[300];
-    uint8_t header[WOAD_BTSNOOP_HEADER];
-    const char *folder = getenv("WORLD_BTSNOOP");
-    if (!folder) {
-        return;
-    }
-    snprintf(path, sizeof path, "%s/%u.btsnoop", folder, ++logs);
-    d->snoop = fopen(path, "wb");
-    CHECK(d->snoop);
-    d->snoop_keys = d->own_snoop = true;
-    woad_btsnoop_header(header);
-    fwrite(header, 1, sizeof header, d->snoop);
-}
-
 struct device *world_add_config(struct world *w, struct woad_config host,
                                 struct woad_air_controller_config controller)
 {
@@ -345,7 +311,7 @@ struct device *world_add_config(struct world *w, struct woad_config host,
     d->seen = calloc(1, host_size);
     CHECK(d->host && d->air_controller && d->log && d->seen);
     w->devices++;
-    begin_log(d);
+    device_open_log(d);
     CHECK(woad_start(d->host) == 0);
     world_pump(w);
     CHECK(device_find(d, WOAD_EV_UP));

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "hub/replay.h"
 #include "transport/btsnoop.h"
 
 enum { WORLD_MAX = 64, WORLD_LOG = 512, WORLD_VALUE = 640 }; /* devices, events, octets */
@@ -47,10 +48,11 @@ struct device {
     size_t memory_len[2];
     void *seen;      /* honest.c: copy of the host's memory after the last call */
     uint64_t due_us; /* time of the next woad_poll() */
-    FILE *snoop;     /* HCI log, or NULL */
+    FILE *snoop;     /* the test's HCI log, or NULL */
     bool snoop_keys;
-    bool own_snoop; /* world.c has opened it */
     struct woad_btsnoop_keys snoop_zeroed;
+    FILE *own_log;         /* logged.c: of WORLD_BTSNOOP; NULL: none */
+    struct replay *replay; /* the same: of WORLD_REPLAY, in the controller's place; NULL: none */
 };
 
 struct world {
@@ -78,6 +80,20 @@ void world_pump(struct world *w);             /* moves all packets that wait */
  * none. */
 bool device_tx(struct device *d);
 bool device_rx(struct device *d);
+/* logged.c: with WORLD_BTSNOOP=DIR each device has a log, DIR/1.btsnoop and so on, with keys.  With
+ * WORLD_REPLAY=DIR a host gets the packets of its log, and what it sends is compared with it: same
+ * octets, same microsecond.  Then no controller gets a packet, unless WORLD_REPLAY_AIR is set, too:
+ * for tests that look at the air. */
+void device_open_log(struct device *d);
+void device_close_log(struct device *d); /* all of the log must have been moved */
+void device_log(struct device *d, bool received, const uint8_t *packet, size_t n);
+/* Compares a packet of the host.  Returns whether the controller is to get it. */
+bool device_compare(struct device *d, const uint8_t *packet, size_t n);
+/* The controller's next packet: of the log, if the device has one.  Its length; 0: there is none.
+ */
+size_t device_take(struct device *d, uint8_t *packet, size_t room);
+/* The time of the next event of the air, or of a log. */
+uint64_t world_next_us(const struct world *w);
 /* honest.c: like world_run(), but calls a host only when woad.h requires it. */
 void honest_run(struct world *w, uint64_t us);
 const struct seen *honest_wait(struct world *w, const struct device *d, enum woad_event_type type,
@@ -96,6 +112,7 @@ uint64_t world_hash(const struct world *w);
     do { \
         if (!(x)) { \
             fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #x); \
+            fflush(NULL); /* logs */ \
             abort(); \
         } \
     } while (0)

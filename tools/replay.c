@@ -28,9 +28,12 @@
  *   replay_connect(): a host has connected
  *   replay_difference: where the host differs: replay.h
  *   replay_due_us(): when the controller's next packet is due
+ *   replay_free_input(): frees lines of input
+ *   replay_input: a line of standard input: replay.h
  *   replay_is_done(): all packets have been moved
  *   replay_limit_us(): when the host's next packet is late
  *   replay_load(): reads a log; 0, or 1 after a message
+ *   replay_load_input(): reads lines of input; NULL after a message
  *   replay_print(): prints the report; returns the exit status
  *   replay_report: what is to be printed: replay.h
  *   replay_take(): the controller's next packet; NULL: none is due
@@ -42,6 +45,7 @@
  *   run_programs: all programs of `woad run`: run.h
  *   run_socket: where programs find their radio: run.h
  *   running: programs that have not ended
+ *   takes_stdin: of a program: it reads standard input, else /dev/null
  *   tolerance_us: of a replay: how far the log's order of two directions may be left
  *   transport_unlisten(): closes the socket and removes its path */
 #define _GNU_SOURCE
@@ -54,6 +58,7 @@
 #include <woad/port.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +79,9 @@ static struct replay_run {
     struct run_program program;
     struct run_socket socket;
     struct hub_options options;
+    struct replay_input *input; /* lines of --input; NULL: none */
+    size_t next_input;
+    int input_fd; /* the pipe that is the program's standard input */
     bool keep_going, quiet;
     bool started, begun, connected;     /* begun: a host has connected */
     int signals, timer;                 /* a signalfd, a timerfd */
@@ -189,6 +197,28 @@ static size_t run_fds(void *ctx, struct pollfd *at, size_t room)
     return 3 + programs_fds(&run.all, at + (room - left), left);
 }
 
+/* The air's time of the next line of input; 0: at once; UINT64_MAX: there is none. */
+static uint64_t run_input_us(void)
+{
+    if (!run.input || !run.input[run.next_input].text) {
+        return UINT64_MAX;
+    }
+    double us = run.input[run.next_input].seconds * 1e6;
+    if (us <= 0) {
+        return 0;
+    }
+    return run.begun ? run.log.packet[0].us + run.log.shift_us + (uint64_t)us : UINT64_MAX;
+}
+
+/* Writes the lines that are due. */
+static void run_feed(void)
+{
+    while (run_input_us() <= run.now_us) {
+        const char *text = run.input[run.next_input++].text;
+        (void)!write(run.input_fd, text, strlen(text)); /* it may have ended */
+    }
+}
+
 /* Reads the signals that have arrived. */
 static void run_signals(void)
 {
@@ -252,6 +282,7 @@ static void run_serve(void *ctx, struct hub *hub, uint64_t now_us)
             finish(END_PROGRAM);
         }
     }
+    run_feed();
     programs_read(&run.all, now_us);
     run_signals();
     output_flush(&run.all.out);
@@ -278,7 +309,7 @@ static uint64_t run_next(void *ctx)
     if (run.connected && replay_due_us(&run.log) < next) {
         next = replay_due_us(&run.log);
     }
-    return next;
+    return run_input_us() < next ? run_input_us() : next;
 }
 
 /* --- the command line ----------------------------------------------------------------------------
@@ -297,7 +328,7 @@ static int help(FILE *to, int status)
         "with those before, and the status is 1; it is 0 when all is reproduced.  FILE is a log\n"
         "of WOAD_BTSNOOP, of `woad run --btsnoop`, or any that `woad decode` reads.  A PROGRAM\n"
         "that ends in .py is run by MicroPython.  It keeps virtual time, as under `woad run\n"
-        "--clock virtual`, gets no input, and needs the arguments and the stored bonds that it\n"
+        "--clock virtual`, needs the arguments and the stored bonds that it\n"
         "had when the log was written.\n"
         "\n"
         "  --seed N     seed of its random numbers: the --seed of `woad run`; 1\n"
@@ -308,6 +339,8 @@ static int help(FILE *to, int status)
         "  --keep-going go on after a difference: the packet counts as the recorded one\n"
         "  --context N  packets to be printed before a difference; 4\n"
         "  --clock C    virtual (default), or wall: for programs that do not keep the air's time\n"
+        "  --input F    lines of its standard input, each with the seconds since the log's first\n"
+        "               packet and a blank in front; with --clock wall\n"
         "  --patience S let the program go that is busy for S seconds of the machine's time; 5\n"
         "  --quiet      do not print what the program prints\n"
         "  --json       the packets and the result as JSON objects, one a line; what the program\n"
@@ -388,6 +421,27 @@ static int number_option(int letter, const char *text)
     return value < 0 ? -1 : 0;
 }
 
+/* --input: the read end of a pipe becomes standard input.  0 or -1. */
+static int open_input(const char *path)
+{
+    int ends[2];
+    if (run.options.virtual_clock) {
+        fprintf(stderr,
+                "woad replay: --input needs --clock wall: who waits for input has no time\n");
+        return -1;
+    }
+    run.input = replay_load_input(path);
+    if (!run.input || pipe2(ends, O_CLOEXEC) < 0) {
+        return -1;
+    }
+    fcntl(ends[1], F_SETFL, O_NONBLOCK);
+    dup2(ends[0], STDIN_FILENO);
+    close(ends[0]);
+    run.input_fd = ends[1];
+    run.program.takes_stdin = true;
+    return 0;
+}
+
 /* 0; 1: --help; -1: wrong, and the message is printed. */
 static int options(int argc, char **argv)
 {
@@ -399,10 +453,12 @@ static int options(int argc, char **argv)
                                            { "context", required_argument, NULL, 'n' },
                                            { "clock", required_argument, NULL, 'c' },
                                            { "patience", required_argument, NULL, 'p' },
+                                           { "input", required_argument, NULL, 'i' },
                                            { "quiet", no_argument, NULL, 'q' },
                                            { "json", no_argument, NULL, 'j' },
                                            { "help", no_argument, NULL, 'h' },
                                            { NULL, 0, NULL, 0 } };
+    const char *input = NULL;
     int c, err = 0;
     while (!err && (c = getopt_long(argc, argv, "+h", known, NULL)) != -1) {
         switch (c) {
@@ -410,13 +466,14 @@ static int options(int argc, char **argv)
         case 'k': run.keep_going = true; break;
         case 'q': run.quiet = true; break;
         case 'j': run.report.json = true; break;
+        case 'i': input = optarg; break;
         case 's': err = seed(optarg); break;
         case 'c': err = clock_kind(optarg); break;
         case '?': err = -1; break;
         default: err = number_option(c, optarg);
         }
     }
-    return err;
+    return !err && input ? open_input(input) : err;
 }
 
 /* FILE -- PROGRAM ARGUMENT….  0, or an exit status after a message. */
@@ -550,6 +607,7 @@ int tool_replay(int argc, char **argv)
         status = replay_print(&run.log, &run.report);
     }
     replay_free(&run.log);
+    replay_free_input(run.input);
     free(run.report.difference);
     free(run.program.argv);
     return status;

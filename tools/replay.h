@@ -39,6 +39,16 @@ struct replay_report {
     char why[REPLAY_WHY_MAX]; /* a sentence about END_PROGRAM and the like */
 };
 
+/* A line of standard input. */
+struct replay_input {
+    double seconds; /* since the log's first packet; before 0: from the beginning */
+    char *text;     /* with its line feed */
+};
+
+/* Reads a file of lines, each with its seconds and a blank in front; NULL at the end has no text.
+ * NULL after a message. */
+struct replay_input *replay_load_input(const char *path);
+void replay_free_input(struct replay_input *lines);
 /* Reads a recording.  0, with r->cut if it is cut or spoilt behind its first packets; 1 after a
  * message. */
 int replay_load(const char *path, struct replay *log, struct replay_report *r);

@@ -92,6 +92,52 @@ int replay_load(const char *path, struct replay *log, struct replay_report *r)
     return !log->packets;
 }
 
+/* One line: its seconds, a blank, its text.  False: it is none, or there is no memory. */
+static bool load_line(struct replay_input *to, const char *line)
+{
+    char *end;
+    to->seconds = strtod(line, &end);
+    if (end == line || *end != ' ') {
+        return false;
+    }
+    to->text = strdup(end + 1);
+    return to->text != NULL;
+}
+
+struct replay_input *replay_load_input(const char *path)
+{
+    enum { LINES_MAX = 10000 };
+    FILE *file = fopen(path, "re");
+    struct replay_input *lines = calloc(LINES_MAX + 1, sizeof *lines);
+    char *line = NULL;
+    size_t room = 0, n = 0;
+    bool right = file && lines;
+    while (right && getline(&line, &room, file) > 0) {
+        right = n < LINES_MAX && load_line(&lines[n++], line);
+    }
+    free(line);
+    if (right) {
+        fclose(file);
+        return lines;
+    }
+    if (file) {
+        fprintf(stderr, "woad replay: %s: line %zu is not SECONDS TEXT\n", path, n);
+        fclose(file);
+    } else {
+        fprintf(stderr, "woad replay: %s: %s\n", path, strerror(errno));
+    }
+    replay_free_input(lines);
+    return NULL;
+}
+
+void replay_free_input(struct replay_input *lines)
+{
+    for (size_t n = 0; lines && lines[n].text; n++) {
+        free(lines[n].text);
+    }
+    free(lines);
+}
+
 /* --- the packets around a difference -------------------------------------------------------------
  */
 
@@ -225,8 +271,8 @@ static void print_advice(const struct replay *log, const struct replay_report *r
                         "`woad run --keys`\n");
     } else {
         fprintf(stderr, "woad replay: the same program, arguments, stored bonds, --seed and --seat "
-                        "as in the recording send the same packets; a change of one of them is "
-                        "where to look\n");
+                        "(or WOAD_SEED) as in the recording send the same packets; a change of one "
+                        "of them is where to look\n");
     }
 }
 

@@ -16,7 +16,7 @@
  *       true
  *   process_clock_fd(): wall: to be polled, too, then process_clock_read(); -1: none
  *   process_clock_is_virtual(): the process has the air's virtual time: docs/clock.md
- *   process_clock_random(): octets of the air's seed; false: not in virtual time
+ *   process_clock_random(): random octets of a seed; false: there is none
  *   process_clock_say(): wall: tells the air until when the process waits; true: it reads
  *       packets
  *   process_clock_sync(): virtual: brings the air to the process's time

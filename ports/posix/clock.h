@@ -33,7 +33,7 @@ uint64_t process_clock_us(void);
 bool process_clock_is_virtual(void);
 /* Unix time in microseconds, in virtual time. */
 uint64_t process_clock_unix_us(void);
-/* Random octets of the air's seed, in virtual time; false: not in virtual time. */
+/* Random octets of the air's seed, in virtual time, or of WOAD_SEED; false: there is no seed. */
 bool process_clock_random(void *out, size_t len);
 
 /* Before octets are written to `p`. */

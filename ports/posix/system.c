@@ -1,7 +1,7 @@
 /* The operating system's clock and random numbers, for a host.
  *
  * Names of other files:
- *   process_clock_random(): octets of the air's seed; false: not in virtual time
+ *   process_clock_random(): random octets of a seed; false: there is none
  *   process_clock_us(): the process's time: the air's while it has one */
 #define _GNU_SOURCE
 #include <woad/port.h>
@@ -17,7 +17,8 @@ uint32_t woad_port_now_ms(void)
     return (uint32_t)(process_clock_us() / 1000u);
 }
 
-/* In virtual time they come from the air's seed, so that a run can be repeated. */
+/* In virtual time they come from the air's seed, and with WOAD_SEED from that, so that a run can be
+ * repeated. */
 int woad_port_random(void *ctx, uint8_t *out, size_t len)
 {
     (void)ctx;

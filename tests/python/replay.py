@@ -21,6 +21,7 @@ environment = dict(os.environ, TMPDIR=temporary, HOME=home, XDG_DATA_HOME=home)
 environment.pop("WOAD_HCI", None)
 os.makedirs(temporary)
 python = os.path.join(root, "examples", "python")
+micropython = os.environ.get("MICROPYTHON_PROGRAM") or os.path.join(root, "build", "micropython")
 c = os.path.join(root, "build", "examples")
 SERVE = (woad, "serve", "battery")
 GATT = (woad, "gatt", "Woad battery", "subscribe", "battery level", "--for", "12")
@@ -328,6 +329,58 @@ def test_a_log_of_the_wall_clock():
     assert "reproduced: " in out and r.stdout.decode().strip().split()[0] in out, out
     out, _ = replay(log, read, "--clock", "wall")
     assert "reproduced: " in out, out
+
+
+def test_a_pairing_on_the_wall_clock():
+    """A program's random numbers are of WOAD_SEED where it is set: pairing is reproduced with it alone."""
+    path, log = os.path.join(scratch, "s"), os.path.join(scratch, "paired.btsnoop")
+    p = hub("unix:" + path)
+    env = dict(environment, WOAD_HCI="unix:" + path)
+    program = woad, "pair", "Woad UART"
+    fresh()
+    peer = start([woad, "serve", "uart", "--for", "60"], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    assert b"Woad UART" in peer.stdout.readline()
+    r = subprocess.run(program, env=dict(env, WOAD_BTSNOOP=log, WOAD_BTSNOOP_KEYS="1", WOAD_SEED="77"), stdin=subprocess.DEVNULL,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30)
+    assert r.returncode == 0, r
+    peer.terminate()
+    p.terminate()
+    peer.wait(5)
+    p.wait(5)
+    assert "reproduced: " in replay(log, program, WOAD_SEED="77")[0]
+    out, err = replay(log, program, code=1)
+    assert "SMP" in out and "WOAD_SEED" in err, (out, err)
+
+
+def test_input():
+    """A program that waits for lines gets them at their times; one too early, wrong files, virtual time."""
+    path, log = os.path.join(scratch, "s"), os.path.join(scratch, "input.btsnoop")
+    program = (micropython, script("reads.py", SLEEPER % "x = sys.stdin.readline()\nprint('got', x)\n" +
+                                   "ble.config(rxbuf=100)\nble.gap_advertise(200000, sys.stdin.readline().encode())\n"))
+    p = hub("unix:" + path)
+    q = start(program, env=dict(environment, WOAD_HCI="unix:" + path, WOAD_BTSNOOP=log), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    times = []
+    for text in (b"one\n", b"two\n"):
+        time.sleep(1.2 if times else 0.3)
+        times.append(time.time())
+        q.stdin.write(text)
+        q.stdin.flush()
+    assert q.wait(10) == 0
+    p.terminate()
+    p.wait(5)
+    zero = packets(log)[1][0][1] / 1e6 - 0x00dcddb30f2f8000 / 1e6
+    lines = script("lines", "%f one\n%f two\n" % tuple(t - zero for t in times))
+    wall = "--clock", "wall", "--input"
+    out, _ = replay(log, program, *wall, lines)
+    assert "got one" in out and "reproduced: " in out, out
+    out, _ = replay(log, program, *wall, script("other", "0 one\n1 too\n"), code=1)
+    assert 'from="sent" tx Command LE Set ' in out and 'Data' in out, out
+    _, err = replay(log, program, *wall, script("wrong", "0 one\ntwo\n"), code=2)
+    assert "wrong: line 2 is not SECONDS TEXT" in err, err
+    _, err = replay(log, program, *wall, "/nowhere/x", code=2)
+    assert "/nowhere/x: No such file" in err, err
+    _, err = replay(log, program, "--input", lines, code=2)
+    assert "--input needs --clock wall" in err, err
 
 
 def test_interrupted():

@@ -1,7 +1,7 @@
 # The front door.  `make demo` and `make test` install what is missing, build, and run.
 .DEFAULT_GOAL := help
 .PHONY: help bench demo test quick check format tidy build micropython baremetal firmware size deps clean install fuzz soak \
-    test-cross test-peers release deb
+    test-cross test-peers release deb docs
 
 help:
 	@echo "make demo          two MicroPython programs talk Bluetooth LE over the simulated radio"
@@ -25,6 +25,7 @@ help:
 	@echo "make install       the libraries, the headers and woad: PREFIX=/usr/local DESTDIR= SHARED=1"
 	@echo "make release       build/release: static woad and micropython for x86-64 and arm64, the source archive"
 	@echo "make deb           build/release/debian: the Debian packages, looked at by lintian"
+	@echo "make docs          build/docs/html: the documentation as a site"
 	@echo "make clean         removes build/"
 
 demo: micropython build
@@ -96,6 +97,9 @@ release: deps micropython
 
 deb: deps
 	@scripts/release deb
+
+docs: deps
+	@scripts/docs
 
 clean:
 	rm -rf build

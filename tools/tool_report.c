@@ -15,7 +15,7 @@ enum { SCAN_RSP = 4, PROP_CONNECTABLE = 1, PROP_SCAN_RESPONSE = 8 };
 /* A report of legacy advertising, which is complete. */
 static bool report_legacy(struct tool_report *r, const struct woad_event *ev)
 {
-    r->extended = r->more = false;
+    r->extended = false;
     r->addr = ev->u.report.addr;
     r->rssi = ev->u.report.rssi;
     r->connectable = ev->u.report.kind <= 1;
@@ -29,18 +29,44 @@ static bool report_legacy(struct tool_report *r, const struct woad_event *ev)
     return true;
 }
 
+/* Where the fragment belongs: behind those of the same set, or into an empty place.  If there is
+ * none, the oldest report is given up. */
+static struct report_parts *report_parts(struct tool_report *r, const struct woad_ext_report *e)
+{
+    struct report_parts *empty = NULL;
+    enum { PARTS = sizeof r->parts / sizeof r->parts[0] };
+    for (struct report_parts *p = r->parts; p < r->parts + PARTS; p++) {
+        if (!p->len) {
+            empty = p;
+        } else if (p->sid == e->sid && memcmp(&p->addr, &e->addr, sizeof e->addr) == 0) {
+            return p;
+        }
+    }
+    if (!empty) {
+        empty = &r->parts[r->oldest++ % PARTS];
+    }
+    empty->addr = e->addr;
+    empty->sid = e->sid;
+    empty->len = 0;
+    return empty;
+}
+
 /* A report of extended advertising; true: its last fragment. */
 static bool report_extended(struct tool_report *r, const struct woad_ext_report *e)
 {
-    size_t at = 0;
-    if (r->more && r->sid == e->sid && memcmp(&r->addr, &e->addr, sizeof e->addr) == 0) {
-        at = r->len;
-    }
-    size_t n = sizeof r->data - at;
+    struct report_parts *p = report_parts(r, e);
+    size_t n = sizeof p->data - p->len;
     if (n > e->len) {
         n = e->len;
     }
-    memcpy(r->data + at, e->data, n);
+    memcpy(p->data + p->len, e->data, n);
+    p->len += n;
+    if (e->more && !e->truncated) {
+        return false;
+    }
+    memcpy(r->data, p->data, p->len);
+    r->len = p->len;
+    p->len = 0;
     r->extended = true;
     r->addr = e->addr;
     r->rssi = e->rssi;
@@ -48,9 +74,7 @@ static bool report_extended(struct tool_report *r, const struct woad_ext_report 
     r->connectable = (e->props & PROP_CONNECTABLE) != 0;
     r->scan_response = (e->props & PROP_SCAN_RESPONSE) != 0;
     r->was_connectable = r->connectable;
-    r->len = at + n;
-    r->more = e->more && !e->truncated;
-    return !r->more;
+    return true;
 }
 
 /* Other events are ignored. */

@@ -4,6 +4,15 @@
 
 #include <woad/woad.h>
 
+/* Fragments of an extended report, the last of which is still to come; len 0: none.  Reports of
+ * others may come between them. */
+struct report_parts {
+    struct woad_addr addr;
+    uint8_t sid;
+    size_t len;
+    uint8_t data[WOAD_EXT_DATA_MAX];
+};
+
 struct tool_report {
     struct woad_addr addr; /* type 0xff: anonymous */
     int rssi;              /* dBm; 127: not known */
@@ -14,7 +23,8 @@ struct tool_report {
     size_t len;
     /* the last connectable advertiser, whose scan response may follow */
     struct woad_addr last;
-    bool more; /* fragments are missing */
+    struct report_parts parts[4];
+    unsigned oldest; /* of parts, if all are in use */
 };
 
 /* Takes an event of a scan.  True: *r is a complete report. */

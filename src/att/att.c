@@ -117,14 +117,20 @@ void att_indication_sent(struct att_bearer *b, uint16_t handle)
 /* A request on the fixed channel where there is no server.  It is refused, because a peer without a
  * response disconnects after 30 s.  Exchange MTU is served: client and server share the
  * ATT_MTU.  3.4.1.1, 3.4.2 */
+static void LOG_RARE att_log_no_server(const struct conn *c, unsigned op)
+{
+    (void)c, (void)op;
+    LOG(c->h, WOAD_LOG_INFO, "connection 0x%x: ATT request 0x%x: " NO_FEATURE, c->number, op,
+        "woad_feature_gatt_server");
+}
+
 static void att_rx_no_server(struct att_bearer *b, uint8_t op, const struct rd *in)
 {
     struct conn *c = b->c;
     if ((op & ATT_OP_COMMAND) || !att_is_fixed(b)) {
         return;
     }
-    LOG(c->h, WOAD_LOG_INFO, "connection 0x%x: ATT request 0x%x: " NO_FEATURE, c->number, op,
-        "woad_feature_gatt_server");
+    att_log_no_server(c, op);
     c->att_refused_op = op | ATT_OP_COMMAND; /* no request has this bit: refuse */
     if (op == ATT_MTU_REQ && rd_left(in) == 2) {
         c->att_refused_op = op; /* without the bit: grant */
@@ -160,14 +166,19 @@ static bool att_tx_no_server(struct att_bearer *b, struct wr *out)
 
 /* A received PDU.  It may be as long as the MTU that this side has offered, even if the bearer's is
  * shorter: of two exchanges that gave different values the peer may use the larger one. */
+static void LOG_RARE att_drop_malformed(const struct att_bearer *b, size_t len)
+{
+    LOG(b->c->h, WOAD_LOG_DEBUG,
+        "connection 0x%x: an ATT PDU of %u octets is dropped: the ATT_MTU is %u", b->c->number,
+        (unsigned)len, b->mtu);
+}
+
 void att_rx(struct att_bearer *b, struct rd *in)
 {
     struct woad *h = b->c->h;
     size_t len = rd_left(in);
-    if (!len || (len > b->mtu && len > b->c->offered_mtu)) { /* malformed */
-        LOG(h, WOAD_LOG_DEBUG,
-            "connection 0x%x: an ATT PDU of %u octets is dropped: the ATT_MTU is %u", b->c->number,
-            (unsigned)len, b->mtu);
+    if (!len || (len > b->mtu && len > b->c->offered_mtu)) {
+        att_drop_malformed(b, len);
         return;
     }
     uint8_t op = *in->p++;

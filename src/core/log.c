@@ -53,13 +53,12 @@ int log_call_error(const struct woad *h, int err, const char *feature, const cha
     return log_refused(h, err, function, NOT_UP);
 }
 
-/* `err` is an error of reading a packet of the controller, and is returned. */
-int log_malformed(const struct woad *h, int err, unsigned type, const uint8_t *packet, size_t len)
+int log_malformed(const struct woad *h, unsigned type, const uint8_t *packet, size_t len)
 {
     uint8_t head[4] = { 0 };
     memcpy(head, packet, min_size(len, sizeof head));
     log_write(h, WOAD_LOG_WARNING,
               "a packet of the controller is dropped: type 0x%x, %u octets: %x %x %x %x...", type,
               (unsigned)len, head[0], head[1], head[2], head[3]);
-    return err;
+    return WOAD_EBADMSG;
 }

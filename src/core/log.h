@@ -10,11 +10,18 @@
 
 #ifdef __GNUC__
 #define LOG_FORMAT(text, values) __attribute__((format(printf, text, values)))
-/* The compiler keeps calls out of the way of what is not logged. */
-#define LOG_RARE __attribute__((cold, noinline))
 #else
 #define LOG_FORMAT(text, values)
+#endif
+/* Functions that log: LOG_RARE does so whenever it is called, and the compiler keeps the calls out
+ * of the way of what is not logged; LOG_APART is not merged with a function that is called often.
+ */
+#if defined WOAD_LOG && defined __GNUC__
+#define LOG_RARE __attribute__((cold, noinline))
+#define LOG_APART __attribute__((noinline))
+#else
 #define LOG_RARE
+#define LOG_APART
 #endif
 
 /* Both pass a message to config.log, if there is one.  The second puts the function's name before
@@ -28,9 +35,9 @@ int log_refused(const struct woad *h, int err, const char *function, const char 
 int log_call_error(const struct woad *h, int err, const char *feature,
                    const char *function) LOG_RARE;
 
-/* The error of a malformed packet from the controller, with its first octets. */
-int log_malformed(const struct woad *h, int err, unsigned type, const uint8_t *packet,
-                  size_t len) LOG_RARE;
+/* A malformed packet from the controller, behind its H4 type, with its first octets: returns
+ * WOAD_EBADMSG. */
+int log_malformed(const struct woad *h, unsigned type, const uint8_t *packet, size_t len) LOG_RARE;
 
 /* The same, at once where there is no error. */
 static inline int log_if_refused(const struct woad *h, int err, const char *feature,
@@ -42,26 +49,17 @@ static inline int log_if_refused(const struct woad *h, int err, const char *feat
     return 0;
 }
 
-static inline int log_if_malformed(const struct woad *h, int err, unsigned type,
-                                   const uint8_t *packet, size_t len)
-{
-    if (err) {
-        return log_malformed(h, err, type, packet, len);
-    }
-    return 0;
-}
-
 #ifdef WOAD_LOG
 #define LOG(h, level, ...) log_write(h, level, __VA_ARGS__)
 /* `err` itself is the value, so that the compiler knows that it is not 0. */
 #define REFUSED(h, err, ...) (log_refused(h, err, __func__, __VA_ARGS__), (err))
 #define CALL_ERROR(h, err, feature) log_if_refused(h, err, feature, __func__)
-#define MALFORMED(h, err, type, packet, len) log_if_malformed(h, err, type, packet, len)
+#define MALFORMED(h, type, packet, len) log_malformed(h, type, packet, len)
 #else /* the compiler checks the arguments, and drops them */
 #define LOG(h, level, ...) ((void)(0 ? log_write(h, level, __VA_ARGS__) : (void)0))
 #define REFUSED(h, err, ...) (0 ? log_refused(h, err, __func__, __VA_ARGS__) : (err))
 #define CALL_ERROR(h, err, feature) (err)
-#define MALFORMED(h, err, type, packet, len) (err)
+#define MALFORMED(h, type, packet, len) WOAD_EBADMSG
 #endif
 
 #define NO_CONNECTION "no open connection has the number 0x%x"

@@ -25,6 +25,7 @@
  *   feature_for_call(): for a public call: WOAD_ENOTSUP, WOAD_ENODEV or 0; HCI is polled again
  *   HOST_UP: the controller has been brought up: HCI commands may be sent
  *   layout: with reset, command, complete and the like: a feature's hooks (core/feature.h)
+ *   LOG(): a line in the log, with printf()'s format
  *   must_scan: of gap_reconnect.c: true: a scan for the peer's private address is needed, and begun
  *   NO_FEATURE: for REFUSED(): the host is configured without that feature
  *   on_report: of gap_reconnect.c: takes the reports of its own scan
@@ -218,6 +219,7 @@ static void scan_report(struct woad *h, struct rd *in)
         size_t left = rd_left(in);
         if (left <= HEAD || left - HEAD <= p[8] || p[8] > WOAD_ADV_DATA_MAX || p[0] > 4) {
             in->bad = true;
+            LOG(h, WOAD_LOG_WARNING, "a malformed advertising report is dropped");
             return;
         }
         unsigned len = p[8];

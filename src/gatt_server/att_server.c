@@ -480,6 +480,12 @@ static const struct att_extension *att_extension(const struct woad *h, uint8_t o
 /* A request or command.  A client must wait for the response before its next request (3.3.2).  On
  * the fixed channel one that comes earlier is queued by woad_feature_pipelining, else dropped; on
  * Enhanced ATT it waits in its channel. */
+static void LOG_RARE att_log_error(const struct att_bearer *b, int err)
+{
+    LOG(b->c->h, WOAD_LOG_DEBUG, "connection 0x%x: request 0x%x, handle %u: ATT error 0x%x",
+        b->c->number, b->server->op, b->server->handle, (unsigned)err);
+}
+
 void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
 {
     struct woad *h = b->c->h;
@@ -518,8 +524,7 @@ void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
     if (!err) {
         s->rsp_len = (uint16_t)wr_len(&out);
     } else if (err != ATT_PENDING) {
-        LOG(b->c->h, WOAD_LOG_DEBUG, "connection 0x%x: request 0x%x, handle %u: ATT error 0x%x",
-            b->c->number, s->op, s->handle, (unsigned)err);
+        att_log_error(b, err);
         att_server_finish(s, err, &out);
     }
 }
@@ -657,6 +662,15 @@ static int att_answer(struct att_bearer *b, int err, const void *value, size_t l
  * later gets Unlikely Error: an application that forgets an attribute would otherwise keep its
  * client waiting for 30 s, and lose the link.  ANSWER_NOW is left only by this request: woad_tx(),
  * called in the event, can send its response and serve the next, but that one ends here, too. */
+static void LOG_RARE att_log_no_answer(const struct att_bearer *b)
+{
+    (void)b;
+    LOG(b->c->h, WOAD_LOG_WARNING,
+        "connection 0x%x: attribute %u: neither woad_gatt_answer() nor woad_gatt_answer_later() "
+        "was called in its event",
+        b->c->number, b->server->handle);
+}
+
 void att_ask_application(struct att_bearer *b, enum woad_event_type type, struct woad_event *ev)
 {
     struct gatts *g = b->c->h->gatts;
@@ -668,10 +682,7 @@ void att_ask_application(struct att_bearer *b, enum woad_event_type type, struct
     emit_of(b->c, type, ev);
     g->current_request = outer;
     if (s->awaiting == ANSWER_NOW) {
-        LOG(b->c->h, WOAD_LOG_WARNING,
-            "connection 0x%x: attribute %u: neither woad_gatt_answer() nor "
-            "woad_gatt_answer_later() was called in its event",
-            b->c->number, s->handle);
+        att_log_no_answer(b);
         att_answer(b, WOAD_ATT_UNLIKELY, NULL, 0);
     }
 }

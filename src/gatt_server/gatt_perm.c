@@ -154,6 +154,12 @@ bool perm_allows_signed_write(struct conn *c, uint16_t handle, const struct woad
 }
 
 /* 0, or WOAD_EINVAL (no such handle) or WOAD_EACCES: whether a value may be sent to this client. */
+static int LOG_RARE perm_refuse_send(const struct conn *c, int err, const char *why)
+{
+    (void)c, (void)why;
+    return REFUSED(c->h, err, "connection 0x%x: %s", c->number, why);
+}
+
 int perm_check_send(const struct conn *c, uint16_t handle)
 {
     const struct woad *h = c->h;
@@ -162,10 +168,10 @@ int perm_check_send(const struct conn *c, uint16_t handle)
     }
     const struct woad_attr *a = db_at(h->gatts, handle);
     if (!a) {
-        return REFUSED(h, WOAD_EINVAL, "the database has no handle %u", handle);
+        return perm_refuse_send(c, WOAD_EINVAL, "the database does not have this handle");
     }
     if ((a->perm & NEEDS_SECURITY) && perm_check_subscriber(c, a)) {
-        return REFUSED(h, WOAD_EACCES, "connection 0x%x may not read handle %u", c->number, handle);
+        return perm_refuse_send(c, WOAD_EACCES, "the client may not read this value");
     }
     return 0;
 }

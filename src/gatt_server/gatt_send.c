@@ -29,15 +29,20 @@
 #include "../core/log.h"
 #include "gatt_server.h"
 
+static int LOG_RARE send_refused(const struct woad *h, int err, const char *why)
+{
+    (void)h, (void)why;
+    return REFUSED(h, err, "%s", why);
+}
+
 /* 0, or why the application may not send this value now; c NULL: no such connection. */
 ALWAYS_INLINE int send_check(const struct woad *h, const struct conn *c, uint16_t handle)
 {
-    (void)h; /* for the log */
     if (!c || c->state != CONN_OPEN) {
-        return REFUSED(h, WOAD_ENOTCONN, "the connection is not open");
+        return send_refused(h, WOAD_ENOTCONN, "the connection is not open");
     }
     if (!handle) {
-        return REFUSED(h, WOAD_EINVAL, "handle is 0, or fewer than two values");
+        return send_refused(h, WOAD_EINVAL, "handle is 0, or fewer than two values");
     }
     return perm_check_send(c, handle);
 }

@@ -24,6 +24,7 @@
  *   LE: bit that marks a subevent of LE Meta in a table of events
  *   LE_ADVERTISING_REPORT: LE_…: codes of LE subevents: hci.h
  *   LOG(): a line in the log, with printf()'s format
+ *   MALFORMED(): logs a malformed packet of the controller: WOAD_EBADMSG
  *   needs: what only some features require: struct woad_needs
  *   pending_arg: set with an HCI command, for its answer: a connection's number, or the like
  *   pending_feature: the feature that has sent the pending HCI command
@@ -233,24 +234,33 @@ static int hci_rx_code(struct woad *h, uint8_t code, struct rd *in)
     return hci_rx_conn(h, code, in);
 }
 
+/* The events that are not the frequent ones; apart from those, which so need fewer registers. */
+static int LOG_APART hci_rx_rare(struct woad *h, const uint8_t *p, size_t n)
+{
+    struct rd in = rd_of(p + 2, n - 2);
+    int err = hci_rx_code(h, *p, &in);
+    all_mark_ready(h); /* whatever state the event has changed */
+    if (err) {
+        (void)MALFORMED(h, H4_EVENT, p, n);
+    }
+    return err;
+}
+
 /* HCI_Event: code u8, len u8, parameters.  5.4.4 */
 int hci_rx_event(struct woad *h, const uint8_t *p, size_t n)
 {
     if (n < 2 || p[1] != n - 2) {
-        return WOAD_EBADMSG;
+        return MALFORMED(h, H4_EVENT, p, n);
     }
     uint8_t code = p[0];
     if (code == EVT_COMPLETED_PACKETS) {
         return acl_rx_completed(h, p + 2, n - 2);
     }
-    struct rd in = rd_of(p + 2, n - 2);
     if (code == EVT_LE_META && n > 2 && p[2] == LE_ADVERTISING_REPORT) {
-        in.p++;
+        struct rd in = rd_of(p + 3, n - 3);
         return hci_rx_report(h, &in);
     }
-    int err = hci_rx_code(h, code, &in);
-    all_mark_ready(h); /* whatever state the event has changed */
-    return err;
+    return hci_rx_rare(h, p, n);
 }
 
 /* The application calls woad_clock(), which tells the host the time, for the first time: a command

@@ -46,7 +46,6 @@
  *   INSIDE_CALLBACK: for REFUSED(): not to be called by the event callback
  *   last_rx_ms: the time at which the controller's last packet arrived
  *   LOG(): a line in the log, with printf()'s format
- *   MALFORMED: logs a malformed packet; its value is the result, the second argument
  *   number: of a connection: the one in the public interface, index | generation << 8
  *   pending_opcode: of the HCI command that awaits its answer; 0: none
  *   REFUSED(): logs why a call is refused, and is its error
@@ -222,13 +221,19 @@ void woad_fail(struct woad *h, int error)
     host_down(h, error);
 }
 
+static int LOG_RARE rx_refused(const struct woad *h, int err, const char *why)
+{
+    (void)h, (void)why;
+    return REFUSED(h, err, "woad_rx: %s", why);
+}
+
 int woad_rx(struct woad *h, const uint8_t *packet, size_t len)
 {
     if (h->callback & CALLBACK_RUNS) {
-        return REFUSED(h, WOAD_EBUSY, INSIDE_CALLBACK);
+        return rx_refused(h, WOAD_EBUSY, INSIDE_CALLBACK);
     }
     if (!packet || !len) {
-        return REFUSED(h, WOAD_EBADMSG, "a packet of 0 octets");
+        return rx_refused(h, WOAD_EBADMSG, "a packet of 0 octets");
     }
     if (h->state <= HOST_FALLING) {
         return 0; /* a controller that still sends: dropped */
@@ -237,25 +242,22 @@ int woad_rx(struct woad *h, const uint8_t *packet, size_t len)
     len--;
     h->controller.last_rx_ms = h->now;
     if (type == H4_ACL) {
-        return MALFORMED(h, acl_rx(h, packet, len), type, packet, len);
+        return acl_rx(h, packet, len);
     }
     if (type == H4_EVENT) {
-        return MALFORMED(h, hci_rx_event(h, packet, len), type, packet, len);
+        return hci_rx_event(h, packet, len);
     }
     if (type == H4_SCO || type == H4_ISO) {
         return 0; /* not used, and no error */
     }
-    return REFUSED(h, WOAD_EBADMSG, "a packet of type 0x%x: 0x02 is data, 0x04 an event", type);
+    return rx_refused(h, WOAD_EBADMSG,
+                      "a packet of another type than data, 0x02, and events, 0x04");
 }
 
 size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)
 {
     if (h->state <= HOST_FALLING || h->in_tx) {
         return 0; /* an event's callback calls it while a packet is being written */
-    }
-    if (room < WOAD_TX_ROOM && h->state != HOST_UP) {
-        LOG(h, WOAD_LOG_WARNING, "woad_tx: room is %u: the bring-up needs WOAD_TX_ROOM, %u",
-            (unsigned)room, WOAD_TX_ROOM);
     }
     h->in_tx = true;
     h->callback |= CALLBACK_TX;
@@ -270,6 +272,10 @@ size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)
         }
     } while (!n && !h->commands_idle && room >= WOAD_TX_ROOM);
     h->in_tx = false;
+    if (!n && room < WOAD_TX_ROOM && h->state != HOST_UP) {
+        LOG(h, WOAD_LOG_WARNING, "woad_tx: room is %u: the bring-up needs WOAD_TX_ROOM, %u",
+            (unsigned)room, WOAD_TX_ROOM);
+    }
     return n;
 }
 

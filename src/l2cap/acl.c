@@ -34,6 +34,7 @@
  *       SDU, and `body` has at most the SDU's length
  *   LL_OCTETS_MIN: octets of payload of a data packet without the length extension
  *   LOG(): a line in the log, with printf()'s format
+ *   MALFORMED(): logs a malformed packet of the controller: WOAD_EBADMSG
  *   number: of a connection: the one in the public interface, index | generation << 8
  *   packets_in_controller: ACL packets sent that the controller has not completed
  *   put_le16(): writes 16 bits at any address, little endian
@@ -166,24 +167,25 @@ static void acl_continue(struct conn *c, const uint8_t *p, size_t n)
 int acl_rx(struct woad *h, const uint8_t *p, size_t n)
 {
     if (n < 4 || get_le16(p + 2) != n - 4) {
-        return WOAD_EBADMSG;
+        return MALFORMED(h, H4_ACL, p, n);
     }
     uint16_t head = get_le16(p);
     unsigned pb = head >> 12 & 3;
     struct conn *c = conn_by_handle(h, head & HANDLE_MASK);
     if (!c || c->state != CONN_OPEN) { /* sent before it ended; or the application has ended it */
-        LOG(h, WOAD_LOG_DEBUG, "data of an unknown connection, handle 0x%x, are dropped",
-            head & HANDLE_MASK);
         return 0;
     }
     if (pb > PB_START) {
-        return WOAD_EBADMSG;
+        return MALFORMED(c->h, H4_ACL, p, n);
     }
+    p += 4;
     n -= 4;
-    if (n && pb == PB_CONTINUE) {
-        acl_continue(c, p + 4, n);
-    } else if (n) { /* some controllers use PB_START_TO_CONTROLLER here */
-        acl_start(c, p + 4, n);
+    if (n) {
+        if (pb == PB_CONTINUE) {
+            acl_continue(c, p, n);
+        } else { /* some controllers use PB_START_TO_CONTROLLER here */
+            acl_start(c, p, n);
+        }
     }
     /* conn_mark_ready(), in line: what was received may need an answer */
     c->tx_pending = TX_PENDING_FIXED | TX_PENDING_CHANNELS;
@@ -196,7 +198,7 @@ int acl_rx(struct woad *h, const uint8_t *p, size_t n)
 int acl_rx_completed(struct woad *h, const uint8_t *p, size_t len)
 {
     if (!len || len != 1 + *p * 4u) {
-        return WOAD_EBADMSG;
+        return MALFORMED(h, H4_EVENT, p, len);
     }
     for (unsigned n = *p++; n; n--, p += 4) {
         struct conn *c = conn_by_handle(h, get_le16(p) & HANDLE_MASK);

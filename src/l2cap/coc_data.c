@@ -340,17 +340,23 @@ int32_t woad_coc_pending(const struct woad *h, uint16_t conn, uint16_t cid)
     return (int32_t)coc_readable(ch);
 }
 
+static int LOG_RARE receive_refused(const struct woad *h, int err, const char *why)
+{
+    (void)h, (void)why;
+    return REFUSED(h, err, "woad_coc_receive: %s", why);
+}
+
 int woad_coc_receive(struct woad *h, uint16_t conn, uint16_t cid, void *buf, size_t room)
 {
     struct coc *ch = coc_for_call(h, conn, cid);
     if (!ch || ch->state == COC_ENDED || ch->state == COC_WAIT_DECISION) {
-        return REFUSED(h, WOAD_ENOENT, "connection 0x%x has no channel 0x%x", conn, cid);
+        return receive_refused(h, WOAD_ENOENT, "there is no such channel");
     }
     if (!buf || !room) {
-        return REFUSED(h, WOAD_EINVAL, "buf is NULL, or room is 0");
+        return receive_refused(h, WOAD_EINVAL, "buf is NULL, or room is 0");
     }
     if (ch->rx_buf) {
-        return REFUSED(h, WOAD_EBUSY, "woad_coc_receive() is pending");
+        return receive_refused(h, WOAD_EBUSY, "it is pending");
     }
     ch->rx_buf = buf;
     if (room > COC_RING_MAX) {

@@ -118,7 +118,6 @@ uint16_t l2cap_tx(struct conn *c, struct wr *body, struct rd *tail)
         }
         return 0;
     }
-    const struct woad *h = c->h;
     c->tx_pending = 0; /* a callback may set it again */
     if (pending & TX_PENDING_FIXED) {
         uint16_t cid = l2cap_tx_fixed(c, body);
@@ -136,8 +135,8 @@ uint16_t l2cap_tx(struct conn *c, struct wr *body, struct rd *tail)
                 cid = CID_ATT;
             }
         } else {
-            if (pending & TX_PENDING_CHANNELS && h->coc_role) {
-                cid = h->coc_role->tx(c, body, tail);
+            if (pending & TX_PENDING_CHANNELS && c->h->coc_role) {
+                cid = c->h->coc_role->tx(c, body, tail);
             }
             c->channels_turn = c->channels_turn && cid;
         }

@@ -174,6 +174,29 @@ def test_a_connection_that_is_lost_is_noticed_and_a_device_that_is_off_times_out
     run(main)
 
 
+def test_a_callback_that_raises_is_reported_and_ends_nothing():
+    async def main(air, sensor, level):
+        reported, calls, others = [], [], []
+
+        def bug(device, data):
+            calls.append(device)
+            if len(calls) == 2:
+                raise asyncio.CancelledError
+            return 1 // 0
+        asyncio.get_running_loop().set_exception_handler(lambda loop, what: reported.append(what))
+        async with bleak.BleakScanner(bug), bleak.BleakScanner(lambda d, a: others.append(d)):
+            await asyncio.sleep(2)
+        assert len(calls) >= 15 and len(others) >= 15
+        assert len(reported) == len(calls)
+        reported.clear()
+        client = bleak.BleakClient(others[0], lambda client: 1 // 0)
+        await client.connect()
+        await client.disconnect()
+        assert not client.is_connected
+        assert [type(r["exception"]) for r in reported] == [ZeroDivisionError]
+    run(main)
+
+
 def test_connect_can_be_cancelled():
     async def main(air, sensor, level):
         device = await bleak.BleakScanner.find_device_by_name("sensor")

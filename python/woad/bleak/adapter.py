@@ -87,11 +87,20 @@ class Adapter:
                 self._parts[report.address, report.scan_response] = report
                 report = report.joined(self._parts.get((report.address, not report.scan_response)))
                 for listener, _ in list(self._listeners.values()):
-                    listener(report)
+                    self._call(listener, report)
         except HostClosed:
             pass
         finally:
             await reports.aclose()  # type: ignore[attr-defined]
+
+    @staticmethod
+    def _call(listener: Listener, report: Report) -> None:
+        """An error of a program's callback ends neither the scan nor the others' reports."""
+        try:
+            listener(report)
+        except (Exception, asyncio.CancelledError) as error:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "in a callback of a bleak scanner", "exception": error})
 
     # --- connecting ---------------------------------------------------------------------------
 

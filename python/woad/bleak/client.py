@@ -107,7 +107,11 @@ class WoadBleakClient(BaseBleakClient):  # type: ignore[misc]
         if self._link is link:
             self._link = self.services = None
         if self._disconnected_callback is not None:
-            self._disconnected_callback()
+            try:
+                self._disconnected_callback()
+            except (Exception, asyncio.CancelledError) as error:  # no reason for disconnect() to fail
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": "in a disconnected_callback of bleak", "exception": error})
 
     async def disconnect(self) -> bool:
         if self._link is not None:

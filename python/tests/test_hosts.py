@@ -166,6 +166,65 @@ def test_a_handler_with_a_bug_is_unlikely_error_and_reported():
     run(main)
 
 
+def test_a_cancelled_error_of_a_handler_is_answered_and_ends_nothing():
+    async def main(air):
+        def cancelled(connection, value):
+            raise asyncio.CancelledError
+        reported = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, what: reported.append(what))
+        level = woad.Characteristic(LEVEL, read=True, write=True, on_write=cancelled, value=b"Z")
+        _, _, link, _, _ = await pair_of(air, level)
+        c = await link.characteristic(BATTERY, LEVEL)
+        with pytest.raises(woad.AttError) as caught:
+            await link.write(c, b"a")
+        assert caught.value.name == "WOAD_ATT_UNLIKELY"
+        assert await link.read(c) == b"Z"
+        assert [type(r["exception"]) for r in reported] == [asyncio.CancelledError]
+    run(main)
+
+
+@pytest.mark.parametrize("value", [bytearray(b"xy"), memoryview(b"xy"), [0x78, 0x79]])
+def test_octets_of_any_kind_are_values(value):
+    async def main(air):
+        level = woad.Characteristic(LEVEL, read=True, write=True, notify=True, value=value)
+        _, _, link, _, _ = await pair_of(air, level)
+        c = await link.characteristic(BATTERY, LEVEL)
+        assert await link.read(c) == b"xy"
+        got = []
+        await link.subscribe(c, got.append)
+        assert await level.notify(value) == 1
+        # Beside another procedure: it is made behind the caller's back.
+        assert (await asyncio.gather(link.read(c), link.write(c, value), link.read(c))
+                == [b"xy", None, b"xy"])
+        assert got == [b"xy"] and level.value == b"xy" and type(level.value) is bytes
+    run(main)
+
+
+@pytest.mark.parametrize("value", ["text", None, 3])
+def test_what_has_no_octets_is_refused_and_the_client_gets_an_answer(value):
+    async def main(air):
+        reported = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, what: reported.append(what))
+        level = woad.Characteristic(LEVEL, read=True, write=True, notify=True, value=value)
+        _, _, link, _, _ = await pair_of(air, level)
+        c = await link.characteristic(BATTERY, LEVEL)
+        level.on_read = lambda connection: value
+        for _ in range(2):  # what a handler returns, and the value
+            with pytest.raises(woad.AttError) as caught:
+                await link.read(c)
+            assert caught.value.name == "WOAD_ATT_UNLIKELY"
+            level.on_read = None
+        assert [type(r["exception"]) for r in reported] == [TypeError] * 2
+        results = await asyncio.gather(link.read(c), link.write(c, value), return_exceptions=True)
+        assert [type(r) for r in results] == [woad.AttError, TypeError]
+        await link.write(c, b"old")
+        if value is not None:  # None: the present value
+            with pytest.raises(TypeError):
+                await level.notify(value)
+        assert await link.read(c) == level.value == b"old"
+    run(main)
+
+
 def test_att_errors_and_arguments_have_names():
     async def main(air):
         _, phone, link, _, _ = await pair_of(air)

@@ -10,7 +10,7 @@ from ._native import ffi, lib
 from .errors import AttError, CallError, WoadError, att_status_error
 from .futures import finish
 from .gatt import Characteristic, RemoteCharacteristic, RemoteDescriptor, RemoteService
-from .values import Address, UUIDLike, from_native_uuid, native_uuid
+from .values import Address, UUIDLike, from_native_uuid, native_uuid, to_octets
 
 if TYPE_CHECKING:
     from .host import Host
@@ -140,6 +140,8 @@ class Connection:
                     self._running = procedure
                 else:
                     finish(procedure.future, error=error)
+            except Exception as error:  # of arguments: the next procedure does not suffer
+                finish(procedure.future, error=error)
 
     async def exchange_mtu(self) -> int:
         """Exchanges the ATT_MTU, once in the life of a connection, and returns it."""
@@ -183,7 +185,7 @@ class Connection:
     async def write(self, where: Where, value: bytes, *, response: bool = True) -> None:
         """Writes a value, up to 512 octets, and waits for the response.  Without: queues a Write
         Command of up to ATT_MTU - 3 octets, and waits only while the queue is full."""
-        handle = _handle(where)
+        handle, value = _handle(where), to_octets(value)
         if len(value) > lib.WOAD_ATT_VALUE_MAX:
             raise ValueError(f"a value has up to {lib.WOAD_ATT_VALUE_MAX} octets, not {len(value)}")
         if not response:
@@ -297,26 +299,28 @@ class Connection:
         c = self._host._values.get(event.u.gatt_read.handle)
         if c is None:
             self._answer(request, lib.WOAD_ATT_UNLIKELY)
-        elif c.on_read is None:
-            self._answer(request, 0, c.value)
         else:
-            on_read = c.on_read
-            self._dispatch(request, lambda: on_read(self), bytes)
+            value, on_read = c.value, c.on_read
+            self._dispatch(request, lambda: on_read(self) if on_read else value, to_octets)
 
     def _on_gatt_write(self, event: Any) -> None:
         w = event.u.gatt_write
         request = w.request if w.need_answer else None
         c = self._host._values.get(w.handle)
         data = bytes(ffi.buffer(w.data, w.len)) if w.len else b""
-        if c is None or w.offset > len(c.value):
+        if c is None:
             if request is not None:
-                self._answer(request, lib.WOAD_ATT_UNLIKELY if c is None
-                             else lib.WOAD_ATT_INVALID_OFFSET)
+                self._answer(request, lib.WOAD_ATT_UNLIKELY)
             return
-        value = c.value[:w.offset] + data
-        characteristic = c
+        characteristic, offset, value = c, int(w.offset), data
 
         def handler() -> Any:
+            nonlocal value
+            if offset:
+                before = to_octets(characteristic.value)
+                if offset > len(before):
+                    raise AttError(lib.WOAD_ATT_INVALID_OFFSET)
+                value = before[:offset] + data
             return characteristic.on_write(self, value) if characteristic.on_write else None
 
         def store(_: Any) -> bytes:
@@ -337,7 +341,7 @@ class Connection:
             code, value = 0, then(result)
         except AttError as error:
             code, value = error.code, b""
-        except Exception:
+        except BaseException:
             if request is not None:
                 self._answer(request, lib.WOAD_ATT_UNLIKELY)
             raise

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Awaitable, Callable, Optional, Sequence, 
 
 from ._native import ffi, lib
 from .errors import AttError
-from .values import UUIDLike, native_uuid, to_uuid
+from .values import UUIDLike, native_uuid, to_octets, to_uuid
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -67,8 +67,8 @@ class Characteristic:
         leaves meanwhile is not counted."""
         server = self._server()
         if value is not None:
-            self.value = value
-        return await server._notify(self, self.value)
+            self.value = to_octets(value)
+        return await server._notify(self, to_octets(self.value))
 
 
 @dataclass

@@ -337,7 +337,7 @@ class Host:
                 connection = self._connections.get(event.conn)
                 if connection is not None:
                     connection._on_event(event)
-        except Exception as error:  # a callback's of the program: the air goes on
+        except (Exception, asyncio.CancelledError) as error:  # a callback's: the air goes on
             self._loop.call_exception_handler(
                 {"message": f"in a callback of host {self.name!r}", "exception": error})
         if self._node and lib.pump_error(self._node):

@@ -45,6 +45,14 @@ def from_native_uuid(native: Any) -> uuid.UUID:
     return to_uuid(int.from_bytes(octets, "little"))
 
 
+def to_octets(value: Any) -> bytes:
+    """The octets of bytes, a bytearray, a memoryview, a list of numbers.  TypeError for what has
+    none, and for a number, of which bytes() would make so many zeros."""
+    if hasattr(value, "__index__"):
+        raise TypeError(f"octets are needed, not the number {value!r}")
+    return bytes(value)
+
+
 @dataclass(frozen=True, order=True)
 class Address:
     """A device address, as in "02:00:00:00:00:01"."""

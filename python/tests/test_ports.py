@@ -76,6 +76,14 @@ def test_a_radio_that_ends_closes_its_hosts(radio, factory):
         runner.run(main())
 
 
+def test_a_path_that_is_no_utf_8(radio, tmp_path):
+    async def main():
+        (tmp_path / "\udcff").symlink_to(tmp_path)
+        host = await woad.open_host(f"unix:{tmp_path}/\udcff/air")
+        host.close()
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("spec, text", [
     ("unix:/nonexistent/air", "/nonexistent/air"), ("nonsense", "nonsense"), ("uart:/dev/null@9",
                                                                              "")])

@@ -47,7 +47,7 @@ class Ports(Radio):
         config = host_config(name, connections, mtu)
         error, message = ffi.new("int *"), ffi.new("char[]", 200)
         script = program or os.path.abspath(sys.argv[0] or sys.executable)
-        node = lib.pump_open(self._alive(), config, ffi.NULL if spec is None else spec.encode(),
+        node = lib.pump_open(self._alive(), config, ffi.NULL if spec is None else os.fsencode(spec),
                              os.fsencode(script), error, message)
         if not node:
             raise PortError(spec, error[0], ffi.string(message).decode(errors="replace"))
@@ -212,6 +212,6 @@ def join(spec: str, name: Optional[str] = None) -> None:
     kind, _, path = spec.partition(":")
     path = path.partition(",")[0]
     name = name or os.environ.get("WOAD_NAME") or Path(sys.argv[0] or "python").stem
-    if kind != "unix" or not lib.pump_join(os.fsencode(path), name.encode()):
+    if kind != "unix" or not lib.pump_join(os.fsencode(path), os.fsencode(name)):
         raise RuntimeError(f"there is no virtual time at {spec!r}: start `woad air --clock virtual "
                            f"unix:/path` and set WOAD_HCI=unix:/path")

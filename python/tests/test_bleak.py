@@ -197,6 +197,20 @@ def test_a_callback_that_raises_is_reported_and_ends_nothing():
     run(main)
 
 
+def test_a_scan_that_is_refused_is_reported():
+    async def main(air, sensor, level):
+        reported = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, what: reported.append(what))
+        phone = await woad.bleak.adapter.adapter().host()
+        other = phone.scan()
+        await anext(other)
+        async with bleak.BleakScanner(lambda d, a: None):
+            await asyncio.sleep(1)
+        assert [r["exception"].name for r in reported] == ["WOAD_EALREADY"]
+        await other.aclose()
+    run(main)
+
+
 def test_connect_can_be_cancelled():
     async def main(air, sensor, level):
         device = await bleak.BleakScanner.find_device_by_name("sensor")

@@ -90,6 +90,8 @@ class Adapter:
                     self._call(listener, report)
         except HostClosed:
             pass
+        except WoadError as error:  # start() has returned: nobody else would hear of it
+            self._report("a bleak scanner hears nothing", error)
         finally:
             await reports.aclose()  # type: ignore[attr-defined]
 
@@ -99,8 +101,11 @@ class Adapter:
         try:
             listener(report)
         except (Exception, asyncio.CancelledError) as error:
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": "in a callback of a bleak scanner", "exception": error})
+            Adapter._report("in a callback of a bleak scanner", error)
+
+    @staticmethod
+    def _report(message: str, error: BaseException) -> None:
+        asyncio.get_running_loop().call_exception_handler({"message": message, "exception": error})
 
     # --- connecting ---------------------------------------------------------------------------
 

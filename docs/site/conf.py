@@ -22,7 +22,7 @@ html_show_sphinx = False
 html_copy_source = False
 html_last_updated_fmt = None
 pygments_style = "tango"
-pygments_dark_style = "monokai"
+pygments_dark_style = "github-dark"
 html_theme_options = {
     "sidebar_hide_name": False,
     "light_css_variables": {"color-brand-primary": "#1f4e79", "color-brand-content": "#1f5f9e"},

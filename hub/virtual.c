@@ -234,7 +234,8 @@ static void hub_wait_outside(struct hub *hub, uint64_t us)
     hub_poll(hub, us < LONG_US ? us : LONG_US, NO_HOSTS);
 }
 
-/* Looks at newcomers, and at programs that have left, now and then.  True: something has come. */
+/* Looks at newcomers, and at programs that have left, now and then.  True: something has come, or
+ * the last program has ended, and with it the hub. */
 static bool hub_look(struct hub *hub)
 {
     uint64_t now = hub_real_us();
@@ -244,7 +245,7 @@ static bool hub_look(struct hub *hub)
     hub->looked_us = now;
     hub_poll(hub, 0, NO_HOSTS);
     hub_serve_extras(hub);
-    return hub->arrivals || !clock_all_wait(&hub->clock);
+    return *hub->stop || hub->arrivals || !clock_all_wait(&hub->clock);
 }
 
 /* Moves the clock to the next moment, and wakes the programs for which it is one.  All wait. */

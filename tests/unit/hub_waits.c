@@ -5,6 +5,7 @@
 #include <woad/port.h>
 
 #include "hub/hub.h"
+#include "transport/clock_messages.h"
 #include "transport/open.h"
 
 #include <errno.h>
@@ -103,6 +104,68 @@ static bool answers(int fd, int ms)
     struct pollfd p = { fd, POLLIN, 0 };
     return send(fd, reset, sizeof reset, MSG_NOSIGNAL) == sizeof reset && poll(&p, 1, ms) == 1 &&
            read(fd, buf, sizeof buf) == 7;
+}
+
+/* An extra that ends the hub at one of its calls after the program has left the clock. */
+struct ends {
+    struct served s;
+    bool came;
+    unsigned calls, last;
+};
+
+static void ends_serve(void *ctx, struct hub *hub, uint64_t now)
+{
+    struct ends *e = ctx;
+    bool here = hub_keeps_time(hub, getpid());
+    (void)now;
+    e->calls += e->came && !here;
+    e->came = e->came || here;
+    if (e->calls == e->last) {
+        e->s.stop = 1;
+    }
+}
+
+/* A program's side of the clock: joins, waits without a limit, and leaves later than the hub looks
+ * for newcomers again. */
+static void join_and_leave(const struct served *s)
+{
+    uint8_t message[CLOCK_MESSAGE_MAX], answers[2 * CLOCK_MESSAGE_MAX];
+    struct clock_join join = { .name = "leaves" };
+    struct clock_waiting wait = { .kind = CLOCK_UNTIL, .until_us = CLOCK_NEVER };
+    int fd = transport_open_clock(-1, strchr(s->spec, '/'));
+    size_t join_len = clock_put_join(message, &join), joined_len, pending_len;
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, message, join_len), join_len);
+    pending_len = clock_put_pending(message);
+    joined_len = clock_put_joined(message, &(struct clock_joined){ .now_us = 0 });
+    for (size_t got = 0; got < pending_len + joined_len;) {
+        struct pollfd p = { fd, POLLIN, 0 };
+        assert_int_equal(poll(&p, 1, 2000), 1);
+        got += (size_t)recv(fd, answers, pending_len + joined_len - got, 0);
+    }
+    size_t wait_len = clock_put_waiting(message, &wait);
+    assert_int_equal(write(fd, message, wait_len), wait_len);
+    pause_ms(30);
+    close(fd);
+}
+
+/* In virtual time, where nothing will happen any more: whichever look at its surroundings tells the
+ * hub that it has ended, it does not wait again. */
+static void an_end_in_virtual_time_is_never_slept_through(void **state)
+{
+    (void)state;
+    for (unsigned last = 1; last <= 2; last++) {
+        struct ends e = { .last = last };
+        struct hub_extra extra = { NULL, ends_serve, NULL, &e };
+        listen_begin(&e.s, "");
+        e.s.o.virtual_clock = true;
+        e.s.o.extra = &extra;
+        e.s.o.extras = 1;
+        serve_begin(&e.s);
+        join_and_leave(&e.s);
+        serve_join(&e.s);
+        assert_int_equal(e.calls, last);
+    }
 }
 
 /* The flag is set without a wakeup, as by a signal just before the wait: the hub still ends. */
@@ -345,6 +408,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_end_is_never_slept_through),
+        cmocka_unit_test(an_end_in_virtual_time_is_never_slept_through),
         cmocka_unit_test(without_descriptors_it_does_not_spin),
         cmocka_unit_test(a_listener_that_is_none_does_not_spin),
         cmocka_unit_test(an_h5_host_that_never_acknowledges_is_left),

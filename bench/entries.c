@@ -339,7 +339,7 @@ static __attribute__((noinline)) void scenario(void)
     }
     board_print(well ? "done\n" : "wrong\n");
     for (;;) {
-        board_sleep();
+        board_sleep(0);
     }
 }
 

@@ -50,6 +50,6 @@ void run(void)
     }
     board_print(well ? "done\n" : "wrong\n");
     for (;;) {
-        board_sleep();
+        board_sleep(0);
     }
 }

@@ -71,7 +71,7 @@ static __attribute__((noinline)) void both(void)
     measure("p256_dh ", 1);
     board_print("done\n");
     for (;;) {
-        board_sleep();
+        board_sleep(0);
     }
 }
 

@@ -222,6 +222,6 @@ void run(void)
         n = woad_tx(h, packet, sizeof packet);
         board_hci_write(packet, n);
         woad_poll(h, board_now_ms());
-        board_sleep();
+        board_sleep(0);
     }
 }

@@ -11,8 +11,9 @@ uint32_t board_now_ms(void);
  * many.  They do not wait. */
 size_t board_hci_read(uint8_t *to, size_t room);
 size_t board_hci_write(const uint8_t *from, size_t len);
-/* Sleeps until an interrupt, unless octets are ready; the clock interrupts each millisecond. */
-void board_sleep(void);
+/* Sleeps until an interrupt, `ms` milliseconds at most, unless octets are ready.  A board whose
+ * clock interrupts each millisecond need not look at `ms`. */
+void board_sleep(uint32_t ms);
 void board_print(const char *text);
 
 /* In main.c: the startup code calls it; it does not return. */

@@ -119,8 +119,9 @@ size_t board_hci_write(const uint8_t *from, size_t len)
 }
 
 /* Interrupts are masked, so that one between the test and the sleep still ends the sleep. */
-void board_sleep(void)
+void board_sleep(uint32_t ms)
 {
+    (void)ms;
     __asm volatile("cpsid i" ::: "memory");
     if (ring_empty(&in)) {
         __asm volatile("wfi");

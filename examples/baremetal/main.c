@@ -1,6 +1,6 @@
 /* A lock on a microcontroller: no operating system, no heap, no C library, no cryptographic
  * library. The controller is at the end of a UART and also does the cryptography.  To pair, the
- * user types the number that is printed; bonds last until power is lost.  (To keep them longer,
+ * user types the number that is printed; bonds last until the next reset.  (To keep them longer,
  * write a struct woad_bond_store for the board's flash: smp.h.)  examples/c/key.c opens the lock.
  */
 #define WOAD_USE_ADVERTISER 1
@@ -20,9 +20,11 @@
 static const struct woad_uuid lock = WOAD_UUID16(0xfff0), bolt = WOAD_UUID16(0xfff1);
 static const struct woad_attr service[] = {
     WOAD_PRIMARY(&lock),
-    WOAD_CHARACTERISTIC(&bolt, WOAD_PROP_READ | WOAD_PROP_WRITE,
+    WOAD_CHARACTERISTIC(&bolt, WOAD_PROP_READ | WOAD_PROP_WRITE | WOAD_PROP_NOTIFY,
                         WOAD_PERM_READ | WOAD_PERM_WRITE | WOAD_PERM_WRITE_AUTHENTICATED),
+    WOAD_CCCD,
 };
+enum { BOLT_VALUE = 2 }; /* its handle, from the service's on */
 
 static union woad_static_memory mem;
 static struct {
@@ -30,6 +32,7 @@ static struct {
     uint8_t in[260], out[WOAD_TX_ROOM];
     size_t out_len, out_off;
 } hci;
+static uint16_t service_handle;
 static uint8_t open;
 
 static void print_number(uint32_t number, uint32_t unit)
@@ -63,6 +66,7 @@ static void on_write(struct woad *h, const struct woad_event *ev)
     open = ev->u.gatt_write.data[0] != 0;
     board_print(open ? "open\n" : "shut\n");
     woad_gatt_answer(h, ev->conn, 0, NULL, 0);
+    woad_gatt_notify_subscribers(h, service_handle + BOLT_VALUE, &open, 1);
 }
 
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
@@ -73,7 +77,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     (void)ctx;
     switch (ev->type) {
     case WOAD_EV_UP:
-        woad_gatt_add(h, service, sizeof service / sizeof *service, NULL);
+        woad_gatt_add(h, service, sizeof service / sizeof *service, &service_handle);
         woad_set_security_policy(h, &policy);
         advertise(h);
         board_print("shut\n");
@@ -139,11 +143,11 @@ void run(void)
     struct woad *h = woad_init(&mem, sizeof mem, &config);
     woad_h4_init(&hci.h4, hci.in, sizeof hci.in);
     for (;;) {
-        woad_poll(h, board_now_ms());
+        uint32_t ms = woad_poll(h, board_now_ms());
         begin(h); /* if it is not running */
         bool sent = send(h), received = receive(h);
-        if (!sent && !received) {
-            board_sleep();
+        if (!sent && !received && ms) {
+            board_sleep(ms);
         }
     }
 }

@@ -14,7 +14,7 @@ help:
 	@echo "make tidy          clang-tidy over every C file, by .clang-tidy: five minutes"
 	@echo "make build         build/woad and the libraries"
 	@echo "make micropython   build/micropython: the unix port with this module"
-	@echo "make baremetal     build/baremetal: a lock for Cortex-M0+, M3, M4 and RISC-V"
+	@echo "make baremetal     build/baremetal: a lock for Cortex-M0+, M3, M4, RISC-V and the RP2040"
 	@echo "make firmware      MicroPython with this module for an emulated board"
 	@echo "make size          flash and RAM of those, and of each configuration; build/size.json"
 	@echo "make bench         instructions for an operation, the radio, the air; build/bench.json"

@@ -3,6 +3,7 @@
  * Names of other files:
  *   host_packets: of a replay: packets of the host that came
  *   late_us: of a replay: how late a packet of the host may be
+ *   matched: of a replay: index of the packet that was compared with last
  *   next_controller: of a replay: index of the controller's next packet
  *   next_host: of a replay: index of the host's next packet
  *   shift_us: of a replay: the caller's time less the log's
@@ -14,6 +15,41 @@
 #include <string.h>
 
 enum { PACKET_MAX = 4096, PACKETS_MIN = 256 }; /* octets compared without keys; room at first */
+
+/* Whether a PDU of ATT (Vol 3, Part F, 3.4.8) or of signalling (Vol 3, Part A, 4) answers one of
+ * the peer's, which is independent of what this side asks. */
+static bool is_answer(unsigned channel, uint8_t code)
+{
+    enum { ATT = 4, SIGNALLING = 5, CONFIRMATION = 0x1e, NOTIFICATION = 0x1b };
+    if (channel == ATT) {
+        return code == CONFIRMATION || (code % 2 && code != NOTIFICATION && code != 0x1d);
+    }
+    return channel == SIGNALLING &&
+           (code == 0x01 || code == 0x13 || code == 0x15 || code == 0x18 || code == 0x1a);
+}
+
+/* Commands; or an L2CAP channel of a connection, its answers apart.  A packet that continues a PDU
+ * is of the stream of that, the last one of its connection. */
+static uint32_t stream_of(const struct replay *r, const uint8_t *octets, size_t len)
+{
+    enum { ACL = 2, CONTINUES = 1, SHORTEST = 10 };
+    const uint32_t data = UINT32_C(1) << 31, answers = UINT32_C(1) << 30;
+    if (len < SHORTEST || octets[0] != ACL) {
+        return len ? octets[0] : 0;
+    }
+    uint32_t conn = data | (uint32_t)(octets[1] | (octets[2] & 0x0f) << 8) << 16;
+    if ((octets[2] >> 4 & 3) != CONTINUES) {
+        unsigned channel = octets[7] | (unsigned)octets[8] << 8;
+        return conn | channel | (is_answer(channel, octets[9]) ? answers : 0);
+    }
+    for (size_t k = r->packets; k--;) {
+        uint32_t stream = r->packet[k].stream;
+        if (!r->packet[k].received && (stream & 0x8fff0000u) == conn) {
+            return stream;
+        }
+    }
+    return conn;
+}
 
 bool replay_add(struct replay *r, uint64_t us, bool received, const uint8_t *octets, size_t len)
 {
@@ -33,7 +69,12 @@ bool replay_add(struct replay *r, uint64_t us, bool received, const uint8_t *oct
     if (len) {
         memcpy(copy, octets, len);
     }
-    r->packet[r->packets++] = (struct replay_packet){ us, received, len, copy };
+    r->packet[r->packets] = (struct replay_packet){ .us = us,
+                                                    .received = received,
+                                                    .stream = stream_of(r, octets, len),
+                                                    .len = len,
+                                                    .octets = copy };
+    r->packets++;
     return true;
 }
 
@@ -46,10 +87,11 @@ void replay_free(struct replay *r)
     *r = (struct replay){ .packet = NULL };
 }
 
-/* The first packet of a direction at or after index `from`; `packets`: there is none. */
+/* The first packet of a direction at or after index `from` that has not come; `packets`: there is
+ * none. */
 static size_t find(const struct replay *r, size_t from, bool received)
 {
-    while (from < r->packets && r->packet[from].received != received) {
+    while (from < r->packets && (r->packet[from].received != received || r->packet[from].done)) {
         from++;
     }
     return from;
@@ -116,49 +158,85 @@ static size_t first_difference(const uint8_t *a, size_t a_len, const uint8_t *b,
     return n;
 }
 
-/* Whether the log may have zeros in the place of keys in what is otherwise this packet.  Called for
- * each packet, because a key may be in the second part of a PDU. */
-static bool same_without_keys(struct replay *r, const struct replay_packet *want,
-                              const uint8_t *octets, size_t len)
+/* A packet of the host, as it is and as a log without keys has it. */
+struct sent {
+    const uint8_t *octets, *without_keys;
+    size_t len;
+};
+
+/* Whether it is the recorded packet. */
+static bool is_same(const struct replay_packet *want, const struct sent *sent)
 {
-    uint8_t record[WOAD_BTSNOOP_RECORD + PACKET_MAX];
-    size_t n = woad_btsnoop_record(record, sizeof record, &r->keys, 0, false, octets, len);
-    return n == WOAD_BTSNOOP_RECORD + want->len && len == want->len &&
-           memcmp(record + WOAD_BTSNOOP_RECORD, want->octets, want->len) == 0;
+    return want->len == sent->len && (memcmp(want->octets, sent->octets, sent->len) == 0 ||
+                                      memcmp(want->octets, sent->without_keys, sent->len) == 0);
+}
+
+/* Whether an earlier packet of its stream has not come. */
+static bool is_behind(const struct replay *r, size_t index)
+{
+    for (size_t k = r->next_host; k < index; k = find(r, k + 1, false)) {
+        if (r->packet[k].stream == r->packet[index].stream) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The recorded packet that the host has sent: the next, or one that may come before it.  `packets`:
+ * it is none of them. */
+static size_t match(const struct replay *r, const struct sent *sent)
+{
+    uint64_t first_us = r->packet[r->next_host].us;
+    for (size_t k = r->next_host; k < r->packets; k = find(r, k + 1, false)) {
+        if (k > r->next_host &&
+            (!r->tolerance_us || r->packet[k].us - first_us > r->tolerance_us)) {
+            break;
+        }
+        if (is_same(&r->packet[k], sent) && !is_behind(r, k)) {
+            return k;
+        }
+    }
+    return r->packets;
 }
 
 /* Whether the log has packets of the controller before the host's next one, not yet taken, and
  * longer before it than the tolerance. */
-static bool overtakes(const struct replay *r, const struct replay_packet *want)
+static bool overtakes(const struct replay *r, size_t index)
 {
-    if (r->next_controller > r->next_host) {
+    if (r->next_controller > index) {
         return false;
     }
-    uint64_t before_us = want->us - r->packet[r->next_controller].us;
+    uint64_t before_us = r->packet[index].us - r->packet[r->next_controller].us;
     return !r->tolerance_us || (before_us > r->tolerance_us && before_us <= INT64_MAX);
 }
 
 enum replay_verdict replay_compare(struct replay *r, const uint8_t *octets, size_t len,
                                    size_t *offset)
 {
+    uint8_t record[WOAD_BTSNOOP_RECORD + PACKET_MAX] = { 0 };
+    r->matched = r->next_host;
     if (r->next_host == r->packets) {
         return REPLAY_AFTER_END;
     }
-    const struct replay_packet *want = &r->packet[r->next_host];
-    bool zeroed = same_without_keys(r, want, octets, len);
-    *offset = first_difference(octets, len, want->octets, want->len);
-    if (len == want->len && *offset == len) {
-        zeroed = false;
-    } else if (!zeroed) {
+    /* Of each packet, because a key may be in the second part of a PDU. */
+    woad_btsnoop_record(record, sizeof record, &r->keys, 0, false, octets, len);
+    struct sent sent = { octets, record + WOAD_BTSNOOP_RECORD,
+                         len < PACKET_MAX ? len : PACKET_MAX };
+    size_t index = match(r, &sent);
+    if (index == r->packets) {
+        const struct replay_packet *want = &r->packet[r->next_host];
+        *offset = first_difference(octets, len, want->octets, want->len);
         return REPLAY_DIFFERS;
     }
-    r->zeroed_packets += zeroed;
-    return overtakes(r, want) ? REPLAY_OVERTAKES : REPLAY_SAME;
+    r->matched = index;
+    r->zeroed_packets += memcmp(r->packet[index].octets, octets, sent.len) != 0;
+    return overtakes(r, index) ? REPLAY_OVERTAKES : REPLAY_SAME;
 }
 
 void replay_accept(struct replay *r, uint64_t now_us)
 {
-    uint64_t us = r->packet[r->next_host].us, late_us = now_us - us - r->shift_us;
+    struct replay_packet *p = &r->packet[r->matched];
+    uint64_t late_us = now_us - p->us - r->shift_us;
     if (!r->anchored) {
         r->anchored = true; /* how long a program takes to begin is no part of a log */
     } else if (late_us > INT64_MAX) {
@@ -166,9 +244,10 @@ void replay_accept(struct replay *r, uint64_t now_us)
     } else if (late_us > r->most_late_us) {
         r->most_late_us = late_us;
     }
-    r->shift_us = now_us - us;
+    r->shift_us = now_us - p->us;
     r->host_packets++;
-    r->next_host = find(r, r->next_host + 1, false);
+    p->done = true;
+    r->next_host = find(r, r->next_host, false);
 }
 
 bool replay_is_done(const struct replay *r)

@@ -11,6 +11,7 @@
  *   hub_run(): serves hosts until stop is set, or as exit_when_empty says
  *   hub_stand_in: functions in the place of the controllers: hub.h
  *   late_us: of a replay: how late a packet of the host may be
+ *   matched: of a replay: index of the packet that was compared with last
  *   next_host: of a replay: index of the host's next packet
  *   no_argument: of getopt_long(): an option without a value
  *   output_finish(): writes the rest, and waits for the reader
@@ -137,7 +138,7 @@ static bool note_difference(enum replay_verdict verdict, uint64_t now_us, size_t
     r->difference = more;
     more += r->differences++;
     *more = (struct replay_difference){ .verdict = verdict,
-                                        .index = run.log.next_host,
+                                        .index = run.log.matched,
                                         .us = now_us - run.log.shift_us,
                                         .offset = offset,
                                         .len = len < REPLAY_PACKET_MAX ? len : REPLAY_PACKET_MAX };

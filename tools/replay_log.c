@@ -197,7 +197,7 @@ static void show_difference(const struct replay *log, const struct replay_report
     show_packet(&d, stdout, want, want->us, "recorded");
     decode_free(&d);
     if (at) {
-        struct replay_packet sent = { at->us, false, at->len, at->octets };
+        struct replay_packet sent = { .us = at->us, .len = at->len, .octets = at->octets };
         d = decoder_at(log, r, index, 0, null);
         show_packet(&d, stdout, &sent, at->us, "sent");
         decode_free(&d);

@@ -15,7 +15,8 @@ here = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(here, "..", "python"), os.path.join(here, "..", "peers")]
 
 from peers import CODE, LONG_VALUE, OTHER_VALUE, PAIRS, SERVE_GATT, SERVER, VISIT_GATT
-from run import Program, build, hub, programs, scratch
+import recorded
+from run import Program, air, build, hub, programs, scratch
 
 CENTRAL, PERIPHERAL, NOBLE = "ble-host central, Woad peripheral", "Woad central, ble-host peripheral", "noble central, Woad peripheral"
 GATT = ["found by advertising and scan response", "connected", "MTU exchanged", "services, characteristics, descriptors discovered", "value read",
@@ -844,6 +845,7 @@ def main():
     if not os.path.exists(radio):
         print("there is no radio: does another run write build/hosts/air.pcap?")
         return 1
+    recorded.begin(os.path.join(build, "hosts-logs"))
     failed = count = 0
     for n in range(rounds):
         for name, case in cases():
@@ -852,6 +854,7 @@ def main():
             shutil.rmtree(home, ignore_errors=True)
             os.mkdir(home)
             start = time.time()
+            Program.case = name
             try:
                 case()
                 count += 1
@@ -864,6 +867,8 @@ def main():
             for q in programs:
                 q.kill()
             programs.clear()
+    same, logs = recorded.replay(air)
+    failed += logs - same
     where = "" if words else "; " + os.path.relpath(write_matrix(rounds))
     print("%d passed, %d failed%s" % (count, failed, where))
     return 1 if failed else 0

@@ -11,6 +11,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "python"))
 
 import inside
+import recorded
 from machine import Machine, Refused
 from run import Program, air, build, hub, programs, scratch
 
@@ -731,12 +732,14 @@ def main():
     os.makedirs(os.path.join(build, "peers"), exist_ok=True)
     p = Peers(image)
     print("Linux %s, BlueZ %s" % (p.m.kernel, p.bluez), flush=True)
+    recorded.begin(os.path.join(build, "peers", "logs"))
     failed = passed = 0
     for n in range(rounds):
         for name, case in cases():
             if words and not any(w in name for w in words):
                 continue
             start = time.time()
+            Program.case = name
             p.m.forget()
             try:
                 case(p)
@@ -755,6 +758,8 @@ def main():
             programs.clear()
             inside.end_all()
     p.stop()
+    same, logs = recorded.replay(air)
+    failed += logs - same
     where = "" if words else "; " + os.path.relpath(write_matrix(p, rounds))
     print("%d passed, %d failed%s" % (passed, failed, where))
     return 1 if failed else 0

@@ -19,6 +19,8 @@ import textwrap
 import threading
 import time
 
+import recorded
+
 here = os.path.dirname(os.path.abspath(__file__))
 root = os.path.dirname(os.path.dirname(here))
 build = os.path.join(root, "build")
@@ -84,6 +86,8 @@ class Program:
     """A MicroPython process: it runs `code` after the prelude; or another `command`.  It is a device of its own, whose address no
     other has, unless `env` or the command names it."""
 
+    case = ""                               # what runs, for messages
+
     def __init__(self, code, env=None, stdin=True, command=None, cwd=scratch, stderr=subprocess.STDOUT):
         environ = dict(os.environ)
         for name in ("WOAD_HCI", "WOAD_BTSNOOP", "WOAD_NAME", "MICROPYPATH"):
@@ -92,8 +96,12 @@ class Program:
             environ["WOAD_NAME"] = "test %d" % len(programs)
         environ.update(env or {})
         self.lines = []
+        self.record = None
+        argv = command or [micropython, "-c", PRELUDE + textwrap.dedent(code)]
+        if recorded.folder and not command:
+            self.record = recorded.Record(Program.case, argv, cwd, environ)
         self.p = subprocess.Popen(
-            command or [micropython, "-c", PRELUDE + textwrap.dedent(code)],
+            argv,
             stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=stderr, env=environ, cwd=cwd,
         )
@@ -125,6 +133,8 @@ class Program:
         return found[len(start):].strip()
 
     def say(self, text):
+        if self.record:
+            self.record.said(text)
         self.p.stdin.write((text + "\n").encode())
         self.p.stdin.flush()
 

@@ -9,7 +9,7 @@ _woad() {
         mapfile -t COMPREPLY < <(compgen -W "$("$program" "${COMP_WORDS[1]}" --help 2>/dev/null |
             sed -n 's/^  \(--[a-z-]*\).*/\1/p') --help" -- "$current")
     elif [ "${COMP_WORDS[1]}" = serve ]; then
-        mapfile -t COMPREPLY < <(compgen -W "heart-rate battery beacon uart hid-keyboard" -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W "heart-rate battery beacon uart hid-keyboard bench" -- "$current")
     elif [ "${COMP_WORDS[1]}" = gatt ] && [ "$COMP_CWORD" -ge 3 ]; then
         mapfile -t COMPREPLY < <(compgen -W "tree read write subscribe shell" -- "$current")
     else

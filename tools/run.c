@@ -147,6 +147,18 @@ static void run_await_status(uint64_t now_us)
     }
 }
 
+/* Whether the program of --only has ended: all end with it. */
+static bool run_only_has_ended(void)
+{
+    for (size_t i = 0; run.all.only && i < run.all.programs; i++) {
+        const struct run_program *p = &run.all.program[i];
+        if (strcmp(p->name, run.all.only) == 0) {
+            return !p->pid;
+        }
+    }
+    return false;
+}
+
 /* hub_extra: starts the programs, then moves their output; stops the hub when all is done. */
 static void run_serve(void *ctx, struct hub *hub, uint64_t now_us)
 {
@@ -169,7 +181,7 @@ static void run_serve(void *ctx, struct hub *hub, uint64_t now_us)
     if (now_us >= run.until_us && run.options.virtual_clock) {
         run_await_status(now_us);
     }
-    if (run.signalled || all->status || !all->running || all->out.closed ||
+    if (run.signalled || all->status || !all->running || run_only_has_ended() || all->out.closed ||
         now_us >= run.until_us) {
         run.stop = 1;
     }
@@ -199,6 +211,7 @@ static int help(void)
         "  --until S   end after S seconds of the air's time, with status 0\n"
         "  --name A,B… names of the programs\n"
         "  --stdin A   this program reads standard input; the others read nothing\n"
+        "  --only A    print the lines of this program alone, as they are, and end with it\n"
         "  --quiet     print no line when programs connect and leave\n" AIR_OPTIONS_HELP "\n"
         "Examples:\n"
         "  woad run sensor.py -- monitor.py\n"
@@ -226,6 +239,7 @@ static int options(int argc, char **argv, struct hub_options *o)
     static const struct option known[] = { AIR_OPTIONS,
                                            { "until", required_argument, NULL, 'u' },
                                            { "name", required_argument, NULL, 'n' },
+                                           { "only", required_argument, NULL, 'o' },
                                            { "stdin", required_argument, NULL, 'i' },
                                            { NULL, 0, NULL, 0 } };
     int c, err = 0;
@@ -234,6 +248,7 @@ static int options(int argc, char **argv, struct hub_options *o)
         case 'u': err = until(optarg); break;
         case 'n': run.names = optarg; break;
         case 'i': run.stdin_name = optarg; break;
+        case 'o': run.all.only = optarg; break;
         default: err = air_option("run", c, air_option_argument(c, argc, argv), o);
         }
     }
@@ -332,6 +347,10 @@ static int choose_stdin(void)
     }
     if (!found) {
         fprintf(stderr, "woad run: --stdin: there is no program \"%s\"\n", run.stdin_name);
+        return STATUS_USAGE;
+    }
+    if (run.all.only && !is_taken(run.all.only, run.all.programs)) {
+        fprintf(stderr, "woad run: --only: there is no program \"%s\"\n", run.all.only);
         return STATUS_USAGE;
     }
     return 0;

@@ -35,6 +35,8 @@ struct run_output {
  * the colour; 0: the air's. */
 void output_line(struct run_output *out, uint64_t us, const char *name, unsigned paint,
                  const uint8_t *text, size_t len);
+/* Adds a line as it is. */
+void output_plain(struct run_output *out, const uint8_t *text, size_t len);
 /* Looks whether the reader has gone. */
 void output_look(struct run_output *out);
 /* Writes what can be written without blocking. */
@@ -67,6 +69,7 @@ struct run_programs {
     size_t programs, running; /* in `program`; that have not ended */
     size_t first_failed;      /* index of the first that failed; `programs`: none */
     int status;               /* its exit status, or 128 and the signal's number; 0: none failed */
+    const char *only; /* the program whose lines alone are printed, as they are; NULL: all */
     struct run_output out;
 };
 

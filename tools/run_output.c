@@ -101,6 +101,15 @@ void output_line(struct run_output *out, uint64_t us, const char *name, unsigned
     output_put(out, "\n", 1);
 }
 
+/* With its line feed. */
+void output_plain(struct run_output *out, const uint8_t *text, size_t len)
+{
+    if (!out->closed && output_reserve(out, len + 1)) {
+        output_put(out, (const char *)text, len);
+        output_put(out, "\n", 1);
+    }
+}
+
 /* Writes one piece.  False: nothing is left, or the reader has gone. */
 static bool output_write(struct run_output *out)
 {

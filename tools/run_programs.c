@@ -6,6 +6,7 @@
  *   output_flush(): writes what can be written without blocking
  *   output_is_full(): so much waits that no more is to be read from the programs
  *   output_line(): adds a line: the air's time, the name and the text
+ *   output_plain(): adds a line as it is
  *   own_group: of a program: its process group has its own id
  *   paint: of a program: its place on the command line, from 1: its colour, and its WOAD_SEAT
  *   pid: of a program: its process; 0: not started, or ended
@@ -49,7 +50,11 @@ static void program_put(struct run_programs *all, const struct run_program *p, u
     if (shown && p->line[shown - 1] == '\r') {
         shown--;
     }
-    output_line(&all->out, now, p->name, p->paint, p->line, shown);
+    if (!all->only) {
+        output_line(&all->out, now, p->name, p->paint, p->line, shown);
+    } else if (strcmp(all->only, p->name) == 0) {
+        output_plain(&all->out, p->line, shown);
+    }
 }
 
 /* How much of a line that fills the buffer is shown now: no character of UTF-8 is cut. */

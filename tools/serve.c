@@ -64,8 +64,9 @@
 
 enum { STARTED_MS = 5000 }; /* until advertising has failed */
 
-static const struct serve_kind *const kinds[] = { &serve_heart_rate, &serve_battery, &serve_beacon,
-                                                  &serve_uart, &serve_keyboard };
+static const struct serve_kind *const kinds[] = {
+    &serve_heart_rate, &serve_battery, &serve_beacon, &serve_uart, &serve_keyboard, &serve_bench
+};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 /* Does not block. */
@@ -335,13 +336,14 @@ int tool_serve(int argc, char **argv)
         { NULL, NULL, NULL, TOOL_FLAG, NULL, 0, 0 },
     };
     static const struct tool_help help = {
-        "serve", "[OPTION…] heart-rate|battery|beacon|uart|hid-keyboard",
+        "serve", "[OPTION…] heart-rate|battery|beacon|uart|hid-keyboard|bench",
         "A ready peer, for up to four centrals, until Ctrl-C:\n"
         "  heart-rate    a Heart Rate sensor, a measurement each second\n"
         "  battery       a Battery, whose level falls each five seconds\n"
         "  beacon        advertises only\n"
         "  uart          Nordic's UART Service: standard input is notified, writes are printed\n"
-        "  hid-keyboard  types standard input at the computer that pairs, then ends\n",
+        "  hid-keyboard  types standard input at the computer that pairs, then ends\n"
+        "  bench         the peer of `woad bench`\n",
         "woad serve heart-rate\nwoad serve battery --name cell --hci usb\n"
         "echo hello | woad serve hid-keyboard\n",
         options

@@ -56,6 +56,6 @@ bool serve_is_sending(const struct serve_tool *s);
 void serve_say(struct serve_tool *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 extern const struct serve_kind serve_heart_rate, serve_battery, serve_beacon, serve_uart,
-    serve_keyboard;
+    serve_keyboard, serve_bench;
 
 #endif

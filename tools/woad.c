@@ -3,6 +3,7 @@
  * Names of other files:
  *   tool_adv(): the sub-command `woad adv`; returns the exit status
  *   tool_air(): the sub-command `woad air`; returns the exit status
+ *   tool_bench(): the sub-command `woad bench`; returns the exit status
  *   tool_bonds(): the sub-command `woad bonds`; returns the exit status
  *   tool_control(): the sub-command `woad control`; returns the exit status
  *   tool_decode(): the sub-command `woad decode`; returns the exit status
@@ -43,7 +44,8 @@ static const struct {
     { "pair", tool_pair, "pairs with a peer, and keeps the bond" },
     { "bonds", tool_bonds, "lists and removes bonds" },
     { "l2cap", tool_l2cap, "a pipe through an L2CAP channel" },
-    { "serve", tool_serve, "a ready peer: heart rate, battery, beacon, UART, keyboard" },
+    { "bench", tool_bench, "measures connections, writes, notifications, channels" },
+    { "serve", tool_serve, "a ready peer: heart rate, battery, beacon, UART, keyboard, bench" },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -5,6 +5,7 @@
 
 int tool_adv(int argc, char **argv);
 int tool_air(int argc, char **argv);
+int tool_bench(int argc, char **argv);
 int tool_bonds(int argc, char **argv);
 int tool_control(int argc, char **argv);
 int tool_decode(int argc, char **argv);

@@ -162,7 +162,9 @@ static void take_joined(const struct clock_joined *m)
     clk.moved = true; /* the first wait is said, whatever the horizon */
     clk.virtual_shift_us = 0;
     if (clk.ports) { /* the program has looked at its clock already */
-        clk.virtual_shift_us = (int64_t)(atomic_load(&clk.last_us) + 1 - m->start_us);
+        /* Whole ms: where a ms ends is the air's, too, or waits of whole ms end at other times. */
+        uint64_t ms = atomic_load(&clk.last_us) / 1000 + 1;
+        clk.virtual_shift_us = (int64_t)((ms - m->start_us / 1000) * 1000);
     }
     atomic_store(&clk.state, VIRTUAL);
 }

@@ -353,6 +353,17 @@ def test_a_world_by_names():
     assert set(power) == {b"near", b"far"} and power[b"near"] - power[b"far"] in (29, 30), lines
 
 
+def test_lines_of_one_program():
+    """--only: its lines as they are, and its end is the end, with its status."""
+    other = "echo other; exec sleep 60"
+    lines, err = run("--name", "a,b", "--only", "b", "sh", "-c", other, "--", "sh", "-c", "printf 'x\\ty\\nz'")
+    assert lines == ["x\ty", "z"] and err == "", (lines, err)
+    lines, err = run("--name", "a,b", "--only", "b", "sh", "-c", other, "--", "sh", "-c", "exit 4", code=4)
+    assert lines == [] and "exit status 4" in err, (lines, err)
+    _, err = run("--only", "c", "true", code=2)
+    assert 'there is no program "c"' in err, err
+
+
 def test_the_interpreter():
     """MICROPYTHON_PROGRAM, else the one beside woad."""
     fake = script("fake", "#!/bin/sh\necho fake \"$@\"\n")

@@ -715,5 +715,70 @@ def test_the_shell_on_a_terminal():
     ended(air)
 
 
+# ---- bench ----
+
+def bench(*options, code=0):
+    env = dict(environment, TMPDIR=scratch)
+    r = subprocess.run([woad, "bench", *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, timeout=60)
+    assert r.returncode == code, r
+    assert not [x for x in os.listdir(scratch) if x.startswith("woad-run-")], os.listdir(scratch)
+    return r.stdout.decode().splitlines()
+
+
+def test_bench_by_itself():
+    """A radio of its own: a table that fits a terminal, JSON with the same numbers, the same at each run."""
+    options = "--phy", "1M,2M", "--time", "300"
+    lines = bench(*options)
+    assert re.match(r"connection: \d+\.\d ms \(at most \d+\); interval 30\.00 ms, ATT_MTU \d+$", lines[0]), lines
+    rows = [x.split() for x in lines[4:]]
+    assert [x[:2] for x in rows] == [["1M", "27"], ["1M", "251"], ["2M", "27"], ["2M", "251"]], lines
+    assert all(len(x) <= 79 for x in lines) and all(len(x) == 10 for x in rows), lines
+    head, *objects = [json.loads(x) for x in bench("--json", *options)]
+    keys = ("write_ms", "write_most_ms", "notifications", "notified_kbit", "writes", "written_kbit", "sent_kbit", "received_kbit")
+    assert [[x["phy"], str(x["data_length"])] + ["%g" % x[k] for k in keys] for x in objects] == [
+        x[:2] + ["%g" % float(v) for v in x[2:]] for x in rows], (rows, objects)
+    assert head["interval_ms"] == 30 and 0 < head["connect_ms"] <= head["connect_most_ms"], head
+    assert all(50 < x["write_ms"] <= 60 for x in objects), objects          # two events of the connection
+    for key in keys[2:]:
+        slow, long, fast, best = [x[key] for x in objects]
+        assert 0 < slow < fast < best and slow < long < best, (key, objects)
+    assert bench(*options) == lines
+
+
+def test_bench_with_a_peer():
+    """Two commands; an interval that the connection then has."""
+    r = subprocess.run([woad, "run", "--quiet", "--clock", "virtual", "--name", "a,b", "--only", "b", woad, "serve", "bench", "--", woad, "bench",
+                        "Woad bench", "--interval", "8", "--phy", "2M", "--data", "251", "--json"], stdout=subprocess.PIPE, env=environment, timeout=60)
+    head, row = [json.loads(x) for x in r.stdout.splitlines()]
+    assert r.returncode == 0 and head["interval_ms"] == 7.5 and row["phy"] == "2M" and row["write_ms"] <= 15, r
+    assert min(row["notified_kbit"], row["written_kbit"], row["sent_kbit"], row["received_kbit"]) > 900, row
+
+
+def test_bench_fails():
+    """No peer, another peer, controllers without a PHY, wrong words."""
+    last, _ = together((woad, "serve", "battery"), (woad, "bench", "Woad battery"), code=1)
+    assert "has to run `woad serve bench`" in last[-1], last
+    last, _ = together((woad, "bench", "nobody", "--timeout", "2"), code=1)
+    assert "nobody" in last[-1], last
+    r = subprocess.run([woad, "run", "--quiet", "--clock", "virtual", "--profile", "4.2", "--name", "a,b", "--only", "b", woad, "serve", "bench",
+                        "--", woad, "bench", "Woad bench", "--phy", "2M"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, timeout=60)
+    assert r.returncode == 1 and b"the PHY 2M is not to be had here" in r.stdout and b"choose another --phy" in r.stdout, r
+    alone("bench", "--phy", "3M", code=2, said="--phy takes some of 1M,2M,coded")
+    alone("bench", "--phy", "", "--data", "28", code=2, said="--data takes some of 27,251")
+    alone("bench", "a", "b", code=2, said="name one peer, or none")
+    alone("bench", "--interval", "7", code=2, said="--interval takes 8 to 4000")
+    alone("bench", "--hci", "usb", code=2, said="name a peer")
+
+
+def test_bench_is_interrupted():
+    p = subprocess.Popen([woad, "bench", "--time", "60000"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         env=dict(environment, TMPDIR=scratch))
+    assert p.stdout.readline().startswith(b"connection: ")
+    p.send_signal(signal.SIGINT)
+    out, err = p.communicate(timeout=10)
+    assert p.returncode == 128 + signal.SIGINT and err == b"", (p.returncode, out, err)
+    assert not [x for x in os.listdir(scratch) if x.startswith("woad-run-")]
+
+
 if __name__ == "__main__":
     sys.exit(main(globals(), sys.argv[1:]))

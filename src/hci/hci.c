@@ -235,13 +235,12 @@ static int hci_rx_code(struct woad *h, uint8_t code, struct rd *in)
 }
 
 /* The events that are not the frequent ones; apart from those, which so need fewer registers. */
-static int LOG_APART hci_rx_rare(struct woad *h, const uint8_t *p, size_t n)
+static int LOG_APART hci_rx_rare(struct woad *h, uint8_t code, struct rd *in)
 {
-    struct rd in = rd_of(p + 2, n - 2);
-    int err = hci_rx_code(h, *p, &in);
+    int err = hci_rx_code(h, code, in);
     all_mark_ready(h); /* whatever state the event has changed */
     if (err) {
-        (void)MALFORMED(h, H4_EVENT, p, n);
+        LOG(h, WOAD_LOG_WARNING, "a malformed event of the controller is dropped: code 0x%x", code);
     }
     return err;
 }
@@ -256,11 +255,12 @@ int hci_rx_event(struct woad *h, const uint8_t *p, size_t n)
     if (code == EVT_COMPLETED_PACKETS) {
         return acl_rx_completed(h, p + 2, n - 2);
     }
+    struct rd in = rd_of(p + 2, n - 2);
     if (code == EVT_LE_META && n > 2 && p[2] == LE_ADVERTISING_REPORT) {
-        struct rd in = rd_of(p + 3, n - 3);
+        in.p++;
         return hci_rx_report(h, &in);
     }
-    return hci_rx_rare(h, p, n);
+    return hci_rx_rare(h, code, &in);
 }
 
 /* The application calls woad_clock(), which tells the host the time, for the first time: a command

@@ -610,11 +610,14 @@ def test_l2cap():
     path = os.path.join(scratch, "channel")
     air = hub("unix:" + path)
     env = dict(environment, WOAD_HCI="unix:" + path)
-    a = subprocess.Popen(listens + ["--receive", "/dev/null"], env=env, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    arrived = os.path.join(scratch, "arrived")
+    a = subprocess.Popen(listens + ["--receive", arrived], env=env, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
     b = subprocess.Popen(connects, env=env, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     b.stdin.write(b"x" * 4096)
     b.stdin.flush()
-    time.sleep(0.5)
+    end = time.monotonic() + 10
+    while not (os.path.exists(arrived) and os.path.getsize(arrived)) and time.monotonic() < end:
+        time.sleep(0.01)                                    # the channel is open when something has come through it
     a.kill()
     a.communicate()
     assert b.wait(10) == 1 and (b"the connection has ended" in (text := b.stderr.read()) or b"the channel has ended" in text), text

@@ -14,6 +14,9 @@ enum { CRYSTAL_MHZ = 12, CLOCK_HZ = 48000000 };
 #ifndef HCI_BAUD
 #define HCI_BAUD 115200
 #endif
+#if HCI_BAUD < 300 || HCI_BAUD > 3000000
+#error "HCI_BAUD: 300 to 3,000,000, which is a sixteenth of the clock"
+#endif
 enum { CONSOLE_BAUD = 115200 };
 
 /* "Subsystem Resets": blocks are held in reset until their bits are cleared. */

@@ -12,6 +12,10 @@
 #define WOAD_CONFIG_SUBSCRIPTIONS 2
 #define WOAD_CONFIG_MTU 65
 #define WOAD_CONFIG_TX_QUEUE 128
+#ifndef WOAD_USE_CONTROLLER_CRYPTO
+#error \
+    "pairing: define WOAD_USE_CONTROLLER_CRYPTO 1, or set config.crypto in run() (docs/porting.md)"
+#endif
 #include <woad/static.h>
 
 #include "board.h"

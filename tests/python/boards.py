@@ -20,7 +20,7 @@ import textwrap
 import threading
 import time
 
-from run import PRELUDE, STARVE, Program, build, main, scratch, starve
+from run import PRELUDE, STARVE, Program, build, main, root, scratch, starve
 from run import hub as any_hub
 
 LOCKS = {
@@ -210,6 +210,47 @@ def test_lock_on_a_risc_v():
 def test_lock_on_a_starved_board():
     """The programs beside it have all the time of the machine, and wait for 5 s of the air's time at most."""
     lock("m3", seed=1)
+
+
+# Mistakes in a build of examples/baremetal: what is changed, what make gets, what the sentence says.
+MISTAKES = [
+    (None, ["BOARD=m7"], r"there is no board m7: build one of m0plus m3 m4 riscv rp2040, or add a line"),
+    (None, ["m7"], r"there is no board m7: build one of"),
+    (None, ["m3", "ARM=no-such-"], r"there is no no-such-gcc: install Debian's package gcc-arm-none-eabi, or give another prefix, as in make m3 ARM=/"),
+    (None, ["riscv", "RISCV=no-such-"], r"there is no no-such-gcc: install Debian's package gcc-riscv64-unknown-elf, .* make riscv RISCV=/"),
+    (None, ["m3", "WOAD=/nowhere"], r"there is no host in WOAD=/nowhere: give the folder of Woad, as in make WOAD=/"),
+    (("Makefile", "TARGETS := ", "TARGETS := mine "), ["mine"], r"mine is in TARGETS and has no line: add \"mine := "),
+    (("Makefile", "m3 := $(ARM) mps2", "m3 := $(ARM) mine"), ["m3"], r"there is no board_mine.c: write the functions of board.h in it"),
+    (("memory-mps2.ld", None, None), ["m3"], r"there is no memory-mps2.ld: say in it where the flash and the RAM are"),
+    (("memory-mps2.ld", "128K", "8K"), ["m3"], r"m3 is not linked. overflowed: give more in memory-mps2.ld"),
+    (("main.c", "#define WOAD_USE_CONTROLLER_CRYPTO 1\n", ""), ["m3"], r"pairing: define WOAD_USE_CONTROLLER_CRYPTO 1, or set config.crypto in run"),
+    (None, ["rp2040", "CFLAGS_EXTRA=-DHCI_BAUD=9000000"], r"HCI_BAUD: 300 to 3,000,000"),
+    (("memory-rp2040.ld", "KEEP(*(.boot2))", ""), ["rp2040"], r"no second stage at the beginning of the flash: link it with memory-rp2040.ld"),
+    (("board_mps2.c", "uint32_t board_now_ms(void)", "uint32_t board_now(void);\nuint32_t board_now(void)"), ["m3"],
+     r"undefined reference to `board_now_ms'(.|\n)*undefined: write it in board_mps2.c or mem.c"),
+]
+
+
+def test_a_mistake_in_a_build_says_what_to_do():
+    """And nothing of it is left to be taken for a program: the file that was to be made is not there."""
+    source, at = os.path.join(root, "examples", "baremetal"), os.path.join(scratch, "mistakes")
+    out = os.path.join(scratch, "mistakes-out")     # the host's objects are the same
+    for change, arguments, sentence in MISTAKES:
+        shutil.rmtree(at, ignore_errors=True)
+        shutil.copytree(source, at)
+        if change and change[1] is None:
+            os.unlink(os.path.join(at, change[0]))
+        elif change:
+            file, old, new = os.path.join(at, change[0]), change[1], change[2]
+            text = open(file).read()
+            assert old in text, change
+            with open(file, "w") as f:
+                f.write(text.replace(old, new, 1))
+        r = subprocess.run(["make", "-s", "-j2", "-C", at, "WOAD=" + root, "OUT=" + out, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert r.returncode and re.search(sentence, r.stdout), (change, arguments, r.stdout[-1500:])
+        made = arguments[0] + (".uf2" if arguments[0] == "rp2040" else ".elf")
+        assert not os.path.exists(os.path.join(out, made)), (change, arguments)
+
 
 
 # MicroPython's own tests, with one instance on the board and one on this machine.

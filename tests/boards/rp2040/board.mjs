@@ -10,6 +10,10 @@ import { parseArgs } from 'node:util';
 import { Air, Ended, NEVER, Packets } from './air.mjs';
 import { Chip, readUf2 } from './chip.mjs';
 
+process.on('uncaughtException', e => {
+  fs.writeSync(2, `board: ${e.constructor === Error ? e.message : e.stack}\n`);
+  process.exit(1);
+});
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {

@@ -17,6 +17,8 @@ if not spec.startswith("unix:"):
     sys.exit("launch.py: WOAD_HCI=unix:/path says where the air is; `woad run --clock virtual` sets it")
 if len(sys.argv) < 2:
     sys.exit("launch.py: which program?  launch.py build/baremetal/rp2040.uf2")
+if not os.path.exists(sys.argv[1]):
+    sys.exit("launch.py: there is no %s: `make baremetal` makes build/baremetal/rp2040.uf2" % sys.argv[1])
 clock, hci = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
 clock.bind(b"\0woad-clock/%d/%d" % (os.getpid(), clock.fileno()))
 name = os.environ.get("WOAD_NAME", "board").encode()[:NAME_MAX - 1]

@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
-"""docs/bluetooth.md, the reference of the module `bluetooth`, from typings/bluetooth.pyi.
+"""The reference of the module `bluetooth` from typings/bluetooth.pyi: docs/bluetooth.md, and the texts of help() on PCs.
 
-  scripts/stub_reference.py          writes it
-  scripts/stub_reference.py check    fails if it is not current
+  scripts/stub_reference.py          writes them
+  scripts/stub_reference.py check    fails if they are not current
 """
 import ast
 import os
 import re
 import sys
+import textwrap
 
 root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 STUB = os.path.join(root, "typings", "bluetooth.pyi")
 PAGE = os.path.join(root, "docs", "bluetooth.md")
+HELP = os.path.join(root, "ports", "micropython", "unix_help_text.h")
 HEAD = """\
 # The module `bluetooth`
 
@@ -28,6 +30,18 @@ import bluetooth
 ble = bluetooth.BLE()
 ble.active(True)
 print(ble.config("mac"))
+```
+
+`help(bluetooth.BLE)` lists the methods on a PC, `help()` of a method has its text of this page:
+
+```console
+$ micropython -c "import bluetooth; help(bluetooth.BLE.gap_pair); help(bluetooth.BLE().irq)" | head -n 6
+gap_pair(conn_handle)
+
+Makes the connection as secure as config() asks for: by a bond's key, else by pairing.  Event 28 follows.
+irq(handler)
+
+Sets the handler of events.  None removes it; an exception in it does, too.
 ```
 
 A call with an argument that makes no sense raises an exception at once. What a call starts ends by an
@@ -77,6 +91,36 @@ def events(doc):
     yield from ("", "64 to 78 are Woad's, and raised only after `config(events=…)` has named them: [module.md](module.md#events).", "")
 
 
+def forms_of(cls):
+    """Each method's definitions: those with overloads have several."""
+    methods = {}
+    for f in cls.body:
+        if isinstance(f, ast.FunctionDef) and not f.name.startswith("_"):
+            methods.setdefault(f.name, []).append(f)
+    return methods
+
+
+def literal(text):
+    return '"%s"' % text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def help_header():
+    """A macro of rows, name, first sentence, text."""
+    with open(STUB, encoding="utf-8") as f:
+        tree = ast.parse(f.read())
+    ble = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "BLE")
+    out = ["/* Texts of help(): written by scripts/stub_reference.py from typings/bluetooth.pyi. */", "/* clang-format off */",
+           "#ifndef WOAD_UNIX_HELP_TEXT_H", "#define WOAD_UNIX_HELP_TEXT_H", "", "#define HELP_TEXTS \\"]
+    for name, forms in forms_of(ble).items():
+        docs = [ast.get_docstring(f) for f in forms if ast.get_docstring(f)]
+        first = " ".join(re.split(r"(?<=[a-z0-9)])[.:;] |\n\n", re.sub("^Woad: ", "", docs[0]) + " ")[0].split()).rstrip(".")
+        text = [x for s in dict.fromkeys(map(signature, forms)) for x in textwrap.wrap(s, 80, subsequent_indent="    ")] + [""] + "\n\n".join(docs).split("\n")
+        pieces = [literal(x) for line in text for x in re.findall(r".{1,79}(?: |\n|$)", line + "\n") or ["\n"]]
+        out += ["    { %s, \\" % literal(name), "      %s, \\" % literal(textwrap.shorten(first, 85, placeholder=" …"))] + ["      %s \\" % x for x in pieces] + ["    }, \\"]
+    out[-1] = out[-1][:-2]
+    return "\n".join(out + ["", "#endif", ""])
+
+
 def markdown():
     with open(STUB, encoding="utf-8") as f:
         source = f.read()
@@ -84,10 +128,7 @@ def markdown():
     classes = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef)}
     uuid = next(f for f in classes["UUID"].body if getattr(f, "name", "") == "__init__")
     out = [HEAD % (cell(ast.get_docstring(uuid)), cell(ast.get_docstring(classes["BLE"])))]
-    lines, methods = source.split("\n"), {}
-    for f in classes["BLE"].body:
-        if isinstance(f, ast.FunctionDef) and not f.name.startswith("_"):
-            methods.setdefault(f.name, []).append(f)
+    lines, methods = source.split("\n"), forms_of(classes["BLE"])
     section = None
     for name, forms in methods.items():
         above = [l[6:] for l in lines[:forms[0].lineno] if l.startswith("    # ")]
@@ -98,7 +139,7 @@ def markdown():
         out += ["### %s" % name, "", "```python"] + list(dict.fromkeys(signature(f) for f in forms)) + ["```", ""]
         docs = [ast.get_docstring(f) for f in forms if ast.get_docstring(f)]
         if name == "irq":
-            out += ["Sets the handler of events; None removes it. An exception in the handler removes it, too.", ""]
+            out += [docs[0].split("\n\n")[0], ""]
             event_doc = docs[0]
             continue
         for doc in docs:
@@ -110,12 +151,17 @@ def markdown():
 
 
 def current():
-    with open(PAGE, encoding="utf-8") as f:
-        return [] if f.read() == markdown() else ["docs/bluetooth.md is not what typings/bluetooth.pyi says: scripts/stub_reference.py"]
+    bad = []
+    for path, text in ((PAGE, markdown()), (HELP, help_header())):
+        with open(path, encoding="utf-8") as f:
+            if f.read() != text:
+                bad.append("%s is not what typings/bluetooth.pyi says: scripts/stub_reference.py" % os.path.relpath(path, root))
+    return bad
 
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["check"]:
         sys.exit("\n".join(current()))
-    with open(PAGE, "w", encoding="utf-8") as page:
-        page.write(markdown())
+    for path, text in ((PAGE, markdown()), (HELP, help_header())):
+        with open(path, "w", encoding="utf-8") as page:
+            page.write(text)

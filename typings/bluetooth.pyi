@@ -45,7 +45,9 @@ class BLE:
     @overload
     def active(self, active: bool | int, /) -> bool: ...
     def irq(self, handler: _Handler | None, /) -> None:
-        """The handler gets an event's number and its data, whose content changes with the next event.
+        """Sets the handler of events.  None removes it; an exception in it does, too.
+
+        It gets an event's number and a tuple, whose content changes with the next event: copy what you keep.
 
         1 CENTRAL_CONNECT (conn_handle, addr_type, addr)
         2 CENTRAL_DISCONNECT (conn_handle, addr_type, addr)
@@ -293,6 +295,6 @@ class BLE:
     def l2cap_disconnect(self, conn_handle: int, cid: int, /) -> None:
         """Closes a channel: event 24 follows."""
     def l2cap_send(self, conn_handle: int, cid: int, buf: _Data, /) -> bool:
-        """False: event 26 follows when the channel has taken all of it."""
+        """Sends an SDU, of at most the peer's MTU.  False: event 26 follows when the channel has taken all of it."""
     def l2cap_recvinto(self, conn_handle: int, cid: int, buf: WriteableBuffer | None, /) -> int:
         """Reads into buf what the channel has received, and returns how much; for None how much there is."""

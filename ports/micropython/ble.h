@@ -162,6 +162,7 @@ typedef struct {
     struct woad_uuid uuid;
 } ble_uuid_obj_t;
 
+extern const mp_obj_module_t bluetooth_module;
 extern const mp_obj_type_t ble_type, ble_uuid_type;
 
 /* The value of a characteristic or a descriptor. */

@@ -33,11 +33,11 @@ endif
 
 # The unix port: transports and the simulated radio.
 ifeq ($(notdir $(CURDIR)),unix)
-SRC_USERMOD_C += $(WOAD_MP_DIR)/port_unix.c $(WOAD_MP_DIR)/unix_calls.c
+SRC_USERMOD_C += $(WOAD_MP_DIR)/port_unix.c $(WOAD_MP_DIR)/unix_calls.c $(WOAD_MP_DIR)/unix_help.c
 $(BUILD)/extmod/modselect.o: CFLAGS += -include $(WOAD_MP_DIR)/unix_select.h
 WOAD_COMMA := ,
 WOAD_WRAPPED := mp_hal_set_interrupt_char mp_hal_delay_ms usleep select read recv recvfrom accept write send sendto connect \
-    clock_gettime gettimeofday time getrandom sched_yield system
+    clock_gettime gettimeofday time getrandom sched_yield system mp_builtin_help_obj
 # USB where there is libusb.
 WOAD_USB := $(shell pkg-config --exists libusb-1.0 && echo usb)
 SRC_USERMOD_LIB_C += $(wildcard $(WOAD_DIR)/air/*/*.c)

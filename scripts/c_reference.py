@@ -72,7 +72,8 @@ def described(code):
     names += ["%s %s" % x for x in re.findall(r"^(struct|union|enum) (\w+)\s*\{", bare, re.M)]
     outside = re.sub(r"\{.*?\n?\}", "", re.sub(r"^#define (?:.*\\\n)*.*", "", bare, flags=re.M), flags=re.S)
     names += [n + "()" for n in re.findall(r"^[a-z][\w \t*]*?\b(woad_\w+)\(", outside, re.M)]
-    names += re.findall(r"\b(woad_feature_\w+)", bare) if "extern const struct" in bare else []
+    for listed in re.findall(r"^extern const struct \w+ ([^;]+);", bare, re.M):
+        names += re.split(r",\s*", listed.strip())
     return list(dict.fromkeys(names))
 
 

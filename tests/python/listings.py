@@ -27,8 +27,6 @@ import sys
 import tempfile
 import time
 
-from scaffold import serves
-
 root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 build = os.path.join(root, "build")
 PAGES = ["README.md", "CONTRIBUTING.md"] + sorted(os.path.relpath(p, root) for p in glob.glob(os.path.join(root, "docs", "*.md")))
@@ -111,6 +109,12 @@ def unmarked(page, block):
     if verb == "tested by" and not os.path.exists(os.path.join(root, what)):
         return "is tested by %s, which is not there" % what
     return None
+
+
+def unready(pages):
+    """What is wrong before anything runs: links and marks."""
+    marks = ((page, block.line, unmarked(page, block)) for page in pages for block in blocks(read(page)))
+    return links(pages) + ["%s:%d %s" % m for m in marks if m[2]]
 
 
 class Folder:
@@ -221,6 +225,7 @@ def run_block(folder, block):
             f.write(block.text)
         status, text = folder.run("%s %s" % (what, name))
         return None if status == 0 else "status %s\n%s" % (status, text)
+    from scaffold import serves             # makes a folder, which scripts/check has no use for
     how = RUN.match(what)
     beside = [folder.start("build/woad air --quiet unix:" + folder.air)]
     serves(folder.air)

@@ -77,8 +77,8 @@ test-cross: deps
 	@scripts/test-cross
 
 test-peers: build micropython deps
-	@scripts/test-peers
-	@scripts/test-hosts
+	@REPLAY=1 scripts/test-peers
+	@REPLAY=1 scripts/test-hosts
 
 soak: build micropython baremetal firmware
 	@scripts/soak

@@ -867,8 +867,9 @@ def main():
             for q in programs:
                 q.kill()
             programs.clear()
-    same, logs = recorded.replay(air)
-    failed += logs - same
+    if os.environ.get("REPLAY"):
+        same, logs = recorded.replay(air)
+        failed += logs - same
     where = "" if words else "; " + os.path.relpath(write_matrix(rounds))
     print("%d passed, %d failed%s" % (count, failed, where))
     return 1 if failed else 0

@@ -758,8 +758,9 @@ def main():
             programs.clear()
             inside.end_all()
     p.stop()
-    same, logs = recorded.replay(air)
-    failed += logs - same
+    if os.environ.get("REPLAY"):
+        same, logs = recorded.replay(air)
+        failed += logs - same
     where = "" if words else "; " + os.path.relpath(write_matrix(p, rounds))
     print("%d passed, %d failed%s" % (passed, failed, where))
     return 1 if failed else 0

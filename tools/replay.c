@@ -351,9 +351,9 @@ static int help(FILE *to, int status)
         "recorded, and when the log is cut or spoilt: what there is before that is replayed.\n"
         "\n"
         "Examples:\n"
-        "  woad run --clock virtual --btsnoop logs sensor.py -- monitor.py\n"
         "  woad replay logs/sensor.btsnoop -- sensor.py\n"
         "  woad replay --seat 2 logs/monitor.btsnoop -- monitor.py\n"
+        "  woad run --clock virtual --btsnoop logs sensor.py -- monitor.py     # writes these two\n"
         "  WOAD_BTSNOOP=field.btsnoop WOAD_HCI=usb ./lock; woad replay field.btsnoop -- ./lock\n");
     return status;
 }

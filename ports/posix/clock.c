@@ -80,6 +80,7 @@ static struct {
     bool asking;       /* clock_ask() waits for the answer to JOIN */
     bool woken;        /* WAKE has come: the wait is over */
     bool moved;        /* octets were written since the last WAKE: the horizon is not valid */
+    bool ahead;        /* of the air's time: it has moved on by itself since the last WAKE */
     void (*on_wake)(void);
 } clk = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
 
@@ -160,6 +161,7 @@ static void take_joined(const struct clock_joined *m)
     }
     clk.serial = 0;
     clk.moved = true; /* the first wait is said, whatever the horizon */
+    clk.ahead = false;
     clk.virtual_shift_us = 0;
     if (clk.ports) { /* the program has looked at its clock already */
         /* Whole ms: where a ms ends is the air's, too, or waits of whole ms end at other times. */
@@ -183,6 +185,7 @@ static void take(enum clock_message what, const union clock_body *body)
     } else if (what == CLOCK_WAKE && clock_state() == VIRTUAL) {
         clk.serial = body->wake.serial;
         clk.air_us = body->wake.now_us;
+        clk.ahead = false;
         clk.now_us = body->wake.now_us;
         clk.horizon_us = body->wake.horizon_us;
         clk.woken = true;
@@ -615,12 +618,19 @@ int process_clock_wait(uint64_t until_us, struct pollfd *fds, nfds_t n)
         kind = until == CLOCK_NEVER ? CLOCK_HOLD : CLOCK_PACED;
     }
     if (kind == CLOCK_UNTIL && until != CLOCK_NEVER && !clk.moved && until <= clk.horizon_us) {
+        clk.ahead = clk.ahead || until > clk.now_us;
         clk.now_us = until > clk.now_us ? until : clk.now_us;
         clk.reads = 0;
         if (clk.on_wake) {
             clk.on_wake();
         }
         return 0;
+    }
+    if (n && clk.ahead) { /* the air comes to this time first: what is outside is paced from here */
+        say_virtual(CLOCK_UNTIL, clk.now_us);
+        if (wait_for_wake(CLOCK_UNTIL, NULL, 0) < 0) {
+            return -1;
+        }
     }
     say_virtual(kind, until);
     int ready = wait_for_wake(kind, fds, n);

@@ -241,6 +241,32 @@ def test_a_program_in_virtual_time():
     assert time.monotonic() - begin < 15
 
 
+OUTSIDE = """
+import asyncio, threading, time, woad
+woad.use_air_time()
+
+async def main():
+    host = await woad.open_host()
+    await asyncio.sleep(1)
+    await asyncio.sleep(3600)  # nothing else happens: the program's time moves on by itself
+    thread = threading.Thread(target=time.sleep, args=(1,))
+    thread.start()
+    await asyncio.sleep(0.05)  # while something runs outside, no faster than the wall's clock
+    print("there", round(asyncio.get_running_loop().time()))
+    thread.join()
+    host.close()
+asyncio.run(main())
+"""
+
+
+def test_a_wait_beside_a_thread_after_a_long_one():
+    done = subprocess.run(
+        [WOAD, "run", "--quiet", "--clock", "virtual", "--name", "p", sys.executable, "-c", OUTSIDE],
+        env=dict(os.environ, PYTHONPATH=str(Path(woad.__file__).parents[1])), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=False)
+    assert done.returncode == 0 and "there 3601" in done.stdout, done.stdout
+
+
 def test_ctrl_c_ends_a_program_in_virtual_time():
     program = ("import asyncio, os, signal, woad\nwoad.use_air_time()\n"
                "async def main():\n"

@@ -290,7 +290,7 @@ def test_a_program_without_a_radio():
     assert out.startswith("no radio: ") and "opened no radio" in err, (out, err)
     both = "woad=%s; $woad info & $woad info & wait" % woad
     out, err = replay(os.path.join(battery(), "a.btsnoop"), ("sh", "-c", both), "--quiet", code=1)
-    assert out.startswith(("two radios: ", "differs: ", "0.")), (out, err)
+    assert "two radios: " in out or "\ndiffers: " in out, (out, err)         # the first may already have sent another command
 
 
 def test_the_order_of_directions():

@@ -411,7 +411,7 @@ def test_wrong_words():
         r = subprocess.run([woad, "replay", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=10)
         assert r.returncode == 2 and said in r.stderr.decode() and r.stdout == b"", (words, r)
     r = subprocess.run([woad, "replay", "--help"], stdout=subprocess.PIPE, timeout=10)
-    assert r.returncode == 0 and b"Examples:\n  woad run " in r.stdout, r
+    assert r.returncode == 0 and b"Examples:\n  woad replay " in r.stdout, r
 
 
 if __name__ == "__main__":
